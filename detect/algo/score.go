@@ -1,0 +1,280 @@
+package algo
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ScoreOptions says how the rows of a stream lie in time.
+type ScoreOptions struct {
+	// Step in ms makes the rows consecutive steps whose timestamps are not
+	// read. 0 takes the step from the timestamps: their most frequent distance
+	// among the first stepRows rows, so that later rows change nothing before
+	// them; an absent row is then a step without data.
+	Step int64
+	// Origin, when not nil, is the Unix ms of the first row: row i is stamped
+	// Origin + i·Step, and the timestamp column shows that instead of the text
+	// that came. It needs Step.
+	Origin *int64
+}
+
+const (
+	stepRows   = 100     // rows looked at to find the step
+	maxLine    = 1 << 16 // bytes
+	maxGapFeed = 100_000 // steps without data fed for one gap; more teach a detector nothing
+)
+
+// Score reads a stream as CSV with the columns timestamp and value, judges it
+// row by row with the detector that spec describes, and writes the verdict CSV:
+// the header, then one line per input row. Empty lines are passed over, an empty
+// value is no data, further columns are ignored. Memory is bounded, whatever the
+// input. An error about the input names its line.
+func Score(w io.Writer, rows io.Reader, spec Spec, options ScoreOptions) error {
+	in := newRowReader(rows, options.Step == 0)
+	out := bufio.NewWriter(w)
+	if options.Origin != nil && options.Step == 0 {
+		return errors.New("an origin needs a step")
+	}
+	step := options.Step
+	var ahead []row
+	if step == 0 {
+		var err error
+		if ahead, err = in.readAhead(stepRows); err != nil {
+			return err
+		}
+		step = usualDistance(ahead)
+	}
+	d, err := New(spec, step)
+	if err != nil {
+		return err
+	}
+	if err := WriteHeader(out); err != nil {
+		return err
+	}
+	if err := judgeRows(out, in, ahead, d, step, options); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// judgeRows feeds the rows read ahead and then the rest of in to d.
+func judgeRows(out *bufio.Writer, in *rowReader, ahead []row, d Detector, step int64, options ScoreOptions) error {
+	var line []byte
+	t, last := int64(0), int64(0)
+	if options.Origin != nil {
+		t = *options.Origin
+	}
+	for i := 0; ; i++ {
+		var r row
+		if i < len(ahead) {
+			r = ahead[i]
+		} else {
+			var err error
+			if r, err = in.read(); err == io.EOF {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+		switch {
+		case i == 0 && options.Step == 0:
+			t = r.time
+		case i > 0:
+			if options.Step == 0 {
+				for k := missing(r.time-last, step); k > 0; k-- {
+					t += step
+					d.Step(t, math.NaN())
+				}
+			}
+			t += step
+		}
+		last = r.time
+		text := r.stamp
+		if options.Origin != nil {
+			text = strconv.FormatInt(t, 10)
+		}
+		line = AppendRow(line[:0], text, r.value, d.Step(t, r.value))
+		if _, err := out.Write(line); err != nil {
+			return err
+		}
+	}
+}
+
+// missing returns how many steps lie between two rows that are distance ms
+// apart.
+func missing(distance, step int64) int64 {
+	n := math.Round(float64(distance)/float64(step)) - 1
+	return int64(max(0, min(n, maxGapFeed)))
+}
+
+// usualDistance returns the most frequent positive distance in ms between
+// neighbouring rows, the smaller of equally frequent ones, 1 s when there is none.
+func usualDistance(rows []row) int64 {
+	counts := make(map[int64]int)
+	best := int64(1000)
+	for i := 1; i < len(rows); i++ {
+		distance := rows[i].time - rows[i-1].time
+		if distance <= 0 {
+			continue
+		}
+		counts[distance]++
+		if n := counts[distance]; n > counts[best] || n == counts[best] && distance < best {
+			best = distance
+		}
+	}
+	return best
+}
+
+// row is one line of the input.
+type row struct {
+	stamp string // as it came
+	time  int64  // Unix ms, 0 when timestamps are not read
+	value float64
+}
+
+// rowReader reads rows from CSV, with or without a header line.
+type rowReader struct {
+	lines         *bufio.Scanner
+	number        int  // of the line read last, from 1
+	timed         bool // timestamps are parsed
+	headed        bool // the first line has been seen
+	stampColumn   int
+	valueColumn   int
+	columnsNeeded int
+}
+
+func newRowReader(src io.Reader, timed bool) *rowReader {
+	lines := bufio.NewScanner(src)
+	lines.Buffer(nil, maxLine)
+	return &rowReader{lines: lines, timed: timed, stampColumn: 0, valueColumn: 1, columnsNeeded: 2}
+}
+
+// readAhead reads up to n rows.
+func (in *rowReader) readAhead(n int) ([]row, error) {
+	var rows []row
+	for len(rows) < n {
+		r, err := in.read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// read returns the next row, or io.EOF after the last.
+func (in *rowReader) read() (row, error) {
+	for in.lines.Scan() {
+		in.number++
+		line := strings.TrimSpace(in.lines.Text())
+		if in.number == 1 {
+			line = strings.TrimPrefix(line, "\ufeff")
+		}
+		if line == "" {
+			continue
+		}
+		fields := strings.Split(line, ",")
+		if !in.headed {
+			in.headed = true
+			if in.header(fields) {
+				continue
+			}
+		}
+		return in.parse(fields)
+	}
+	if err := in.lines.Err(); err != nil {
+		return row{}, fmt.Errorf("line %d: %w", in.number+1, err)
+	}
+	return row{}, io.EOF
+}
+
+// header takes the places of the columns from a line that names them both.
+func (in *rowReader) header(fields []string) bool {
+	stamp, value := -1, -1
+	for i, name := range fields {
+		switch strings.ToLower(unquote(name)) {
+		case "timestamp":
+			stamp = i
+		case "value":
+			value = i
+		}
+	}
+	if stamp < 0 || value < 0 {
+		return false
+	}
+	in.stampColumn, in.valueColumn = stamp, value
+	in.columnsNeeded = max(stamp, value) + 1
+	return true
+}
+
+func (in *rowReader) parse(fields []string) (row, error) {
+	if len(fields) < in.columnsNeeded {
+		return row{}, fmt.Errorf("line %d has %d columns, want timestamp and value", in.number, len(fields))
+	}
+	r := row{stamp: fields[in.stampColumn]}
+	if in.timed {
+		ms, ok := parseStamp(unquote(r.stamp))
+		if !ok {
+			return row{}, fmt.Errorf("line %d: timestamp %.40q is not understood; with a step timestamps are not read",
+				in.number, r.stamp)
+		}
+		r.time = ms
+	}
+	text := unquote(fields[in.valueColumn])
+	if text == "" {
+		r.value = math.NaN()
+		return r, nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return row{}, fmt.Errorf("line %d: value %.40q is not a number", in.number, text)
+	}
+	r.value = v
+	return r, nil
+}
+
+func unquote(field string) string { return strings.Trim(strings.TrimSpace(field), `"`) }
+
+// stampLayouts are the timestamp texts read; those without a zone are UTC.
+var stampLayouts = [...]string{
+	"2006-01-02 15:04:05", // also with a fraction
+	"2006-01-02T15:04:05",
+	time.RFC3339,
+	"2006-01-02 15:04:05Z07:00",
+	"2006-01-02 15:04",
+	"2006-01-02T15:04",
+	"2006-01-02",
+}
+
+// maxStamp bounds timestamps, in ms either side of the epoch, so that distances
+// never overflow.
+const maxStamp = 1 << 53
+
+// parseStamp returns the Unix ms of a timestamp: one of stampLayouts, or a number,
+// which counts seconds below 1e11 and ms from there.
+func parseStamp(text string) (int64, bool) {
+	if v, err := strconv.ParseFloat(text, 64); err == nil {
+		if math.Abs(v) < 1e11 {
+			v *= 1000
+		}
+		if !(math.Abs(v) <= maxStamp) {
+			return 0, false
+		}
+		return int64(math.Round(v)), true
+	}
+	for _, layout := range stampLayouts {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UnixMilli(), true
+		}
+	}
+	return 0, false
+}
