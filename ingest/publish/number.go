@@ -1,0 +1,199 @@
+package publish
+
+import (
+	"math"
+	"strconv"
+)
+
+// pow10 holds the powers of ten that a float64 represents exactly.
+var pow10 = [...]float64{
+	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+}
+
+// number reads a JSON number, or one of the bare words for values JSON lacks.
+// A number too large for a float64 is an infinity.
+func (s *scanner) number(i int) (float64, int) {
+	b := s.b
+	from := i
+	if i < len(b) && b[i] == '-' {
+		i++
+	}
+	digits := i
+	var mantissa uint64
+	for i < len(b) && b[i]-'0' <= 9 {
+		mantissa = mantissa*10 + uint64(b[i]-'0')
+		i++
+	}
+	n := i - digits
+	if n == 0 {
+		return s.word(from)
+	}
+	if n > 1 && b[digits] == '0' {
+		return 0, s.fail(digits, "a number must not begin with 0")
+	}
+	fraction := 0
+	if i < len(b) && b[i] == '.' {
+		i++
+		for i < len(b) && b[i]-'0' <= 9 {
+			mantissa = mantissa*10 + uint64(b[i]-'0')
+			i++
+			fraction++
+		}
+		if fraction == 0 {
+			return 0, s.fail(i, "expected a digit")
+		}
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		if i = s.exponent(i); i < 0 {
+			return 0, -1
+		}
+		return parse(b[from:i]), i
+	}
+	// Up to 15 digits and 22 places both parts are exact, so that one division
+	// rounds once, as the definition asks.
+	if n+fraction > 15 {
+		return parse(b[from:i]), i
+	}
+	v := float64(mantissa)
+	if fraction > 0 {
+		v /= pow10[fraction]
+	}
+	if b[from] == '-' {
+		v = -v
+	}
+	return v, i
+}
+
+// exponent passes an exponent whose letter stands at i.
+func (s *scanner) exponent(i int) int {
+	b := s.b
+	i++
+	if i < len(b) && (b[i] == '+' || b[i] == '-') {
+		i++
+	}
+	from := i
+	for i < len(b) && b[i]-'0' <= 9 {
+		i++
+	}
+	if i == from {
+		return s.fail(i, "expected a digit")
+	}
+	return i
+}
+
+// parse converts a text of number's grammar. The text must not be kept by
+// ParseFloat, so up to 32 bytes convert without allocation.
+func parse(text []byte) float64 {
+	v, _ := strconv.ParseFloat(string(text), 64) // out of range: an infinity
+	return v
+}
+
+// words are the spellings of values that JSON has no number for.
+var words = []struct {
+	text  string
+	value float64
+}{
+	{"NaN", math.NaN()},
+	{"Infinity", math.Inf(1)}, {"+Infinity", math.Inf(1)}, {"-Infinity", math.Inf(-1)},
+	{"INF", math.Inf(1)}, {"+INF", math.Inf(1)}, {"-INF", math.Inf(-1)},
+}
+
+func (s *scanner) word(i int) (float64, int) {
+	for _, w := range words {
+		if len(s.b)-i >= len(w.text) && string(s.b[i:i+len(w.text)]) == w.text {
+			return w.value, i + len(w.text)
+		}
+	}
+	return 0, s.fail(i, "expected a value")
+}
+
+// double reads a datapoint's value: a number, a string holding one, or null,
+// which is no data as NaN is.
+func (s *scanner) double(i int) (float64, int) {
+	b := s.b
+	if i >= len(b) {
+		return 0, s.fail(i, "expected a value")
+	}
+	switch b[i] {
+	case 'n':
+		return math.NaN(), s.literal(i, "null")
+	case '"':
+		end := s.str(i)
+		if end < 0 {
+			return 0, -1
+		}
+		v, ok := ParseValue(b[i+1 : end-1])
+		if !ok {
+			return 0, s.fail(i, "value is a string that holds no number")
+		}
+		return v, end
+	}
+	return s.number(i)
+}
+
+// ParseValue reads the text of a value given as a string: white space around a
+// decimal number, with sign, leading zeros, point and exponent at will, or one
+// of NaN, Infinity and INF, the latter two with a sign at will. Escapes, hex
+// and other spellings are not numbers.
+func ParseValue(text []byte) (float64, bool) {
+	for len(text) > 0 && (text[0] == ' ' || text[0] == '\t' || text[0] == '\n' || text[0] == '\r') {
+		text = text[1:]
+	}
+	for n := len(text); n > 0 && (text[n-1] == ' ' || text[n-1] == '\t' || text[n-1] == '\n' || text[n-1] == '\r'); n-- {
+		text = text[:n-1]
+	}
+	for _, w := range words {
+		if string(text) == w.text {
+			return w.value, true
+		}
+	}
+	for _, c := range text {
+		if c-'0' > 9 && c != '+' && c != '-' && c != '.' && c|0x20 != 'e' {
+			return 0, false
+		}
+	}
+	v, err := strconv.ParseFloat(string(text), 64)
+	if err != nil && !math.IsInf(v, 0) {
+		return 0, false
+	}
+	return v, len(text) > 0
+}
+
+// integer reads a whole number in digits.
+func (s *scanner) integer(i int, what string) (int64, int) {
+	b := s.b
+	negative := i < len(b) && b[i] == '-'
+	at := i
+	if negative {
+		i++
+	}
+	from := i
+	var v uint64
+	for i < len(b) && b[i]-'0' <= 9 {
+		if i-from >= 19 {
+			return 0, s.fail(at, what+" is too large")
+		}
+		v = v*10 + uint64(b[i]-'0')
+		i++
+	}
+	if i == from || i-from > 1 && b[from] == '0' || i < len(b) && (b[i] == '.' || b[i]|0x20 == 'e') {
+		return 0, s.fail(at, "expected a whole number as "+what)
+	}
+	if v > math.MaxInt64 {
+		return 0, s.fail(at, what+" is too large")
+	}
+	if negative {
+		return -int64(v), i
+	}
+	return int64(v), i
+}
+
+// index reads a whole number below limit; what names it in an error.
+func (s *scanner) index(i, limit int, what string) (int, int) {
+	v, end := s.integer(i, what)
+	if end >= 0 && (v < 0 || v >= int64(limit)) {
+		return 0, s.fail(i, what+" is out of range")
+	}
+	return int(v), end
+}
