@@ -1,0 +1,159 @@
+package norm
+
+import (
+	"math"
+
+	"pulse/store/step"
+)
+
+// Params is what all series of a store share, in milliseconds.
+type Params struct {
+	Step int64
+	// Heartbeat is the longest time between two reports that are joined; after
+	// a longer one the next report counts as a first. 0 means Heartbeat(Step).
+	// It is never taken to be shorter than Step.
+	Heartbeat int64
+}
+
+func (p Params) heartbeat() int64 {
+	if p.Heartbeat == 0 {
+		return Heartbeat(p.Step)
+	}
+	return max(p.Heartbeat, p.Step)
+}
+
+// Emit is the values that one report completes: N consecutive steps, of which
+// the first is stamped First and has FirstValue, and the Count = N-1 further
+// ones have Value each. N is at most heartbeat/step + 1.
+type Emit struct {
+	N          int
+	First      int64
+	FirstValue float64
+	Count      int64
+	Value      float64
+}
+
+// State is what a rate or counter series carries from report to report: 32
+// bytes without pointers. The zero value has seen nothing. A State serves one
+// of Rate and Counter, never both, and is not safe for concurrent use.
+type State struct {
+	last  int64   // time of the last report
+	carry float64 // of the step that last is inside: value·ms for a rate, amount for a counter
+	prev  float64 // the last value
+	seen  bool    // a report was seen
+	even  bool    // rate: carry is made of prev alone
+}
+
+// Last returns the time of the last report, and false when there was none.
+func (s *State) Last() (int64, bool) { return s.last, s.seen }
+
+// Rate takes a report of v per second at time t and returns the steps that it
+// completes, in per-second values. It reports false, and does nothing, when t
+// is not after the last report or v is NaN.
+//
+// A value is taken to have held since the last report, so that a step receives
+// the time-weighted mean. A first report is taken to have held for one step,
+// of which the part before the last step boundary is emitted at once. The
+// arithmetic weighs by milliseconds and divides once: equal reports give
+// exactly their value, however they fall on the steps.
+func (s *State) Rate(p Params, t int64, v float64) (e Emit, changed bool) {
+	if math.IsNaN(v) || s.seen && t <= s.last {
+		return e, false
+	}
+	bound := step.Floor(t, p.Step)
+	off := t - bound
+	switch {
+	case !s.seen || t-s.last > p.heartbeat():
+		e = Emit{N: 1, First: bound, FirstValue: v}
+		if off > 0 {
+			e.FirstValue = v * float64(p.Step-off) / float64(p.Step)
+		}
+		s.restart(v, off)
+	case bound <= step.Floor(s.last, p.Step):
+		s.even = s.last == bound || s.even && v == s.prev
+		s.carry += v * float64(t-s.last)
+	default:
+		next := step.Floor(s.last, p.Step) + p.Step
+		e = s.cross(p.Step, next, bound, v)
+		s.restart(v, off)
+	}
+	s.last, s.prev, s.seen = t, v, true
+	return e, true
+}
+
+// cross emits the step that ends at next, to which v adds the time since the
+// last report, and every further step up to bound.
+func (s *State) cross(step, next, bound int64, v float64) Emit {
+	e := Emit{First: next, FirstValue: v, Count: (bound - next) / step, Value: v}
+	e.N = 1 + int(e.Count)
+	if !s.even || v != s.prev {
+		sum := s.carry + v*float64(next-s.last)
+		e.FirstValue = sum / float64(step)
+	}
+	if next-s.last == step || math.Abs(e.FirstValue) > math.MaxFloat64 || math.IsNaN(e.FirstValue) {
+		e.FirstValue = v // v covers all of the step, or its weighted sum overflowed
+	}
+	return e
+}
+
+// restart begins the carry of the step that t is inside, off after its start.
+func (s *State) restart(v float64, off int64) {
+	s.carry, s.even = 0, true
+	if off > 0 {
+		s.carry = v * float64(off)
+	}
+}
+
+// Counter takes a report that the total stands at v at time t and returns the
+// steps that it completes, in amounts: what the total grew by in each, spread
+// evenly over the time since the last report. Aligned reports give exactly
+// the difference of their totals. It reports false, and does nothing, when t
+// is not after the last report or v is not finite.
+//
+// The first total contributes nothing. A total below the last one is a restart
+// and contributes nothing for its interval: the steps read 0. After a gap
+// longer than the heartbeat only the last step's share is emitted.
+func (s *State) Counter(p Params, t int64, v float64) (e Emit, changed bool) {
+	if math.IsNaN(v) || math.IsInf(v, 0) || s.seen && t <= s.last {
+		return e, false
+	}
+	if s.seen {
+		e = s.grow(p, t, v)
+	}
+	s.last, s.prev, s.seen = t, v, true
+	return e, true
+}
+
+func (s *State) grow(p Params, t int64, v float64) Emit {
+	growth, since, carry := v-s.prev, t-s.last, s.carry
+	if growth < 0 || math.IsInf(growth, 0) {
+		growth = 0
+	}
+	from := s.last
+	if since > p.heartbeat() {
+		growth = share(growth, p.Step, since)
+		since, from, carry = p.Step, t-p.Step, 0
+	}
+	bound, next := step.Floor(t, p.Step), step.Floor(from, p.Step)+p.Step
+	if bound < next {
+		s.carry = carry + growth
+		return Emit{}
+	}
+	e := Emit{
+		First:      next,
+		FirstValue: carry + share(growth, next-from, since),
+		Count:      (bound - next) / p.Step,
+		Value:      share(growth, p.Step, since),
+	}
+	e.N = 1 + int(e.Count)
+	s.carry = share(growth, t-bound, since)
+	return e
+}
+
+// share returns the part of amount that belongs to part of whole milliseconds.
+func share(amount float64, part, whole int64) float64 {
+	if part == whole {
+		return amount
+	}
+	return amount * (float64(part) / float64(whole))
+}
