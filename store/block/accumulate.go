@@ -1,0 +1,149 @@
+package block
+
+import (
+	"fmt"
+	"math"
+)
+
+// The accumulators fold the steps [from, to) of a block of Size values into
+// acc, whose element i belongs to step from+i. NaN in acc means that nothing
+// was folded into it yet; no data in the block changes nothing. A constant
+// block is folded without being decoded. Nothing is allocated: scratch is
+// working memory, and its contents are lost.
+//
+// 0 <= from <= to <= Size and len(acc) == to-from are for the caller to hold;
+// anything else panics. On an error, which wraps ErrCorrupt, acc is unchanged.
+
+// Sum adds the values of src to acc.
+func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
+	b, err := open(acc, src, from, to)
+	if err != nil || b.kind == absent {
+		return err
+	}
+	if b.kind == constant && b.mask == maskNone {
+		v := b.constantValue()
+		for i, a := range acc {
+			if a != a {
+				acc[i] = v
+			} else {
+				acc[i] = a + v
+			}
+		}
+		return nil
+	}
+	for i, v := range b.window(scratch, from, to) {
+		if a := acc[i]; a != a {
+			acc[i] = v
+		} else if v == v {
+			acc[i] = a + v
+		}
+	}
+	return nil
+}
+
+// Min lowers acc to the values of src.
+func Min(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
+	b, err := open(acc, src, from, to)
+	if err != nil || b.kind == absent {
+		return err
+	}
+	if b.kind == constant && b.mask == maskNone {
+		v := b.constantValue()
+		for i, a := range acc {
+			if !(a <= v) {
+				acc[i] = v
+			}
+		}
+		return nil
+	}
+	for i, v := range b.window(scratch, from, to) {
+		if a := acc[i]; v < a || a != a {
+			acc[i] = v
+		}
+	}
+	return nil
+}
+
+// Max raises acc to the values of src.
+func Max(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
+	b, err := open(acc, src, from, to)
+	if err != nil || b.kind == absent {
+		return err
+	}
+	if b.kind == constant && b.mask == maskNone {
+		v := b.constantValue()
+		for i, a := range acc {
+			if !(a >= v) {
+				acc[i] = v
+			}
+		}
+		return nil
+	}
+	for i, v := range b.window(scratch, from, to) {
+		if a := acc[i]; v > a || a != a {
+			acc[i] = v
+		}
+	}
+	return nil
+}
+
+// Count adds 1 to acc for each value that src has; a step that no block had a
+// value for stays NaN. A block without a mask is counted without being decoded.
+func Count(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
+	b, err := open(acc, src, from, to)
+	if err != nil || b.kind == absent {
+		return err
+	}
+	if b.mask == maskNone {
+		for i, a := range acc {
+			if a != a {
+				acc[i] = 1
+			} else {
+				acc[i] = a + 1
+			}
+		}
+		return nil
+	}
+	for i, v := range b.window(scratch, from, to) {
+		if a := acc[i]; v == v {
+			if a != a {
+				a = 0
+			}
+			acc[i] = a + 1
+		}
+	}
+	return nil
+}
+
+func open(acc []float64, src []byte, from, to int) (view, error) {
+	if from < 0 || to < from || to > Size || len(acc) != to-from {
+		panic(fmt.Sprintf("BUG: steps [%d,%d) of %d into %d values", from, to, Size, len(acc)))
+	}
+	b, _, err := parse(src, Size)
+	return b, err
+}
+
+// window decodes the steps [from, to) into scratch and returns them.
+func (b *view) window(scratch *[Size]float64, from, to int) []float64 {
+	if b.mask == maskNone {
+		b.present(scratch[from:to], from)
+	} else {
+		b.decode(scratch[:])
+	}
+	return scratch[from:to]
+}
+
+// Constant returns the one value that all n steps of the block have, NaN when
+// the block is empty of data, and false when the steps differ.
+func Constant(src []byte, n int) (float64, bool, error) {
+	b, _, err := parse(src, n)
+	switch {
+	case err != nil:
+		return math.NaN(), false, err
+	case b.kind == absent:
+		return math.NaN(), true, nil
+	case b.kind == constant && b.mask == maskNone:
+		return b.constantValue(), true, nil
+	}
+	return math.NaN(), false, nil
+}

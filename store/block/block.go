@@ -1,0 +1,89 @@
+// Package block keeps the values of one series over consecutive steps in few
+// bytes, lossless and bit-exact.
+//
+// AppendTo chooses the smallest of a few forms, all built on one idea: a value
+// is an integer divided by a known constant. Decode, and the accumulators Sum,
+// Min, Max and Count, read a block; they never read outside src and never
+// panic on corrupt bytes. FORMAT.md draws the bytes.
+//
+// Functions are safe for concurrent use as long as nobody writes to their
+// arguments; none keeps a reference to them.
+package block
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+const (
+	// Size is the number of steps in a block of the store.
+	Size = 120
+	// MaxValues is the largest number of values that a block can hold.
+	MaxValues = 256
+
+	version = 1
+)
+
+// ErrCorrupt is wrapped by every error about bytes that are no block.
+var ErrCorrupt = errors.New("corrupt block")
+
+func corrupt(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
+}
+
+// kind is how the present values are kept, the header's bits 0 and 1.
+type kind uint8
+
+const (
+	absent kind = iota
+	constant
+	packed
+	raw
+)
+
+// maskKind is how the absent positions are kept, the header's bits 2 and 3.
+type maskKind uint8
+
+const (
+	maskNone maskKind = iota
+	maskRuns
+	maskBitmap
+)
+
+const maxWidth = 57 // a value that starts at any bit of a byte lies in one 64-bit load
+
+// AppendTo appends values encoded as one block to dst and returns the longer
+// slice. NaN, whatever its bits, means no data. The step in milliseconds is a
+// hint for compression: any number gives a correct block.
+//
+// len(values) must be 1 to MaxValues; anything else is a mistake of the caller
+// and panics.
+func AppendTo(dst []byte, values []float64, step int64) []byte {
+	if len(values) < 1 || len(values) > MaxValues {
+		panic(fmt.Sprintf("BUG: block of %d values, want 1 to %d", len(values), MaxValues))
+	}
+	var e encoder
+	e.load(values)
+	return e.appendTo(dst, step)
+}
+
+// Decode reads one block of len(dst) values from the front of src into dst and
+// returns what follows it. len(dst) must be what AppendTo was given: a block
+// does not know its own length. On an error, which wraps ErrCorrupt, dst holds
+// NaN only.
+func Decode(dst []float64, src []byte) (rest []byte, err error) {
+	b, rest, err := parse(src, len(dst))
+	if err != nil {
+		fill(dst, math.NaN())
+		return nil, err
+	}
+	b.decode(dst)
+	return rest, nil
+}
+
+func fill(dst []float64, v float64) {
+	for i := range dst {
+		dst[i] = v
+	}
+}

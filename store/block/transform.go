@@ -1,0 +1,166 @@
+package block
+
+import (
+	"math"
+	"math/bits"
+)
+
+// family is the arithmetic that turns an integer into a value, the header's
+// bits 4 to 6.
+type family uint8
+
+const (
+	whole         family = iota // i
+	decimal                     // i / 10^k
+	perSecond                   // i / S
+	perSecondFine               // i / (S·10^k)
+	timer                       // i / S · 1e-9
+	squares                     // i / S · 1e-18
+	decimalAmount               // (i / 10^k) / S
+	ieee                        // the double whose bits are i << z
+)
+
+const (
+	maxDecimal     = 14
+	maxFine        = 9
+	maxSeconds     = 86_400 * 400
+	integerLimit   = 1 << 53
+	nano           = 1e-9
+	nanoSquared    = 1e-18
+	sampledNonZero = 6
+)
+
+// transform is a family and its parameters.
+type transform struct {
+	family family
+	k      uint8  // power of ten
+	zeros  uint8  // ieee: bits shifted off
+	s      uint64 // seconds of the step
+}
+
+func (f family) hasSeconds() bool { return f >= perSecond && f <= decimalAmount }
+
+func (f family) hasPower() bool {
+	return f == decimal || f == perSecondFine || f == decimalAmount
+}
+
+// maxPower returns the largest k of the family.
+func (f family) maxPower() uint8 {
+	if f == decimal {
+		return maxDecimal
+	}
+	return maxFine
+}
+
+// divisor returns the exact product that divides i in one step.
+func (t transform) divisor() float64 {
+	switch t.family {
+	case decimal:
+		return pow10(t.k)
+	case perSecond, timer, squares, decimalAmount:
+		return float64(t.s)
+	case perSecondFine:
+		return float64(t.s) * pow10(t.k)
+	}
+	return 1
+}
+
+// pow10 returns 10^k for k up to 14, which doubles hold exactly.
+func pow10(k uint8) float64 {
+	return [maxDecimal + 1]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14}[k]
+}
+
+// value returns what the integer i stands for.
+func (t transform) value(i int64) float64 {
+	switch t.family {
+	case whole:
+		return float64(i)
+	case timer:
+		return float64(i) / float64(t.s) * nano
+	case squares:
+		return float64(i) / float64(t.s) * nanoSquared
+	case decimalAmount:
+		return float64(i) / pow10(t.k) / float64(t.s)
+	case ieee:
+		return math.Float64frombits(uint64(i) << t.zeros)
+	}
+	return float64(i) / t.divisor()
+}
+
+// scale returns the factor that brings values of the family close to their
+// integers.
+func (t transform) scale() float64 {
+	switch t.family {
+	case timer:
+		return float64(t.s) * 1e9
+	case squares:
+		return float64(t.s) * 1e18
+	case decimalAmount:
+		return float64(t.s) * pow10(t.k)
+	}
+	return t.divisor()
+}
+
+// invert sets out[j] to the integer of values[j] and reports whether every one
+// gives its value back, bit for bit.
+func (t transform) invert(out []int64, values []float64) bool {
+	scale, div := t.scale(), t.divisor()
+	out = out[:len(values)]
+	switch t.family {
+	case whole:
+		for j, v := range values {
+			if !(v > -integerLimit && v < integerLimit) {
+				return false
+			}
+			i := int64(v)
+			if math.Float64bits(float64(i)) != math.Float64bits(v) {
+				return false
+			}
+			out[j] = i
+		}
+		return true
+	case decimal, perSecond, perSecondFine:
+		for j, v := range values {
+			i, ok := nearest(v * scale)
+			if !ok || math.Float64bits(float64(i)/div) != math.Float64bits(v) {
+				return false
+			}
+			out[j] = i
+		}
+		return true
+	}
+	for j, v := range values {
+		i, ok := nearest(v * scale)
+		if !ok || math.Float64bits(t.value(i)) != math.Float64bits(v) {
+			return false
+		}
+		out[j] = i
+	}
+	return true
+}
+
+// nearest rounds x to an integer, if that has at most 53 bits.
+func nearest(x float64) (int64, bool) {
+	if !(x > -integerLimit && x < integerLimit) {
+		return 0, false
+	}
+	return int64(math.RoundToEven(x)), true
+}
+
+// invertBits sets out to the bits of values without the zeros that all of them
+// end in, and returns the transform that undoes it.
+func invertBits(out []uint64, values []float64) transform {
+	var any uint64
+	for j, v := range values {
+		out[j] = math.Float64bits(v)
+		any |= out[j]
+	}
+	z := uint8(min(bits.TrailingZeros64(any), 63))
+	for j := range values {
+		out[j] >>= z
+	}
+	return transform{family: ieee, zeros: z}
+}
+
+// baseBytes returns the length of the base of an ieee transform.
+func (t transform) baseBytes() int { return (64 - int(t.zeros) + 7) / 8 }

@@ -1,0 +1,181 @@
+package block
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+)
+
+// view is a block whose every length was checked: reading through it cannot
+// leave src.
+type view struct {
+	kind   kind
+	mask   maskKind
+	t      transform
+	base   uint64
+	width  int
+	n, m   int    // values in all, present values
+	runs   []byte // maskRuns: pairs of first position and length - 1
+	bitmap []byte // maskBitmap
+	data   []byte // packed and raw: the values
+}
+
+// parse checks the block of n values at the front of src and returns it with
+// what follows.
+func parse(src []byte, n int) (b view, rest []byte, err error) {
+	if n < 1 || n > MaxValues {
+		return b, nil, corrupt("asked for %d values, a block has 1 to %d", n, MaxValues)
+	}
+	c := cursor{src: src}
+	if v := c.byte(); !c.short && v != version {
+		return b, nil, corrupt("version %d, want %d", v, version)
+	}
+	h := c.byte()
+	b.n, b.m = n, n
+	b.kind, b.mask, b.t.family = kind(h&3), maskKind(h>>2&3), family(h>>4&7)
+	switch {
+	case c.short:
+		return b, nil, corrupt("%d bytes, want at least 2", len(src))
+	case h > 0x7f || b.mask > maskBitmap || b.kind == absent && h != 0 || b.kind == raw && b.t.family != whole:
+		return b, nil, corrupt("header %#02x is not defined", h)
+	case b.kind == absent:
+		return b, c.src, nil
+	}
+	if err := b.parseMask(&c); err != nil {
+		return b, nil, err
+	}
+	if err := b.parseValues(&c); err != nil {
+		return b, nil, err
+	}
+	if c.short {
+		return b, nil, corrupt("%d bytes are too few for header %#02x and %d values", len(src), h, n)
+	}
+	return b, c.src, nil
+}
+
+// parseMask reads the mask and counts the present values.
+func (b *view) parseMask(c *cursor) error {
+	switch b.mask {
+	case maskRuns:
+		b.runs = c.take(2 * int(c.byte()))
+		next := 0 // first position that the next run may have
+		for i := 0; i < len(b.runs); i += 2 {
+			at, size := int(b.runs[i]), int(b.runs[i+1])+1
+			if at < next || at+size > b.n {
+				return corrupt("absent run at %d of %d values", at, size)
+			}
+			next = at + size
+			b.m -= size
+		}
+	case maskBitmap:
+		b.bitmap = c.take((b.n + 7) / 8)
+		b.m = 0
+		for _, x := range b.bitmap {
+			b.m += bits.OnesCount8(x)
+		}
+		if len(b.bitmap) > 0 && b.n&7 != 0 && b.bitmap[len(b.bitmap)-1]>>(b.n&7) != 0 {
+			return corrupt("bitmap goes beyond %d values", b.n)
+		}
+	}
+	if !c.short && b.m == 0 {
+		return corrupt("mask leaves no value")
+	}
+	return nil
+}
+
+// parseValues reads the transform and finds the bytes of the values.
+func (b *view) parseValues(c *cursor) error {
+	if b.kind == raw {
+		b.data = c.take(8 * b.m)
+		return nil
+	}
+	if err := b.parseTransform(c); err != nil {
+		return err
+	}
+	if b.kind == constant {
+		if v := b.constantValue(); v != v {
+			return corrupt("constant that is no number")
+		}
+		return nil
+	}
+	b.width = int(c.byte())
+	if !c.short && (b.width < 1 || b.width > maxWidth) {
+		return corrupt("width of %d bits, want 1 to %d", b.width, maxWidth)
+	}
+	b.data = c.take((b.m*b.width + 7) / 8)
+	return nil
+}
+
+func (b *view) parseTransform(c *cursor) error {
+	if b.t.family == ieee {
+		b.t.zeros = c.byte()
+		if b.t.zeros > 63 {
+			return corrupt("%d trailing zeros, want at most 63", b.t.zeros)
+		}
+		for i, x := range c.take(b.t.baseBytes()) {
+			b.base |= uint64(x) << (8 * i)
+		}
+		return nil
+	}
+	if b.t.family.hasSeconds() {
+		b.t.s = c.uvarint()
+		if !c.short && (b.t.s < 1 || b.t.s > maxSeconds) {
+			return corrupt("step of %d s, want 1 to %d", b.t.s, maxSeconds)
+		}
+	}
+	if b.t.family.hasPower() {
+		b.t.k = c.byte()
+		if b.t.k > b.t.family.maxPower() {
+			return corrupt("power of ten %d, want at most %d", b.t.k, b.t.family.maxPower())
+		}
+	}
+	b.base = uint64(unzigzag(c.uvarint()))
+	return nil
+}
+
+// cursor reads fields from the front of src. Once a field is cut short, it and
+// every later one reads as zero or empty.
+type cursor struct {
+	src   []byte
+	short bool
+}
+
+func (c *cursor) byte() byte {
+	b := c.take(1)
+	if len(b) == 0 {
+		return 0
+	}
+	return b[0]
+}
+
+func (c *cursor) take(n int) []byte {
+	if n > len(c.src) {
+		c.src, c.short = nil, true
+		return nil
+	}
+	b := c.src[:n:n]
+	c.src = c.src[n:]
+	return b
+}
+
+func (c *cursor) uvarint() uint64 {
+	u, n := binary.Uvarint(c.src)
+	if n <= 0 {
+		c.src, c.short = nil, true
+		return 0
+	}
+	c.src = c.src[n:]
+	return u
+}
+
+// constantValue returns the value of a constant block.
+func (b *view) constantValue() float64 { return b.t.value(int64(b.base)) }
+
+// canonical returns v, or the one NaN that stands for no data. Only corrupt
+// bytes decode to another NaN.
+func canonical(v float64) float64 {
+	if v != v {
+		return math.NaN()
+	}
+	return v
+}
