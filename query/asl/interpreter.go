@@ -1,0 +1,210 @@
+package asl
+
+import (
+	"errors"
+	"maps"
+	"strings"
+)
+
+// Limits bound what one program may ask for. A zero field means the default.
+type Limits struct {
+	Bytes int // of program text, 8192
+	Words int // tokens of the program, 1000
+	Stack int // items on the stack, and in a list, 1024
+	Depth int // nested calls, 10
+	Nodes int // of one item, counted without sharing, 10,000
+	Steps int // tokens executed, 20,000
+	Work  int // nodes pushed over the whole run, 1,000,000
+}
+
+func (l Limits) withDefaults() Limits {
+	for _, f := range []struct {
+		field *int
+		value int
+	}{
+		{&l.Bytes, 8192}, {&l.Words, 1000}, {&l.Stack, 1024}, {&l.Depth, 10},
+		{&l.Nodes, 10_000}, {&l.Steps, 20_000}, {&l.Work, 1_000_000},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	return l
+}
+
+// Interpreter runs programs with one vocabulary. It is immutable and safe for
+// concurrent use.
+type Interpreter struct {
+	vocabulary Vocabulary
+	words      map[string][]Word
+	limits     Limits
+}
+
+// New returns an interpreter. Where several words share a name, the first that
+// matches the stack runs.
+func New(vocabulary Vocabulary, limits Limits) *Interpreter {
+	in := &Interpreter{vocabulary: vocabulary, words: make(map[string][]Word), limits: limits.withDefaults()}
+	for _, w := range vocabulary {
+		in.words[w.Name] = append(in.words[w.Name], w)
+	}
+	return in
+}
+
+// Options are what a run starts with.
+type Options struct {
+	Vars     map[string]any // preset variables, kept over :freeze
+	Unstable bool           // permits words marked so
+}
+
+// Vocabulary returns the words in order. The caller must not change it.
+func (in *Interpreter) Vocabulary() Vocabulary { return in.vocabulary }
+
+// Run executes program. The result's Stack starts with what was frozen. An
+// error is an *Error.
+func (in *Interpreter) Run(program string) (*Context, error) {
+	return in.RunWith(program, Options{})
+}
+
+// RunWith is Run with options.
+func (in *Interpreter) RunWith(program string, o Options) (*Context, error) {
+	c, items, err := in.start(program, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.call(items); err != nil {
+		return nil, err
+	}
+	if err := c.unfreeze(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (in *Interpreter) start(program string, o Options) (*Context, []any, error) {
+	if n := in.limits.Bytes; len(program) > n {
+		return nil, nil, errLimit("expression too long: %d bytes, the limit is %d", len(program), n)
+	}
+	tokens, err := Tokenize(program)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n := in.limits.Words; len(tokens) > n {
+		return nil, nil, &Error{Kind: Limit, Offset: tokens[n].Offset, Token: tokens[n].Text,
+			Message: errLimit("expression too long: %d words, the limit is %d", len(tokens), n).Error()}
+	}
+	items := make([]any, len(tokens))
+	for i, t := range tokens {
+		items[i] = t
+	}
+	initial := maps.Clone(o.Vars)
+	if initial == nil {
+		initial = make(map[string]any)
+	}
+	return &Context{in: in, initial: initial, Vars: maps.Clone(initial), unstable: o.Unstable}, items, nil
+}
+
+// call executes items one level deeper. Tokens are read as program text, other
+// items are pushed as they are.
+func (c *Context) call(items []any) error {
+	if c.depth++; c.depth > c.in.limits.Depth {
+		return errors.New("looping detected")
+	}
+	defer func() { c.depth-- }()
+	for len(items) > 0 {
+		rest, err := c.step(items)
+		if err != nil {
+			return err
+		}
+		items = rest
+	}
+	return nil
+}
+
+// step executes the first item, or the list that starts there, and returns
+// what follows. Its error is an *Error that knows where.
+func (c *Context) step(items []any) (rest []any, err error) {
+	t, ok := items[0].(Token)
+	if c.words++; c.words > c.in.limits.Steps {
+		err = errLimit("expression too costly: more than %d words executed", c.in.limits.Steps)
+		return nil, locate(err, t)
+	}
+	rest = items[1:]
+	switch {
+	case !ok:
+		c.Push(items[0])
+	case t.Text == "(":
+		n, closed := listLength(rest)
+		if !closed {
+			return nil, locate(errors.New("unmatched opening parenthesis"), t)
+		}
+		c.Push(List(rest[:n:n]))
+		rest = rest[n+1:]
+	case t.Text == ")":
+		return nil, locate(errors.New("unmatched closing parenthesis"), t)
+	case t.Text[0] == ':':
+		if err := c.executeWord(t.Text[1:]); err != nil {
+			return nil, locate(err, t)
+		}
+	default:
+		c.Push(Unescape(t.Text))
+	}
+	if c.failed != nil {
+		return nil, locate(c.failed, t)
+	}
+	return rest, nil
+}
+
+// listLength returns how many items stand before the parenthesis that closes
+// the list.
+func listLength(items []any) (n int, closed bool) {
+	depth := 0
+	for i, item := range items {
+		t, _ := item.(Token)
+		switch t.Text {
+		case "(":
+			depth++
+		case ")":
+			if depth == 0 {
+				return i, true
+			}
+			depth--
+		}
+	}
+	return 0, false
+}
+
+func (c *Context) executeWord(name string) error {
+	words, ok := c.in.words[name]
+	if !ok {
+		return errors.New("unknown word ':" + name + "'")
+	}
+	for _, w := range words {
+		if !w.Match(c.Stack) {
+			continue
+		}
+		if w.Unstable && !c.unstable {
+			return errors.New("to use :" + name + " enable unstable features")
+		}
+		return w.Run(c)
+	}
+	signatures := make([]string, len(words))
+	for i, w := range words {
+		signatures[i] = "[" + w.Signature + "]"
+	}
+	return errors.New("no matches for word ':" + name + "' with stack " + typeSummary(c.Stack) +
+		", candidates: " + strings.Join(signatures, ", "))
+}
+
+// locate gives err the place of t, unless it has a place already.
+func locate(err error, t Token) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return &Error{Kind: State, Offset: t.Offset, Token: t.Text, Message: err.Error()}
+	}
+	if e.Offset >= 0 {
+		return e
+	}
+	located := *e
+	located.Offset, located.Token, located.Message = t.Offset, t.Text, err.Error()
+	return &located
+}
