@@ -76,7 +76,11 @@ func NewRolling(step int64, window int, combine func(a, b float64) float64) *Rol
 	if step < 1 || window < 1 {
 		panic("BUG: step and window must be positive")
 	}
-	return &Rolling{step: step, combine: combine, times: make([]int64, window), values: make([]float64, window)}
+	r := &Rolling{step: step, combine: combine, times: make([]int64, window), values: make([]float64, window)}
+	for i := range r.values {
+		r.values[i] = math.NaN() // whatever time the slot has, nothing was reported for it
+	}
+	return r
 }
 
 // Update takes a value at time t; NaN changes and emits nothing.
@@ -84,11 +88,6 @@ func (r *Rolling) Update(t int64, v float64, emit func(t int64, v float64)) {
 	t = step.Ceil(t, r.step)
 	if math.IsNaN(v) || r.seen && t <= r.newest-int64(len(r.times))*r.step {
 		return
-	}
-	if !r.seen {
-		for i := range r.times {
-			r.times[i] = t - 1 // no multiple of the step, so no slot matches
-		}
 	}
 	i := slot(t, r.step, len(r.times))
 	if r.times[i] != t {
