@@ -62,7 +62,7 @@ func (b *view) parseMask(c *cursor) error {
 		for i := 0; i < len(b.runs); i += 2 {
 			at, size := int(b.runs[i]), int(b.runs[i+1])+1
 			if at < next || at+size > b.n {
-				return corrupt("absent run at %d of %d values", at, size)
+				return corrupt("absent run of %d at %d, want it in [%d,%d)", size, at, next, b.n)
 			}
 			next = at + size
 			b.m -= size
