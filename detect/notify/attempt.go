@@ -1,0 +1,291 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// maxErrorBytes bounds the text of an error that is kept and shown.
+const maxErrorBytes = 500
+
+// transport returns the client that deliveries go through.
+func transport(g *guard) *http.Transport {
+	return &http.Transport{
+		DialContext:            g.dialer().DialContext,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    concurrency,
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+	}
+}
+
+// answer is what one request came to.
+type answer struct {
+	status    int // of HTTP, 0 = none
+	latencyMs int64
+	pause     time.Duration // Retry-After
+	err       string        // "" when there is a status
+	blocked   bool          // egress refused it: nothing was sent
+}
+
+// post sends one webhook and reads the answer, of which nothing but status and
+// Retry-After is kept. Redirects are not followed.
+func (s *Service) post(ctx context.Context, r Receiver, id string, body []byte) answer {
+	started := s.o.Clock.Now()
+	since := func() int64 { return s.o.Clock.Now().Sub(started).Milliseconds() }
+	if _, _, err := s.guard.parse(r.URL); err != nil {
+		return answer{err: err.Error(), blocked: true}
+	}
+	ctx, cancel := s.within(ctx, attemptTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, bytes.NewReader(body))
+	if err != nil {
+		return answer{err: "url: not a valid URL", blocked: true}
+	}
+	timestamp := started.Unix()
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "pulse")
+	req.Header.Set("Webhook-Id", id)
+	req.Header.Set("Idempotency-Key", id)
+	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(timestamp, 10))
+	if keys := r.keys(); len(keys) > 0 {
+		req.Header.Set("Webhook-Signature", signature(keys, id, timestamp, body))
+	}
+	resp, err := s.send.RoundTrip(req)
+	if err != nil {
+		var egress *EgressError
+		return answer{latencyMs: since(), err: errorText(ctx, err), blocked: errors.As(err, &egress)}
+	}
+	latency := since()
+	io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswerBytes))
+	resp.Body.Close()
+	return answer{status: resp.StatusCode, latencyMs: latency, pause: retryAfter(resp.Header.Get("Retry-After"), s.o.Clock.Now())}
+}
+
+// errorText returns what may be shown of a failed request: never bytes that
+// the other side sent.
+func errorText(ctx context.Context, err error) string {
+	var egress *EgressError
+	text := err.Error()
+	switch {
+	case errors.As(err, &egress):
+		text = egress.Error()
+	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		text = fmt.Sprintf("no answer within %v", attemptTimeout)
+	case errors.Is(err, context.Canceled):
+		text = "stopped"
+	case strings.Contains(text, "malformed"):
+		text = "the answer is not HTTP"
+	}
+	text = strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, text)
+	return text[:min(len(text), maxErrorBytes)]
+}
+
+// attempt tries to deliver an item that plan has marked in flight. Until
+// finished gives it back, the item belongs to this goroutine.
+func (s *Service) attempt(run *running, c *channel, it *item) {
+	body := s.body(c, it)
+	if body == nil { // removed meanwhile
+		c.mu.Lock()
+		c.queue.finished(it, it, true)
+		c.mu.Unlock()
+		return
+	}
+	s.stats.attempts.Add(1)
+	a := s.post(run.attempts, c.snapshot(), it.ID, body)
+	now := s.o.Clock.Now().UnixMilli()
+	stopped := a.status == 0 && run.attempts.Err() != nil
+	o := s.judgeAttempt(it, a, stopped, now)
+
+	// Stored before the queue goes on: the next state of the incident may only
+	// start when it is certain that this one does not come back.
+	err := s.o.DB.Batch(func(tx *bbolt.Tx) error { return s.storeOutcome(tx, c, o) })
+	if err != nil {
+		s.databaseFailed("store outcome of an attempt", err)
+	}
+	s.applyOutcome(c, it, o, now)
+	if o.disable {
+		s.disable(c, now)
+	}
+	c.poke()
+}
+
+// body reads the webhook body of an item; nil when it is no longer there.
+func (s *Service) body(c *channel, it *item) (body []byte) {
+	err := s.o.DB.View(func(tx *bbolt.Tx) error {
+		if b, ok := boxOf(tx, c.name); ok {
+			body = bytes.Clone(b.bodies.Get(sequence(it.Seq)))
+		}
+		return nil
+	})
+	if err != nil {
+		s.databaseFailed("read notification", err)
+	}
+	return body
+}
+
+// outcome is what an attempt changes.
+type outcome struct {
+	item     item // as it is now
+	gone     bool // has left the queue
+	dead     string
+	disable  bool
+	open     bool // the incident's beginning may have been accepted
+	close    bool // the incident is over for the receiver
+	failed   bool // speaks against the receiver as a whole
+	pauseMs  int64
+	floor    int64 // Unix ms until which the receiver asked for quiet
+	attempt  Attempt
+	accepted bool
+}
+
+// judgeAttempt decides what an answer means for it. stopped: the attempt was
+// cut off because the service stops.
+func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outcome {
+	o := outcome{item: *it}
+	o.item.Attempts++
+	o.item.LastError = a.err
+	if a.err == "" && judge(a.status) != accepted {
+		o.item.LastError = fmt.Sprintf("status %d", a.status)
+	}
+	what := judge(a.status)
+	pause := max(backoff(o.item.Attempts, s.o.Rand()), a.pause)
+	o.pauseMs = pause.Milliseconds()
+	o.item.Next = now + o.pauseMs
+	o.attempt = Attempt{T: now, Incident: it.Incident, Notification: it.ID, Type: it.Type, Number: o.item.Attempts,
+		Outcome: OutcomeRetry, Status: a.status, LatencyMs: a.latencyMs, Error: a.err}
+	switch {
+	case stopped:
+		o.item.Attempts, o.item.Next, o.item.Unsure = it.Attempts, 0, true
+	case what == accepted:
+		o.gone, o.accepted = true, true
+		o.attempt.Outcome = OutcomeAccepted
+		o.open, o.close = opens(it.Type), it.Type == TypeResolved
+	case what == gone:
+		o.disable = true
+		o.attempt.Outcome = OutcomeDisabled
+	case what == refused:
+		o.item.Refusals++
+		if o.item.Refusals >= refusalsAllowed {
+			o.gone, o.dead = true, fmt.Sprintf("refused with status %d", a.status)
+			o.attempt.Outcome = OutcomeDead
+			o.open, o.close = opens(it.Type) && it.Unsure, it.Type == TypeResolved
+		}
+	default:
+		o.failed = true
+		o.item.Unsure = it.Unsure || !a.blocked
+		if a.pause > 0 {
+			o.floor = now + a.pause.Milliseconds()
+		}
+	}
+	if !o.gone && !o.disable {
+		o.attempt.Next = o.item.Next
+	}
+	return o
+}
+
+// storeOutcome writes an outcome. It may run more than once.
+func (s *Service) storeOutcome(tx *bbolt.Tx, c *channel, o outcome) error {
+	b, ok := boxOf(tx, c.name)
+	if !ok {
+		return nil // the receiver was deleted
+	}
+	var err error
+	switch {
+	case o.dead != "":
+		if err = b.bury(&o.item, o.attempt.T, o.dead); err == nil {
+			err = b.trimDead()
+		}
+	case o.gone:
+		err = b.remove(&o.item)
+	default:
+		err = b.put(&o.item)
+	}
+	if err == nil && o.open {
+		err = b.open.Put([]byte(o.item.Incident), nil)
+	}
+	if err == nil && o.close {
+		err = b.open.Delete([]byte(o.item.Incident))
+	}
+	if err != nil {
+		return err
+	}
+	a := o.attempt
+	a.Receiver = c.name
+	return s.remember(tx, []Attempt{a})
+}
+
+// applyOutcome brings the queue to the stored outcome.
+func (s *Service) applyOutcome(c *channel, it *item, o outcome, now int64) {
+	c.mu.Lock()
+	q := c.queue
+	switch {
+	case o.open:
+		q.open[it.Incident] = true
+	case o.close:
+		delete(q.open, it.Incident)
+	}
+	if o.failed {
+		q.failed(now, backoff(q.failures-breakerAt+2, s.o.Rand()).Milliseconds(), o.floor)
+	} else {
+		q.succeeded()
+	}
+	q.finished(it, &o.item, o.gone)
+	c.state.lastAttempt, c.state.lastStatus, c.state.lastError = now, o.attempt.Status, o.item.LastError
+	c.mu.Unlock()
+	switch {
+	case o.accepted:
+		s.stats.accepted.Add(1)
+	case o.dead != "":
+		s.stats.buried.Add(1)
+	case !o.gone:
+		s.stats.retried.Add(1)
+	}
+	level := s.o.Log.Info()
+	if !o.accepted {
+		level = s.o.Log.Warn()
+	}
+	level.Str("receiver", c.name).Str("notification", it.ID).Str("incident", it.Incident).Str("type", it.Type).
+		Int("attempt", o.attempt.Number).Int("status", o.attempt.Status).Int64("latencyMs", o.attempt.LatencyMs).
+		Str("error", o.attempt.Error).Str("outcome", o.attempt.Outcome).Msg("notification attempted")
+}
+
+// TestResult is what a test of a receiver shows: never the body of the answer.
+type TestResult struct {
+	OK        bool   `json:"ok"`
+	Status    int    `json:"status"` // of HTTP, 0 = no answer
+	LatencyMs int64  `json:"latencyMs"`
+	Error     string `json:"error,omitempty"`
+}
+
+// Test sends one alert.test to a receiver, at once and without retries, also
+// when it is disabled.
+func (s *Service) Test(ctx context.Context, name string) (TestResult, error) {
+	c := s.channel(name)
+	if c == nil {
+		return TestResult{}, fmt.Errorf("%w %.70q", ErrUnknownReceiver, name)
+	}
+	now := s.o.Clock.Now().UnixMilli()
+	n := Notification{ID: fmt.Sprintf("test-%s-%d", name, now), Type: TypeTest, Status: "test", Severity: "info",
+		Annotations: map[string]string{"summary": "a test of receiver " + name}, StartsAt: now, EvaluatedAt: now, Completeness: 1, Graph: s.o.Link}
+	body, err := n.bounded()
+	if err != nil {
+		return TestResult{}, err
+	}
+	a := s.post(ctx, c.snapshot(), n.ID, body)
+	return TestResult{OK: judge(a.status) == accepted, Status: a.status, LatencyMs: a.latencyMs, Error: a.err}, nil
+}

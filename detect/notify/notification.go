@@ -1,0 +1,183 @@
+package notify
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"time"
+)
+
+// The types of a notification. Firing and NoData open an incident, Resolved
+// ends it, the others stand alone.
+const (
+	TypeFiring   = "alert.firing"
+	TypeResolved = "alert.resolved"
+	TypeNoData   = "alert.nodata"
+	TypeSummary  = "alert.summary"
+	TypeTest     = "alert.test"
+)
+
+// Notification is one transition of an alert as receivers are told about it.
+// Its JSON form is the webhook body: times are RFC 3339 with milliseconds in
+// UTC, a time of 0 and a NaN or infinite number are null, absent maps and
+// lists are empty ones.
+type Notification struct {
+	// ID names the transition; it is the webhook-id and the idempotency key,
+	// equal over all receivers, retries and restarts. 1 to 255 characters of
+	// printable ASCII without blanks.
+	ID string
+	// Incident lasts from firing to resolve and is shared by both.
+	Incident string
+	Type     string // one of the Type constants
+	Status   string // "firing", "resolved", "nodata"
+	Rule     string
+	Severity string
+
+	Labels      map[string]string
+	Annotations map[string]string
+	Tags        map[string]string // of the group that changed
+
+	Value, Expected, Lower, Upper float64 // NaN = unknown
+	Score                         float64 // [0,1], NaN = unknown
+	Detector                      json.RawMessage
+
+	StartsAt, EndsAt, EvaluatedAt int64 // Unix ms, 0 = none
+	DataAgeMs                     int64
+	Completeness                  float64 // reported ÷ expected sources, [0,1]
+	Contributors                  []Contributor
+	Graph                         string // link to a graph of the moment
+
+	// Notify names the receivers; empty means every receiver. It is not part
+	// of the JSON form.
+	Notify []string
+}
+
+// Contributor is one group of tag values and its part in a change.
+type Contributor struct {
+	Tags  map[string]string
+	Delta float64 // change of the group's value, in the unit of the value
+	Share float64 // Delta ÷ change of the whole
+}
+
+// opens tells whether a notification of this type begins an incident.
+func opens(kind string) bool { return kind == TypeFiring || kind == TypeNoData }
+
+// number is a float64 whose NaN and infinities are null in JSON.
+type number float64
+
+func (n number) MarshalJSON() ([]byte, error) {
+	if f := float64(n); !math.IsNaN(f) && !math.IsInf(f, 0) {
+		return json.Marshal(f)
+	}
+	return []byte("null"), nil
+}
+
+func (n *number) UnmarshalJSON(src []byte) error {
+	if bytes.Equal(src, []byte("null")) {
+		*n = number(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(src, (*float64)(n))
+}
+
+// instant is Unix milliseconds whose 0 is null in JSON.
+type instant int64
+
+// instantLayout is RFC 3339 with exactly three decimals.
+const instantLayout = "2006-01-02T15:04:05.000Z07:00"
+
+func (i instant) MarshalJSON() ([]byte, error) {
+	if i == 0 {
+		return []byte("null"), nil
+	}
+	return []byte(`"` + time.UnixMilli(int64(i)).UTC().Format(instantLayout) + `"`), nil
+}
+
+func (i *instant) UnmarshalJSON(src []byte) error {
+	if bytes.Equal(src, []byte("null")) {
+		*i = 0
+		return nil
+	}
+	var t time.Time
+	if err := json.Unmarshal(src, &t); err != nil {
+		return err
+	}
+	*i = instant(t.UnixMilli())
+	return nil
+}
+
+// body is the order and spelling of the webhook body's members.
+type body struct {
+	Type         string            `json:"type"`
+	ID           string            `json:"id"`
+	Incident     string            `json:"incident"`
+	Status       string            `json:"status"`
+	Rule         string            `json:"rule"`
+	Severity     string            `json:"severity"`
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
+	Tags         map[string]string `json:"tags"`
+	Value        number            `json:"value"`
+	Expected     number            `json:"expected"`
+	Lower        number            `json:"lower"`
+	Upper        number            `json:"upper"`
+	Score        number            `json:"score"`
+	Detector     json.RawMessage   `json:"detector"`
+	StartsAt     instant           `json:"startsAt"`
+	EndsAt       instant           `json:"endsAt"`
+	EvaluatedAt  instant           `json:"evaluatedAt"`
+	DataAgeMs    int64             `json:"dataAgeMs"`
+	Completeness number            `json:"completeness"`
+	Contributors []contributorBody `json:"contributors"`
+	Graph        string            `json:"graph"`
+}
+
+type contributorBody struct {
+	Tags  map[string]string `json:"tags"`
+	Delta number            `json:"delta"`
+	Share number            `json:"share"`
+}
+
+// MarshalJSON writes the webhook body.
+func (n Notification) MarshalJSON() ([]byte, error) {
+	contributors := make([]contributorBody, len(n.Contributors))
+	for i, c := range n.Contributors {
+		contributors[i] = contributorBody{present(c.Tags), number(c.Delta), number(c.Share)}
+	}
+	return json.Marshal(body{
+		Type: n.Type, ID: n.ID, Incident: n.Incident, Status: n.Status, Rule: n.Rule, Severity: n.Severity,
+		Labels: present(n.Labels), Annotations: present(n.Annotations), Tags: present(n.Tags),
+		Value: number(n.Value), Expected: number(n.Expected), Lower: number(n.Lower), Upper: number(n.Upper),
+		Score: number(n.Score), Detector: n.Detector,
+		StartsAt: instant(n.StartsAt), EndsAt: instant(n.EndsAt), EvaluatedAt: instant(n.EvaluatedAt),
+		DataAgeMs: n.DataAgeMs, Completeness: number(n.Completeness), Contributors: contributors, Graph: n.Graph,
+	})
+}
+
+// UnmarshalJSON reads the webhook body back; Notify stays empty.
+func (n *Notification) UnmarshalJSON(src []byte) error {
+	var b body
+	if err := json.Unmarshal(src, &b); err != nil {
+		return err
+	}
+	*n = Notification{
+		ID: b.ID, Incident: b.Incident, Type: b.Type, Status: b.Status, Rule: b.Rule, Severity: b.Severity,
+		Labels: b.Labels, Annotations: b.Annotations, Tags: b.Tags,
+		Value: float64(b.Value), Expected: float64(b.Expected), Lower: float64(b.Lower), Upper: float64(b.Upper),
+		Score: float64(b.Score), Detector: b.Detector,
+		StartsAt: int64(b.StartsAt), EndsAt: int64(b.EndsAt), EvaluatedAt: int64(b.EvaluatedAt),
+		DataAgeMs: b.DataAgeMs, Completeness: float64(b.Completeness), Graph: b.Graph,
+	}
+	for _, c := range b.Contributors {
+		n.Contributors = append(n.Contributors, Contributor{c.Tags, float64(c.Delta), float64(c.Share)})
+	}
+	return nil
+}
+
+// present returns m, or an empty map for nil, so that JSON shows {}.
+func present(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}

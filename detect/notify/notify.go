@@ -1,0 +1,384 @@
+// Package notify delivers alerts: durable, signed, retried, at least once.
+//
+// One notification: detect calls Enqueue inside the transaction that stores
+// the transition, so both become durable together and before the first
+// attempt. When the transaction commits, the notification joins the queue of
+// each of its receivers. A dispatcher per receiver starts attempts, at most
+// four at once and one per incident; the outcome is stored, then the next
+// state of that incident may go. A receiver that hangs delays nobody else.
+//
+// What is sent for an incident is its newest state: a firing that waits while
+// its resolve arrives is dropped in favour of the resolve, and both are dropped
+// if nothing of the firing can have been accepted. A receiver therefore never
+// sees a resolve before its firing.
+//
+// Repeats come from retries and from a crash between an acceptance and its
+// record; they carry the same webhook-id, Idempotency-Key and body.
+//
+// Locks: Service.mu before channel.mu; neither is held across I/O or inside a
+// database transaction's body, except that Enqueue's commit hook takes them.
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
+
+	"pulse/store/clock"
+)
+
+// Options configure a Service.
+type Options struct {
+	DB    *bbolt.DB   // required; holds receivers, outbox, attempts
+	Clock clock.Clock // required
+	// Transport sends requests; nil is a plain HTTP/1.1 client behind the
+	// egress guard, with no proxy and no decompression.
+	Transport http.RoundTripper
+	// EgressAllow opens address ranges, with every port, that are closed by
+	// default. Metadata services stay closed.
+	EgressAllow []netip.Prefix
+	// Resolver looks up the names of new receivers; nil is the system's.
+	Resolver Resolver
+	Log      zerolog.Logger
+	// Rand returns a number in [0,1) for the jitter of retries; nil is random.
+	Rand func() float64
+	// Link is the page that a summary points to; may be empty.
+	Link string
+	// PerMinute is how many notifications a receiver gets in any minute before
+	// the rest is summed up; 0 is 60.
+	PerMinute int
+	// QueueLimit and QueueBytes bound the queue of a receiver; 0 is 10,000 and
+	// 16 MiB. What is over goes to the dead letters, oldest first.
+	QueueLimit, QueueBytes int
+}
+
+func (o *Options) defaults() error {
+	if o.DB == nil || o.Clock == nil {
+		return errors.New("notify: DB and Clock are required")
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
+	if o.PerMinute == 0 {
+		o.PerMinute = 60
+	}
+	if o.QueueLimit == 0 {
+		o.QueueLimit = 10_000
+	}
+	if o.QueueBytes == 0 {
+		o.QueueBytes = 16 << 20
+	}
+	if o.PerMinute < 0 || o.QueueLimit < 0 || o.QueueBytes < 0 {
+		return errors.New("notify: PerMinute, QueueLimit and QueueBytes must not be negative")
+	}
+	return nil
+}
+
+// Service keeps receivers and delivers notifications to them. It is safe for
+// concurrent use.
+type Service struct {
+	o     Options
+	guard *guard
+	send  http.RoundTripper
+	stats counters
+
+	admin sync.Mutex // one change of receivers at a time
+
+	mu       sync.Mutex
+	channels map[string]*channel
+	run      *running // nil while Run is not under way
+	history  *history
+}
+
+// running is what a dispatcher needs of the Run that started it.
+type running struct {
+	ctx      context.Context // ends when no attempt may begin
+	attempts context.Context // ends when attempts under way must end
+	group    sync.WaitGroup
+}
+
+// channel is a receiver and its queue.
+type channel struct {
+	name string
+	wake chan struct{} // capacity 1
+	stop chan struct{} // closed when the receiver is deleted
+
+	mu       sync.Mutex
+	receiver Receiver
+	queue    *queue
+	state    deliveryState
+}
+
+// deliveryState is what the last attempts of a receiver showed.
+type deliveryState struct {
+	lastAttempt int64 // Unix ms, 0 = none
+	lastStatus  int
+	lastError   string
+}
+
+// counters count over all receivers since the start.
+type counters struct {
+	enqueued, attempts, accepted, retried, buried, superseded, neverSent, folded, overflowed, unrouted, dbErrors atomic.Int64
+}
+
+// New returns a Service with the receivers and pending notifications of the
+// database. Nothing is sent before Run.
+func New(o Options) (*Service, error) {
+	if err := o.defaults(); err != nil {
+		return nil, err
+	}
+	s := &Service{o: o, guard: newGuard(o.EgressAllow), send: o.Transport, channels: make(map[string]*channel)}
+	if s.send == nil {
+		s.send = transport(s.guard)
+	}
+	if err := o.DB.Update(s.load); err != nil {
+		return nil, fmt.Errorf("open outbox: %w", err)
+	}
+	return s, nil
+}
+
+// load reads everything from the database.
+func (s *Service) load(tx *bbolt.Tx) error {
+	if err := createBuckets(tx); err != nil {
+		return err
+	}
+	root := tx.Bucket(keyRoot)
+	clean := root.Get(keyClean) != nil
+	err := root.Bucket(keyReceivers).ForEach(func(name, src []byte) error {
+		r, err := decodeReceiver(src)
+		if err != nil {
+			return err
+		}
+		c, err := s.loadChannel(tx, r, clean)
+		if err != nil {
+			return err
+		}
+		s.channels[r.Name] = c
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.history, err = loadHistory(root.Bucket(keyAttempts))
+	return err
+}
+
+// loadChannel builds the channel of r with its queue from the database.
+func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, error) {
+	b, ok := boxOf(tx, r.Name)
+	if !ok {
+		return nil, fmt.Errorf("outbox of receiver %s is missing", r.Name)
+	}
+	items, open, err := b.load(clean)
+	if err != nil {
+		return nil, err
+	}
+	q := newQueue(s.o.QueueLimit, s.o.QueueBytes, s.o.PerMinute)
+	q.open = open
+	for _, it := range items {
+		q.insert(it)
+	}
+	return newChannel(r, q), nil
+}
+
+func newChannel(r Receiver, q *queue) *channel {
+	q.disabled = r.Disabled
+	return &channel{name: r.Name, receiver: r, queue: q, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+}
+
+// Run delivers until ctx ends, then lets attempts under way finish for a few
+// seconds and returns when everything has stopped. It must not run twice at
+// once.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.setClean(false); err != nil {
+		return err
+	}
+	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	run := &running{ctx: ctx, attempts: attempts}
+	s.mu.Lock()
+	if s.run != nil {
+		s.mu.Unlock()
+		return errors.New("notify: Run is already under way")
+	}
+	s.run = run
+	for _, c := range s.channels {
+		s.dispatchIn(run, c)
+	}
+	s.mu.Unlock()
+
+	<-ctx.Done()
+	s.mu.Lock()
+	s.run = nil // no dispatcher may join any more
+	s.mu.Unlock()
+	stopped := make(chan struct{})
+	go func() { run.group.Wait(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-s.o.Clock.After(stopGrace):
+		cancel()
+		<-stopped
+	}
+	return s.setClean(true)
+}
+
+func (s *Service) dispatchIn(run *running, c *channel) {
+	run.group.Go(func() { s.dispatch(run, c) })
+}
+
+func (s *Service) setClean(clean bool) error {
+	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
+		if clean {
+			return tx.Bucket(keyRoot).Put(keyClean, []byte{1})
+		}
+		return tx.Bucket(keyRoot).Delete(keyClean)
+	})
+	if err != nil {
+		return fmt.Errorf("mark outbox: %w", err)
+	}
+	return nil
+}
+
+// Wake makes every dispatcher look at its queue.
+func (s *Service) Wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.channels {
+		c.poke()
+	}
+}
+
+func (c *channel) poke() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Enqueue stores n for its receivers inside tx, which the caller commits:
+// transition and notification become durable together, and delivery starts
+// after the commit. A name in n.Notify that no receiver has is logged and
+// counted, not an error, so that one rule's mistake does not stop the
+// transitions of a step. Errors are those of the database, and a notification
+// without a usable ID, type or size.
+func (s *Service) Enqueue(tx *bbolt.Tx, n Notification) error {
+	if err := validateNotification(n); err != nil {
+		return err
+	}
+	body, err := n.bounded()
+	if err != nil {
+		return err
+	}
+	root := tx.Bucket(keyRoot)
+	names := n.Notify
+	if len(names) == 0 {
+		err := root.Bucket(keyReceivers).ForEach(func(name, _ []byte) error {
+			names = append(names, string(name))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	now := s.o.Clock.Now().UnixMilli()
+	sent := make(map[string]bool, len(names))
+	for _, name := range names {
+		if sent[name] {
+			continue
+		}
+		sent[name] = true
+		if err := s.enqueueFor(tx, name, n, body, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) enqueueFor(tx *bbolt.Tx, name string, n Notification, body []byte, now int64) error {
+	b, ok := boxOf(tx, name)
+	if !ok {
+		s.stats.unrouted.Add(1)
+		s.o.Log.Warn().Str("receiver", name).Str("rule", n.Rule).Str("incident", n.Incident).Msg("notification names an unknown receiver")
+		return nil
+	}
+	seq, err := tx.Bucket(keyRoot).NextSequence()
+	if err != nil {
+		return err
+	}
+	it := &item{Seq: seq, ID: n.ID, Incident: n.Incident, Type: n.Type, Rule: n.Rule, Bytes: len(body), Enqueued: now}
+	if err := b.add(it, body); err != nil {
+		return fmt.Errorf("store notification %s: %w", n.ID, err)
+	}
+	tx.OnCommit(func() {
+		s.stats.enqueued.Add(1)
+		if c := s.channel(name); c != nil {
+			c.mu.Lock()
+			c.queue.insert(it)
+			c.mu.Unlock()
+			c.poke()
+		}
+	})
+	return nil
+}
+
+func (s *Service) channel(name string) *channel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.channels[name]
+}
+
+func validateNotification(n Notification) error {
+	if len(n.ID) == 0 || len(n.ID) > 255 {
+		return fmt.Errorf("notification id must have 1 to 255 characters, has %d", len(n.ID))
+	}
+	for _, c := range []byte(n.ID) {
+		if c <= ' ' || c > '~' {
+			return fmt.Errorf("notification id %.80q: printable ASCII without blanks only", n.ID)
+		}
+	}
+	switch n.Type {
+	case TypeFiring, TypeResolved, TypeNoData:
+		if n.Incident == "" || len(n.Incident) > 1024 {
+			return fmt.Errorf("notification %s: incident must have 1 to 1024 characters, has %d", n.ID, len(n.Incident))
+		}
+	case TypeSummary, TypeTest:
+	default:
+		return fmt.Errorf("notification %s: type %.40q is not known", n.ID, n.Type)
+	}
+	return nil
+}
+
+// bounded returns the body of n. One that is too large is sent without
+// contributors, then without annotations and labels, and says so.
+func (n Notification) bounded() ([]byte, error) {
+	cut := map[string]string{"truncated": fmt.Sprintf("the notification was larger than %d bytes", maxBodyBytes)}
+	for _, shrink := range []func(){
+		func() {},
+		func() { n.Contributors = nil },
+		func() { n.Annotations = cut },
+		func() { n.Labels, n.Detector = nil, nil },
+	} {
+		shrink()
+		body, err := json.Marshal(n)
+		if err != nil {
+			return nil, fmt.Errorf("encode notification %s: %w", n.ID, err)
+		}
+		if len(body) <= maxBodyBytes {
+			return body, nil
+		}
+	}
+	return nil, fmt.Errorf("notification %s: larger than %d bytes even without annotations", n.ID, maxBodyBytes)
+}

@@ -1,0 +1,199 @@
+package notify
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+)
+
+// The outbox in the database:
+//
+//	notify
+//	  clean                 present while no process delivers: every pending item's count of attempts is exact
+//	  receivers             name → storedReceiver
+//	  outbox
+//	    <receiver>
+//	      pending           sequence → item
+//	      bodies            sequence → webhook body of a pending item
+//	      open              incident → nothing; incidents whose beginning may have been accepted
+//	      dead              sequence → DeadLetter, the newest maxDead
+//	  attempts              sequence → Attempt, the newest maxAttempts
+//
+// A sequence is 8 bytes, big-endian, from one counter for all, so that key
+// order is order of arrival and no number is used twice.
+var (
+	keyRoot      = []byte("notify")
+	keyClean     = []byte("clean")
+	keyReceivers = []byte("receivers")
+	keyOutbox    = []byte("outbox")
+	keyPending   = []byte("pending")
+	keyBodies    = []byte("bodies")
+	keyOpen      = []byte("open")
+	keyDead      = []byte("dead")
+	keyAttempts  = []byte("attempts")
+)
+
+// Bounds of what is kept beside the queue.
+const (
+	maxBodyBytes = 64 << 10
+	maxDead      = 1000    // per receiver
+	maxOpen      = 100_000 // per receiver
+	maxAttempts  = 20_000  // over all receivers and incidents
+)
+
+// item is a notification on its way to one receiver, without its body.
+type item struct {
+	Seq      uint64 `json:"-"`
+	ID       string `json:"id"`
+	Incident string `json:"incident,omitempty"`
+	Type     string `json:"type"`
+	Rule     string `json:"rule,omitempty"`
+	Bytes    int    `json:"bytes"`
+	Enqueued int64  `json:"enqueued"` // Unix ms
+	Attempts int    `json:"attempts,omitempty"`
+	Refusals int    `json:"refusals,omitempty"`
+	Next     int64  `json:"next,omitempty"` // Unix ms before which it is not attempted
+	// Unsure is set when an attempt may have reached the receiver although no
+	// answer says so.
+	Unsure    bool   `json:"unsure,omitempty"`
+	LastError string `json:"last_error,omitempty"`
+
+	inFlight bool
+}
+
+// DeadLetter is a notification that was given up.
+type DeadLetter struct {
+	ID       string          `json:"id"`
+	Incident string          `json:"incident"`
+	Type     string          `json:"type"`
+	Rule     string          `json:"rule"`
+	Enqueued int64           `json:"enqueued"` // Unix ms
+	Died     int64           `json:"died"`     // Unix ms
+	Attempts int             `json:"attempts"`
+	Reason   string          `json:"reason"`
+	Body     json.RawMessage `json:"body"`
+}
+
+func sequence(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// createBuckets makes the fixed part of the layout.
+func createBuckets(tx *bbolt.Tx) error {
+	root, err := tx.CreateBucketIfNotExists(keyRoot)
+	if err != nil {
+		return err
+	}
+	for _, key := range [][]byte{keyReceivers, keyOutbox, keyAttempts} {
+		if _, err := root.CreateBucketIfNotExists(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// box is the outbox of one receiver inside a transaction.
+type box struct {
+	pending, bodies, open, dead *bbolt.Bucket
+}
+
+func createBox(tx *bbolt.Tx, receiver string) error {
+	b, err := tx.Bucket(keyRoot).Bucket(keyOutbox).CreateBucketIfNotExists([]byte(receiver))
+	if err != nil {
+		return err
+	}
+	for _, key := range [][]byte{keyPending, keyBodies, keyOpen, keyDead} {
+		if _, err := b.CreateBucketIfNotExists(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// boxOf returns the outbox of receiver and whether there is one.
+func boxOf(tx *bbolt.Tx, receiver string) (box, bool) {
+	b := tx.Bucket(keyRoot).Bucket(keyOutbox).Bucket([]byte(receiver))
+	if b == nil {
+		return box{}, false
+	}
+	return box{b.Bucket(keyPending), b.Bucket(keyBodies), b.Bucket(keyOpen), b.Bucket(keyDead)}, true
+}
+
+func (b box) put(it *item) error {
+	src, err := json.Marshal(it)
+	if err != nil {
+		return err
+	}
+	return b.pending.Put(sequence(it.Seq), src)
+}
+
+// add stores a new item with its body.
+func (b box) add(it *item, body []byte) error {
+	if err := b.put(it); err != nil {
+		return err
+	}
+	return b.bodies.Put(sequence(it.Seq), body)
+}
+
+func (b box) remove(it *item) error {
+	key := sequence(it.Seq)
+	return errors.Join(b.pending.Delete(key), b.bodies.Delete(key))
+}
+
+// bury moves it from the queue to the dead letters, of which the oldest make
+// room.
+func (b box) bury(it *item, now int64, reason string) error {
+	d := DeadLetter{it.ID, it.Incident, it.Type, it.Rule, it.Enqueued, now, it.Attempts, reason, b.bodies.Get(sequence(it.Seq))}
+	src, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	if err := b.dead.Put(sequence(it.Seq), src); err != nil {
+		return err
+	}
+	return b.remove(it)
+}
+
+// trimDead deletes all but the newest maxDead dead letters. Callers that bury
+// call it once at the end of their transaction.
+func (b box) trimDead() error {
+	c := b.dead.Cursor()
+	n := 0
+	var old [][]byte
+	for key, _ := c.Last(); key != nil; key, _ = c.Prev() {
+		if n++; n > maxDead {
+			old = append(old, slices.Clone(key))
+		}
+	}
+	for _, key := range old {
+		if err := b.dead.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load reads the queue of one receiver. After an unclean end an attempt may
+// have been made that nobody could note, so every item counts as unsure.
+func (b box) load(clean bool) (items []*item, open map[string]bool, err error) {
+	open = make(map[string]bool)
+	err = b.pending.ForEach(func(key, value []byte) error {
+		it := &item{Seq: binary.BigEndian.Uint64(key)}
+		if err := json.Unmarshal(value, it); err != nil {
+			return fmt.Errorf("read pending notification %d: %w", it.Seq, err)
+		}
+		it.Unsure = it.Unsure || !clean
+		items = append(items, it)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	err = b.open.ForEach(func(key, _ []byte) error {
+		open[string(key)] = true
+		return nil
+	})
+	return items, open, err
+}

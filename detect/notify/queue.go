@@ -1,0 +1,320 @@
+package notify
+
+import (
+	"slices"
+)
+
+// The rate limit: so many notifications in any minute per receiver, what is
+// over goes into one summary once it has been held back for summaryAfter.
+const (
+	minuteMs       = 60_000
+	summaryAfterMs = 5_000
+)
+
+// Reasons for which a notification is not delivered.
+const (
+	reasonSuperseded = "superseded by a newer state"
+	reasonOver       = "over before its beginning could be accepted"
+	reasonNeverSent  = "its beginning was never delivered"
+	reasonFolded     = "counted in a summary"
+	reasonExpired    = "not accepted within 24 hours"
+	reasonOverflow   = "queue is full"
+)
+
+// drop is an item that has left the queue undelivered and must leave the
+// database too.
+type drop struct {
+	it       *item
+	reason   string
+	bury     bool // to the dead letters
+	markOpen bool // the incident's beginning may have been accepted
+}
+
+// plan is what a queue wants done now.
+type plan struct {
+	start []*item // marked in flight
+	drops []drop
+	fold  []*item // to be replaced by one summary
+	wake  int64   // Unix ms at which to plan again, 0 = when woken
+}
+
+// queue holds what waits for one receiver and decides what happens next. It
+// does no I/O; the caller guards it with a lock and passes the time, Unix ms.
+//
+// Of one incident at most one item is in flight, and only the newest other one
+// is kept: the newest state wins.
+type queue struct {
+	items      []*item // ascending Seq
+	bytes      int
+	byIncident map[string][]*item
+	open       map[string]bool // incidents whose beginning may have been accepted
+	drops      []drop
+	inFlight   int
+	disabled   bool
+
+	limit, limitBytes, perMinute int
+
+	sent         []int64 // of the last perMinute first attempts, oldest first
+	blockedSince int64   // since when the rate limit holds something back
+	lastSummary  int64
+
+	failures int   // attempts in a row that failed
+	hold     int64 // nothing is attempted before
+}
+
+func newQueue(limit, limitBytes, perMinute int) *queue {
+	return &queue{
+		byIncident: make(map[string][]*item), open: make(map[string]bool),
+		limit: limit, limitBytes: limitBytes, perMinute: perMinute,
+	}
+}
+
+// insert adds an item in its place; one that is already there is ignored.
+func (q *queue) insert(it *item) {
+	at, found := slices.BinarySearchFunc(q.items, it.Seq, bySeq)
+	if found {
+		return
+	}
+	q.items = slices.Insert(q.items, at, it)
+	q.bytes += it.Bytes
+	if it.Incident == "" {
+		return
+	}
+	same := q.byIncident[it.Incident]
+	at, _ = slices.BinarySearchFunc(same, it.Seq, bySeq)
+	q.byIncident[it.Incident] = slices.Insert(same, at, it)
+	q.settle(it.Incident)
+}
+
+func bySeq(it *item, seq uint64) int {
+	switch {
+	case it.Seq < seq:
+		return -1
+	case it.Seq > seq:
+		return 1
+	}
+	return 0
+}
+
+// remove takes an item out of the queue.
+func (q *queue) remove(it *item) {
+	at, found := slices.BinarySearchFunc(q.items, it.Seq, bySeq)
+	if !found {
+		return
+	}
+	q.items = slices.Delete(q.items, at, at+1)
+	q.bytes -= it.Bytes
+	if it.Incident == "" {
+		return
+	}
+	same := slices.DeleteFunc(q.byIncident[it.Incident], func(o *item) bool { return o.Seq == it.Seq })
+	if len(same) == 0 {
+		delete(q.byIncident, it.Incident)
+	} else {
+		q.byIncident[it.Incident] = same
+	}
+}
+
+// settle makes the newest state of an incident win. Items in flight are left
+// alone; their end settles again.
+func (q *queue) settle(incident string) {
+	same := q.byIncident[incident]
+	if len(same) == 0 {
+		return
+	}
+	newest := same[len(same)-1]
+	waiting := false
+	over := newest.Type == TypeResolved && !newest.Unsure && !q.open[incident]
+	for _, it := range same {
+		waiting = waiting || it.inFlight
+		over = over && !it.Unsure
+	}
+	over = over && !waiting
+	for _, it := range slices.Clone(same) {
+		switch {
+		case it.inFlight:
+		case it != newest && over:
+			q.discard(drop{it: it, reason: reasonOver})
+		case it != newest:
+			if it.Unsure && opens(it.Type) {
+				q.open[incident] = true
+			}
+			q.discard(drop{it: it, reason: reasonSuperseded, markOpen: it.Unsure && opens(it.Type)})
+		case over:
+			q.discard(drop{it: it, reason: reasonNeverSent})
+		}
+	}
+}
+
+func (q *queue) discard(d drop) {
+	q.remove(d.it)
+	q.drops = append(q.drops, d)
+}
+
+// plan decides what to start, drop and fold at now.
+func (q *queue) plan(now int64) plan {
+	var p plan
+	wakeAt := func(t int64) {
+		if p.wake == 0 || t < p.wake {
+			p.wake = t
+		}
+	}
+	q.expire(now)
+	p.drops, q.drops = q.drops, nil
+	if len(q.items) > 0 {
+		wakeAt(q.items[0].Enqueued + keepTrying.Milliseconds())
+	}
+	if q.disabled {
+		return p
+	}
+	slots := concurrency
+	if q.failures >= breakerAt {
+		slots = 1
+	}
+	var blocked []*item
+	for _, it := range q.items {
+		if it.inFlight || q.busy(it.Incident) {
+			continue
+		}
+		due := max(it.Next, q.hold)
+		if limited(it) {
+			if free := q.free(); free > now {
+				due = max(due, free)
+				if foldable(it) {
+					blocked = append(blocked, it)
+				}
+			}
+		}
+		if due > now {
+			wakeAt(due)
+			continue
+		}
+		if q.inFlight >= slots {
+			continue // the end of an attempt plans again
+		}
+		if limited(it) {
+			q.count(now)
+		}
+		it.inFlight = true
+		q.inFlight++
+		p.start = append(p.start, it)
+	}
+	if t := q.foldAt(now, len(blocked) > 0); t > now {
+		wakeAt(t)
+	} else if t > 0 {
+		p.fold = blocked
+	}
+	return p
+}
+
+// limited tells whether the rate limit counts an item: every notification
+// once, but not the summary that stands for the rest.
+func limited(it *item) bool { return it.Attempts == 0 && it.Type != TypeSummary }
+
+// foldable tells whether an item may become part of a summary: the beginning
+// of an incident that the receiver knows nothing of. A resolve waits instead.
+func foldable(it *item) bool { return opens(it.Type) && !it.Unsure }
+
+// foldAt returns when what is held back becomes a summary, 0 for never.
+func (q *queue) foldAt(now int64, blocked bool) int64 {
+	if !blocked {
+		q.blockedSince = 0
+		return 0
+	}
+	if q.blockedSince == 0 {
+		q.blockedSince = now
+	}
+	at := q.blockedSince + summaryAfterMs
+	if q.lastSummary > 0 {
+		at = max(at, q.lastSummary+minuteMs)
+	}
+	return at
+}
+
+// free returns from when on the rate limit allows one more.
+func (q *queue) free() int64 {
+	if len(q.sent) < q.perMinute {
+		return 0
+	}
+	return q.sent[0] + minuteMs
+}
+
+func (q *queue) count(now int64) {
+	if len(q.sent) >= q.perMinute {
+		q.sent = slices.Delete(q.sent, 0, len(q.sent)-q.perMinute+1)
+	}
+	q.sent = append(q.sent, now)
+}
+
+// busy reports whether something of an incident is in flight.
+func (q *queue) busy(incident string) bool {
+	for _, it := range q.byIncident[incident] {
+		if it.inFlight {
+			return true
+		}
+	}
+	return false
+}
+
+// expire drops what is too old, and the oldest of what is too much.
+func (q *queue) expire(now int64) {
+	count, bytes := len(q.items), q.bytes
+	oldest := now - keepTrying.Milliseconds()
+	var out []drop
+	for _, it := range q.items {
+		full := count > q.limit || bytes > q.limitBytes
+		if !full && it.Enqueued > oldest {
+			break
+		}
+		if it.inFlight {
+			continue
+		}
+		d := drop{it: it, reason: reasonExpired, bury: true, markOpen: it.Unsure && opens(it.Type)}
+		if full {
+			d.reason = reasonOverflow
+		}
+		out = append(out, d)
+		count--
+		bytes -= it.Bytes
+	}
+	for _, d := range out {
+		q.discard(d)
+		if d.markOpen {
+			q.open[d.it.Incident] = true
+		}
+	}
+}
+
+// finished takes back an item whose attempt has ended; gone tells that it has
+// left the queue for good.
+func (q *queue) finished(it *item, result *item, gone bool) {
+	q.inFlight--
+	incident := it.Incident
+	if gone {
+		q.remove(it)
+	}
+	*it = *result
+	it.inFlight = false
+	q.settle(incident)
+}
+
+// failed notes a failure of the receiver as a whole, whose pause p begins a
+// probing time after breakerAt failures in a row; floor is a time the
+// receiver itself asked to be left alone until.
+func (q *queue) failed(now, pauseMs, floor int64) {
+	q.failures++
+	if q.failures >= breakerAt {
+		q.hold = max(q.hold, now+pauseMs)
+	}
+	q.hold = max(q.hold, floor)
+}
+
+// succeeded ends a probing time: what waited for its own next attempt is due.
+func (q *queue) succeeded() {
+	if q.failures >= breakerAt {
+		for _, it := range q.items {
+			it.Next = 0
+		}
+	}
+	q.failures, q.hold = 0, 0
+}
