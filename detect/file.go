@@ -1,0 +1,151 @@
+package detect
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"pulse/detect/notify"
+)
+
+// maxFile bounds a rule file, maxRules the rules of a server.
+const (
+	maxFile  = 4 << 20
+	maxRules = 20_000
+)
+
+// File is the content of rule files.
+type File struct {
+	Rules     []Rule
+	Receivers []notify.Receiver
+}
+
+// ParseRulesYAML reads the text of one file: a mapping with the keys `rules` and
+// `receivers`, both optional lists. JSON is YAML too. An unknown key at any
+// level, a repeated key or a repeated id is an error.
+func ParseRulesYAML(text []byte) (File, error) {
+	if len(text) > maxFile {
+		return File{}, fmt.Errorf("%d bytes, at most %d", len(text), maxFile)
+	}
+	var v any
+	if err := yaml.Unmarshal(text, &v); err != nil {
+		return File{}, fmt.Errorf("not YAML: %s", strings.TrimSpace(yaml.FormatError(err, false, true)))
+	}
+	if v == nil {
+		return File{}, nil
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return File{}, fmt.Errorf("content is %s, want the keys rules and receivers", typeName(v))
+	}
+	f := fields{m: m}
+	f.known("rules", "receivers")
+	rules, receivers := f.items("rules"), f.items("receivers")
+	if f.err != nil {
+		return File{}, f.err
+	}
+	var file File
+	for i, item := range rules {
+		r, err := decodeRule(item)
+		if err != nil {
+			return File{}, fmt.Errorf("rules[%d]: %w", i, err)
+		}
+		file.Rules = append(file.Rules, r)
+	}
+	for i, item := range receivers {
+		text, err := json.Marshal(item)
+		if err != nil {
+			return File{}, fmt.Errorf("receivers[%d]: %w", i, err)
+		}
+		r, err := notify.ParseReceiver(text)
+		if err != nil {
+			return File{}, fmt.Errorf("receivers[%d]: %w", i, err)
+		}
+		file.Receivers = append(file.Receivers, r)
+	}
+	return file, file.checkUnique()
+}
+
+func (f *fields) items(key string) []any {
+	v, ok := f.get(key)
+	if !ok {
+		return nil
+	}
+	items, ok := v.([]any)
+	if !ok {
+		f.fail("%s is %s, want a list", key, typeName(v))
+	}
+	return items
+}
+
+func (file *File) checkUnique() error {
+	if len(file.Rules) > maxRules {
+		return fmt.Errorf("%d rules, at most %d", len(file.Rules), maxRules)
+	}
+	seen := map[string]bool{}
+	for _, r := range file.Rules {
+		if seen[r.ID] {
+			return fmt.Errorf("rule %q is defined twice", clip(r.ID, maxID))
+		}
+		seen[r.ID] = true
+	}
+	seen = map[string]bool{}
+	for _, r := range file.Receivers {
+		if seen[r.Name] {
+			return fmt.Errorf("receiver %q is defined twice", clip(r.Name, maxID))
+		}
+		seen[r.Name] = true
+	}
+	return nil
+}
+
+// LoadFiles reads every file that glob matches, in order of their names, into
+// one File. A glob without a wildcard must name a file that exists; one with a
+// wildcard may match nothing.
+func LoadFiles(glob string) (File, error) {
+	names, err := filepath.Glob(glob)
+	if err != nil {
+		return File{}, fmt.Errorf("rule files %q: %w", glob, err)
+	}
+	if len(names) == 0 && !strings.ContainsAny(glob, `*?[\`) {
+		names = []string{glob} // reading it explains what is wrong
+	}
+	sort.Strings(names)
+	var all File
+	for _, name := range names {
+		text, err := readBounded(name)
+		if err != nil {
+			return File{}, err
+		}
+		file, err := ParseRulesYAML(text)
+		if err != nil {
+			return File{}, fmt.Errorf("%s: %w", name, err)
+		}
+		all.Rules = append(all.Rules, file.Rules...)
+		all.Receivers = append(all.Receivers, file.Receivers...)
+		if err := all.checkUnique(); err != nil {
+			return File{}, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return all, nil
+}
+
+func readBounded(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("rule file: %w", err)
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("rule file %s has %d bytes, at most %d", name, info.Size(), maxFile)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("rule file: %w", err)
+	}
+	return text, nil
+}

@@ -1,0 +1,154 @@
+package detect
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+
+	"pulse/detect/alert"
+	"pulse/detect/notify"
+)
+
+// The states of an alert as the API names them.
+const (
+	StatePending  = "pending"
+	StateFiring   = "firing"
+	StateNoData   = "nodata"
+	StateResolved = "resolved"
+)
+
+// maxEvents bounds the timeline that an incident keeps.
+const maxEvents = 200
+
+// Event is one line of an alert's timeline.
+type Event struct {
+	T      int64  `json:"t"` // Unix ms
+	Kind   string `json:"kind"`
+	Detail string `json:"detail"`
+}
+
+// incident is one alert or no-data episode of one group, from its first step
+// until it is resolved. Its JSON form is the record in the database.
+type incident struct {
+	ID           string              `json:"id"`
+	Rule         string              `json:"rule"`
+	State        string              `json:"state"`
+	Absence      bool                `json:"absence,omitempty"` // it is the no-data incident
+	PendingSince int64               `json:"pendingSince"`
+	Machine      alert.State         `json:"machine"` // of the group, as it was at step At
+	At           int64               `json:"at"`
+	Sent         notify.Notification `json:"sent"` // the newest transition; while pending the verdict
+	Notify       []string            `json:"notify,omitempty"` // receivers of the beginning, and so of the end
+	Events       []Event             `json:"events"`
+}
+
+// incidentID returns the id of the episode of a group that began at step since.
+// It depends on nothing else, so a transition that is judged again after a crash
+// before it was stored has the same id.
+func incidentID(rule string, created int64, group string, absence bool, since int64) string {
+	h := sha256.New()
+	var buf []byte
+	buf = binary.AppendUvarint(buf, uint64(len(rule)))
+	buf = append(buf, rule...)
+	buf = binary.AppendVarint(buf, created)
+	buf = binary.AppendUvarint(buf, uint64(len(group)))
+	buf = append(buf, group...)
+	buf = binary.AppendVarint(buf, since)
+	if absence {
+		buf = append(buf, 1)
+	}
+	h.Write(buf)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// note appends to the timeline, dropping the oldest line but the first when it
+// is full.
+func (in *incident) note(t int64, kind, detail string) {
+	if len(in.Events) >= maxEvents {
+		copy(in.Events[1:], in.Events[2:])
+		in.Events = in.Events[:len(in.Events)-1]
+	}
+	in.Events = append(in.Events, Event{t, kind, detail})
+}
+
+// open reports whether the incident is still on.
+func (in *incident) open() bool { return in.State != StateResolved }
+
+// begin makes in.Sent the notification that opens the incident.
+func (in *incident) begin(kind string, startsAt int64) {
+	in.State = StateFiring
+	in.Sent.Type, in.Sent.Status = kind, StateFiring
+	if kind == notify.TypeNoData {
+		in.State, in.Sent.Status = StateNoData, StateNoData
+	}
+	in.Sent.ID = in.ID + "-" + in.State
+	in.Sent.StartsAt = startsAt
+}
+
+// end makes in.Sent the notification that ends the incident.
+func (in *incident) end(endsAt int64) {
+	in.State = StateResolved
+	in.Sent.Type, in.Sent.Status = notify.TypeResolved, StateResolved
+	in.Sent.ID = in.ID + "-" + StateResolved
+	in.Sent.EndsAt = endsAt
+}
+
+// incidentOf returns the incident id in id, which is one or the id of one of its
+// transitions.
+func incidentOf(id string) string {
+	id, _, _ = strings.Cut(id, "-")
+	return id
+}
+
+// describe says in a line what a verdict was.
+func describe(n *notify.Notification) string {
+	text := "value " + Number(n.Value).String()
+	if !math.IsNaN(n.Expected) {
+		text += ", expected " + Number(n.Expected).String()
+	}
+	if !math.IsNaN(n.Lower) || !math.IsNaN(n.Upper) {
+		text += fmt.Sprintf(", band %s to %s", Number(n.Lower), Number(n.Upper))
+	}
+	text += ", score " + Number(n.Score).String()
+	if n.Completeness < 1 {
+		text += fmt.Sprintf(", judged with %s of its sources", Number(n.Completeness*100).String()+"%")
+	}
+	return text
+}
+
+// Alert is one incident as the API shows it: the members of the webhook body
+// with the newest verdict, and the state.
+type Alert struct {
+	notify.Notification
+	State        string
+	PendingSince int64   // Unix ms
+	Timeline     []Event // only of a single alert
+}
+
+// MarshalJSON writes the webhook body's members followed by the alert's own.
+func (a Alert) MarshalJSON() ([]byte, error) {
+	body, err := json.Marshal(a.Notification)
+	if err != nil {
+		return nil, fmt.Errorf("marshal alert %s: %w", a.Incident, err)
+	}
+	own := struct {
+		State        string   `json:"state"`
+		PendingSince *string  `json:"pendingSince"`
+		SilencedBy   []string `json:"silencedBy"`
+		Timeline     []Event  `json:"timeline,omitempty"`
+	}{State: a.State, SilencedBy: []string{}, Timeline: a.Timeline}
+	if a.PendingSince != 0 {
+		text := rfc3339(a.PendingSince)
+		own.PendingSince = &text
+	}
+	tail, err := json.Marshal(own)
+	if err != nil {
+		return nil, fmt.Errorf("marshal alert %s: %w", a.Incident, err)
+	}
+	body[len(body)-1] = ','
+	return append(body, tail[1:]...), nil
+}

@@ -1,0 +1,330 @@
+package detect
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"pulse/detect/notify"
+)
+
+// The engine's part of the database:
+//
+//	detect
+//	  rules        id → storedRule
+//	  incidents    incident id → incident, those that are open
+//	  resolved     time of the end and incident id → incident, the newest maxResolved
+//	  checkpoints  rule id → detector states (checkpoint.go)
+//	  marks        rule id → the last step judged, 8 bytes; kept while an alert is pending
+var (
+	keyDetect      = []byte("detect")
+	keyRules       = []byte("rules")
+	keyIncidents   = []byte("incidents")
+	keyResolved    = []byte("resolved")
+	keyCheckpoints = []byte("checkpoints")
+	keyMarks       = []byte("marks")
+)
+
+// maxResolved bounds how many ended incidents are remembered.
+const maxResolved = 10_000
+
+// storedRule is a rule and what identifies its run.
+type storedRule struct {
+	Rule    Rule  `json:"rule"`
+	Created int64 `json:"created"` // Unix ms
+	// Origin is the step after which its detectors began to read.
+	Origin int64 `json:"origin"`
+	File   bool  `json:"file,omitempty"` // comes from a rule file
+}
+
+// Outbox takes the notifications of a transition inside the transaction that
+// stores it. *notify.Service is one.
+type Outbox interface {
+	// Enqueue adds n to the outbox as part of tx.
+	Enqueue(tx *bbolt.Tx, n notify.Notification) error
+	// Wake is called after the transaction has been committed.
+	Wake()
+	// Attempts returns what was tried for an incident, oldest first.
+	Attempts(incident string) []notify.Attempt
+}
+
+// journal makes rules, incidents and detector states durable.
+type journal struct {
+	db       *bbolt.DB
+	outbox   Outbox
+	resolved int // records in the bucket resolved
+}
+
+// recalled is everything that the database held.
+type recalled struct {
+	rules       []storedRule
+	incidents   []*incident
+	checkpoints map[string][]byte
+	marks       map[string]int64
+}
+
+func openJournal(db *bbolt.DB, outbox Outbox) (*journal, recalled, error) {
+	j := &journal{db: db, outbox: outbox}
+	r := recalled{checkpoints: map[string][]byte{}, marks: map[string]int64{}}
+	err := db.Update(func(tx *bbolt.Tx) error {
+		root, err := tx.CreateBucketIfNotExists(keyDetect)
+		if err != nil {
+			return err
+		}
+		for _, key := range [][]byte{keyRules, keyIncidents, keyResolved, keyCheckpoints, keyMarks} {
+			if _, err := root.CreateBucketIfNotExists(key); err != nil {
+				return err
+			}
+		}
+		j.resolved = root.Bucket(keyResolved).Stats().KeyN
+		return r.load(root)
+	})
+	if err != nil {
+		return nil, recalled{}, fmt.Errorf("open alert state: %w", err)
+	}
+	return j, r, nil
+}
+
+func (r *recalled) load(root *bbolt.Bucket) error {
+	err := root.Bucket(keyRules).ForEach(func(id, text []byte) error {
+		var s storedRule
+		if err := json.Unmarshal(text, &s); err != nil {
+			return fmt.Errorf("read rule %q: %w", id, err)
+		}
+		r.rules = append(r.rules, s)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = root.Bucket(keyIncidents).ForEach(func(id, text []byte) error {
+		in := &incident{}
+		if err := json.Unmarshal(text, in); err != nil {
+			return fmt.Errorf("read incident %q: %w", id, err)
+		}
+		r.incidents = append(r.incidents, in)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = root.Bucket(keyCheckpoints).ForEach(func(id, state []byte) error {
+		r.checkpoints[string(id)] = append([]byte(nil), state...)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return root.Bucket(keyMarks).ForEach(func(id, at []byte) error {
+		if len(at) == 8 {
+			r.marks[string(id)] = int64(binary.BigEndian.Uint64(at))
+		}
+		return nil
+	})
+}
+
+// entry is what one transaction writes. Incidents are copied when they are
+// added, so the engine may go on changing its own.
+type entry struct {
+	puts        map[string][]byte // incident id → record
+	drops       []string          // incident ids that end without a trace
+	resolved    []resolvedRecord
+	notes       []notify.Notification
+	checkpoints map[string][]byte
+	marks       map[string]int64 // 0 deletes
+	rules       map[string][]byte
+	deleted     []string // rule ids
+}
+
+type resolvedRecord struct {
+	endsAt int64
+	id     string
+	record []byte
+}
+
+func (e *entry) empty() bool {
+	return len(e.puts) == 0 && len(e.drops) == 0 && len(e.resolved) == 0 && len(e.notes) == 0 &&
+		len(e.checkpoints) == 0 && len(e.marks) == 0 && len(e.rules) == 0 && len(e.deleted) == 0
+}
+
+func (e *entry) reset() {
+	clear(e.puts)
+	clear(e.checkpoints)
+	clear(e.marks)
+	clear(e.rules)
+	e.drops, e.resolved, e.notes, e.deleted = e.drops[:0], e.resolved[:0], e.notes[:0], e.deleted[:0]
+}
+
+// put records the state of an open incident.
+func (e *entry) put(in *incident) error {
+	text, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("store incident %s: %w", in.ID, err)
+	}
+	if e.puts == nil {
+		e.puts = map[string][]byte{}
+	}
+	e.puts[in.ID] = text
+	return nil
+}
+
+// drop forgets an incident that nobody was told about.
+func (e *entry) drop(id string) {
+	delete(e.puts, id)
+	e.drops = append(e.drops, id)
+}
+
+// resolve moves an incident to those that ended.
+func (e *entry) resolve(in *incident) error {
+	text, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("store incident %s: %w", in.ID, err)
+	}
+	e.drop(in.ID)
+	e.resolved = append(e.resolved, resolvedRecord{in.Sent.EndsAt, in.ID, text})
+	return nil
+}
+
+func (e *entry) checkpoint(rule string, state []byte) {
+	if e.checkpoints == nil {
+		e.checkpoints = map[string][]byte{}
+	}
+	e.checkpoints[rule] = state
+}
+
+func (e *entry) mark(rule string, t int64) {
+	if e.marks == nil {
+		e.marks = map[string]int64{}
+	}
+	e.marks[rule] = t
+}
+
+func (e *entry) rule(s *storedRule) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("store rule %q: %w", s.Rule.ID, err)
+	}
+	if e.rules == nil {
+		e.rules = map[string][]byte{}
+	}
+	e.rules[s.Rule.ID] = text
+	return nil
+}
+
+// commit writes e in one transaction, notifications included, and wakes the
+// outbox. Nothing is written on an error. A notification that the outbox
+// refuses is returned with its reason; the rest is committed.
+func (j *journal) commit(e *entry) (refused []error, err error) {
+	resolved := j.resolved
+	err = j.db.Update(func(tx *bbolt.Tx) error {
+		refused, resolved = nil, j.resolved
+		root := tx.Bucket(keyDetect)
+		if err := e.writeIncidents(root, &resolved); err != nil {
+			return err
+		}
+		if err := e.writeRules(root); err != nil {
+			return err
+		}
+		for _, n := range e.notes {
+			if err := j.outbox.Enqueue(tx, n); err != nil {
+				refused = append(refused, fmt.Errorf("enqueue %s of rule %q: %w", n.Type, n.Rule, err))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("commit alert state: %w", err)
+	}
+	j.resolved = resolved
+	if len(e.notes) > 0 {
+		j.outbox.Wake()
+	}
+	return refused, nil
+}
+
+func (e *entry) writeIncidents(root *bbolt.Bucket, resolved *int) error {
+	open, ended := root.Bucket(keyIncidents), root.Bucket(keyResolved)
+	for _, id := range e.drops {
+		if err := open.Delete([]byte(id)); err != nil {
+			return err
+		}
+	}
+	for id, record := range e.puts {
+		if err := open.Put([]byte(id), record); err != nil {
+			return err
+		}
+	}
+	for _, r := range e.resolved {
+		key := append(binary.BigEndian.AppendUint64(nil, uint64(r.endsAt)), r.id...)
+		if ended.Get(key) == nil {
+			*resolved++
+		}
+		if err := ended.Put(key, r.record); err != nil {
+			return err
+		}
+	}
+	for cursor := ended.Cursor(); *resolved > maxResolved; *resolved-- {
+		if key, _ := cursor.First(); key == nil {
+			break
+		}
+		if err := cursor.Delete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *entry) writeRules(root *bbolt.Bucket) error {
+	rules, checkpoints, marks := root.Bucket(keyRules), root.Bucket(keyCheckpoints), root.Bucket(keyMarks)
+	for id, text := range e.rules {
+		if err := rules.Put([]byte(id), text); err != nil {
+			return err
+		}
+	}
+	for id, state := range e.checkpoints {
+		if err := checkpoints.Put([]byte(id), state); err != nil {
+			return err
+		}
+	}
+	for id, t := range e.marks {
+		var err error
+		if t == 0 {
+			err = marks.Delete([]byte(id))
+		} else {
+			err = marks.Put([]byte(id), binary.BigEndian.AppendUint64(nil, uint64(t)))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, id := range e.deleted {
+		for _, bucket := range []*bbolt.Bucket{rules, checkpoints, marks} {
+			if err := bucket.Delete([]byte(id)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ended returns up to limit ended incidents, newest first, for which keep
+// answers true.
+func (j *journal) ended(limit int, keep func(*incident) bool) ([]*incident, error) {
+	var out []*incident
+	err := j.db.View(func(tx *bbolt.Tx) error {
+		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
+		for key, text := cursor.Last(); key != nil && len(out) < limit; key, text = cursor.Prev() {
+			in := &incident{}
+			if err := json.Unmarshal(text, in); err != nil {
+				return fmt.Errorf("read incident %q: %w", key[8:], err)
+			}
+			if keep(in) {
+				out = append(out, in)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
