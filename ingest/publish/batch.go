@@ -35,10 +35,10 @@ type Limits struct {
 // tableLimit is the most entries a table of strings may announce.
 const tableLimit = 100_000
 
-// maxSpan is the most bytes that the tags of one datapoint of a flat array may
+// MaxTags is the most bytes that the tags of one datapoint of a flat array may
 // take when they are written out. A short body can ask for far more than its own
 // length, by naming one long string again and again.
-const maxSpan = 64 << 10
+const MaxTags = 64 << 10
 
 func (l Limits) withDefaults() Limits {
 	if l.Points == 0 {
@@ -135,7 +135,7 @@ func (b *Batch) Tags(i int) (text []byte, ok bool) {
 			b.buf = append(b.buf, ',')
 		}
 		key, value := b.table[b.pairs[p]], b.table[b.pairs[p+1]]
-		if len(b.buf)+int(key.to-key.from)+int(value.to-value.from) > maxSpan {
+		if len(b.buf)+int(key.to-key.from)+int(value.to-value.from) > MaxTags {
 			return nil, false
 		}
 		b.buf = append(b.buf, b.body[key.from:key.to]...)
