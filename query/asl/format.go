@@ -23,8 +23,8 @@ type verb struct {
 	kind                    byte
 }
 
-// Format fills the arguments into a printf pattern. Explicit positions (`%2$s`)
-// do not move the next implicit one. Numeric types read numbers out of the
+// Format fills the arguments into a printf pattern. A conversion without a
+// position takes the argument after the last one taken so far. Numeric types read numbers out of the
 // arguments. Fails on an unknown type or combination, a missing argument, an
 // argument that is not a number, and results above 16 KiB.
 func Format(pattern string, args []string) (string, error) {
@@ -48,8 +48,8 @@ func Format(pattern string, args []string) (string, error) {
 		at := v.arg - 1
 		if v.arg == 0 {
 			at = next
-			next++
 		}
+		next = max(next, at+1)
 		if at >= len(args) {
 			return "", errArgument("format '%s' needs argument %d of %d", pattern, at+1, len(args))
 		}
@@ -169,7 +169,7 @@ func (v verb) format(arg string) (string, error) {
 			return "", errArgument("'%s' is not a number", arg)
 		}
 		digits = formatFixed(math.Abs(x), v.precision)
-		if math.Signbit(x) && !math.IsNaN(x) {
+		if x < 0 {
 			sign = "-"
 		}
 		if math.IsNaN(x) || math.IsInf(x, 0) {

@@ -1,0 +1,62 @@
+package asl_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"pulse/query/asl"
+)
+
+// seeds are the examples of every word and programs that test the limits.
+func seeds(in *asl.Interpreter) []string {
+	out := []string{
+		"name,sps,:eq,(,region,),:by", "a,b,:freeze,c,:2over", `k,\u005cu0041,:eq`, "(,1,2,),(,:dup,),:each,:list",
+		"f,(,f,:fcall,),:set,f,:fcall", "a,:has" + strings.Repeat(",:dup,:and", 40), "a/* x */,b*/", "%5.1f|%-3s,(,1,x,),:format",
+		"((,)),(,(,),),:call", "a,.*x$,:re,:not,:dup,:or", ",,,", "a,-1,:roll", "a,2147483648,:nlist",
+	}
+	for _, w := range in.Vocabulary() {
+		for _, e := range w.Examples {
+			out = append(out, strings.TrimPrefix(e, "ERROR:")+",:"+w.Name)
+		}
+	}
+	return out
+}
+
+// A program never panics and fails with an *asl.Error; what it leaves on the
+// stack reads back as itself.
+func FuzzInterpreter(f *testing.F) {
+	in := interpreter(asl.Limits{})
+	for _, s := range seeds(in) {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, program string) {
+		c, err := in.RunWith(program, asl.Options{Unstable: true})
+		if err != nil {
+			var e *asl.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("%q: %T %v", program, err, err)
+			}
+			if e.Offset > len(program) || e.Offset >= 0 && e.Token == "" {
+				t.Fatalf("%q: error at %d of %d, token %q", program, e.Offset, len(program), e.Token)
+			}
+			return
+		}
+		if len(c.Stack) > 1024 {
+			t.Fatalf("%q leaves %d items", program, len(c.Stack))
+		}
+		for _, item := range c.Stack {
+			text := asl.Text(item)
+			if strings.Contains(text, ",,") || strings.HasPrefix(text, ",") || text == "" {
+				continue // only :format makes empty literals, which have no spelling
+			}
+			again, err := asl.New(in.Vocabulary(), asl.Limits{Bytes: 1 << 22, Words: 1 << 20, Steps: 1 << 21}).Run(text)
+			if err != nil {
+				t.Fatalf("%q leaves %q, which fails: %v", program, text, err)
+			}
+			if len(again.Stack) != 1 || asl.Text(again.Stack[0]) != text {
+				t.Fatalf("%q leaves %q, which reads as %d items, the first %q", program, text, len(again.Stack), asl.Text(again.Stack[0]))
+			}
+		}
+	})
+}
