@@ -167,7 +167,9 @@ func TestLimits(t *testing.T) {
 	f("nested loops", strings.Repeat(loop+",(,:drop,", 7)+strings.Repeat("),:each,", 7),
 		"expression too costly: more than 20000 words executed")
 	f("costly words", "k,a,:has"+strings.Repeat(",:dup,:and", 12)+",:set,"+
-		"(,"+strings.Repeat("a,", 300)+"),(,:drop,k,:get,:drop,),:each", "expression too costly: more than 1000000 nodes built")
+		"(,"+strings.Repeat("a,", 300)+"),(,:drop,k,:get,:drop,),:each", "expression too costly: more than 250000 nodes built")
+	f("costly patterns", "p,[a-z]{999}.{999}.{999}.{999},:set,(,"+strings.Repeat("a,", 300)+"),(,:drop,k,p,:get,:re,:drop,),:each",
+		"expression too costly: more than 250000 nodes built")
 }
 
 func TestStackSizeIsReachable(t *testing.T) {

@@ -14,7 +14,7 @@ type Limits struct {
 	Depth int // nested calls, 10
 	Nodes int // of one item, counted without sharing, 10,000
 	Steps int // tokens executed, 20,000
-	Work  int // nodes pushed over the whole run, 1,000,000
+	Work  int // nodes pushed over the whole run, 250,000
 }
 
 func (l Limits) withDefaults() Limits {
@@ -23,7 +23,7 @@ func (l Limits) withDefaults() Limits {
 		value int
 	}{
 		{&l.Bytes, 8192}, {&l.Words, 1000}, {&l.Stack, 1024}, {&l.Depth, 10},
-		{&l.Nodes, 10_000}, {&l.Steps, 20_000}, {&l.Work, 1_000_000},
+		{&l.Nodes, 10_000}, {&l.Steps, 20_000}, {&l.Work, 250_000},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value

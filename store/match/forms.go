@@ -237,8 +237,8 @@ func WithoutKeys(q Query, drop func(key string) bool) Query {
 }
 
 // Size returns the number of nodes of q, shared parts counted every time they
-// occur, where 64 bytes of text count as one node more. It stops counting soon
-// after limit.
+// occur, where 64 bytes of text or 4 instructions of a regular expression count
+// as one node more. It stops counting soon after limit.
 func Size(q Query, limit int) int {
 	if limit < 0 {
 		return 1
@@ -259,7 +259,7 @@ func Size(q Query, limit int) int {
 	case *Compare:
 		return 1 + (len(q.Key)+len(q.Value))/64
 	case *Regex:
-		return 1 + (len(q.Key)+len(q.Pattern))/64
+		return 1 + (len(q.Key)+len(q.Pattern))/64 + q.cost/4
 	case *In:
 		n := 1 + len(q.Key)/64
 		for _, v := range q.Values {

@@ -26,6 +26,7 @@ type Regex struct {
 	IgnoreCase bool
 
 	compiled *regexp.Regexp
+	cost     int    // instructions of the compiled program
 	prefix   string // every match begins with it; "" when unknown or ignoring case
 	shape    shape
 	literal  string // for every shape but general
@@ -74,7 +75,7 @@ func NewRegex(key, pattern string, ignoreCase bool) (*Regex, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w '%s': %s", ErrPattern, pattern, reason(err))
 	}
-	q := &Regex{Key: key, Pattern: pattern, IgnoreCase: ignoreCase, compiled: compiled}
+	q := &Regex{Key: key, Pattern: pattern, IgnoreCase: ignoreCase, compiled: compiled, cost: len(program.Inst)}
 	if !ignoreCase {
 		q.analyse(tree)
 	}
