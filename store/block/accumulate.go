@@ -16,7 +16,8 @@ import (
 
 // Sum adds the values of src to acc.
 func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
-	b, err := open(acc, src, from, to)
+	var b view
+	err := b.open(acc, src, from, to)
 	if err != nil || b.kind == absent {
 		return err
 	}
@@ -31,7 +32,8 @@ func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 		}
 		return nil
 	}
-	for i, v := range b.window(scratch, from, to) {
+	values := b.window(scratch, from, to)
+	for i, v := range values[:len(acc)] {
 		if a := acc[i]; a != a {
 			acc[i] = v
 		} else if v == v {
@@ -43,7 +45,8 @@ func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 
 // Min lowers acc to the values of src.
 func Min(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
-	b, err := open(acc, src, from, to)
+	var b view
+	err := b.open(acc, src, from, to)
 	if err != nil || b.kind == absent {
 		return err
 	}
@@ -56,7 +59,8 @@ func Min(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 		}
 		return nil
 	}
-	for i, v := range b.window(scratch, from, to) {
+	values := b.window(scratch, from, to)
+	for i, v := range values[:len(acc)] {
 		if a := acc[i]; v < a || a != a {
 			acc[i] = v
 		}
@@ -66,7 +70,8 @@ func Min(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 
 // Max raises acc to the values of src.
 func Max(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
-	b, err := open(acc, src, from, to)
+	var b view
+	err := b.open(acc, src, from, to)
 	if err != nil || b.kind == absent {
 		return err
 	}
@@ -79,7 +84,8 @@ func Max(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 		}
 		return nil
 	}
-	for i, v := range b.window(scratch, from, to) {
+	values := b.window(scratch, from, to)
+	for i, v := range values[:len(acc)] {
 		if a := acc[i]; v > a || a != a {
 			acc[i] = v
 		}
@@ -90,7 +96,8 @@ func Max(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 // Count adds 1 to acc for each value that src has; a step that no block had a
 // value for stays NaN. A block without a mask is counted without being decoded.
 func Count(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
-	b, err := open(acc, src, from, to)
+	var b view
+	err := b.open(acc, src, from, to)
 	if err != nil || b.kind == absent {
 		return err
 	}
@@ -104,7 +111,8 @@ func Count(acc []float64, src []byte, from, to int, scratch *[Size]float64) erro
 		}
 		return nil
 	}
-	for i, v := range b.window(scratch, from, to) {
+	values := b.window(scratch, from, to)
+	for i, v := range values[:len(acc)] {
 		if a := acc[i]; v == v {
 			if a != a {
 				a = 0
@@ -115,12 +123,12 @@ func Count(acc []float64, src []byte, from, to int, scratch *[Size]float64) erro
 	return nil
 }
 
-func open(acc []float64, src []byte, from, to int) (view, error) {
+func (b *view) open(acc []float64, src []byte, from, to int) error {
 	if from < 0 || to < from || to > Size || len(acc) != to-from {
 		panic(fmt.Sprintf("BUG: steps [%d,%d) of %d into %d values", from, to, Size, len(acc)))
 	}
-	b, _, err := parse(src, Size)
-	return b, err
+	_, err := b.parse(src, Size)
+	return err
 }
 
 // window decodes the steps [from, to) into scratch and returns them.
@@ -136,7 +144,8 @@ func (b *view) window(scratch *[Size]float64, from, to int) []float64 {
 // Constant returns the one value that all n steps of the block have, NaN when
 // the block is empty of data, and false when the steps differ.
 func Constant(src []byte, n int) (float64, bool, error) {
-	b, _, err := parse(src, n)
+	var b view
+	_, err := b.parse(src, n)
 	switch {
 	case err != nil:
 		return math.NaN(), false, err

@@ -64,7 +64,9 @@ func AppendTo(dst []byte, values []float64, step int64) []byte {
 		panic(fmt.Sprintf("BUG: block of %d values, want 1 to %d", len(values), MaxValues))
 	}
 	var e encoder
-	e.load(values)
+	if !e.loadConstant(values) {
+		e.load(values)
+	}
 	return e.appendTo(dst, step)
 }
 
@@ -73,7 +75,8 @@ func AppendTo(dst []byte, values []float64, step int64) []byte {
 // does not know its own length. On an error, which wraps ErrCorrupt, dst holds
 // NaN only.
 func Decode(dst []float64, src []byte) (rest []byte, err error) {
-	b, rest, err := parse(src, len(dst))
+	var b view
+	rest, err = b.parse(src, len(dst))
 	if err != nil {
 		fill(dst, math.NaN())
 		return nil, err

@@ -60,68 +60,62 @@ func (b *view) scatter(dst, values []float64) {
 }
 
 // unpack fills dst with the values of a packed block, beginning with the one
-// numbered from.
+// numbered from. Values are loaded 8 bytes at a time; the last ones, whose 8
+// bytes would reach beyond data, are read from a copy with room behind it.
 func (b *view) unpack(dst []float64, from int) {
-	var memory [MaxValues]int64
-	ints := memory[:len(dst)]
-	b.unpackInts(ints, from)
-	switch b.t.family {
-	case whole:
-		for j, i := range ints {
-			dst[j] = float64(i)
-		}
-	case decimal, perSecond, perSecondFine:
-		div := b.t.divisor()
-		for j, i := range ints {
-			dst[j] = float64(i) / div
-		}
-	case timer:
-		s := float64(b.t.s)
-		for j, i := range ints {
-			dst[j] = float64(i) / s * nano
-		}
-	case squares:
-		s := float64(b.t.s)
-		for j, i := range ints {
-			dst[j] = float64(i) / s * nanoSquared
-		}
-	case decimalAmount:
-		p, s := pow10(b.t.k), float64(b.t.s)
-		for j, i := range ints {
-			dst[j] = float64(i) / p / s
-		}
-	case ieee:
-		for j, i := range ints {
-			dst[j] = canonical(math.Float64frombits(uint64(i) << b.t.zeros))
-		}
-	}
-}
-
-// unpackInts sets dst to base plus the packed integers, beginning with the one
-// numbered from. It loads 8 bytes per value; the last values, near the end of
-// data, are loaded from a copy with room behind it.
-func (b *view) unpackInts(dst []int64, from int) {
-	width, mask, base := b.width, uint64(1)<<b.width-1, b.base
-	bit := from * width
-	data := b.data
-	// Values whose 8 bytes lie inside data.
+	bit := from * b.width
 	direct := 0
-	if len(data) >= 8 {
-		direct = ((len(data)-8)*8+7)/width + 1 - from
+	if len(b.data) >= 8 {
+		direct = ((len(b.data)-8)*8+7)/b.width + 1 - from
 		direct = max(0, min(direct, len(dst)))
-	}
-	for j := range dst[:direct] {
-		dst[j] = int64(base + binary.LittleEndian.Uint64(data[bit>>3:])>>(bit&7)&mask)
-		bit += width
+		b.convert(dst[:direct], b.data, bit)
 	}
 	if direct == len(dst) {
 		return
 	}
 	var tail [24]byte
-	start := max(0, len(data)-16)
-	copy(tail[:], data[start:])
-	for j := direct; j < len(dst); j++ {
-		dst[j] = int64(base + binary.LittleEndian.Uint64(tail[bit>>3-start:])>>(bit&7)&mask)
-		bit += width
+	start := max(0, len(b.data)-16)
+	copy(tail[:], b.data[start:])
+	b.convert(dst[direct:], tail[:], bit+direct*b.width-8*start)
+}
+
+// convert fills dst with the values packed in data from a bit on; the 8 bytes
+// from the start of each value lie inside data. There is one loop for each
+// arithmetic, so that nothing is decided per value.
+func (b *view) convert(dst []float64, data []byte, bit int) {
+	width, base, mask := b.width, b.base, uint64(1)<<b.width-1
+	switch b.t.family {
+	case whole:
+		for j := range dst {
+			dst[j] = float64(int64(base + load(data, bit)&mask))
+			bit += width
+		}
+	case decimal, perSecond, perSecondFine:
+		div := b.t.divisor()
+		for j := range dst {
+			dst[j] = float64(int64(base+load(data, bit)&mask)) / div
+			bit += width
+		}
+	case timer:
+		s := float64(b.t.s)
+		for j := range dst {
+			dst[j] = float64(int64(base+load(data, bit)&mask)) / s * nano
+			bit += width
+		}
+	case ieee:
+		for j := range dst {
+			dst[j] = canonical(math.Float64frombits((base + load(data, bit)&mask) << b.t.zeros))
+			bit += width
+		}
+	default:
+		for j := range dst {
+			dst[j] = b.t.value(int64(base + load(data, bit)&mask))
+			bit += width
+		}
 	}
+}
+
+// load returns the 57 or more bits of data that begin at bit.
+func load(data []byte, bit int) uint64 {
+	return binary.LittleEndian.Uint64(data[bit>>3:]) >> (bit & 7)
 }

@@ -30,6 +30,20 @@ type form struct {
 	size  int // bytes after the mask
 }
 
+// loadConstant takes values if all of them are present and equal, bit for bit,
+// which is the most common case.
+func (e *encoder) loadConstant(values []float64) bool {
+	first := math.Float64bits(values[0])
+	for _, v := range values {
+		if math.Float64bits(v) != first || v != v {
+			return false
+		}
+	}
+	e.n, e.m, e.same = len(values), len(values), true
+	e.values[0] = values[0] // the others are not read
+	return true
+}
+
 // load splits values into mask and present values.
 func (e *encoder) load(values []float64) {
 	e.n, e.same = len(values), true
@@ -99,8 +113,9 @@ func (e *encoder) appendMask(dst []byte, mask maskKind) []byte {
 }
 
 // choose sets best to the smallest form. A candidate is tried on a few values
-// before it is tried on all; of a family with a power of ten the smallest
-// power that works is its best.
+// before it is tried on all. Divisors are tried from the smallest up, and one
+// that works ends the search among its kin, since a larger one only makes the
+// same integers longer.
 func (e *encoder) choose(step int64) {
 	values := e.values[:e.m]
 	if e.same {
@@ -108,24 +123,25 @@ func (e *encoder) choose(step int64) {
 	}
 	e.best = form{kind: raw, size: 8 * e.m}
 	e.offerBits(values)
-	var sampleMemory [sampledNonZero]float64
-	sample := sampleOf(sampleMemory[:0], values)
+	var memory [sampledNonZero]float64
+	sample := sampleOf(memory[:0], values)
 	if e.try(transform{family: whole}, sample, values) {
-		return // any other divisor only makes the same integers longer
+		return
 	}
-	e.tryPowers(decimal, 0, 1, sample, values)
+	found := e.tryPowers(decimal, 0, sample, values)
 	if step < 1000 || step%1000 != 0 || step/1000 > maxSeconds {
 		return
 	}
 	s := uint64(step / 1000)
 	if s > 1 {
-		if !e.try(transform{family: perSecond, s: s}, sample, values) {
-			e.tryPowers(perSecondFine, s, 1, sample, values)
-		}
-		e.tryPowers(decimalAmount, s, 1, sample, values)
+		found = e.try(transform{family: perSecond, s: s}, sample, values) ||
+			e.tryPowers(perSecondFine, s, sample, values) ||
+			e.tryPowers(decimalAmount, s, sample, values) || found
 	}
-	e.try(transform{family: timer, s: s}, sample, values)
-	e.try(transform{family: squares, s: s}, sample, values)
+	if !found {
+		_ = e.try(transform{family: timer, s: s}, sample, values) ||
+			e.try(transform{family: squares, s: s}, sample, values)
+	}
 }
 
 // sampleOf appends the first few values that are not zero, which every divisor
@@ -142,12 +158,14 @@ func sampleOf(dst, values []float64) []float64 {
 	return dst
 }
 
-func (e *encoder) tryPowers(f family, s uint64, from uint8, sample, values []float64) {
-	for k := from; k <= f.maxPower(); k++ {
+// tryPowers tries the powers of ten of a family.
+func (e *encoder) tryPowers(f family, s uint64, sample, values []float64) bool {
+	for k := uint8(1); k <= f.maxPower(); k++ {
 		if e.try(transform{family: f, k: k, s: s}, sample, values) {
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // try offers the form of t if t gives back every value, and reports whether it

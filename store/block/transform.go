@@ -139,12 +139,16 @@ func (t transform) invert(out []int64, values []float64) bool {
 	return true
 }
 
-// nearest rounds x to an integer, if that has at most 53 bits.
+// nearest rounds x to an integer, if that has at most 53 bits. Between 2^52
+// and 2^53 it may miss by one, which the caller's proof finds.
 func nearest(x float64) (int64, bool) {
 	if !(x > -integerLimit && x < integerLimit) {
 		return 0, false
 	}
-	return int64(math.RoundToEven(x)), true
+	if x < 0 {
+		return int64(x - 0.5), true
+	}
+	return int64(x + 0.5), true
 }
 
 // invertBits sets out to the bits of values without the zeros that all of them

@@ -20,37 +20,37 @@ type view struct {
 	data   []byte // packed and raw: the values
 }
 
-// parse checks the block of n values at the front of src and returns it with
-// what follows.
-func parse(src []byte, n int) (b view, rest []byte, err error) {
+// parse checks the block of n values at the front of src, sets b to it and
+// returns what follows.
+func (b *view) parse(src []byte, n int) (rest []byte, err error) {
 	if n < 1 || n > MaxValues {
-		return b, nil, corrupt("asked for %d values, a block has 1 to %d", n, MaxValues)
+		return nil, corrupt("asked for %d values, a block has 1 to %d", n, MaxValues)
 	}
 	c := cursor{src: src}
 	if v := c.byte(); !c.short && v != version {
-		return b, nil, corrupt("version %d, want %d", v, version)
+		return nil, corrupt("version %d, want %d", v, version)
 	}
 	h := c.byte()
 	b.n, b.m = n, n
 	b.kind, b.mask, b.t.family = kind(h&3), maskKind(h>>2&3), family(h>>4&7)
 	switch {
 	case c.short:
-		return b, nil, corrupt("%d bytes, want at least 2", len(src))
+		return nil, corrupt("%d bytes, want at least 2", len(src))
 	case h > 0x7f || b.mask > maskBitmap || b.kind == absent && h != 0 || b.kind == raw && b.t.family != whole:
-		return b, nil, corrupt("header %#02x is not defined", h)
+		return nil, corrupt("header %#02x is not defined", h)
 	case b.kind == absent:
-		return b, c.src, nil
+		return c.src, nil
 	}
 	if err := b.parseMask(&c); err != nil {
-		return b, nil, err
+		return nil, err
 	}
 	if err := b.parseValues(&c); err != nil {
-		return b, nil, err
+		return nil, err
 	}
 	if c.short {
-		return b, nil, corrupt("%d bytes are too few for header %#02x and %d values", len(src), h, n)
+		return nil, corrupt("%d bytes are too few for header %#02x and %d values", len(src), h, n)
 	}
-	return b, c.src, nil
+	return c.src, nil
 }
 
 // parseMask reads the mask and counts the present values.
@@ -141,11 +141,13 @@ type cursor struct {
 }
 
 func (c *cursor) byte() byte {
-	b := c.take(1)
-	if len(b) == 0 {
+	if len(c.src) == 0 {
+		c.short = true
 		return 0
 	}
-	return b[0]
+	b := c.src[0]
+	c.src = c.src[1:]
+	return b
 }
 
 func (c *cursor) take(n int) []byte {
