@@ -1,0 +1,209 @@
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Binary combines two expressions value by value. The groupings of the two
+// sides must be equal, or one a part of the other.
+type Binary struct {
+	Op   string // a name of BinaryOps
+	L, R TimeSeries
+}
+
+// BinaryOps returns the names of the functions of two values.
+func BinaryOps() []string {
+	return []string{"add", "sub", "mul", "div", "pow", "fadd", "fsub", "fmul", "fdiv",
+		"gt", "ge", "lt", "le", "and", "or"}
+}
+
+// binaryFunc writes op(a[i], b[i]) to dst. The slices are equally long.
+func binaryFunc(op string) func(dst, a, b []float64) {
+	switch op {
+	case "add":
+		return func(dst, a, b []float64) { each(dst, a, b, AddNaN) }
+	case "sub":
+		return func(dst, a, b []float64) { each(dst, a, b, SubtractNaN) }
+	case "mul", "fmul":
+		return func(dst, a, b []float64) { each(dst, a, b, func(x, y float64) float64 { return x * y }) }
+	case "div":
+		return func(dst, a, b []float64) { each(dst, a, b, Divide) }
+	case "pow":
+		return func(dst, a, b []float64) { each(dst, a, b, power) }
+	case "fadd":
+		return func(dst, a, b []float64) { each(dst, a, b, func(x, y float64) float64 { return x + y }) }
+	case "fsub":
+		return func(dst, a, b []float64) { each(dst, a, b, func(x, y float64) float64 { return x - y }) }
+	case "fdiv":
+		return func(dst, a, b []float64) { each(dst, a, b, func(x, y float64) float64 { return x / y }) }
+	case "gt":
+		return func(dst, a, b []float64) { each(dst, a, b, func(x, y float64) float64 { return BoolValue(x > y) }) }
+	case "ge":
+		return func(dst, a, b []float64) { each(dst, a, b, func(x, y float64) float64 { return BoolValue(x >= y) }) }
+	case "lt":
+		return func(dst, a, b []float64) { each(dst, a, b, func(x, y float64) float64 { return BoolValue(x < y) }) }
+	case "le":
+		return func(dst, a, b []float64) { each(dst, a, b, func(x, y float64) float64 { return BoolValue(x <= y) }) }
+	case "and":
+		return func(dst, a, b []float64) {
+			each(dst, a, b, func(x, y float64) float64 { return BoolValue(Truth(x) && Truth(y)) })
+		}
+	case "or":
+		return func(dst, a, b []float64) {
+			each(dst, a, b, func(x, y float64) float64 { return BoolValue(Truth(x) || Truth(y)) })
+		}
+	}
+	return nil
+}
+
+func each(dst, a, b []float64, f func(x, y float64) float64) {
+	for i := range dst {
+		dst[i] = f(a[i], b[i])
+	}
+}
+
+// power is Java's pow, which unlike C's gives NaN for 1 to an infinite or NaN
+// power and for -1 to an infinite one.
+func power(x, y float64) float64 {
+	if math.IsNaN(y) || math.IsInf(y, 0) && math.Abs(x) == 1 {
+		return math.NaN()
+	}
+	return math.Pow(x, y)
+}
+
+// NewBinary returns op over l and r; over two constants it is a constant. It
+// fails when both are grouped and neither grouping is part of the other.
+func NewBinary(op string, l, r TimeSeries) (TimeSeries, error) {
+	f := binaryFunc(op)
+	if f == nil {
+		return nil, fmt.Errorf("unknown operation: %s", op)
+	}
+	if l.Grouped() && r.Grouped() && !subset(l.Keys(), r.Keys()) && !subset(r.Keys(), l.Keys()) {
+		return nil, fmt.Errorf("both sides of binary operation must have the same grouping or one side"+
+			" must be a subset of the other [%s ⊈ %s]", listText(l.Keys()), listText(r.Keys()))
+	}
+	x, lok := constantOf(l)
+	y, rok := constantOf(r)
+	if lok && rok {
+		v := []float64{0}
+		f(v, []float64{x}, []float64{y})
+		return &Const{Value: v[0]}, nil
+	}
+	return &Binary{Op: op, L: l, R: r}, nil
+}
+
+// leftLarger reports whether the left side has the larger grouping, which
+// decides the tags and the grouping of the result.
+func (b *Binary) leftLarger() bool { return subset(b.R.Keys(), b.L.Keys()) }
+
+func (b *Binary) String() string { return b.L.String() + "," + b.R.String() + ",:" + b.Op }
+func (b *Binary) Grouped() bool  { return b.L.Grouped() || b.R.Grouped() }
+func (b *Binary) Keys() []string {
+	if b.leftLarger() {
+		return b.L.Keys()
+	}
+	return b.R.Keys()
+}
+func (b *Binary) inputs() []TimeSeries { return []TimeSeries{b.L, b.R} }
+func (b *Binary) identity() string     { return ":" + b.Op }
+func (b *Binary) withInputs(in []TimeSeries) (TimeSeries, error) {
+	return NewBinary(b.Op, in[0], in[1])
+}
+func (b *Binary) kernel() kernel { return &binaryKernel{expr: b, f: binaryFunc(b.Op)} }
+
+type pair struct{ l, r int32 }
+
+// binaryKernel joins the lines of two sides. Every line of the side with the
+// larger grouping meets the one line of the other that has the same values of
+// the smaller grouping's keys; lines without partner are dropped.
+type binaryKernel struct {
+	expr  *Binary
+	f     func(dst, a, b []float64)
+	pairs []pair
+}
+
+var errManyValues = errors.New("too many values for key")
+
+func (k *binaryKernel) shape(in []*result, out *result) error {
+	left, right := in[0].lines, in[1].lines
+	useLeft := k.expr.leftLarger()
+	if useLeft && !k.expr.Grouped() && len(left) == 1 && len(right) > 1 {
+		useLeft = false // one line against the many of :all
+	}
+	large, small, keys := left, right, k.expr.R.Keys()
+	if !useLeft {
+		large, small, keys = right, left, k.expr.L.Keys()
+	}
+	partner, err := partners(large, small, keys)
+	if err != nil {
+		return err
+	}
+	k.pairs = k.pairs[:0]
+	lines := make([]Line, 0, len(large))
+	for i, j := range partner {
+		if j < 0 {
+			continue
+		}
+		p := pair{int32(i), int32(j)}
+		if !useLeft {
+			p = pair{int32(j), int32(i)}
+		}
+		k.pairs = append(k.pairs, p)
+		t := large[i].Tags
+		lines = append(lines, Line{Tags: t, Label: TagsLabel(t), Gauge: left[p.l].Gauge})
+	}
+	out.reset(lines)
+	return nil
+}
+
+// partners returns for each line of large the index of its partner in small,
+// or -1.
+func partners(large, small []Line, keys []string) ([]int, error) {
+	out := make([]int, len(large))
+	if len(keys) == 0 && len(small) == 1 {
+		return out, nil
+	}
+	index := make(map[string]int, len(small))
+	many := map[string]bool{}
+	for j, l := range small {
+		key, ok := joinKey(keys, l)
+		if !ok {
+			continue
+		}
+		if _, twice := index[key]; twice {
+			many[key] = true
+		}
+		index[key] = j
+	}
+	for i, l := range large {
+		key, ok := joinKey(keys, l)
+		j, found := index[key]
+		switch {
+		case !ok || !found:
+			out[i] = -1
+		case many[key]:
+			return nil, errManyValues
+		default:
+			out[i] = j
+		}
+	}
+	return out, nil
+}
+
+// joinKey identifies a line by the keys, or by all its tags when there are none.
+func joinKey(keys []string, l Line) (string, bool) {
+	if len(keys) == 0 {
+		return string(l.Tags.AppendKey(nil)), true
+	}
+	return KeyString(keys, l.Tags)
+}
+
+func (k *binaryKernel) run(_ Window, in []*result, out *result) error {
+	left, right := in[0].lines, in[1].lines
+	for i, p := range k.pairs {
+		k.f(out.lines[i].Values, left[p.l].Values, right[p.r].Values)
+	}
+	return nil
+}

@@ -1,0 +1,302 @@
+package expr
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Window is the time an evaluation covers.
+//
+//	Start   stamp of the first value, a multiple of Step
+//	End     stamp after the last value: exclusive, Start < End
+//	Step    ms between values, each covering (stamp-Step, stamp]
+//	Now     the time that `now` means in :time-span
+//	Aligned count the hand-over of :sdes from multiples of training × step
+//	        since the epoch instead of from the first window. Results then do
+//	        not depend on where evaluation began, which Atlas's graphs do.
+type Window struct {
+	Start, End, Step int64
+	Now              int64
+	Aligned          bool
+}
+
+// Len returns the number of steps.
+func (w Window) Len() int { return int((w.End - w.Start) / w.Step) }
+
+func (w Window) check() error {
+	if w.Step <= 0 || w.End <= w.Start || (w.End-w.Start)%w.Step != 0 {
+		return fmt.Errorf("invalid window: start %d, end %d, step %d", w.Start, w.End, w.Step)
+	}
+	return nil
+}
+
+// result is what a node hands to those above it.
+type result struct {
+	lines []Line
+	gen   uint64 // changes whenever lines differ in number, order, tags or label
+	slab  []float64
+}
+
+// reset makes room for count lines of n values each. The values' content is
+// undefined; labels and tags are to be set by the caller.
+func (r *result) reset(lines []Line) {
+	r.lines = lines
+	r.slab = nil
+	r.gen++
+}
+
+// fit gives every line a buffer of n values, reusing memory when it can.
+func (r *result) fit(n int) {
+	need := n * len(r.lines)
+	if len(r.slab) == need && (need == 0 || len(r.lines[0].Values) == n) {
+		return
+	}
+	if cap(r.slab) < need {
+		r.slab = make([]float64, need)
+	}
+	r.slab = r.slab[:need]
+	for i := range r.lines {
+		r.lines[i].Values = r.slab[i*n : (i+1)*n : (i+1)*n]
+	}
+}
+
+// kernel evaluates one node. It belongs to one Evaluator and keeps state
+// between windows.
+type kernel interface {
+	// shape derives the output lines after the set of an input's lines changed
+	// and must call out.reset. It may allocate.
+	shape(in []*result, out *result) error
+	// run fills the values of out.lines for w. It must not change in.
+	run(w Window, in []*result, out *result) error
+}
+
+// supplied is the kernel of data expressions, whose lines come from outside.
+type supplied struct{}
+
+func (supplied) shape([]*result, *result) error       { return nil }
+func (supplied) run(Window, []*result, *result) error { return nil }
+
+// node is a distinct sub-expression of the evaluator's roots.
+type node struct {
+	expr   TimeSeries
+	in     []int
+	inRes  []*result
+	seen   []uint64 // gen of each input when shape last ran
+	shaped bool
+	kernel kernel
+	out    result
+}
+
+// Evaluator computes one or more expressions over ascending windows of time,
+// each sub-expression once. Lines and values it returns are overwritten by the
+// next window. Steps skipped between windows count as steps without data.
+//
+// Evaluating n steps in one window gives the same values, bit for bit, as n
+// windows of one step. With windows of constant length and an unchanged set of
+// lines Eval allocates nothing. An Evaluator is used by one goroutine.
+type Evaluator struct {
+	nodes   []*node
+	roots   []int
+	data    []DataExpr
+	dataAt  []int // node of each data expression
+	origin  int64 // start of the first window
+	next    int64 // start expected of the next window
+	step    int64
+	started bool
+	notices []string
+}
+
+// NewEvaluator prepares the roots. Named rewrites are replaced first.
+func NewEvaluator(roots ...TimeSeries) (*Evaluator, error) {
+	e := &Evaluator{}
+	memo := map[string]int{}
+	for _, r := range roots {
+		x, err := Expand(r)
+		if err != nil {
+			return nil, err
+		}
+		e.roots = append(e.roots, e.add(x, memo))
+	}
+	for _, n := range e.nodes {
+		n.inRes = make([]*result, len(n.in))
+		for i, j := range n.in {
+			n.inRes[i] = &e.nodes[j].out
+		}
+		n.seen = make([]uint64, len(n.in))
+	}
+	return e, nil
+}
+
+// add appends t and what it needs, inputs first, sharing equal nodes.
+func (e *Evaluator) add(t TimeSeries, memo map[string]int) int {
+	var in []int
+	var key strings.Builder
+	key.WriteString(t.identity())
+	for _, x := range t.inputs() {
+		i := e.add(x, memo)
+		in = append(in, i)
+		key.WriteString("|" + strconv.Itoa(i))
+	}
+	if i, ok := memo[key.String()]; ok {
+		return i
+	}
+	e.nodes = append(e.nodes, &node{expr: t, in: in, kernel: t.kernel()})
+	i := len(e.nodes) - 1
+	memo[key.String()] = i
+	if d, ok := t.(DataExpr); ok {
+		e.data = append(e.data, d)
+		e.dataAt = append(e.dataAt, i)
+	}
+	return i
+}
+
+// Data returns the distinct data expressions, in the order SetData counts.
+func (e *Evaluator) Data() []DataExpr { return e.data }
+
+// Nodes returns the number of distinct sub-expressions.
+func (e *Evaluator) Nodes() int { return len(e.nodes) }
+
+// SetData supplies the lines of data expression i for the next Eval. Values
+// must have one value per step of that window. changed says that the lines
+// differ from the last call in number, order, tags or labels; the first call
+// counts as changed. The evaluator reads the slice until the next call and
+// changes nothing in it.
+func (e *Evaluator) SetData(i int, lines []Line, changed bool) {
+	out := &e.nodes[e.dataAt[i]].out
+	if changed || out.gen == 0 {
+		out.gen++
+	}
+	out.lines = lines
+}
+
+// Eval evaluates the roots over w, which must not begin before the end of the
+// window before and must have the same step.
+func (e *Evaluator) Eval(w Window) error {
+	if err := w.check(); err != nil {
+		return err
+	}
+	if err := e.advance(w); err != nil {
+		return err
+	}
+	e.notices = e.notices[:0]
+	for _, n := range e.nodes {
+		if err := e.evalNode(n, w); err != nil {
+			return err
+		}
+	}
+	e.next = w.End
+	return nil
+}
+
+// advance checks the order of windows and lets stateful nodes pass over steps
+// that no window covers.
+func (e *Evaluator) advance(w Window) error {
+	if !e.started {
+		e.started, e.origin, e.next, e.step = true, w.Start, w.Start, w.Step
+		return nil
+	}
+	if w.Step != e.step {
+		return fmt.Errorf("step changed from %d to %d ms", e.step, w.Step)
+	}
+	if w.Start < e.next {
+		return fmt.Errorf("window starts at %d, before the end %d of the one before", w.Start, e.next)
+	}
+	if gap := (w.Start - e.next) / e.step; gap > 0 {
+		for _, n := range e.nodes {
+			if s, ok := n.kernel.(*statefulKernel); ok {
+				s.skip(gap)
+			}
+		}
+		e.next = w.Start
+	}
+	return nil
+}
+
+func (e *Evaluator) evalNode(n *node, w Window) error {
+	changed := !n.shaped
+	for i, r := range n.inRes {
+		if n.seen[i] != r.gen {
+			n.seen[i], changed = r.gen, true
+		}
+	}
+	if changed {
+		if s, ok := n.kernel.(*statefulKernel); ok {
+			if err := s.place(e, n, w); err != nil {
+				return err
+			}
+		}
+		if err := n.kernel.shape(n.inRes, &n.out); err != nil {
+			return err
+		}
+		n.shaped = true
+	}
+	if _, ok := n.kernel.(supplied); ok {
+		return nil
+	}
+	n.out.fit(w.Len())
+	if err := n.kernel.run(w, n.inRes, &n.out); err != nil {
+		return err
+	}
+	if f, ok := n.kernel.(*filterKernel); ok {
+		e.notices = append(e.notices, f.notice)
+	}
+	return nil
+}
+
+// Lines returns the lines of root i for the last window.
+func (e *Evaluator) Lines(i int) []Line { return e.nodes[e.roots[i]].out.lines }
+
+// Generation returns a number that changes whenever the lines of root i differ
+// from the window before in number, order, tags or labels.
+func (e *Evaluator) Generation(i int) uint64 { return e.nodes[e.roots[i]].out.gen }
+
+// Notices returns remarks on the last window, such as how many lines a filter
+// kept.
+func (e *Evaluator) Notices() []string { return slices.Clone(e.notices) }
+
+// Context carries what successive calls of Eval share. State is nil at first.
+type Context struct {
+	Window
+	State *Evaluator
+}
+
+// Eval evaluates t over ctx.Window. data holds the lines of each data
+// expression by its canonical text; a missing entry means no lines, which for
+// an ungrouped aggregate is the NO DATA line. A second call with the same ctx
+// and t goes on where the first ended. The result shares memory with ctx.
+func Eval(ctx *Context, t TimeSeries, data map[string][]Line) ([]Line, error) {
+	if ctx.State == nil {
+		e, err := NewEvaluator(t)
+		if err != nil {
+			return nil, err
+		}
+		ctx.State = e
+	}
+	for i, d := range ctx.State.Data() {
+		lines := data[d.String()]
+		if _, single := d.(*Aggregate); single && len(lines) == 0 && ctx.Window.check() == nil {
+			lines = []Line{NoData(d, ctx.Window.Len())}
+		}
+		ctx.State.SetData(i, lines, true)
+	}
+	if err := ctx.State.Eval(ctx.Window); err != nil {
+		return nil, err
+	}
+	return ctx.State.Lines(0), nil
+}
+
+func appendNaN(dst []float64, n int) []float64 {
+	for range n {
+		dst = append(dst, math.NaN())
+	}
+	return dst
+}
+
+func fillNaN(dst []float64) {
+	for i := range dst {
+		dst[i] = math.NaN()
+	}
+}

@@ -1,0 +1,154 @@
+package expr
+
+import (
+	"fmt"
+	"math"
+)
+
+// forgotten is the share of an old value that smoothing may still carry when
+// it counts as forgotten.
+const forgotten = 1e-6
+
+// CheckStream returns an error when t cannot be evaluated step by step, because
+// it needs to see a whole window at once: filters, statistics, selections and
+// :consolidate.
+func CheckStream(t TimeSeries) error {
+	t, err := Expand(t)
+	if err != nil {
+		return err
+	}
+	walk(t, func(x TimeSeries) {
+		word := ""
+		switch y := x.(type) {
+		case *Filter:
+			word = "filter"
+		case *Stat:
+			word = "stat"
+		case *StatRef:
+			word = "stat-" + y.Stat
+		case *TopK:
+			word = "topk"
+			if y.Bottom {
+				word = "bottomk"
+			}
+		case *Consolidated:
+			word = "consolidate"
+		}
+		if word != "" && err == nil {
+			err = notSupported(word, t, "it needs the whole range at once")
+		}
+	})
+	return err
+}
+
+func notSupported(word string, t TimeSeries, reason string) error {
+	return fmt.Errorf(":%s not supported for streaming evaluation [[%s]]: %s", word, t, reason)
+}
+
+// Lookback returns how far back, in ms, the values lie that a value of t at
+// this step depends on. It fails for words without a finite memory, whose
+// result depends on when evaluation began, and for those of CheckStream.
+//
+// Smoothing forgets gradually: its look-back ends where a value's weight has
+// fallen below a millionth.
+func Lookback(t TimeSeries, stepMs int64) (int64, error) {
+	if err := CheckStream(t); err != nil {
+		return 0, err
+	}
+	x, err := Expand(t)
+	if err != nil {
+		return 0, err
+	}
+	return lookback(x, t, stepMs)
+}
+
+func lookback(x, whole TimeSeries, stepMs int64) (int64, error) {
+	var longest int64
+	for _, in := range x.inputs() {
+		ms, err := lookback(in, whole, stepMs)
+		if err != nil {
+			return 0, err
+		}
+		longest = max(longest, ms)
+	}
+	switch y := x.(type) {
+	case DataExpr:
+		return y.OffsetMs(), nil
+	case *Stateful:
+		steps, reason := y.memory(stepMs)
+		if reason != "" {
+			return 0, notSupported(y.Name, whole, reason)
+		}
+		return longest + steps*stepMs, nil
+	}
+	return longest, nil
+}
+
+// memory returns how many earlier values a result depends on, or why there is
+// no such number.
+func (s *Stateful) memory(stepMs int64) (steps int64, endless string) {
+	switch s.Name {
+	case "integral", "cumulative-max":
+		return 0, "it remembers everything since evaluation began"
+	case "derivative":
+		return 1, ""
+	case "delay":
+		return int64(s.Args[0]), ""
+	case "trend":
+		return max(int64(s.Args[0])/stepMs-1, 0), ""
+	case "sdes":
+		return 2 * int64(s.Args[0]), ""
+	case "des":
+		k := smoothingMemory(s.Args[1], s.Args[2])
+		if math.IsInf(k, 0) || k > MaxWindow {
+			return 0, fmt.Sprintf("with alpha %s and beta %s it forgets too slowly", FormatDouble(s.Args[1]), FormatDouble(s.Args[2]))
+		}
+		return int64(s.Args[0]) + int64(k), ""
+	}
+	return int64(s.Args[0]) - 1, ""
+}
+
+// smoothingMemory returns after how many steps double exponential smoothing
+// has forgotten a value. Level and slope follow a linear recurrence whose
+// matrix has trace 2-α-αβ and determinant 1-α; its largest eigenvalue says how
+// fast the past fades.
+func smoothingMemory(alpha, beta float64) float64 {
+	trace, det := 2-alpha-alpha*beta, 1-alpha
+	radius := math.Sqrt(math.Abs(det))
+	if disc := trace*trace - 4*det; disc >= 0 {
+		root := math.Sqrt(disc)
+		radius = max(math.Abs(trace+root), math.Abs(trace-root)) / 2
+	}
+	if radius >= 1 {
+		return math.Inf(1)
+	}
+	if radius < 1e-6 {
+		return 1
+	}
+	return math.Ceil(math.Log(forgotten) / math.Log(radius))
+}
+
+// StateBytes estimates the memory one line's algorithms in t take at a step.
+func StateBytes(t TimeSeries, stepMs int64) int64 {
+	x, err := Expand(t)
+	if err != nil {
+		return 0
+	}
+	var sum int64
+	walk(x, func(y TimeSeries) {
+		s, ok := y.(*Stateful)
+		if !ok {
+			return
+		}
+		switch s.Name {
+		case "trend":
+			sum += 8 * min(int64(s.Args[0])/stepMs, MaxWindow)
+		case "rolling-mean":
+			sum += 16 * int64(s.Args[0])
+		case "delay", "rolling-count", "rolling-sum", "rolling-min", "rolling-max":
+			sum += 8 * int64(s.Args[0])
+		}
+		sum += 128
+	})
+	return sum
+}

@@ -1,0 +1,326 @@
+package expr
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"pulse/store/tags"
+)
+
+const percentileKey = "percentile"
+
+// Percentiles estimates percentiles from bucket counters: a sum grouped by the
+// tag `percentile` and perhaps by other keys. The result has a line for each
+// wanted percentile and combination of the other keys.
+type Percentiles struct {
+	Data  *GroupBy
+	Wants []float64 // distinct, ascending, 0 to 100
+}
+
+// NewPercentiles estimates over d, an aggregate or a grouping of one. Whatever
+// aggregate it was becomes a sum.
+func NewPercentiles(d DataExpr, wants []float64) (*Percentiles, error) {
+	var keys []string
+	switch x := d.(type) {
+	case *Aggregate:
+	case *GroupBy:
+		keys = x.keys
+	default:
+		return nil, fmt.Errorf(":percentiles can only be used with :sum and :by")
+	}
+	for _, p := range wants {
+		if !(p >= 0 && p <= 100) {
+			return nil, errRequire("invalid percentile %s, value must be 0.0 <= p <= 100.0", FormatDouble(p))
+		}
+	}
+	sum := NewAggregate(AggSum, d.Query()).WithOffsetMs(d.OffsetMs()).(*Aggregate)
+	wants = slices.Clone(wants)
+	slices.Sort(wants)
+	return &Percentiles{
+		Data:  NewGroupBy(sum, mergeKeys([]string{percentileKey}, keys)),
+		Wants: slices.Compact(wants),
+	}, nil
+}
+
+// userKeys are the keys of the grouping besides `percentile`.
+func (p *Percentiles) userKeys() []string {
+	return slices.DeleteFunc(slices.Clone(p.Data.keys), func(k string) bool { return k == percentileKey })
+}
+
+func (p *Percentiles) word() string { return listText(doubleList(p.Wants)) + ",:percentiles" }
+
+func (p *Percentiles) String() string {
+	s := p.Data.Query().String()
+	if keys := p.userKeys(); len(keys) > 0 {
+		s += "," + listText(keys) + ",:by"
+	}
+	return shifted(s+","+p.word(), p.Data.OffsetMs())
+}
+
+func (p *Percentiles) Grouped() bool        { return true }
+func (p *Percentiles) Keys() []string       { return p.Data.keys }
+func (p *Percentiles) inputs() []TimeSeries { return []TimeSeries{p.Data} }
+func (p *Percentiles) identity() string     { return p.word() }
+func (p *Percentiles) withInputs(in []TimeSeries) (TimeSeries, error) {
+	g, ok := in[0].(*GroupBy)
+	if !ok {
+		return nil, fmt.Errorf(":percentiles can only be used with :sum and :by")
+	}
+	return &Percentiles{Data: g, Wants: p.Wants}, nil
+}
+func (p *Percentiles) kernel() kernel {
+	return &percentileKernel{expr: p, table: newBucketTable()}
+}
+
+// bucketGroup is the lines of one combination of the user's keys.
+type bucketGroup struct {
+	lines   []int32 // input line of each used bucket
+	buckets []int   // bucket of each
+	factor  float64 // 1e-9 for timers: nanoseconds to seconds
+}
+
+type percentileKernel struct {
+	expr   *Percentiles
+	table  *bucketTable
+	groups []bucketGroup
+	counts [Buckets]float64
+	dst    []float64
+}
+
+func (k *percentileKernel) shape(in []*result, out *result) error {
+	members := map[string][]int32{}
+	var order []string
+	keys := k.expr.userKeys()
+	for i, l := range in[0].lines {
+		key, ok := KeyString(keys, l.Tags)
+		if _, has := l.Tags.Get(percentileKey); !ok || !has {
+			continue
+		}
+		if _, seen := members[key]; !seen {
+			order = append(order, key)
+		}
+		members[key] = append(members[key], int32(i))
+	}
+	slices.Sort(order)
+	k.groups = k.groups[:0]
+	k.dst = make([]float64, len(k.expr.Wants))
+	var lines []Line
+	for _, key := range order {
+		g, err := newBucketGroup(in[0].lines, members[key])
+		if err != nil {
+			return err
+		}
+		k.groups = append(k.groups, g)
+		base := key
+		if len(keys) == 0 {
+			base = k.expr.Data.Query().Label()
+		}
+		first := in[0].lines[members[key][0]].Tags
+		for _, p := range k.expr.Wants {
+			lines = append(lines, Line{
+				Tags:  first.With(percentileKey, PercentileTag(p)),
+				Label: PercentileLabel(base, p), Gauge: true,
+			})
+		}
+	}
+	out.reset(lines)
+	return nil
+}
+
+func newBucketGroup(lines []Line, members []int32) (bucketGroup, error) {
+	g := bucketGroup{factor: 1}
+	byIndex := map[int][]string{}
+	for _, m := range members {
+		tag, _ := lines[m].Tags.Get(percentileKey)
+		index, timer, ok := parseBucketTag(tag)
+		byIndex[index] = append(byIndex[index], tag)
+		if !ok || len(byIndex[index]) > 1 {
+			return g, errRequire("invalid percentile encoding: [%s]", strings.Join(byIndex[index], ","))
+		}
+		if timer && len(g.lines) == 0 {
+			g.factor = 1e-9
+		}
+		g.lines = append(g.lines, m)
+		g.buckets = append(g.buckets, index)
+	}
+	return g, nil
+}
+
+func (k *percentileKernel) run(w Window, in []*result, out *result) error {
+	wants := k.expr.Wants
+	for gi, g := range k.groups {
+		clear(k.counts[:])
+		for i := range w.Len() {
+			for j, m := range g.lines {
+				v := in[0].lines[m].Values[i]
+				if math.IsNaN(v) || math.IsInf(v, 0) {
+					v = 0
+				}
+				k.counts[g.buckets[j]] = v
+			}
+			k.table.percentiles(k.dst, k.counts[:], wants)
+			for q, v := range k.dst {
+				out.lines[gi*len(wants)+q].Values[i] = v * g.factor
+			}
+		}
+	}
+	return nil
+}
+
+const (
+	distinctKey = "distinct"
+	registers   = 64
+)
+
+// ApproxDistinct estimates how many distinct values were recorded, from the
+// registers of a HyperLogLog kept as gauges with the tag `distinct`.
+type ApproxDistinct struct {
+	// Data is the maximum per register: grouped by `distinct`, then the user's keys.
+	Data *GroupBy
+	// Cumulative estimates over everything since the evaluation's start.
+	Cumulative bool
+	shown      Agg // the aggregate as written
+}
+
+// NewApproxDistinct estimates over d, an aggregate or a grouping of one, whose
+// aggregate becomes a maximum.
+func NewApproxDistinct(d DataExpr, cumulative bool) (*ApproxDistinct, error) {
+	var keys []string
+	var shown Agg
+	switch x := d.(type) {
+	case *Aggregate:
+		shown = x.Agg
+	case *GroupBy:
+		shown, keys = x.Aggregate.Agg, x.keys
+	default:
+		return nil, fmt.Errorf(":approx-distinct can only be used with :sum and :by")
+	}
+	top := NewAggregate(AggMax, d.Query()).WithOffsetMs(d.OffsetMs()).(*Aggregate)
+	return &ApproxDistinct{
+		Data:       NewGroupBy(top, mergeKeys([]string{distinctKey}, keys)),
+		Cumulative: cumulative, shown: shown,
+	}, nil
+}
+
+// base is the data expression as the user wrote it.
+func (a *ApproxDistinct) base() DataExpr {
+	g := NewAggregate(a.shown, a.Data.Query()).WithOffsetMs(a.Data.OffsetMs()).(*Aggregate)
+	if keys := a.Keys(); len(keys) > 0 {
+		return NewGroupBy(g, keys)
+	}
+	return g
+}
+
+func (a *ApproxDistinct) word() string {
+	if a.Cumulative {
+		return ":approx-distinct-cumulative"
+	}
+	return ":approx-distinct"
+}
+
+func (a *ApproxDistinct) String() string { return a.base().String() + "," + a.word() }
+func (a *ApproxDistinct) Grouped() bool  { return len(a.Data.keys) > 1 }
+func (a *ApproxDistinct) Keys() []string {
+	return slices.DeleteFunc(slices.Clone(a.Data.keys), func(k string) bool { return k == distinctKey })
+}
+func (a *ApproxDistinct) inputs() []TimeSeries {
+	if a.Cumulative {
+		return []TimeSeries{&Stateful{Name: "cumulative-max", Expr: a.Data}}
+	}
+	return []TimeSeries{a.Data}
+}
+func (a *ApproxDistinct) identity() string { return a.word() + "@" + a.shown.Name() }
+func (a *ApproxDistinct) withInputs(in []TimeSeries) (TimeSeries, error) {
+	x := in[0]
+	if s, ok := x.(*Stateful); ok {
+		x = s.Expr
+	}
+	g, ok := x.(*GroupBy)
+	if !ok {
+		return nil, fmt.Errorf("%s can only be used with :sum and :by", a.word())
+	}
+	return &ApproxDistinct{Data: g, Cumulative: a.Cumulative, shown: a.shown}, nil
+}
+func (a *ApproxDistinct) kernel() kernel { return &distinctKernel{expr: a} }
+
+type distinctKernel struct {
+	expr   *ApproxDistinct
+	groups [][]int32
+}
+
+func (k *distinctKernel) shape(in []*result, out *result) error {
+	members := map[string][]int32{}
+	var order []string
+	keys := k.expr.Keys()
+	for i, l := range in[0].lines {
+		key, ok := KeyString(keys, l.Tags)
+		if !ok {
+			continue
+		}
+		if _, seen := members[key]; !seen {
+			order = append(order, key)
+		}
+		members[key] = append(members[key], int32(i))
+	}
+	slices.Sort(order)
+	k.groups = k.groups[:0]
+	var lines []Line
+	for _, key := range order {
+		k.groups = append(k.groups, members[key])
+		t := in[0].lines[members[key][0]].Tags.Without(distinctKey)
+		label := key
+		if len(keys) == 0 {
+			label = "approx-distinct(" + k.expr.Data.Query().Label() + ")"
+		}
+		lines = append(lines, Line{Tags: t, Label: label, Gauge: true})
+	}
+	if len(lines) == 0 && !k.expr.Grouped() {
+		lines = append(lines, Line{Tags: noDataTags(), Label: noDataLabel, Gauge: true})
+		k.groups = append(k.groups, nil)
+	}
+	for i := range lines {
+		if len(lines[i].Tags) == 0 {
+			lines[i].Tags = tags.Of("name", "unknown")
+		}
+	}
+	out.reset(lines)
+	return nil
+}
+
+func (k *distinctKernel) run(w Window, in []*result, out *result) error {
+	for gi, members := range k.groups {
+		dst := out.lines[gi].Values
+		for i := range dst {
+			sum, used := 0.0, 0
+			for _, m := range members {
+				v := in[0].lines[m].Values[i]
+				if math.IsNaN(v) {
+					continue
+				}
+				used++
+				sum += math.Exp2(-v)
+			}
+			dst[i] = distinctEstimate(sum, used)
+		}
+	}
+	return nil
+}
+
+// distinctEstimate is the HyperLogLog estimate for the sum of 2^-r over the
+// used registers; the others are zero. Few values are counted by the share of
+// registers still zero.
+func distinctEstimate(sum float64, used int) float64 {
+	if used == 0 {
+		return math.NaN()
+	}
+	const m = registers
+	zeros := max(m-used, 0)
+	alpha := 0.7213 / (1 + 1.079/m)
+	estimate := alpha * m * m / (sum + float64(zeros))
+	if estimate <= 2.5*m && zeros > 0 {
+		return m * math.Log(float64(m)/float64(zeros))
+	}
+	return estimate
+}

@@ -1,0 +1,155 @@
+package expr
+
+import "math"
+
+// des is double exponential smoothing. Its result is the level after the value
+// before, decided without looking at the current one, and NaN until `training`
+// values were seen. NaN neither changes nor advances it.
+type des struct {
+	training, alpha, beta float64
+	samples               float64 // values seen, counted up to training
+	level, slope          float64
+}
+
+func newDES(training, alpha, beta float64) (*des, error) {
+	if !(training >= 0) || training != math.Trunc(training) {
+		return nil, errRequire("training must not be negative: %s", integerText(training))
+	}
+	if math.IsNaN(alpha) || math.IsNaN(beta) {
+		return nil, errRequire("alpha and beta must be numbers (alpha=%s, beta=%s)", FormatDouble(alpha), FormatDouble(beta))
+	}
+	return &des{training: training, alpha: alpha, beta: beta}, nil
+}
+
+func (d *des) Next(v float64) float64 {
+	out := math.NaN()
+	if d.samples >= d.training && d.samples > 0 {
+		out = d.level
+	}
+	if math.IsNaN(v) {
+		return out
+	}
+	if d.samples == 0 {
+		d.level, d.slope = v, 0
+	} else {
+		level := d.alpha*v + (1-d.alpha)*(d.level+d.slope)
+		d.slope = d.beta*(level-d.level) + (1-d.beta)*d.slope
+		d.level = level
+	}
+	if d.samples < max(d.training, 1) {
+		d.samples++
+	}
+	return out
+}
+
+func (d *des) Skip(int64)    {}
+func (d *des) Reset()        { d.samples, d.level, d.slope = 0, 0, 0 }
+func (d *des) IsEmpty() bool { return d.samples == 0 }
+func (d *des) AppendState(dst []byte) []byte {
+	return appendFloats(dst, d.samples, d.level, d.slope)
+}
+func (d *des) Restore(src []byte) ([]byte, error) {
+	return readFloats(src, &d.samples, &d.level, &d.slope)
+}
+
+// slidingDES is two smoothers taking turns, so that what it remembers lies at
+// most two training windows back: every `training` steps the active one is
+// reset and the other becomes active.
+//
+// The first `blind` values are taken as NaN, so that learning begins at a
+// multiple of the training window. They count for the turns, unless aligned.
+type slidingDES struct {
+	a, b     des
+	training int64
+	blind    int64
+	aligned  bool
+	seen     int64 // values taken, up to blind
+	turn     int64 // values since the last hand-over
+	second   bool  // b is active
+}
+
+func newSlidingDES(training, alpha, beta float64, blind int64, aligned bool) (*slidingDES, error) {
+	d, err := newDES(training, alpha, beta)
+	if err != nil {
+		return nil, err
+	}
+	if training < 1 {
+		return nil, errRequire("training must be positive: %s", integerText(training))
+	}
+	return &slidingDES{a: *d, b: *d, training: int64(training), blind: blind, aligned: aligned}, nil
+}
+
+func (s *slidingDES) Next(v float64) float64 {
+	if s.seen < s.blind {
+		s.seen++
+		if s.aligned {
+			return math.NaN()
+		}
+		v = math.NaN()
+	}
+	out, other := s.a.Next(v), s.b.Next(v)
+	if s.second {
+		out = other
+	}
+	if s.turn++; s.turn == s.training {
+		s.turn = 0
+		if s.second {
+			s.b.Reset()
+		} else {
+			s.a.Reset()
+		}
+		s.second = !s.second
+	}
+	return out
+}
+
+func (s *slidingDES) Skip(n int64) {
+	if s.aligned {
+		k := min(n, s.blind-s.seen)
+		s.seen += k
+		n -= k
+	}
+	// After two turns both are new, and what is left only moves the turn.
+	for n > 0 && !(s.a.IsEmpty() && s.b.IsEmpty()) {
+		s.Next(math.NaN())
+		n--
+	}
+	s.seen = min(s.seen+n, s.blind)
+	turns := (s.turn + n) / s.training
+	s.turn = (s.turn + n) % s.training
+	if turns%2 == 1 {
+		s.second = !s.second
+	}
+}
+
+func (s *slidingDES) Reset() {
+	s.a.Reset()
+	s.b.Reset()
+	s.seen, s.turn, s.second = 0, 0, false
+}
+
+func (s *slidingDES) IsEmpty() bool { return s.a.IsEmpty() && s.b.IsEmpty() }
+
+func (s *slidingDES) AppendState(dst []byte) []byte {
+	second := int64(0)
+	if s.second {
+		second = 1
+	}
+	return s.b.AppendState(s.a.AppendState(appendInts(dst, s.blind, s.seen, s.turn, second)))
+}
+
+func (s *slidingDES) Restore(src []byte) ([]byte, error) {
+	var second int64
+	src, err := readInts(src, &s.blind, &s.seen, &s.turn, &second)
+	if err != nil {
+		return nil, err
+	}
+	if s.turn < 0 || s.turn >= s.training || second&^1 != 0 {
+		return nil, errState
+	}
+	s.second = second == 1
+	if src, err = s.a.Restore(src); err != nil {
+		return nil, err
+	}
+	return s.b.Restore(src)
+}

@@ -1,0 +1,95 @@
+package expr
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"pulse/query/when"
+	"pulse/store/match"
+)
+
+// TimeSpan is 1 from Start to End, both included, and 0 elsewhere. The texts
+// are read anew for each window: gs and ge mean its start and end.
+type TimeSpan struct {
+	noInputs
+	ungrouped
+	Start, End string
+	Zone       *time.Location
+}
+
+// NewTimeSpan checks how the two times refer to each other. What they mean is
+// known, and wrong dates are found, when a window is evaluated.
+func NewTimeSpan(start, end string, zone *time.Location) *TimeSpan {
+	return &TimeSpan{Start: start, End: end, Zone: zone}
+}
+
+func (s *TimeSpan) String() string {
+	return match.Escape(s.Start) + "," + match.Escape(s.End) + ",:time-span"
+}
+
+func (s *TimeSpan) withInputs([]TimeSeries) (TimeSeries, error) { return s, nil }
+func (s *TimeSpan) identity() string                            { return s.String() + "@" + s.Zone.String() }
+func (s *TimeSpan) kernel() kernel                              { return &timeSpanKernel{span: s} }
+
+// Range returns the instants of the span in Unix ms for a window.
+func (s *TimeSpan) Range(w Window) (start, end int64, err error) {
+	sref, eref := reference(s.Start), reference(s.End)
+	switch {
+	case sref == "e" && eref == "s":
+		return 0, 0, errors.New("start and end time are relative to each other")
+	case sref == "s":
+		return 0, 0, errors.New("start time is relative to itself")
+	case eref == "e":
+		return 0, 0, errors.New("end time is relative to itself")
+	}
+	refs := when.Refs{"gs": w.Start, "ge": w.End, "now": w.Now}
+	parse := func(text string) int64 {
+		t, perr := when.ParseTime(text, refs, s.Zone)
+		err = errors.Join(err, perr)
+		return t
+	}
+	if sref == "e" {
+		end = parse(s.End)
+		refs["e"] = end
+		start = parse(s.Start)
+	} else {
+		start = parse(s.Start)
+		refs["s"] = start
+		end = parse(s.End)
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	if start > end {
+		return 0, 0, errRequire("start must be <= end")
+	}
+	return start, end, nil
+}
+
+// reference returns the name a relative time refers to.
+func reference(text string) string {
+	if !when.IsRelative(text) {
+		return ""
+	}
+	return text[:strings.IndexAny(text, "+-")]
+}
+
+type timeSpanKernel struct {
+	span *TimeSpan
+	generated
+}
+
+func (k *timeSpanKernel) shape(in []*result, out *result) error {
+	k.name = k.span.Start + " to " + k.span.End
+	return k.generated.shape(in, out)
+}
+
+func (k *timeSpanKernel) run(w Window, in []*result, out *result) error {
+	start, end, err := k.span.Range(w)
+	if err != nil {
+		return err
+	}
+	k.value = func(_ Window, t int64) float64 { return BoolValue(start <= t && t <= end) }
+	return k.generated.run(w, in, out)
+}
