@@ -1,0 +1,205 @@
+package store
+
+import (
+	"slices"
+
+	"pulse/store/block"
+)
+
+const sealAtOnce = 4 // partitions sealed by one Advance, when not behind
+
+// Advance does what the passing of time asks for: it seals blocks that can no
+// longer change, a few partitions at a time, drops blocks older than the
+// retention, takes series that nothing is left of out of the index and forgets
+// sources that are silent for as long. It wants to be called about once a
+// step; calling it more or less often changes only when memory is freed.
+func (s *Store) Advance(now int64) {
+	s.advancing.Lock()
+	defer s.advancing.Unlock()
+	s.sealDue(now)
+	s.expire(now)
+	s.forgetSources(now)
+}
+
+// sealable returns the first block number that must stay open at now. One step
+// of reserve covers a batch that took its time a little earlier.
+func (s *Store) sealable(now int64) int64 {
+	number, _ := s.grid.place(s.grid.floor(now-s.options.MaxPast) - s.grid.step)
+	return number
+}
+
+// sealDue seals the oldest due block of some partitions, more when behind by
+// more than one block.
+func (s *Store) sealDue(now int64) {
+	before, due := s.sealable(now), 0
+	for i := range s.parts {
+		due += s.parts[i].due(before)
+	}
+	left := max(sealAtOnce, due/16)
+	for range partitions {
+		if left == 0 || due == 0 {
+			return
+		}
+		if s.parts[s.cursor].seal(&s.sealer, before) {
+			left--
+			due--
+		}
+		s.cursor = (s.cursor + 1) % partitions
+	}
+}
+
+// due returns how many open blocks have a number below the given one.
+func (p *partition) due(before int64) int {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	n := 0
+	for _, b := range p.open {
+		if b.number < before {
+			n++
+		}
+	}
+	return n
+}
+
+// seal seals the oldest open block if its number is below the given one, and
+// reports whether there was one. The lock is not held while values are
+// encoded; until then readers see the columns.
+func (p *partition) seal(s *sealer, before int64) bool {
+	p.mu.Lock()
+	if len(p.open) == 0 || p.open[0].number >= before {
+		p.mu.Unlock()
+		return false
+	}
+	b := p.open[0]
+	b.sealing = true
+	flags := slices.Clone(p.flags)
+	p.mu.Unlock()
+
+	a := s.encode(b.number, &b.columns, flags)
+
+	p.mu.Lock()
+	p.insertSealed(a)
+	p.removeOpen(b)
+	p.mu.Unlock()
+	return true
+}
+
+// insertSealed adds a, unless it is empty, in order of its number.
+func (p *partition) insertSealed(a *arena) {
+	if a.blocks == 0 {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(p.sealed, a.number, func(a *arena, n int64) int { return int(a.number - n) })
+	p.sealed = slices.Insert(slices.Clip(p.sealed), i, a)
+}
+
+// open returns a block that can be written: a new one, or a sealed one that is
+// opened again. When the partition has more open blocks than the age limits
+// can reach, since nobody called Advance or the clock was changed, those out
+// of reach are sealed first. The caller holds the lock of p.
+func (s *Store) open(p *partition, number, now int64) *openBlock {
+	if len(p.open) >= s.maxOpen {
+		s.sealOutOfReach(p, number, now)
+	}
+	i, found := slices.BinarySearchFunc(p.sealed, number, func(a *arena, n int64) int { return int(a.number - n) })
+	if found {
+		return p.reopen(s.grid, i)
+	}
+	b := &openBlock{number: number}
+	p.insertOpen(b)
+	return b
+}
+
+func (s *Store) sealOutOfReach(p *partition, number, now int64) {
+	newest, _ := s.grid.place(s.grid.ceil(now + s.options.MaxFuture))
+	oldest := s.sealable(now)
+	own := sealer{grid: s.grid}
+	for _, b := range slices.Clone(p.open) {
+		if !b.sealing && b.number != number && (b.number < oldest || b.number > newest) {
+			p.insertSealed(own.encode(b.number, &b.columns, p.flags))
+			p.removeOpen(b)
+		}
+	}
+}
+
+// expire drops sealed blocks that ended before the retention, and series whose
+// newest value was among them.
+func (s *Store) expire(now int64) {
+	horizon := now - s.options.Retention
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		keep := 0
+		for keep < len(p.sealed) && s.grid.end(p.sealed[keep].number) <= horizon {
+			keep++
+		}
+		if keep > 0 {
+			p.sealed = slices.Clone(p.sealed[keep:])
+		}
+		sweep := horizon >= p.swept+block.Size*s.grid.step
+		if sweep {
+			p.swept = horizon
+		}
+		p.mu.Unlock()
+		if sweep {
+			s.bury(i, horizon)
+		}
+	}
+}
+
+// bury takes the series of a partition that were last written at or before the
+// horizon out of the index and the watches.
+func (s *Store) bury(part int, horizon int64) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	p := &s.parts[part]
+	number, _ := s.grid.place(s.grid.floor(horizon) + s.grid.step)
+	horizon = s.grid.end(number - 1) // of the blocks that are gone
+	var dead []Ref
+	p.mu.Lock()
+	for n := range p.slots {
+		if p.slots[n].last <= horizon && p.flags[n]&flagDead == 0 {
+			p.flags[n] |= flagDead
+			p.slots[n].first = 0
+			dead = append(dead, makeRef(part, uint32(n)))
+		}
+	}
+	p.mu.Unlock()
+	for _, ref := range dead {
+		s.searchable--
+		s.index.Remove(uint32(ref), p.pairsOf(ref.slot()))
+	}
+	if len(dead) > 0 {
+		s.watches.leave(s, dead)
+	}
+}
+
+// forgetSources removes sources that were not heard of for the retention, and
+// every reference to them before their numbers are used again.
+func (s *Store) forgetSources(now int64) {
+	if now >= s.swept && now < s.swept+block.Size*s.grid.step {
+		return
+	}
+	s.swept = now
+	gone := map[SourceID]bool{}
+	var ids []SourceID
+	for _, id := range s.sources.stale(now, s.options.Retention) {
+		if s.sources.remove(id, now-min(evictableMs, s.options.Retention)) {
+			gone[id] = true
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		p.unlink(gone)
+		p.mu.Unlock()
+	}
+	s.changing.Lock()
+	s.watches.forget(gone)
+	s.changing.Unlock()
+	s.sources.recycle(ids)
+}

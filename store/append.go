@@ -1,0 +1,249 @@
+package store
+
+import (
+	"fmt"
+	"math"
+
+	"pulse/store/norm"
+)
+
+// Append puts the points of b into their series. Points of one partition
+// become visible together; the source's report counts after all of them are.
+// It allocates nothing per point, and is safe for concurrent use with
+// different batches.
+func (s *Store) Append(b *Batch, now int64) Result {
+	if len(b.Times) != len(b.Refs) || len(b.Values) != len(b.Refs) {
+		panic(fmt.Sprintf("BUG: batch of %d series, %d times, %d values", len(b.Refs), len(b.Times), len(b.Values)))
+	}
+	b.links, b.revived, b.steps = b.links[:0], b.revived[:0], b.steps[:0]
+	w := writer{
+		store:  s,
+		batch:  b,
+		grid:   s.grid,
+		now:    now,
+		oldest: now - s.options.MaxPast,
+		newest: now + s.options.MaxFuture,
+	}
+	w.oldestStep = s.grid.floor(w.oldest)
+	ends := b.sort()
+	from := uint32(0)
+	for i, end := range ends {
+		if end > from {
+			w.write(&s.parts[i], i, b.order[from:end])
+			from = end
+		}
+	}
+	w.flushCount()
+	if len(b.revived) > 0 {
+		s.revive(b.revived)
+	}
+	if len(b.links) > 0 {
+		s.linkWatches(b.Source, b.links)
+	}
+	if src := s.sources.get(b.Source); src != nil {
+		src.report(s.grid, b.steps, w.sent, b.Arrival, now, w.result)
+	}
+	s.stored.Add(int64(w.result.Stored))
+	s.superseded.Add(int64(w.result.Superseded))
+	s.late.Add(int64(w.result.Late))
+	return w.result
+}
+
+// writer applies one batch to one partition after the other.
+type writer struct {
+	store *Store
+	batch *Batch
+	grid  grid
+	now   int64
+
+	oldest, newest int64 // age limits of a point
+	oldestStep     int64 // the first step that may change
+
+	result Result
+	sent   int64     // newest time accepted
+	count  stepCount // of the points in a row that complete one step
+
+	// The column that was used last, while the lock is held.
+	p      *partition
+	at     int64 // its step; the smallest number: none
+	block  *openBlock
+	pos    int
+	column []float64
+}
+
+// outcome is what became of one point or step.
+type outcome uint8
+
+const (
+	stored outcome = iota
+	superseded
+	late
+)
+
+// write applies the points with the given numbers, all of partition p.
+func (w *writer) write(p *partition, part int, order []uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w.p, w.at = p, math.MinInt64
+	b := w.batch
+	for _, i := range order {
+		t, n := b.Times[i], b.Refs[i].slot()
+		if int(n) >= len(p.slots) {
+			panic(fmt.Sprintf("BUG: partition %d has no slot %d", part, n))
+		}
+		if t < w.oldest || t > w.newest {
+			w.result.Late++
+			continue
+		}
+		step := w.grid.floor(t)
+		kind := kindOf(p.flags[n])
+		if kind >= norm.Gauge && step != t {
+			step += w.grid.step
+		}
+		if p.slots[n].source != b.Source && b.Source != 0 && p.link(n, b.Source, step) {
+			b.links = append(b.links, b.Refs[i])
+		}
+		switch w.point(kind, n, step, t, b.Values[i]) {
+		case stored:
+			w.result.Stored++
+			if p.flags[n]&flagDead != 0 {
+				p.slots[n].last = max(p.slots[n].last, step)
+				b.revived = append(b.revived, b.Refs[i])
+			}
+		case superseded:
+			w.result.Superseded++
+		default:
+			w.result.Late++
+			continue
+		}
+		w.sent = max(w.sent, t)
+		if step == w.count.step {
+			w.count.n++
+		} else {
+			w.flushCount()
+			w.count = stepCount{step, 1}
+		}
+	}
+}
+
+// flushCount adds the points counted in a row to the batch's steps.
+func (w *writer) flushCount() {
+	if w.count.n == 0 {
+		return
+	}
+	for i := range w.batch.steps {
+		if w.batch.steps[i].step == w.count.step {
+			w.batch.steps[i].n += w.count.n
+			return
+		}
+	}
+	w.batch.steps = append(w.batch.steps, w.count)
+}
+
+// point applies one point to slot n. step is the step that it completes.
+func (w *writer) point(kind norm.Kind, n uint32, step, t int64, v float64) outcome {
+	switch kind {
+	case norm.Gauge:
+		return w.merge(n, step, v, false)
+	case norm.Sum:
+		return w.merge(n, step, w.unit(n, v), true)
+	case norm.Rate:
+		e, changed := w.p.states[n].Rate(norm.Params{Step: w.grid.step, Heartbeat: w.store.options.RateHeartbeat}, t, v)
+		return w.emit(n, &e, changed)
+	default:
+		e, changed := w.p.states[n].Counter(norm.Params{Step: w.grid.step, Heartbeat: w.store.options.CounterHeartbeat}, t, v)
+		return w.emit(n, &e, changed)
+	}
+}
+
+// unit converts a value for a sum into the unit that the series keeps, which
+// is that of its first point.
+func (w *writer) unit(n uint32, v float64) float64 {
+	flags := &w.p.flags[n]
+	if *flags&flagUsed == 0 {
+		*flags |= flagUsed
+		if w.batch.Amount {
+			*flags |= flagAmount
+		}
+	}
+	switch keeps := *flags&flagAmount != 0; {
+	case keeps == w.batch.Amount:
+		return v
+	case keeps:
+		return v * w.grid.secs
+	default:
+		return v / w.grid.secs
+	}
+}
+
+// merge combines v with what the step holds: the sum, or the maximum.
+func (w *writer) merge(n uint32, step int64, v float64, add bool) outcome {
+	if v != v {
+		return superseded
+	}
+	if !w.seek(n, step) {
+		return late
+	}
+	at := &w.column[n]
+	switch old := *at; {
+	case old != old:
+		*at = v
+		w.wrote(n, step)
+		return stored
+	case add && old+v != old:
+		*at = old + v
+		return stored
+	case !add && v > old:
+		*at = v
+		return stored
+	}
+	return superseded
+}
+
+// emit writes the steps that a report completed, as far as they may change.
+func (w *writer) emit(n uint32, e *norm.Emit, changed bool) outcome {
+	if !changed {
+		return superseded
+	}
+	step, v := e.First, e.FirstValue
+	for range e.N {
+		if v == v && step >= w.oldestStep && w.seek(n, step) {
+			w.column[n] = v
+			w.wrote(n, step)
+		}
+		step += w.grid.step
+		v = e.Value
+	}
+	return stored
+}
+
+// wrote notes that slot n has a value at the step.
+func (w *writer) wrote(n uint32, step int64) {
+	s := &w.p.slots[n]
+	if s.first == 0 {
+		s.first = step
+	}
+	s.last = max(s.last, step)
+}
+
+// seek makes w.column the column of the step, long enough for slot n. It
+// reports false when the step can no longer be changed.
+func (w *writer) seek(n uint32, step int64) bool {
+	if step == w.at {
+		if int(n) >= len(w.column) {
+			w.column = w.p.column(w.block, w.pos, n)
+		}
+		return true
+	}
+	number, pos := w.grid.place(step)
+	b := w.p.openBlock(number)
+	if b == nil {
+		b = w.store.open(w.p, number, w.now)
+	}
+	if b.sealing {
+		return false
+	}
+	w.at, w.block, w.pos = step, b, pos
+	w.column = w.p.column(b, pos, n)
+	return true
+}

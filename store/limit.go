@@ -1,0 +1,55 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrLimit is what every *LimitError is, for errors.Is.
+var ErrLimit = errors.New("limit exceeded")
+
+// LimitError says that a limit would be exceeded, and which.
+type LimitError struct {
+	What string // "series", "new series", "values for tag key node", "lines", "datapoints"
+	Got  int64  // what was asked for; 0 when it is not known
+	Max  int64
+}
+
+// Error returns Atlas's wording, `too many lines: 2000 > 1024`.
+func (e *LimitError) Error() string {
+	if e.Got == 0 {
+		return fmt.Sprintf("too many %s: the limit is %d", e.What, e.Max)
+	}
+	return fmt.Sprintf("too many %s: %d > %d", e.What, e.Got, e.Max)
+}
+
+// Is reports whether target is ErrLimit.
+func (e *LimitError) Is(target error) bool { return target == ErrLimit }
+
+// bucket is a token bucket on data time. A negative rate never refuses.
+type bucket struct {
+	rate, burst float64 // tokens per second; the most there can be
+	tokens      float64
+	last        int64
+}
+
+func newBucket(rate, burst float64) bucket { return bucket{rate: rate, burst: burst, tokens: burst} }
+
+// take removes one token, and reports whether there was one. A now before the
+// last one adds nothing.
+func (b *bucket) take(now int64) bool {
+	if b.rate < 0 {
+		return true
+	}
+	if now > b.last {
+		if b.last != 0 {
+			b.tokens = min(b.burst, b.tokens+b.rate*float64(now-b.last)/1000)
+		}
+		b.last = now
+	}
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}

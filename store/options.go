@@ -1,0 +1,85 @@
+package store
+
+import (
+	"fmt"
+
+	"pulse/store/block"
+	"pulse/store/norm"
+	"pulse/store/step"
+)
+
+// Options says how a Store keeps data. Times are milliseconds; zero means the
+// default.
+type Options struct {
+	Step      int64 // primary step; default 10 s
+	Retention int64 // how long sealed values are kept; default 2 d
+	MaxPast   int64 // age of the oldest accepted point; default the larger of one step and min(60 s, 120 steps)
+	MaxFuture int64 // how far ahead of now a point may be; default one step
+
+	RateHeartbeat    int64 // see norm.Params; default 2.5 steps
+	CounterHeartbeat int64
+
+	MaxSeries       int     // searchable series; default 1,000,000. Four times as many may ever be seen
+	MaxValuesPerKey int     // distinct values of a tag key; default 200,000
+	NewSeriesRate   float64 // new series per second; default 5,000; negative: no limit
+	NewSeriesBurst  float64 // default 50,000
+	MaxSources      int     // default 20,000, fewer when their presence bits would take more than 256 MiB
+}
+
+const (
+	maxPresenceBytes = 256 << 20
+	maxWindowBlocks  = 10 // longest MaxPast + MaxFuture, in blocks
+	seenPerSeries    = 4  // series ever seen per searchable one
+)
+
+// withDefaults returns o with every default filled in.
+func (o Options) withDefaults() Options {
+	o.Step = or(o.Step, 10_000)
+	o.Retention = or(o.Retention, 2*24*3600_000)
+	o.MaxPast = or(o.MaxPast, max(o.Step, min(60_000, 120*o.Step)))
+	o.MaxFuture = or(o.MaxFuture, o.Step)
+	o.RateHeartbeat = or(o.RateHeartbeat, norm.Heartbeat(o.Step))
+	o.CounterHeartbeat = or(o.CounterHeartbeat, norm.Heartbeat(o.Step))
+	o.MaxSeries = or(o.MaxSeries, 1_000_000)
+	o.MaxValuesPerKey = or(o.MaxValuesPerKey, 200_000)
+	o.NewSeriesRate = or(o.NewSeriesRate, 5_000)
+	o.NewSeriesBurst = or(o.NewSeriesBurst, 50_000)
+	if o.MaxSources == 0 {
+		perSource := max(1, o.Retention/max(1, o.Step)/8)
+		o.MaxSources = int(min(20_000, max(256, maxPresenceBytes/perSource)))
+	}
+	return o
+}
+
+func or[T comparable](v, whenZero T) T {
+	var zero T
+	if v == zero {
+		return whenZero
+	}
+	return v
+}
+
+// validate reports the first field that cannot work.
+func (o Options) validate() error {
+	blockMs := block.Size * o.Step
+	switch {
+	case !step.ValidPrimary(o.Step):
+		return fmt.Errorf("store: step %d ms is not an allowed step from 100 ms to 1 min", o.Step)
+	case o.Retention < blockMs:
+		return fmt.Errorf("store: retention %d ms is shorter than a block of %d steps (%d ms)", o.Retention, block.Size, blockMs)
+	case o.Retention/o.Step > 1<<31:
+		return fmt.Errorf("store: retention %d ms is more than %d steps", o.Retention, 1<<31)
+	case o.MaxPast < 0 || o.MaxFuture < 0 || o.MaxPast+o.MaxFuture > maxWindowBlocks*blockMs:
+		return fmt.Errorf("store: max past %d ms and max future %d ms must not be negative and at most %d ms together",
+			o.MaxPast, o.MaxFuture, maxWindowBlocks*blockMs)
+	case o.MaxSeries < 1 || o.MaxSeries > partitions*maxSlots/seenPerSeries:
+		return fmt.Errorf("store: max series %d is not between 1 and %d", o.MaxSeries, partitions*maxSlots/seenPerSeries)
+	case o.MaxValuesPerKey < 1:
+		return fmt.Errorf("store: max values per key %d is below 1", o.MaxValuesPerKey)
+	case o.MaxSources < 1 || o.MaxSources > 1<<24:
+		return fmt.Errorf("store: max sources %d is not between 1 and %d", o.MaxSources, 1<<24)
+	case o.NewSeriesRate >= 0 && o.NewSeriesBurst < 1:
+		return fmt.Errorf("store: new series burst %v is below 1", o.NewSeriesBurst)
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package store
+
+import "sync/atomic"
+
+// presence remembers in which steps a source reported, a bit per step for as
+// long as the primary tier lasts. A page whose bits are all set is kept
+// without them, so a steady source costs a few bytes per page. One goroutine
+// at a time sets bits; readers take no lock.
+type presence struct {
+	pages []atomic.Pointer[presencePage] // ring by page number
+}
+
+const pageSteps = 4096
+
+type presencePage struct {
+	number int64
+	bits   *[pageSteps / 64]atomic.Uint64 // nil: all set
+}
+
+// newPresence returns a presence that remembers at least the given number of
+// steps.
+func newPresence(steps int64) presence {
+	return presence{make([]atomic.Pointer[presencePage], steps/pageSteps+2)}
+}
+
+// set marks the step with index i, which is its stamp divided by the step.
+// A step older than the ring reaches is forgotten.
+func (p *presence) set(i int64) {
+	number := i / pageSteps
+	if i < 0 {
+		return
+	}
+	at := &p.pages[number%int64(len(p.pages))]
+	page := at.Load()
+	if page == nil || page.number < number {
+		page = &presencePage{number, new([pageSteps / 64]atomic.Uint64)}
+		at.Store(page)
+	}
+	if page.number > number || page.bits == nil {
+		return
+	}
+	word := &page.bits[i%pageSteps/64]
+	word.Store(word.Load() | 1<<(i%64))
+	if word.Load() == 1<<64-1 {
+		p.settle(at, page)
+	}
+}
+
+// settle drops the bits of a page that has all of them.
+func (p *presence) settle(at *atomic.Pointer[presencePage], page *presencePage) {
+	for i := range page.bits {
+		if page.bits[i].Load() != 1<<64-1 {
+			return
+		}
+	}
+	at.Store(&presencePage{number: page.number})
+}
+
+// has reports whether the step with index i is marked.
+func (p *presence) has(i int64) bool {
+	if i < 0 {
+		return false
+	}
+	number := i / pageSteps
+	page := p.pages[number%int64(len(p.pages))].Load()
+	if page == nil || page.number != number {
+		return false
+	}
+	return page.bits == nil || page.bits[i%pageSteps/64].Load()>>(i%64)&1 == 1
+}

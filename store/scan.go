@@ -1,0 +1,210 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pulse/store/match"
+	"pulse/store/tags"
+)
+
+// Scan asks for aggregated values of the series that Query selects, over
+// (Start, End].
+type Scan struct {
+	Query match.Query
+	By    []string // one line per combination of these keys' values; nil: one line. Series that lack a key are left out
+	Agg   Agg      // AggAll: one line per series; By must be empty
+
+	Start, End int64 // ms, multiples of the step
+
+	// ZeroFill takes a missing value of a rate, counter or sum for 0 where a
+	// source of the series reported the step, from the series' first value on.
+	ZeroFill bool
+
+	MaxLines      int64 // lines returned; 0: no limit
+	MaxDatapoints int64 // series × steps read; 0: no limit
+}
+
+// Line is one group of a scan.
+//
+//	Tags    the pairs of By; the series' tags for AggAll; nil when not grouped
+//	Gauge   every member is a gauge
+//	Values  (End-Start)/step numbers, Values[i] stamped Start+(i+1)*step;
+//	        per second for rate, counter and sum; NaN = no data
+type Line struct {
+	Tags   tags.Tags
+	Gauge  bool
+	Values []float64
+}
+
+// ScanStats is what a scan read.
+type ScanStats struct {
+	Series     int
+	Datapoints int64 // series × steps
+	Blocks     int64 // sealed blocks
+}
+
+// Scan reads the primary values of many series in one pass, folding each step
+// in the order of partitions and slots, so that the same data gives the same
+// bits. Lines are ordered by group key, `(k1=v1 k2=v2)` in the order of By, or
+// by tags for AggAll; there is none when no series matches. They share no
+// memory with the store.
+//
+// It fails with a *LimitError before any value is read, and with ctx.Err()
+// soon after ctx ends.
+func (s *Store) Scan(ctx context.Context, q Scan) ([]Line, ScanStats, error) {
+	if q.Start%s.grid.step != 0 || q.End%s.grid.step != 0 || q.Start > q.End {
+		return nil, ScanStats{}, fmt.Errorf("scan (%d, %d]: not an ascending range of multiples of %d ms", q.Start, q.End, s.grid.step)
+	}
+	if q.Agg == AggAll && len(q.By) > 0 {
+		return nil, ScanStats{}, fmt.Errorf("scan: all series cannot be grouped")
+	}
+	r, err := s.newRun(ctx, q)
+	if err != nil || len(r.lines) == 0 {
+		return nil, r.stats, err
+	}
+	for part := range r.parts {
+		if err := r.partition(part); err != nil {
+			return nil, r.stats, err
+		}
+	}
+	r.order()
+	return r.lines, r.stats, nil
+}
+
+// selected is the series of one partition that a scan reads.
+type selected struct {
+	slots  []uint32 // ascending
+	groups []int32  // line of each slot; nil when all belong to line 0
+}
+
+// newRun selects and groups series and checks the limits. Without an error it
+// has either no lines or lines of NaN.
+func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
+	r := &run{Scan: q, ctx: ctx, store: s, steps: int((q.End - q.Start) / s.grid.step)}
+	refs := s.index.Select(q.Query).ToArray()
+	r.split(refs)
+	if err := r.group(); err != nil {
+		return r, err
+	}
+	r.stats.Datapoints = int64(r.stats.Series) * int64(r.steps)
+	if q.MaxDatapoints > 0 && r.stats.Datapoints > q.MaxDatapoints {
+		return r, &LimitError{"datapoints", r.stats.Datapoints, q.MaxDatapoints}
+	}
+	values := make([]float64, len(r.lines)*r.steps)
+	fillNaN(values)
+	for i := range r.lines {
+		r.lines[i].Values = values[i*r.steps : (i+1)*r.steps : (i+1)*r.steps]
+	}
+	return r, nil
+}
+
+// split sorts the selected series into partitions; refs is used up.
+func (r *run) split(refs []uint32) {
+	for from := 0; from < len(refs); {
+		part := Ref(refs[from]).partition()
+		to := from
+		for to < len(refs) && Ref(refs[to]).partition() == part {
+			refs[to] &= slotMask
+			to++
+		}
+		r.parts[part].slots = refs[from:to:to]
+		from = to
+	}
+}
+
+// group decides which line each series belongs to, and drops the series that
+// lack a key.
+func (r *run) group() error {
+	g := newGrouper(r.By)
+	for part := range r.parts {
+		sel := &r.parts[part]
+		if len(sel.slots) == 0 {
+			continue
+		}
+		p := &r.store.parts[part]
+		p.mu.RLock()
+		dict := r.store.index.Dictionary()
+		pairs, end, flags := p.pairs, p.pairEnd, slices.Clone(p.flags)
+		p.mu.RUnlock()
+		if r.Agg != AggAll && len(r.By) == 0 {
+			r.ensure(0)
+			r.gauges(sel, flags)
+			continue
+		}
+		kept := sel.slots[:0]
+		sel.groups = make([]int32, 0, len(sel.slots))
+		for _, slot := range sel.slots {
+			n, ok := int32(len(r.lines)), true
+			if r.Agg != AggAll {
+				n, ok = g.find(dict, pairsOf(pairs, end, slot))
+			}
+			if !ok {
+				continue
+			}
+			if r.ensure(int(n)) && r.Agg == AggAll {
+				r.lines[n].Tags = dict.Tags(pairsOf(pairs, end, slot))
+			}
+			kept, sel.groups = append(kept, slot), append(sel.groups, n)
+		}
+		sel.slots = kept
+		r.gauges(sel, flags)
+		if r.MaxLines > 0 && int64(len(r.lines)) > r.MaxLines {
+			return &LimitError{"lines", int64(len(r.lines)), r.MaxLines}
+		}
+	}
+	if r.Agg == AggAll {
+		for i := range r.lines {
+			r.keys = append(r.keys, r.lines[i].Tags.String())
+		}
+		return nil
+	}
+	dict := r.store.index.Dictionary()
+	for i, key := range g.keys {
+		r.lines[i].Tags = groupTags(dict, key)
+		r.keys = append(r.keys, groupText(dict, key))
+	}
+	return nil
+}
+
+// ensure makes line n exist, and reports whether it is new.
+func (r *run) ensure(n int) bool {
+	if n < len(r.lines) {
+		return false
+	}
+	r.lines = append(r.lines, Line{Gauge: true})
+	return true
+}
+
+// gauges takes note of the members that are no gauges.
+func (r *run) gauges(sel *selected, flags []uint8) {
+	r.stats.Series += len(sel.slots)
+	for i, slot := range sel.slots {
+		if !isGauge(flags[slot]) {
+			if sel.groups == nil {
+				r.lines[0].Gauge = false
+				return
+			}
+			r.lines[sel.groups[i]].Gauge = false
+		}
+	}
+}
+
+// order sorts the lines by key.
+func (r *run) order() {
+	if len(r.keys) < 2 {
+		return
+	}
+	at := make([]int, len(r.lines))
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortFunc(at, func(a, b int) int { return strings.Compare(r.keys[a], r.keys[b]) })
+	sorted := make([]Line, len(at))
+	for i, n := range at {
+		sorted[i] = r.lines[n]
+	}
+	r.lines = sorted
+}

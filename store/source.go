@@ -1,0 +1,144 @@
+package store
+
+import (
+	"slices"
+	"sync"
+)
+
+// SourceID names a sender. 0 is nobody: its points are stored, but their
+// series have no source to be expected or silent.
+type SourceID uint32
+
+// source is one sender: when it reports, how much, and what became of it.
+type source struct {
+	key      string
+	presence presence
+
+	mu       sync.Mutex
+	seen     int64                    // data time it was last looked up or heard of
+	lastTime int64                    // newest time it sent, inside the age limits
+	arrival  int64                    // of its newest batch
+	steps    [reportedSteps]stepCount // distinct reported steps, ascending
+	n        int                      // valid in steps
+	interval int64                    // usual distance of its reports; at least one step
+	total    Result
+}
+
+// stepCount is a step and the number of points a source sent for it.
+type stepCount struct {
+	step int64
+	n    int
+}
+
+const (
+	usualReports  = 5 // reports that decide what is usual
+	reportedSteps = usualReports + 3
+	silentMs      = 60_000 // a source is given up after this, 3 intervals or 3 steps, whichever is longest
+)
+
+// report takes what one batch contained. steps counts its points by the step
+// they complete: the step that holds the time for a gauge or sum, the last
+// step that ended at or before it for a rate or counter.
+func (s *source) report(g grid, steps []stepCount, newest, arrival, now int64, r Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = max(s.seen, now)
+	s.arrival = max(s.arrival, arrival)
+	s.total.add(r)
+	if len(steps) == 0 {
+		return
+	}
+	s.lastTime = max(s.lastTime, newest)
+	for _, c := range steps {
+		s.count(g, c)
+	}
+	s.interval = s.usualInterval(g)
+}
+
+// count adds c to the reported steps and marks its presence. A source that
+// reports every step is present in a step that it jumped over by jitter.
+func (s *source) count(g grid, c stepCount) {
+	i := s.n
+	for i > 0 && s.steps[i-1].step > c.step {
+		i--
+	}
+	s.presence.set(c.step / g.step)
+	if i > 0 && s.steps[i-1].step == c.step {
+		s.steps[i-1].n += c.n
+		return
+	}
+	if i > 0 && i == s.n && s.interval == g.step && s.n > 1 && c.step == s.steps[i-1].step+2*g.step {
+		s.presence.set(c.step/g.step - 1)
+	}
+	if s.n == reportedSteps {
+		if i == 0 {
+			return // older than all that matter
+		}
+		copy(s.steps[:], s.steps[1:i])
+		i--
+	} else {
+		copy(s.steps[i+1:], s.steps[i:s.n])
+		s.n++
+	}
+	s.steps[i] = c
+}
+
+// usualInterval returns the median distance of the last five reports.
+func (s *source) usualInterval(g grid) int64 {
+	var d [usualReports]int64
+	n := 0
+	for i := s.n - 1; i > 0 && n < usualReports; i-- {
+		d[n] = s.steps[i].step - s.steps[i-1].step
+		n++
+	}
+	if n == 0 {
+		return g.step
+	}
+	slices.Sort(d[:n])
+	return max(g.step, d[n/2])
+}
+
+// standing is how a source stands towards one step.
+type standing struct {
+	expected, reported bool
+	lastTime, arrival  int64
+	interval           int64
+}
+
+// at returns how the source stands towards step t. It is expected when its
+// last reported step before t plus its interval is not after t, until it has
+// been silent for so long that it is given up. It has reported t when it sent
+// a later time, or for t as many points as in the fewest of its last five
+// reported steps before.
+func (s *source) at(g grid, t int64) standing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := standing{lastTime: s.lastTime, arrival: s.arrival, interval: s.interval}
+	before, count := s.n, 0
+	for before > 0 && s.steps[before-1].step >= t {
+		before--
+		if s.steps[before].step == t {
+			count = s.steps[before].n
+		}
+	}
+	if before == 0 {
+		// Nothing before t is known: the source is new, or far ahead of t.
+		st.reported = s.lastTime > t
+		st.expected = st.reported && s.n == reportedSteps
+		return st
+	}
+	last := s.steps[before-1].step
+	silent := t - max(last, min(s.lastTime, t))
+	st.expected = last+s.interval <= t && silent <= max(3*s.interval, 3*g.step, silentMs)
+	st.reported = s.lastTime > t || count > 0 && count >= s.fewest(before)
+	return st
+}
+
+// fewest returns the smallest count of the last five steps before index end.
+func (s *source) fewest(end int) int {
+	n := s.steps[end-1].n
+	for i := max(0, end-usualReports); i < end; i++ {
+		n = min(n, s.steps[i].n)
+	}
+	return n
+}

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"pulse/store/block"
+	"pulse/store/index"
+	"pulse/store/match"
+)
+
+// Store keeps step-aligned series in memory. All methods are safe for
+// concurrent use.
+type Store struct {
+	options   Options
+	grid      grid
+	maxOpen   int // open blocks of a partition before those out of reach are sealed at once
+	index     *index.Index
+	lookup    lookup
+	sources   *sources
+	watches   watches
+	parts     [partitions]partition
+	newSeries bucket // under changing
+
+	// changing is held while the set of searchable series, the watches, or
+	// the sources of a watch change.
+	changing   sync.Mutex
+	searchable int // series in the index
+	seen       int // slots ever given out
+
+	advancing sync.Mutex // held by Advance
+	sealer    sealer     // under advancing
+	cursor    int        // the partition that is sealed next
+	swept     int64      // time of the last search for silent sources
+
+	stored, superseded, late atomic.Int64
+	refused                  atomic.Int64 // new series
+}
+
+// New returns an empty store.
+func New(o Options) (*Store, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		options:   o,
+		grid:      newGrid(o.Step),
+		index:     index.New(o.MaxValuesPerKey),
+		sources:   newSources(o),
+		newSeries: newBucket(o.NewSeriesRate, o.NewSeriesBurst),
+	}
+	s.maxOpen = int((o.MaxPast+o.MaxFuture)/(block.Size*o.Step)) + 4
+	s.sealer.grid = s.grid
+	s.lookup.init()
+	s.watches.init()
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.byTags = map[uint64]uint32{}
+		p.more = map[uint32][]link{}
+		p.linked = map[uint64]struct{}{}
+	}
+	return s, nil
+}
+
+// Options returns the options in effect, defaults filled in.
+func (s *Store) Options() Options { return s.options }
+
+// Step returns the primary step in milliseconds.
+func (s *Store) Step() int64 { return s.options.Step }
+
+// ValueCount is a value of a tag key and the number of series that carry it.
+type ValueCount = index.ValueCount
+
+// Keys returns the tag keys of the series that q selects, ascending, after the
+// given one (exclusive; "": all), at most limit (0: all).
+func (s *Store) Keys(q match.Query, after string, limit int) []string {
+	return s.index.Keys(q, after, limit)
+}
+
+// Values returns the values of key among the series that q selects, ascending,
+// after the given one (exclusive; "": all), at most limit (0: all).
+func (s *Store) Values(key string, q match.Query, after string, limit int) []ValueCount {
+	return s.index.Values(key, q, after, limit)
+}
+
+// Stats describes a store at one moment.
+type Stats struct {
+	Series     int   // searchable
+	SeriesSeen int   // including those that nothing is left of
+	Refused    int64 // new series, by a limit
+	Keys       int   // distinct tag keys ever seen
+	Pairs      int   // distinct tag pairs ever seen
+
+	OpenBlocks int   // partitions × block times that can still change
+	Blocks     int   // sealed, with data
+	BlockBytes int64 // of sealed blocks and their directories
+	HeadBytes  int64 // of columns
+
+	Sources        int
+	SourcesRefused uint64 // reports of senders that found the table full
+	Watches        int
+
+	Total Result // points since the start
+}
+
+// Stats returns the present figures.
+func (s *Store) Stats() Stats {
+	var st Stats
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.RLock()
+		st.OpenBlocks += len(p.open)
+		st.HeadBytes += p.headBytes()
+		for _, a := range p.sealed {
+			st.Blocks += a.blocks
+			st.BlockBytes += a.bytes()
+		}
+		p.mu.RUnlock()
+	}
+	s.changing.Lock()
+	st.Series, st.SeriesSeen, st.Watches = s.searchable, s.seen, s.watches.count()
+	s.changing.Unlock()
+	s.sources.mu.RLock()
+	st.Sources, st.SourcesRefused = len(s.sources.byKey), s.sources.refused
+	s.sources.mu.RUnlock()
+	x := s.index.Stats()
+	st.Keys, st.Pairs = x.Keys, x.Pairs
+	st.Refused = s.refused.Load()
+	st.Total = Result{int(s.stored.Load()), int(s.superseded.Load()), int(s.late.Load())}
+	return st
+}

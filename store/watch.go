@@ -1,0 +1,233 @@
+package store
+
+import (
+	"math"
+	"slices"
+	"sync"
+
+	"pulse/store/index"
+	"pulse/store/match"
+	"pulse/store/tags"
+)
+
+// WatchSpec says which series a Watch follows and how they become columns. The
+// fields are those of Scan.
+type WatchSpec struct {
+	Query match.Query
+	By    []string
+	Agg   Agg
+}
+
+// WatchGroup describes one group of a Watch.
+type WatchGroup struct {
+	Tags  tags.Tags // as Line.Tags
+	Gauge bool      // every member so far is a gauge
+}
+
+// Watch follows the series of a query so that the column of any recent step is
+// one pass over the head. A series belongs to it from the moment it is created.
+// Groups are numbered in order of appearance and keep their number.
+type Watch struct {
+	store *Store
+	spec  WatchSpec
+	name  string // the value of `name` that every series must have; "": any
+
+	mu      sync.RWMutex // taken before a partition's lock
+	members [partitions]members
+	grouper *grouper
+	groups  []watchGroup
+	public  []WatchGroup // of groups; replaced, never changed; nil when out of date
+	sources []SourceID   // of all members, each once
+}
+
+// members is the series of one partition, ascending by slot.
+type members struct {
+	slots  []uint32
+	groups []int32
+}
+
+type watchGroup struct {
+	tags    tags.Tags
+	gauge   bool
+	sources []SourceID // each once
+}
+
+// Watch begins to follow the series that spec selects now and later, until
+// Close.
+func (s *Store) Watch(spec WatchSpec) *Watch {
+	w := &Watch{store: s, spec: spec, grouper: newGrouper(spec.By)}
+	w.name, _ = match.ExactTags(spec.Query).Get("name")
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	s.watches.add(w)
+	dict := s.index.Dictionary()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for it := s.index.Select(spec.Query).Iterator(); it.HasNext(); {
+		ref := Ref(it.Next())
+		w.add(ref, dict, s.parts[ref.partition()].pairsOf(ref.slot()))
+	}
+	w.findSources()
+	return w
+}
+
+// Close ends the watch. Using it further is a mistake.
+func (w *Watch) Close() {
+	w.store.changing.Lock()
+	defer w.store.changing.Unlock()
+	w.store.watches.remove(w)
+}
+
+// add makes a series a member of its group. The caller holds w.mu and
+// s.changing.
+func (w *Watch) add(ref Ref, dict index.Dictionary, pairs []uint32) {
+	m := &w.members[ref.partition()]
+	i, found := slices.BinarySearch(m.slots, ref.slot())
+	if found {
+		return
+	}
+	n, ok := w.groupOf(dict, pairs)
+	if !ok {
+		return
+	}
+	p := &w.store.parts[ref.partition()]
+	p.mu.RLock()
+	gauge := isGauge(p.flags[ref.slot()])
+	p.mu.RUnlock()
+	if !gauge && w.groups[n].gauge {
+		w.groups[n].gauge = false
+		w.public = nil
+	}
+	m.slots = slices.Insert(m.slots, i, ref.slot())
+	m.groups = slices.Insert(m.groups, i, n)
+}
+
+// drop takes a member out, and reports whether it was one. The caller holds
+// w.mu.
+func (w *Watch) drop(ref Ref) bool {
+	m := &w.members[ref.partition()]
+	i, found := slices.BinarySearch(m.slots, ref.slot())
+	if found {
+		m.slots = slices.Delete(m.slots, i, i+1)
+		m.groups = slices.Delete(m.groups, i, i+1)
+	}
+	return found
+}
+
+// groupOf returns the group of a series with the given pairs, which it creates
+// if need be, and false when the series lacks a key.
+func (w *Watch) groupOf(dict index.Dictionary, pairs []uint32) (int32, bool) {
+	var t tags.Tags
+	n := int32(len(w.groups))
+	switch {
+	case w.spec.Agg == AggAll:
+		t = dict.Tags(pairs)
+	default:
+		var ok bool
+		if n, ok = w.grouper.find(dict, pairs); !ok {
+			return 0, false
+		}
+		if len(w.spec.By) > 0 && int(n) == len(w.groups) {
+			t = groupTags(dict, w.grouper.keys[n])
+		}
+	}
+	if int(n) == len(w.groups) {
+		w.groups = append(w.groups, watchGroup{tags: t, gauge: true})
+		w.public = nil
+	}
+	return n, true
+}
+
+// Groups returns the groups seen so far; the index is the group's number. The
+// result must not be changed.
+func (w *Watch) Groups() []WatchGroup {
+	w.mu.RLock()
+	public := w.public
+	w.mu.RUnlock()
+	if public != nil {
+		return public
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.public = make([]WatchGroup, len(w.groups))
+	for i, g := range w.groups {
+		w.public[i] = WatchGroup{g.tags, g.gauge}
+	}
+	return w.public
+}
+
+// Column returns one value per group for the step stamped t, a multiple of the
+// step, in dst, whose memory it uses again. The values are those that a Scan
+// of the step gives: zeroFill is Scan.ZeroFill. It allocates only when dst is
+// too short.
+func (w *Watch) Column(t int64, zeroFill bool, dst []float64) []float64 {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	n := len(w.groups)
+	dst = slices.Grow(dst[:0], n)[:n]
+	fillNaN(dst)
+	for part := range w.members {
+		if m := &w.members[part]; len(m.slots) > 0 {
+			w.foldPartition(&w.store.parts[part], m, t, zeroFill, dst)
+		}
+	}
+	return dst
+}
+
+// foldPartition folds the values that the members in p have at t into acc.
+func (w *Watch) foldPartition(p *partition, m *members, t int64, zeroFill bool, acc []float64) {
+	g, agg := w.store.grid, w.spec.Agg
+	number, pos := g.place(t)
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	var column []float64
+	b := p.openBlock(number)
+	if b != nil {
+		column = b.columns[pos]
+	} else if p.isSealed(number) {
+		w.foldSealed(p, m, t, zeroFill, acc)
+		return
+	}
+	for i, n := range m.slots {
+		v := math.NaN()
+		if int(n) < len(column) {
+			v = column[n]
+		}
+		if v != v {
+			if !zeroFill || !p.reported(w.store.sources, n, t) {
+				continue
+			}
+			v = 0
+		} else if p.flags[n]&flagAmount != 0 {
+			v /= g.secs
+		}
+		a := &acc[m.groups[i]]
+		*a = agg.fold(*a, v)
+	}
+}
+
+// foldSealed is foldPartition for a step that is sealed, which takes decoding
+// a block per series.
+func (w *Watch) foldSealed(p *partition, m *members, t int64, zeroFill bool, acc []float64) {
+	for i, n := range m.slots {
+		v := p.at(w.store.grid, n, t)
+		if v != v {
+			if !zeroFill || !p.reported(w.store.sources, n, t) {
+				continue
+			}
+			v = 0
+		}
+		a := &acc[m.groups[i]]
+		*a = w.spec.Agg.fold(*a, v)
+	}
+}
+
+// isSealed reports whether the block with the given number is sealed.
+func (p *partition) isSealed(number int64) bool {
+	for i := len(p.sealed) - 1; i >= 0 && p.sealed[i].number >= number; i-- {
+		if p.sealed[i].number == number {
+			return true
+		}
+	}
+	return false
+}

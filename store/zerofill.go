@@ -1,0 +1,117 @@
+package store
+
+import (
+	"math"
+
+	"pulse/store/block"
+)
+
+// reported reports whether a source of slot n reported the step: the series is
+// then silent about a zero, not absent. It is never so for a gauge or before
+// the first value. The caller holds the lock.
+func (p *partition) reported(t *sources, n uint32, step int64) bool {
+	s := &p.slots[n]
+	if isGauge(p.flags[n]) || s.first == 0 || step < s.first || p.flags[n]&flagDead != 0 {
+		return false
+	}
+	if s.source != 0 && t.present(s.source, step) {
+		return true
+	}
+	if len(p.more) == 0 {
+		return false
+	}
+	for _, l := range p.more[n] {
+		if l.since <= step && t.present(l.source, step) {
+			return true
+		}
+	}
+	return false
+}
+
+// filled folds the values of one partition, zeros filled in, series by series.
+func (r *run) filled(p *partition, sel *selected) error {
+	if r.row == nil {
+		r.row = make([]float64, r.steps)
+	}
+	for lo := 0; lo < len(sel.slots); lo += headTile {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		p.mu.RLock()
+		for k := lo; k < min(lo+headTile, len(sel.slots)); k++ {
+			line := int32(0)
+			if sel.groups != nil {
+				line = sel.groups[k]
+			}
+			r.load(p, sel.slots[k])
+			values := r.lines[line].Values
+			for i, v := range r.row {
+				if v == v {
+					values[i] = r.Agg.fold(values[i], v)
+				}
+			}
+		}
+		p.mu.RUnlock()
+	}
+	return nil
+}
+
+// load puts the values of slot n into row, zeros filled in. The caller holds
+// the lock of p.
+func (r *run) load(p *partition, n uint32) {
+	g := r.store.grid
+	fillNaN(r.row)
+	for _, a := range p.sealed {
+		from, to := g.overlap(a.number, r.Start, r.End)
+		if from < to && a.word(n) != 0 {
+			r.stats.Blocks++
+			a.decode(&r.scratch, n)
+			copy(r.row[r.index(g.stamp(a.number, from)):], r.scratch[from:to])
+		}
+	}
+	for _, b := range p.open {
+		from, to := g.overlap(b.number, r.Start, r.End)
+		for pos := from; pos < to; pos++ {
+			if v := b.value(pos, n); v == v {
+				if p.flags[n]&flagAmount != 0 {
+					v /= g.secs
+				}
+				r.row[r.index(g.stamp(b.number, pos))] = v
+			}
+		}
+	}
+	for i, v := range r.row {
+		if v != v && p.reported(r.store.sources, n, r.Start+int64(i+1)*g.step) {
+			r.row[i] = 0
+		}
+	}
+}
+
+// value returns what slot n holds at pos, NaN for nothing.
+func (b *openBlock) value(pos int, n uint32) float64 {
+	if c := b.columns[pos]; int(n) < len(c) {
+		return c[n]
+	}
+	return math.NaN()
+}
+
+// at returns the value of slot n at a step, per second, NaN for nothing. The
+// caller holds the lock.
+func (p *partition) at(g grid, n uint32, step int64) float64 {
+	number, pos := g.place(step)
+	if b := p.openBlock(number); b != nil {
+		v := b.value(pos, n)
+		if p.flags[n]&flagAmount != 0 {
+			v /= g.secs
+		}
+		return v
+	}
+	for _, a := range p.sealed {
+		if a.number == number {
+			var row [block.Size]float64
+			a.decode(&row, n)
+			return row[pos]
+		}
+	}
+	return math.NaN()
+}
