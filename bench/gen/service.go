@@ -92,7 +92,6 @@ type Service struct {
 // cell is the unchanging part of a Cell.
 type cell struct {
 	region, device string
-	share          float64 // of its region, by device
 	curve          curve
 	counts, timers noise
 }

@@ -22,6 +22,10 @@ func (p Params) heartbeat() int64 {
 	return max(p.Heartbeat, p.Step)
 }
 
+// apart reports whether two reports at last and t, of which t is later, are too
+// far from each other to be joined, or farther than an int64 can say.
+func (p Params) apart(last, t int64) bool { return uint64(t-last) > uint64(p.heartbeat()) }
+
 // Emit is the values that one report completes: N consecutive steps, of which
 // the first is stamped First and has FirstValue, and the Count = N-1 further
 // ones have Value each. N is at most heartbeat/step + 1.
@@ -63,10 +67,10 @@ func (s *State) Rate(p Params, t int64, v float64) (e Emit, changed bool) {
 	bound := step.Floor(t, p.Step)
 	off := t - bound
 	switch {
-	case !s.seen || t-s.last > p.heartbeat():
+	case !s.seen || p.apart(s.last, t):
 		e = Emit{N: 1, First: bound, FirstValue: v}
 		if off > 0 {
-			e.FirstValue = v * float64(p.Step-off) / float64(p.Step)
+			e.FirstValue = v * (float64(p.Step-off) / float64(p.Step))
 		}
 		s.restart(v, off)
 	case bound <= step.Floor(s.last, p.Step):
@@ -130,7 +134,7 @@ func (s *State) grow(p Params, t int64, v float64) Emit {
 		growth = 0
 	}
 	from := s.last
-	if since > p.heartbeat() {
+	if p.apart(s.last, t) {
 		growth = share(growth, p.Step, since)
 		since, from, carry = p.Step, t-p.Step, 0
 	}
