@@ -70,7 +70,7 @@ func (s *State) Rate(p Params, t int64, v float64) (e Emit, changed bool) {
 	case !s.seen || p.apart(s.last, t):
 		e = Emit{N: 1, First: bound, FirstValue: v}
 		if off > 0 {
-			e.FirstValue = v * (float64(p.Step-off) / float64(p.Step))
+			e.FirstValue = part(v, p.Step-off, p.Step)
 		}
 		s.restart(v, off)
 	case bound <= step.Floor(s.last, p.Step):
@@ -135,7 +135,7 @@ func (s *State) grow(p Params, t int64, v float64) Emit {
 	}
 	from := s.last
 	if p.apart(s.last, t) {
-		growth = share(growth, p.Step, since)
+		growth = part(growth, p.Step, since)
 		since, from, carry = p.Step, t-p.Step, 0
 	}
 	bound, next := step.Floor(t, p.Step), step.Floor(from, p.Step)+p.Step
@@ -145,19 +145,23 @@ func (s *State) grow(p Params, t int64, v float64) Emit {
 	}
 	e := Emit{
 		First:      next,
-		FirstValue: carry + share(growth, next-from, since),
+		FirstValue: carry + part(growth, next-from, since),
 		Count:      (bound - next) / p.Step,
-		Value:      share(growth, p.Step, since),
+		Value:      part(growth, p.Step, since),
 	}
 	e.N = 1 + int(e.Count)
-	s.carry = share(growth, t-bound, since)
+	s.carry = part(growth, t-bound, since)
 	return e
 }
 
-// share returns the part of amount that belongs to part of whole milliseconds.
-func share(amount float64, part, whole int64) float64 {
-	if part == whole {
-		return amount
+// part returns of/whole of v, exact where doubles allow it: the product comes
+// first unless it overflows.
+func part(v float64, of, whole int64) float64 {
+	if of == whole {
+		return v
 	}
-	return amount * (float64(part) / float64(whole))
+	if p := v * float64(of); math.Abs(p) <= math.MaxFloat64 {
+		return p / float64(whole)
+	}
+	return v * (float64(of) / float64(whole))
 }
