@@ -100,6 +100,14 @@ type Batch struct {
 // Len returns the number of datapoints.
 func (b *Batch) Len() int { return len(b.Values) }
 
+// Op returns what datapoint i does to its series.
+func (b *Batch) Op(i int) Op {
+	if len(b.Ops) == 0 {
+		return Report
+	}
+	return b.Ops[i]
+}
+
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
 	b.Times, b.Values, b.Ops = b.Times[:0], b.Values[:0], b.Ops[:0]

@@ -1,12 +1,40 @@
 package publish
 
-import "math"
+import (
+	"bytes"
+	"math"
+)
+
+// Quick reads what Decode reads, but takes the tags of a metric to end at the
+// first closing brace without looking at them, which is most of the work. Where
+// Quick succeeds and Verify is true for every datapoint whose tags are not known
+// to be an object of tags byte for byte, Decode would have read the same. In all
+// other cases Decode has the answer.
+func Quick(b *Batch, body []byte, limits Limits) error {
+	return decode(b, body, limits, true)
+}
+
+// Verify reports whether the tags of datapoint i are what Decode takes for tags.
+func (b *Batch) Verify(i int) bool {
+	at := b.spans[i]
+	if b.flat || at.to == 0 {
+		return true
+	}
+	s := scanner{b: b.body[:at.to]}
+	_, end := s.tags(int(at.from))
+	return end == int(at.to)
+}
 
 // Decode reads a body of the publish route into b: an object with common tags
 // and metrics, a list of metrics, or the compact batch that servers exchange. It
 // fails with a *SyntaxError or a *LimitError; b is then empty.
 func Decode(b *Batch, body []byte, limits Limits) error {
+	return decode(b, body, limits, false)
+}
+
+func decode(b *Batch, body []byte, limits Limits, quick bool) error {
 	s, i := b.begin(body, limits)
+	s.quick = quick
 	if i < 0 {
 		return b.finish(&s, i)
 	}
@@ -103,7 +131,11 @@ func (s *scanner) metric(b *Batch, i, depth int) int {
 		}
 		switch string(name) {
 		case "tags":
-			own, i = s.tags(j)
+			if s.quick {
+				own, i = s.quickTags(j)
+			} else {
+				own, i = s.tags(j)
+			}
 		case "timestamp", "start":
 			when, i = s.integer(j, "timestamp")
 		case "value":
@@ -154,6 +186,16 @@ func (s *scanner) first(i, depth int) (float64, int) {
 		i = s.list(i, depth+1)
 	}
 	return v, i
+}
+
+// quickTags passes what are tags if their first closing brace ends them.
+func (s *scanner) quickTags(i int) (span, int) {
+	if i < len(s.b) && s.b[i] == '{' {
+		if n := bytes.IndexByte(s.b[i:], '}'); n >= 0 {
+			return span{uint32(i), uint32(i + n + 1)}, i + n + 1
+		}
+	}
+	return s.tags(i)
 }
 
 // tags passes an object of strings and returns where it stands. null is no tags.

@@ -52,6 +52,7 @@ func TestDecodeAllocations(t *testing.T) {
 		}
 	}
 	f("publish", func() error { return publish.Decode(&b, publishing, publish.Limits{}) })
+	f("quick", func() error { return publish.Quick(&b, publishing, publish.Limits{}) })
 	f("update", func() error { return publish.DecodeUpdate(&b, updating, publish.Limits{}) })
 }
 
@@ -72,5 +73,6 @@ func BenchmarkDecode(b *testing.B) {
 	}
 	body, update := sample(n), sampleUpdate(n)
 	run("form=publish", body, func() error { return publish.Decode(&batch, body, publish.Limits{}) })
+	run("form=quick", body, func() error { return publish.Quick(&batch, body, publish.Limits{}) })
 	run("form=update", update, func() error { return publish.DecodeUpdate(&batch, update, publish.Limits{}) })
 }

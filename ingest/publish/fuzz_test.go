@@ -23,7 +23,7 @@ var payloads = []string{
 	"\xEF\xBB\xBF[{}]", `[{"x":"\q"}]`, `[{"x":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}]`,
 	`[{"x":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}]`, `[{"values":[1,]}]`, `[{"values":[{}]}]`,
 	`[3,"name","rps","www",1,"4af0",1,0,1,1700000000000,2.5]`, `[0,0]`, `[1,"a",1,"id",1,0,1,5,5]`, `[0]`, `[0,1]`, `[2,"a"]`, `[0,0,1]`,
-	`[{},[]]`, `[{}]/`, `[{"value":1.}]`, `[{"value":1e}]`, `[{"value":.5}]`, `[{"value":"0x10"}]`, `[{"value":"1_0"}]`, `[{"value":"1d"}]`,
+	`[{},[]]`, `[{}]/`, `[{"value":1.}]`, `[{"tags":{"a":"}"}}]`, `[{"tags":{"a":"b"/*}*/}}]`, `[{"tags":{"a":"},{},{},{\"}}]`, `[{"tags":{"a":"},{\"b\":\"c"}}]`, `[{"value":1e}]`, `[{"value":.5}]`, `[{"value":"0x10"}]`, `[{"value":"1_0"}]`, `[{"value":"1d"}]`,
 }
 
 // updates are bodies of the update route, good and bad.
@@ -47,6 +47,17 @@ func FuzzPublish(f *testing.F) {
 		want, wantErr := slowDecode(body, fuzzPoints)
 		if d := differ(b.Points(), err, want, wantErr); d != "" {
 			t.Fatalf("%q: %s", body, d)
+		}
+		if publish.Quick(&b, body, publish.Limits{Points: fuzzPoints}) != nil {
+			return
+		}
+		for i := range b.Len() {
+			if !b.Verify(i) {
+				return
+			}
+		}
+		if d := differ(b.Points(), nil, want, wantErr); d != "" {
+			t.Fatalf("quick, %q: %s", body, d)
 		}
 	})
 }

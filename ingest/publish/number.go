@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 )
@@ -170,6 +171,12 @@ func (s *scanner) integer(i int, what string) (int64, int) {
 	}
 	from := i
 	var v uint64
+	if i+8 <= len(b) {
+		if n, ok := eight(binary.LittleEndian.Uint64(b[i:])); ok {
+			v = n
+			i += 8
+		}
+	}
 	for i < len(b) && b[i]-'0' <= 9 {
 		if i-from >= 19 {
 			return 0, s.fail(at, what+" is too large")
@@ -187,6 +194,19 @@ func (s *scanner) integer(i int, what string) (int64, int) {
 		return -int64(v), i
 	}
 	return int64(v), i
+}
+
+// eight converts eight digits at once: neighbours are joined to two digits each,
+// those to four, those to eight. ok is false when one of them is no digit.
+func eight(w uint64) (v uint64, ok bool) {
+	const ones = 0x0101010101010101
+	if (w&(ones*0xF0))|((w+ones*6)&(ones*0xF0))>>4 != ones*0x33 {
+		return 0, false
+	}
+	w -= ones * '0'
+	w = (w*10 + w>>8) & 0x00FF00FF00FF00FF
+	w = (w*100 + w>>16) & 0x0000FFFF0000FFFF
+	return (w*10_000 + w>>32) & 0xFFFFFFFF, true
 }
 
 // index reads a whole number below limit; what names it in an error.

@@ -23,9 +23,8 @@ func (b *Batch) Points() []Point {
 	for i := range points {
 		own, _ := b.Tags(i)
 		set := AppendTags(slices.Clone(common), own)
-		p := Point{Time: b.Times[i], Value: b.Values[i]}
-		if len(b.Ops) > 0 {
-			p.Op = b.Ops[i]
+		p := Point{Time: b.Times[i], Value: b.Values[i], Op: b.Op(i)}
+		if p.Op != Report {
 			set = append(set, p.Op.Tag())
 		}
 		p.Tags = tags.Normalize(set)

@@ -14,6 +14,7 @@ import (
 type scanner struct {
 	b       []byte
 	limits  Limits
+	quick   bool
 	err     error
 	scratch []byte // decoded text of the last field name that held an escape
 }

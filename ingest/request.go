@@ -1,0 +1,276 @@
+package ingest
+
+import (
+	"errors"
+	"math"
+	"net/http"
+
+	"pulse/ingest/publish"
+	"pulse/store"
+	"pulse/store/tags"
+)
+
+var errEmpty = errors.New("empty payload")
+
+// request is the work on one request; it is pooled. out is what passed.
+type request struct {
+	pipeline *Pipeline
+	route    *route
+	from     From
+	now      int64
+	amounts  bool // values of sums are amounts, not per second
+
+	batch   publish.Batch
+	refs    []store.Ref  // series of the batch's datapoints; NoRef where not known
+	strange []store.Hash // of those not known, in their order; zero: tags too long to be hashed
+
+	out    store.Batch
+	did    Counts
+	answer Answer
+
+	common   tags.Tags // the batch's common tags, sorted
+	read     bool      // common is set
+	set      tags.Tags // tags of the datapoint under work, sorted
+	app      string    // nf.app of the source
+	node     string    // nf.node of the source
+	key      []byte    // scratch
+	previous store.Ref // series of the datapoint before; NoRef at first
+}
+
+// reset keeps the columns and cuts every tie to the body.
+func (r *request) reset() {
+	r.batch.Reset()
+	r.out.Reset()
+	clear(r.set[:cap(r.set)])
+	clear(r.common[:cap(r.common)])
+	*r = request{previous: store.NoRef, batch: r.batch, refs: r.refs[:0], strange: r.strange[:0], out: r.out, set: r.set[:0], common: r.common[:0], key: r.key[:0]}
+}
+
+// refuse answers for a request that is turned down as a whole.
+func (r *request) refuse(err error) Answer {
+	status := http.StatusBadRequest
+	var limit *publish.LimitError
+	if errors.As(err, &limit) {
+		status = http.StatusRequestEntityTooLarge
+	}
+	r.did.Unreadable = 1
+	r.record(err.Error())
+	return failure(status, err.Error())
+}
+
+// look finds the series of every datapoint that is known by the text of its
+// tags. It is false when the tags of one that is not are no tags, which can only
+// be after Quick.
+func (r *request) look() bool {
+	p, b := r.pipeline, &r.batch
+	seeds := r.route.seeds
+	if common := b.Common(); common != nil {
+		for op := range seeds {
+			seeds[op] = p.store.HashTags(seeds[op], common)
+		}
+	}
+	r.refs, r.strange = r.refs[:0], r.strange[:0]
+	previous := store.NoRef
+	for i := range b.Values {
+		text, ok := b.Tags(i)
+		if !ok {
+			r.refs = append(r.refs, store.NoRef)
+			r.strange = append(r.strange, store.Hash{})
+			continue
+		}
+		h := p.store.HashTags(seeds[b.Op(i)], text)
+		ref, known := p.store.Find(h, previous)
+		if known {
+			previous = ref
+		} else {
+			if !b.Verify(i) {
+				return false
+			}
+			ref = store.NoRef
+			r.strange = append(r.strange, h)
+		}
+		r.refs = append(r.refs, ref)
+	}
+	return true
+}
+
+// walk admits or rejects every datapoint that was looked at.
+func (r *request) walk() {
+	p, b := r.pipeline, &r.batch
+	r.identify()
+	crowded := len(r.common) > 4*p.opts.Limits.Tags // merging them each time would cost far more than the body
+	strange := r.strange
+	for i, ref := range r.refs {
+		op, t, v := b.Op(i), b.Times[i], b.Values[i]
+		var h store.Hash
+		if ref == store.NoRef {
+			h, strange = strange[0], strange[1:]
+		}
+		if reason, bad := p.age(t, r.now); bad {
+			if r.reject(reason) {
+				r.explain(p.ageViolation(reason, t, r.now), r.tagsOf(i, op))
+			}
+			continue
+		}
+		if op == publish.Add && (v < 0 || math.IsInf(v, 1)) {
+			if r.reject(InvalidAmount) {
+				r.explain(&Violation{Reason: InvalidAmount, Amount: v}, r.tagsOf(i, op))
+			}
+			continue
+		}
+		switch {
+		case ref != store.NoRef:
+			r.admit(ref, t, v)
+		case h == store.Hash{}:
+			if r.reject(TagsTooLong) {
+				r.explain(&Violation{Reason: TagsTooLong, Limit: publish.MaxTags}, nil)
+			}
+		case crowded:
+			if r.reject(TooManyTags) {
+				r.explain(&Violation{Reason: TooManyTags, Limit: int64(p.opts.Limits.Tags)}, r.common)
+			}
+		default:
+			r.meet(h, t, v, r.tagsOf(i, op))
+		}
+	}
+}
+
+// admit puts a datapoint of a known series into the batch for the store. NaN is
+// accepted and never written, so it goes no further.
+func (r *request) admit(ref store.Ref, t int64, v float64) {
+	r.previous = ref
+	if v != v {
+		r.did.NoData++
+		return
+	}
+	r.out.Add(ref, t, v)
+}
+
+// meet checks the tags of a datapoint whose hash is not known and finds or makes
+// its series. A value that is no data makes none.
+func (r *request) meet(h store.Hash, t int64, v float64, set tags.Tags) {
+	p := r.pipeline
+	bad := r.check(set)
+	if bad == nil && v == v {
+		ref, err := p.store.Resolve(h, r.previous, set, r.now)
+		if err == nil {
+			r.admit(ref, t, v)
+			return
+		}
+		bad = &Violation{Reason: SeriesLimit, Err: err}
+	}
+	if bad != nil {
+		if r.reject(bad.Reason) {
+			r.explain(bad, set)
+		}
+		return
+	}
+	r.did.NoData++
+}
+
+// check returns what is wrong with the tags of a series, nil if nothing is.
+func (r *request) check(set tags.Tags) *Violation {
+	for _, rule := range r.route.rules {
+		if bad := rule.Check(set); bad != nil {
+			return bad
+		}
+	}
+	if limit := r.pipeline.opts.Limits.Tags; len(set) > limit {
+		return &Violation{Reason: TooManyTags, Limit: int64(limit)}
+	}
+	return nil
+}
+
+// tagsOf writes out the tags of datapoint i: the common ones, its own over them,
+// the operation's over both. The result is valid until the next call.
+func (r *request) tagsOf(i int, op publish.Op) tags.Tags {
+	r.readCommon()
+	own, _ := r.batch.Tags(i)
+	set := publish.AppendTags(append(r.set[:0], r.common...), own)
+	if replace := r.route.replace; replace != nil {
+		for j := range set {
+			set[j].Key, set[j].Value = replace.replace(set[j].Key), replace.replace(set[j].Value)
+		}
+	}
+	if op != publish.Report {
+		set = append(set, op.Tag())
+	}
+	r.set = set
+	return tags.Normalize(set)
+}
+
+func (r *request) readCommon() {
+	if !r.read {
+		r.common, r.read = tags.Normalize(publish.AppendTags(r.common[:0], r.batch.Common())), true
+	}
+}
+
+// identify reads who sent the request out of the common tags, or out of the
+// first datapoint where they do not say.
+func (r *request) identify() {
+	r.readCommon()
+	r.app, r.node = appAndNode("", "", r.common)
+	if (r.app == "" || r.node == "") && r.batch.Len() > 0 {
+		own, _ := r.batch.Tags(0)
+		r.app, r.node = appAndNode(r.app, r.node, publish.AppendTags(r.set[:0], own))
+	}
+}
+
+// reject counts a rejected datapoint and tells whether its message is wanted.
+func (r *request) reject(reason Reason) bool {
+	r.did.Rejected[reason]++
+	r.answer.ErrorCount++
+	return len(r.answer.Messages) < r.pipeline.opts.Limits.Messages
+}
+
+func (r *request) explain(v *Violation, set tags.Tags) {
+	r.answer.Messages = append(r.answer.Messages, describe(v, set, r.pipeline.opts.Limits.MessageTags))
+}
+
+// commit hands what was admitted to the store and answers.
+func (r *request) commit() Answer {
+	a := &r.answer
+	a.Accepted = len(r.out.Refs) + int(r.did.NoData)
+	sample := ""
+	if len(a.Messages) > 0 {
+		sample = a.Messages[0]
+	}
+	r.key = appendSource(r.key[:0], r.from, r.app, r.node)
+	if len(r.out.Refs) > 0 {
+		r.out.Source = r.pipeline.store.Source(string(r.key), r.now)
+		r.out.Arrival, r.out.Amount = r.now, r.amounts
+		res := r.pipeline.store.Append(&r.out, r.now)
+		a.Stored, a.Superseded, a.Late = res.Stored, res.Superseded, res.Late
+	}
+	a.Superseded += int(r.did.NoData)
+	a.conclude(r.did.Rejected[SeriesLimit] > 0)
+	d := &r.did
+	d.Accepted, d.Stored, d.Superseded, d.Late = int64(a.Accepted), int64(a.Stored), int64(a.Superseded), int64(a.Late)
+	r.record(sample)
+	return *a
+}
+
+func (r *request) record(sample string) {
+	r.did.Requests = 1
+	r.key = appendSource(r.key[:0], r.from, r.app, r.node)
+	r.pipeline.stats.record(r.key, r.now, &r.did, sample)
+}
+
+// age checks a timestamp against the store's limits.
+func (p *Pipeline) age(t, now int64) (Reason, bool) {
+	switch age := now - t; {
+	case age > p.maxPast || t < 0:
+		return TooOld, true
+	case age < -p.maxFuture:
+		return FromFuture, true
+	}
+	return 0, false
+}
+
+func (p *Pipeline) ageViolation(reason Reason, t, now int64) *Violation {
+	age := now - t
+	if t < 0 && age < 0 {
+		age = math.MaxInt64 // farther back than the difference can say
+	}
+	return &Violation{Reason: reason, Now: now, Time: t, Got: age, Limit: p.maxPast}
+}

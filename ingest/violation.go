@@ -1,0 +1,115 @@
+package ingest
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// Reason is why a datapoint was rejected; its String is the name of the counter.
+type Reason uint8
+
+const (
+	TooOld Reason = iota
+	FromFuture
+	MissingKey
+	KeyTooShort
+	KeyTooLong
+	ValueTooShort
+	ValueTooLong
+	InvalidKey   // characters
+	InvalidValue // characters
+	TooManyUserTags
+	ReservedKey
+	KeyPattern
+	ValuePattern
+	TooManyTags
+	TagsTooLong
+	InvalidAmount
+	SeriesLimit // the store refused a new series
+	numReasons
+)
+
+var reasonNames = [numReasons]string{
+	"too-old", "from-future", "missing-key", "key-too-short", "key-too-long", "value-too-short", "value-too-long",
+	"invalid-key-characters", "invalid-value-characters", "too-many-user-tags", "reserved-key", "key-pattern",
+	"value-pattern", "too-many-tags", "tags-too-long", "invalid-amount", "series-limit",
+}
+
+func (r Reason) String() string { return reasonNames[r] }
+
+// Reasons lists every reason in the order of Counts.Rejected.
+func Reasons() []Reason {
+	all := make([]Reason, numReasons)
+	for i := range all {
+		all[i] = Reason(i)
+	}
+	return all
+}
+
+// Violation is one rejected datapoint's reason with what its message names.
+type Violation struct {
+	Reason     Reason
+	Key, Value string
+	Allowed    string // characters, prefix or pattern of the rule
+	Got, Limit int64
+	Now, Time  int64   // of the age check, Unix ms
+	Amount     float64 // of InvalidAmount
+	Err        error   // of SeriesLimit
+}
+
+// maxShown is the most bytes of a key or value that a message repeats.
+const maxShown = 512
+
+// Error returns the message for the sender, Atlas's wherever Atlas has one.
+func (v *Violation) Error() string {
+	key, value := cut(v.Key, maxShown), cut(v.Value, maxShown)
+	switch v.Reason {
+	case TooOld:
+		return fmt.Sprintf("data is too old: now = %d, timestamp = %d, %d > %d", v.Now, v.Time, v.Got, v.Limit)
+	case FromFuture:
+		return fmt.Sprintf("data is from future: now = %d, timestamp = %d", v.Now, v.Time)
+	case MissingKey:
+		return fmt.Sprintf("missing key '%s'", key)
+	case KeyTooShort:
+		return fmt.Sprintf("key too short: [%s] (%d < %d)", key, v.Got, v.Limit)
+	case KeyTooLong:
+		return fmt.Sprintf("key too long: [%s] (%d > %d)", key, v.Got, v.Limit)
+	case ValueTooShort:
+		return fmt.Sprintf("value too short: %s = [%s] (%d < %d)", key, value, v.Got, v.Limit)
+	case ValueTooLong:
+		return fmt.Sprintf("value too long: %s = [%s] (%d > %d)", key, value, v.Got, v.Limit)
+	case InvalidKey:
+		return fmt.Sprintf("invalid characters in key: [%s] ([%s] are allowed)", key, v.Allowed)
+	case InvalidValue:
+		return fmt.Sprintf("invalid characters in value: %s = [%s] ([%s] are allowed)", key, value, v.Allowed)
+	case TooManyUserTags:
+		return fmt.Sprintf("too many user tags: %d > %d", v.Got, v.Limit)
+	case ReservedKey:
+		return fmt.Sprintf("invalid key for reserved prefix '%s': %s", v.Allowed, key)
+	case KeyPattern:
+		return fmt.Sprintf("key doesn't match pattern '%s': [%s]", v.Allowed, key)
+	case ValuePattern:
+		return fmt.Sprintf("value doesn't match pattern '%s': [%s]", v.Allowed, value)
+	case TooManyTags:
+		return fmt.Sprintf("too many tags: more than %d", v.Limit)
+	case TagsTooLong:
+		return fmt.Sprintf("tags too long: more than %d bytes", v.Limit)
+	case InvalidAmount:
+		return fmt.Sprintf("invalid amount: %v (must be finite and not negative)", v.Amount)
+	case SeriesLimit:
+		return v.Err.Error()
+	}
+	panic(fmt.Sprintf("BUG: no message for reason %d", v.Reason))
+}
+
+// cut shortens text from outside to at most n bytes, on a rune's border, and
+// marks the place.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "..."
+}
