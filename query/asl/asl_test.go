@@ -228,7 +228,7 @@ func TestQueryWords(t *testing.T) {
 }
 
 func TestDebug(t *testing.T) {
-	steps, err := interpreter(asl.Limits{}).Debug("a,(,b,c,),:freeze,x,k,:sset", asl.Options{})
+	steps, err := interpreter(asl.Limits{}).Debug("a,(,b,c,),:freeze,x,k,:sset", asl.Anything, asl.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestDebug(t *testing.T) {
 		t.Errorf("at the end: %v", last)
 	}
 	big := "a,:has" + strings.Repeat(",:dup,:and", 12) + strings.Repeat(",:dup", 400)
-	if _, err := interpreter(asl.Limits{}).Debug(big, asl.Options{}); err == nil {
+	if _, err := interpreter(asl.Limits{}).Debug(big, asl.Anything, asl.Options{}); err == nil {
 		t.Error("the text of all steps is not limited")
 	}
 }

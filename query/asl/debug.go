@@ -14,8 +14,9 @@ const maxDebug = 4 << 20
 
 // Debug executes program token by token, where a list is one step, and returns
 // the state before the first step, between them and after the last. What was
-// frozen appears in the last state only.
-func (in *Interpreter) Debug(program string, o Options) ([]DebugStep, error) {
+// frozen appears in the last state only. Fails when the last stack is not as
+// wanted.
+func (in *Interpreter) Debug(program string, want Want, o Options) ([]DebugStep, error) {
 	c, items, err := in.start(program, o)
 	if err != nil {
 		return nil, err
@@ -48,6 +49,9 @@ func (in *Interpreter) Debug(program string, o Options) ([]DebugStep, error) {
 			return nil, err
 		}
 		steps = append(steps, next)
+	}
+	if err := c.Check(want); err != nil {
+		return nil, err
 	}
 	return steps, nil
 }
