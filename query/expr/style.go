@@ -101,14 +101,10 @@ func (s *Style) WithPalette(palette string) *Style {
 // WithPaletteColors sets a palette of the given colours.
 func (s *Style) WithPaletteColors(colors []string) *Style { return s.WithPalette(listText(colors)) }
 
-// WithOffsets makes the style stand for one copy per shift.
-func (s *Style) WithOffsets(durations []string) (*Style, error) {
-	for _, d := range durations {
-		if _, err := when.ParseDuration(d); err != nil {
-			return nil, err
-		}
-	}
-	return s.With("offset", listText(durations)), nil
+// WithOffsets makes the style stand for one copy per shift. What is no duration
+// is found by PerOffset.
+func (s *Style) WithOffsets(durations []string) *Style {
+	return s.With("offset", listText(durations))
 }
 
 // PerOffset returns a style per shift of the legacy list form of :offset, or
