@@ -255,7 +255,7 @@ func TestRoutesDoNotVouch(t *testing.T) {
 	}
 }
 
-// TestCommonTagsAreTold apart sends equal metrics under different common tags.
+// TestCommonTags sends equal metrics under different common tags.
 func TestCommonTags(t *testing.T) {
 	st := newStore(t, store.Options{})
 	p := ingest.New(st, ingest.Options{})
