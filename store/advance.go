@@ -136,38 +136,36 @@ func (s *Store) expire(now int64) {
 		if keep > 0 {
 			p.sealed = slices.Clone(p.sealed[keep:])
 		}
-		sweep := horizon >= p.swept+block.Size*s.grid.step
-		if sweep {
-			p.swept = horizon
-		}
 		p.mu.Unlock()
-		if sweep {
-			s.bury(i, horizon)
-		}
+	}
+	number, _ := s.grid.place(s.grid.floor(horizon) + s.grid.step)
+	if end := s.grid.end(number - 1); end > s.buried { // a block time is gone
+		s.bury(end)
+		s.buried = end
 	}
 }
 
-// bury takes the series of a partition that were last written at or before the
-// horizon out of the index and the watches.
-func (s *Store) bury(part int, horizon int64) {
+// bury takes the series that were last written at or before the given step out
+// of the index and the watches.
+func (s *Store) bury(end int64) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	p := &s.parts[part]
-	number, _ := s.grid.place(s.grid.floor(horizon) + s.grid.step)
-	horizon = s.grid.end(number - 1) // of the blocks that are gone
 	var dead []Ref
-	p.mu.Lock()
-	for n := range p.slots {
-		if p.slots[n].last <= horizon && p.flags[n]&flagDead == 0 {
-			p.flags[n] |= flagDead
-			p.slots[n].first = 0
-			dead = append(dead, makeRef(part, uint32(n)))
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		for n := range p.slots {
+			if p.slots[n].last <= end && p.flags[n]&flagDead == 0 {
+				p.flags[n] |= flagDead
+				p.slots[n].first = 0
+				dead = append(dead, makeRef(i, uint32(n)))
+			}
 		}
+		p.mu.Unlock()
 	}
-	p.mu.Unlock()
 	for _, ref := range dead {
 		s.searchable--
-		s.index.Remove(uint32(ref), p.pairsOf(ref.slot()))
+		s.index.Remove(uint32(ref), s.parts[ref.partition()].pairsOf(ref.slot()))
 	}
 	if len(dead) > 0 {
 		s.watches.leave(s, dead)

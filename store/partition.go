@@ -25,7 +25,6 @@ type partition struct {
 	open   []*openBlock // the head, ascending by number
 	sealed []*arena     // ascending by number
 	spare  [][]float64  // columns to use again
-	swept  int64        // horizon of the last search for dead series
 
 	_ [64]byte // neighbours must not share a cache line
 }

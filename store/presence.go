@@ -7,7 +7,7 @@ import "sync/atomic"
 // without them, so a steady source costs a few bytes per page. One goroutine
 // at a time sets bits; readers take no lock.
 type presence struct {
-	pages []atomic.Pointer[presencePage] // ring by page number
+	pages []atomic.Pointer[presencePage] // ring by page number; a power of two
 }
 
 const pageSteps = 4096
@@ -20,7 +20,11 @@ type presencePage struct {
 // newPresence returns a presence that remembers at least the given number of
 // steps.
 func newPresence(steps int64) presence {
-	return presence{make([]atomic.Pointer[presencePage], steps/pageSteps+2)}
+	n := int64(1)
+	for n < steps/pageSteps+2 {
+		n *= 2
+	}
+	return presence{make([]atomic.Pointer[presencePage], n)}
 }
 
 // set marks the step with index i, which is its stamp divided by the step.
@@ -30,7 +34,7 @@ func (p *presence) set(i int64) {
 	if i < 0 {
 		return
 	}
-	at := &p.pages[number%int64(len(p.pages))]
+	at := &p.pages[number&int64(len(p.pages)-1)]
 	page := at.Load()
 	if page == nil || page.number < number {
 		page = &presencePage{number, new([pageSteps / 64]atomic.Uint64)}
@@ -62,7 +66,7 @@ func (p *presence) has(i int64) bool {
 		return false
 	}
 	number := i / pageSteps
-	page := p.pages[number%int64(len(p.pages))].Load()
+	page := p.pages[number&int64(len(p.pages)-1)].Load()
 	if page == nil || page.number != number {
 		return false
 	}

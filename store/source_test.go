@@ -1,0 +1,286 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pulse/store"
+	"pulse/store/match"
+)
+
+// fleet is a store at 10 s with some sources that each send a sum, a rate and
+// a gauge.
+type fleet struct {
+	s    *store.Store
+	w    *store.Watch
+	refs map[string][]store.Ref
+}
+
+func newFleet(t *testing.T, names ...string) *fleet {
+	t.Helper()
+	f := &fleet{s: open(t, store.Options{}), refs: map[string][]store.Ref{}}
+	for _, n := range names {
+		f.refs[n] = []store.Ref{
+			series(t, f.s, start, "name", "sps", "node", n, "atlas.dstype", "sum"),
+			series(t, f.s, start, "name", "rate", "node", n),
+			series(t, f.s, start, "name", "temp", "node", n, "atlas.dstype", "gauge"),
+		}
+	}
+	f.w = f.s.Watch(store.WatchSpec{Query: match.True, By: []string{"name"}})
+	return f
+}
+
+// send sends the first n of a source's series, stamped at, when it is now.
+func (f *fleet) send(name string, at, now int64, n int, v float64) {
+	var points []point
+	for _, ref := range f.refs[name][:n] {
+		points = append(points, point{ref, at, v})
+	}
+	send(f.s, f.s.Source(name, now), now, points...)
+}
+
+func (f *fleet) check(t *testing.T, at int64, reported, expected int, silent ...string) {
+	t.Helper()
+	c := f.w.Completeness(at, at)
+	if c.Reported != reported || c.Expected != expected || !slices.Equal(c.Silent, silent) {
+		t.Errorf("at +%d: %+v, want %d of %d, silent %v", at-start, c, reported, expected, silent)
+	}
+}
+
+const sec = int64(1000)
+
+func TestCompletenessOfAlignedSources(t *testing.T) {
+	f := newFleet(t, "a", "b")
+	for i := int64(1); i <= 6; i++ {
+		at := start + i*10*sec
+		f.send("a", at, at, 3, 1)
+		f.send("b", at, at, 3, 1)
+	}
+	at := start + 70*sec
+	f.check(t, at, 0, 2, "a", "b")
+	f.send("a", at, at, 2, 1)
+	f.check(t, at, 0, 2, "a", "b") // two of the usual three points
+	f.send("a", at, at, 1, 1)
+	f.check(t, at, 1, 2, "b")
+	f.send("b", at+5*sec, at+5*sec, 1, 1) // later than t
+	f.check(t, at, 2, 2)
+	if c := f.w.Completeness(at, at); c.LastReport != at+5*sec {
+		t.Errorf("last report %d", c.LastReport)
+	}
+}
+
+// A rate at :07 completes the step that ended at :00 and is no report of the
+// step that ends at :10.
+func TestCompletenessOfRatesOffTheStep(t *testing.T) {
+	f := newFleet(t, "a")
+	rate := f.refs["a"][1]
+	src := f.s.Source("a", start)
+	for i := range int64(5) {
+		at := start + i*10*sec + 7*sec
+		send(f.s, src, at, point{rate, at, 100})
+	}
+	f.check(t, start+40*sec, 1, 1)
+	f.check(t, start+50*sec, 0, 1, "a")
+	at := start + 57*sec
+	send(f.s, src, at, point{rate, at, 100})
+	f.check(t, start+50*sec, 1, 1)
+	if got := one(t, f.s, store.Scan{Query: named("rate"), Start: start + 40*sec, End: start + 50*sec}); got[0] != 100 {
+		t.Errorf("the reported step reads %v", got)
+	}
+}
+
+// A source that is due every minute is not missed at every step of ten seconds.
+func TestCompletenessOfSlowSource(t *testing.T) {
+	f := newFleet(t, "slow")
+	for i := range int64(4) {
+		at := start + i*60*sec
+		f.send("slow", at, at, 1, 1)
+	}
+	last := start + 180*sec
+	for d := int64(10); d < 60; d += 10 {
+		f.check(t, last+d*sec, 0, 0)
+	}
+	f.check(t, last+60*sec, 0, 1, "slow")
+	f.check(t, last+180*sec, 0, 1, "slow")
+	f.check(t, last+190*sec, 0, 0) // given up after three of its intervals
+}
+
+func TestNewSourceIsNotExpectedBeforeItsFirstReport(t *testing.T) {
+	f := newFleet(t, "a")
+	at := start + 10*sec
+	f.send("a", at, at, 3, 1)
+	f.check(t, at, 0, 0)
+	f.check(t, at+10*sec, 0, 1, "a")
+}
+
+// Two requests for one step do not make a source look faster than it is.
+func TestIntervalOfSplitReports(t *testing.T) {
+	f := newFleet(t, "a")
+	for i := range int64(6) {
+		at := start + i*60*sec
+		f.send("a", at, at, 1, 1)
+		f.send("a", at, at, 2, 1)
+	}
+	stats := f.s.SourceStats()
+	if len(stats) != 1 || stats[0].Interval != 60*sec || stats[0].Key != "a" || stats[0].LastTime != start+300*sec {
+		t.Errorf("%+v", stats)
+	}
+	if r := stats[0].Total; r.Stored+r.Superseded+r.Late != 18 {
+		t.Errorf("total %+v, want 18 points", r)
+	}
+}
+
+// column returns the values of the watch's groups by name.
+func (f *fleet) column(at int64, fill bool) map[string]float64 {
+	out := map[string]float64{}
+	values := f.w.Column(at, fill, nil)
+	for i, g := range f.w.Groups() {
+		name, _ := g.Tags.Get("name")
+		if values[i] == values[i] {
+			out[name] = values[i]
+		}
+	}
+	return out
+}
+
+func TestZeroGapOutage(t *testing.T) {
+	f := newFleet(t, "a", "b")
+	for i := int64(1); i <= 6; i++ {
+		at := start + i*10*sec
+		f.send("a", at, at, 3, 5)
+		f.send("b", at, at, 3, 7)
+	}
+	want := func(at int64, fill bool, w map[string]float64) {
+		t.Helper()
+		if got := f.column(at, fill); fmt.Sprint(got) != fmt.Sprint(w) {
+			t.Errorf("column +%d fill %v = %v, want %v", at-start, fill, got, w)
+		}
+		lines := scan(t, f.s, store.Scan{Query: match.True, By: []string{"name"}, Start: at - 10*sec, End: at, ZeroFill: fill})
+		got := map[string]float64{}
+		for _, l := range lines {
+			if name, _ := l.Tags.Get("name"); l.Values[0] == l.Values[0] {
+				got[name] = l.Values[0]
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(w) {
+			t.Errorf("scan +%d fill %v = %v, want %v", at-start, fill, got, w)
+		}
+	}
+	want(start+60*sec, true, map[string]float64{"sps": 12, "rate": 12, "temp": 12})
+
+	// a drops its zeros and sends a gauge only; b is silent.
+	at := start + 70*sec
+	send(f.s, f.s.Source("a", at), at, point{f.refs["a"][2], at, 3})
+	want(at, false, map[string]float64{"temp": 3})
+	want(at, true, map[string]float64{"sps": 0, "rate": 0, "temp": 3})
+
+	// Everybody is silent.
+	want(at+10*sec, true, map[string]float64{})
+
+	// Sealing changes nothing of the past.
+	for range 200 {
+		f.s.Advance(start + 3600*sec)
+	}
+	if f.s.Stats().OpenBlocks != 0 {
+		t.Fatal("blocks are still open")
+	}
+	want(start+60*sec, true, map[string]float64{"sps": 12, "rate": 12, "temp": 12})
+	want(at, true, map[string]float64{"sps": 0, "rate": 0, "temp": 3})
+	want(at+10*sec, true, map[string]float64{})
+}
+
+// A series is no zero before it began, though its source reported.
+func TestNoZeroBeforeTheFirstValue(t *testing.T) {
+	f := newFleet(t, "a")
+	for i := int64(1); i <= 4; i++ {
+		at := start + i*10*sec
+		f.send("a", at, at, 1, 5)
+	}
+	late := series(t, f.s, start+40*sec, "name", "sps", "node", "new", "atlas.dstype", "sum")
+	at := start + 50*sec
+	send(f.s, f.s.Source("a", at), at, point{f.refs["a"][0], at, 5}, point{late, at, 1})
+	at += 10 * sec
+	f.send("a", at, at, 1, 5)
+	got := one(t, f.s, store.Scan{Query: named("sps"), Agg: store.AggCount, ZeroFill: true, Start: start, End: at})
+	if !same(got, []float64{1, 1, 1, 1, 2, 2}) {
+		t.Errorf("count = %v", got)
+	}
+}
+
+// A source that was late by milliseconds around a step's end is present in the
+// step that it jumped over, since nobody would call that a gap.
+func TestPresenceBridgesJitter(t *testing.T) {
+	f := newFleet(t, "a")
+	src := f.s.Source("a", start)
+	rate := f.refs["a"][1]
+	for i, at := range []int64{0, 10_003, 20_001, 30_002, 39_998, 50_001} {
+		send(f.s, src, start+at, point{rate, start + at, float64(i)})
+	}
+	for i := range int64(6) {
+		if !f.s.Present(src, start+i*10*sec) {
+			t.Errorf("absent at +%d s", i*10)
+		}
+	}
+	if f.s.Present(src, start+60*sec) || f.s.Present(src, start-10*sec) {
+		t.Error("present where it never was")
+	}
+}
+
+func TestGroupSources(t *testing.T) {
+	f := newFleet(t, "a", "b")
+	at := start + 10*sec
+	f.send("a", at, at, 3, 5)
+	f.send("b", at+2*sec, at+2*sec, 1, 5)
+	for i, g := range f.w.Groups() {
+		want := at
+		if name, _ := g.Tags.Get("name"); name == "sps" {
+			want += 2 * sec
+		}
+		if got := f.w.SourceLastTime(i); got != want {
+			t.Errorf("%v: last time +%d, want +%d", g.Tags, got-start, want-start)
+		}
+		if got := f.w.SourceInterval(i); got != 10*sec {
+			t.Errorf("%v: interval %d", g.Tags, got)
+		}
+	}
+}
+
+func TestSourcesAreBounded(t *testing.T) {
+	s := open(t, store.Options{MaxSources: 3, Retention: 3600 * sec})
+	ref := series(t, s, start, "name", "sps", "atlas.dstype", "sum")
+	w := s.Watch(store.WatchSpec{Query: match.True})
+	for _, key := range []string{"a", "b", "c"} {
+		id := s.Source(key, start)
+		if id == 0 || id != s.Source(key, start) {
+			t.Fatalf("source %s is %d", key, id)
+		}
+		send(s, id, start, point{ref, start, 1})
+	}
+	if id := s.Source("d", start); id != 0 {
+		t.Errorf("a fourth source got %d", id)
+	}
+	if r := send(s, 0, start, point{ref, start, 1}); r.Stored != 1 {
+		t.Errorf("a point of nobody: %+v", r)
+	}
+	now := start + 2*3600*sec
+	s.Source("b", now)
+	s.Advance(now)
+	if got := len(s.SourceStats()); got != 1 {
+		t.Errorf("%d sources after the retention, want b alone", got)
+	}
+	d := s.Source("d", now)
+	if d == 0 {
+		t.Fatal("no room for d")
+	}
+	// The number was a's or c's; nothing of theirs may have stayed.
+	at := now - now%(10*sec)
+	send(s, d, now, point{series(t, s, now, "name", "other"), at, 1})
+	if c := w.Completeness(at+10*sec, now); c.Expected != 0 && !slices.Equal(c.Silent, []string{"d"}) {
+		t.Errorf("%+v", c)
+	}
+	send(s, s.Source("b", now), now, point{ref, at, 1})
+	if got := one(t, s, store.Scan{Query: named("sps"), Start: at - 10*sec, End: at}); got[0] != 1 {
+		t.Errorf("sps = %v", got)
+	}
+}
