@@ -10,7 +10,7 @@ import (
 // Every word runs on its own examples, refuses those marked so, and what it
 // leaves reads back as itself.
 func TestExamples(t *testing.T) {
-	in := interpreter(asl.Limits{})
+	in := asl.New(asl.All(), asl.Limits{})
 	for _, w := range in.Vocabulary() {
 		if w.Signature == "" || w.Doc == "" || len(w.Examples) == 0 {
 			t.Errorf(":%s lacks a signature, documentation or examples", w.Name)

@@ -1,0 +1,150 @@
+package asl_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pulse/query/asl"
+)
+
+func TestParseStyle(t *testing.T) {
+	in := asl.New(asl.All(), asl.Limits{})
+	f := func(program string, want ...string) {
+		t.Helper()
+		styles, err := in.ParseStyle(program)
+		if err != nil {
+			t.Fatalf("%s: %v", program, err)
+		}
+		var got []string
+		for _, s := range styles {
+			got = append(got, s.String())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", program, got, want)
+		}
+	}
+	f("name,a,:eq", "name,a,:eq,:sum")
+	f("1,2", "1.0,:const", "2.0,:const")
+	f("name,a,:eq,:freeze,name,b,:eq,:max,x,:legend", "name,a,:eq,:sum", "name,b,:eq,:max,x,:legend")
+	f("name,a,:eq,:dup,1,:add,:list,(,app,b,:eq,:cq,),:each",
+		"name,a,:eq,app,b,:eq,:and,:sum", "name,a,:eq,app,b,:eq,:and,:sum,1.0,:const,:add")
+}
+
+func TestParseErrors(t *testing.T) {
+	in := asl.New(asl.All(), asl.Limits{})
+	f := func(_ any, err error, want string) {
+		t.Helper()
+		var e *asl.Error
+		if !errors.As(err, &e) || e.Message != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	styles, err := in.ParseStyle("name,a,:eq,foo")
+	f(styles, err, "expecting time series expr, found String 'foo'")
+	styles, err = in.ParseStyle("(,a,)")
+	f(styles, err, "expecting time series expr, found List '(,a,)'")
+	styles, err = in.ParseStyle(" , ")
+	f(styles, err, "expecting time series expr, the expression is empty")
+	series, err := in.ParseTimeSeries("1,x,:legend")
+	f(series, err, "expecting time series expr, found Style '1.0,:const,x,:legend'")
+	q, err := in.ParseQuery("a,b,:eq,c,:has")
+	f(q, err, "expecting one query, found [Equal,HasKey]")
+	q, err = in.ParseQuery("a,b,:eq,:sum")
+	f(q, err, "expecting query, found Aggregate 'a,b,:eq,:sum'")
+	long, err := in.ParseStyle(strings.Repeat("x", 500))
+	f(long, err, "expecting time series expr, found String '"+strings.Repeat("x", 200)+"...'")
+}
+
+// However often a program doubles what is on the stack, it ends soon.
+func TestDoublingEnds(t *testing.T) {
+	in := asl.New(asl.All(), asl.Limits{})
+	for _, program := range []string{
+		"a,:has,:sum" + strings.Repeat(",:dup,:add", 400),
+		"a,:has" + strings.Repeat(",:avg", 900),
+		"a,:has" + strings.Repeat(",:stddev", 900),
+		"a,:has,(,b,),:by" + strings.Repeat(",:pct", 900),
+		"a,:has,:sum" + strings.Repeat(",:dup,:filter", 400),
+		"a,:has,:sum" + strings.Repeat(",:dup,:dup,:add,(,k,),:cg,:sub", 150),
+		"a,:has,:sum" + strings.Repeat(",:dup,:add", 11) + strings.Repeat(",b,c,:eq,:cq,1h,:offset,(,k,),:cg", 90),
+		"a,:has,:sum" + strings.Repeat(",:dup,:add", 11) + strings.Repeat(",:abs", 900),
+		strings.Repeat("a,:has,:sum"+strings.Repeat(",:dup,:add", 11)+",", 40),
+	} {
+		start := time.Now()
+		styles, err := in.ParseStyle(program)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%.60s... took %v", program, took)
+		}
+		var e *asl.Error
+		if !errors.As(err, &e) || e.Kind != asl.Limit {
+			t.Errorf("%.60s... gives %d styles, %v", program, len(styles), err)
+		}
+	}
+}
+
+func TestNormalize(t *testing.T) {
+	in := asl.New(asl.All(), asl.Limits{})
+	f := func(program string, want ...string) {
+		t.Helper()
+		got, err := in.Normalize(program, asl.Options{})
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, %v, want %q", program, got, err, want)
+		}
+	}
+	f("zoo,z,:eq,name,n,:eq,:and,$name,:legend,:line", "name,n,:eq,zoo,z,:eq,:and,:sum,$(name),:legend")
+	f("name,n,:eq,(,a,),:by,:dup,max,:stat,5,:gt,:filter", "name,n,:eq,:sum,(,a,),:by,:stat-max,5.0,:gt,:filter")
+	f("foo,1,(,x,)", "1.0")
+	many := "a,:has,b,:has,:or" + strings.Repeat(",:dup,:and", 5)
+	if _, err := in.Normalize(many, asl.Options{}); err == nil || !strings.Contains(err.Error(), "too many clauses") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestQueriesAndStrip(t *testing.T) {
+	in := asl.New(asl.All(), asl.Limits{})
+	got, err := in.Queries("name,b,:eq,:dup,:sum,name,a,:eq,:max,1,foo", asl.Options{})
+	if err != nil || !slices.Equal(got, []string{"name,a,:eq", "name,b,:eq"}) {
+		t.Errorf("queries %q, %v", got, err)
+	}
+	got, err = in.Strip("name,a,:eq,k,v,:eq,:and,(,k,j,),:by,max,5,:topk,x,:legend", []string{"k"}, []string{"filter", "style"}, asl.Options{})
+	if err != nil || !slices.Equal(got, []string{"name,a,:eq,:sum,(,j,),:by"}) {
+		t.Errorf("strip %q, %v", got, err)
+	}
+	if _, err = in.Strip("1", nil, []string{"math"}, asl.Options{}); err == nil || err.Error() != "vocabulary 'math' not supported" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestVocabularyByName(t *testing.T) {
+	for _, c := range []struct{ name, has, lacks string }{
+		{"std", "dup", "eq"}, {"query", "eq", "sum"}, {"data", "sum", "add"}, {"math", "add", "delay"},
+		{"stateful", "delay", "filter"}, {"filter", "topk", "legend"}, {"style", "legend", "node-avg"}, {"", "node-avg", "none"},
+	} {
+		v, _, ok := asl.ByName(c.name)
+		if !ok || len(v.Named(c.has)) == 0 || len(v.Named(c.lacks)) > 0 {
+			t.Errorf("%q: lacks :%s or has :%s", c.name, c.has, c.lacks)
+		}
+	}
+	if _, _, ok := asl.ByName("nope"); ok {
+		t.Error("there is a vocabulary nope")
+	}
+	words, want, _ := asl.ByName("query")
+	_, err := asl.New(words, asl.Limits{}).Debug("a,:has,b,:has", want, asl.Options{})
+	if err == nil || err.Error() != "expected a single query, found [HasKey,HasKey]" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	in := asl.New(asl.All(), asl.Limits{})
+	const program = "nf.app,www,:eq,name,http.requests,:eq,:and,:dup,status,5.*,:re,:and,(,region,),:by,:swap,(,region,),:by," +
+		":div,100,:mul,:dup,:des-fast,1.2,:mul,:gt,5,:rolling-count,3,:gt,$region,:legend,f00,:color"
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := in.ParseStyle(program); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
