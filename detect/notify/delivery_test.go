@@ -352,7 +352,14 @@ func TestGoneDisables(t *testing.T) {
 			t.Error("a restart enables the receiver")
 		}
 		status = 200
-		r.put("gone")
+		hook := r.svc.Receivers()[0]
+		hook.Disabled = false
+		if err := r.svc.PutReceiver(hook); err != nil {
+			t.Fatal(err)
+		}
+		if now := r.svc.Receivers()[0]; now.Disabled || now.DisabledAt != 0 || now.DisabledReason != "" {
+			t.Errorf("put again: %+v", now)
+		}
 		after(time.Minute)
 		got := r.seen()[2:]
 		if len(got) != 3 || r.svc.Receivers()[0].Disabled {
