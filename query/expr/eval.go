@@ -107,6 +107,19 @@ type Evaluator struct {
 	step    int64
 	started bool
 	notices []string
+
+	// Budget bounds the bytes of values and state the nodes may hold; 0 is no
+	// bound. Exceeding it is a *BudgetError.
+	Budget int64
+	// Interrupt, if set, is asked between nodes and ends Eval with its error.
+	Interrupt func() error
+}
+
+// BudgetError says how many bytes an evaluation would need.
+type BudgetError struct{ Need, Budget int64 }
+
+func (e *BudgetError) Error() string {
+	return fmt.Sprintf("too many bytes for intermediate results: %d > %d", e.Need, e.Budget)
 }
 
 // NewEvaluator prepares the roots. Named rewrites are replaced first.
@@ -183,6 +196,11 @@ func (e *Evaluator) Eval(w Window) error {
 	}
 	e.notices = e.notices[:0]
 	for _, n := range e.nodes {
+		if e.Interrupt != nil {
+			if err := e.Interrupt(); err != nil {
+				return err
+			}
+		}
 		if err := e.evalNode(n, w); err != nil {
 			return err
 		}
@@ -223,6 +241,9 @@ func (e *Evaluator) evalNode(n *node, w Window) error {
 		}
 	}
 	if changed {
+		if err := e.afford(n, w); err != nil {
+			return err
+		}
 		if s, ok := n.kernel.(*statefulKernel); ok {
 			if err := s.place(e, n, w); err != nil {
 				return err
@@ -242,6 +263,29 @@ func (e *Evaluator) evalNode(n *node, w Window) error {
 	}
 	if f, ok := n.kernel.(*filterKernel); ok {
 		e.notices = append(e.notices, f.notice)
+	}
+	return nil
+}
+
+// afford checks that n fits the budget when it has as many lines as the input
+// that has most, before anything is allocated for it.
+func (e *Evaluator) afford(n *node, w Window) error {
+	if e.Budget == 0 {
+		return nil
+	}
+	var need, most int64
+	for _, m := range e.nodes {
+		need += int64(len(m.out.slab)) * 8
+	}
+	for _, r := range n.inRes {
+		most = max(most, int64(len(r.lines)))
+	}
+	per := int64(w.Len()) * 8
+	if s, ok := n.expr.(*Stateful); ok {
+		per += s.stateBytes(w.Step)
+	}
+	if need += most*per - int64(len(n.out.slab))*8; need > e.Budget {
+		return &BudgetError{need, e.Budget}
 	}
 	return nil
 }

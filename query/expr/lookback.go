@@ -128,27 +128,16 @@ func smoothingMemory(alpha, beta float64) float64 {
 	return math.Ceil(math.Log(forgotten) / math.Log(radius))
 }
 
-// StateBytes estimates the memory one line's algorithms in t take at a step.
-func StateBytes(t TimeSeries, stepMs int64) int64 {
-	x, err := Expand(t)
-	if err != nil {
-		return 0
+// stateBytes estimates the memory of one line's algorithm at a step.
+func (s *Stateful) stateBytes(stepMs int64) int64 {
+	const fixed = 128
+	switch s.Name {
+	case "trend":
+		return fixed + 8*min(int64(s.Args[0])/max(stepMs, 1), MaxWindow)
+	case "rolling-mean":
+		return fixed + 16*int64(s.Args[0])
+	case "delay", "rolling-count", "rolling-sum", "rolling-min", "rolling-max":
+		return fixed + 8*int64(s.Args[0])
 	}
-	var sum int64
-	walk(x, func(y TimeSeries) {
-		s, ok := y.(*Stateful)
-		if !ok {
-			return
-		}
-		switch s.Name {
-		case "trend":
-			sum += 8 * min(int64(s.Args[0])/stepMs, MaxWindow)
-		case "rolling-mean":
-			sum += 16 * int64(s.Args[0])
-		case "delay", "rolling-count", "rolling-sum", "rolling-min", "rolling-max":
-			sum += 8 * int64(s.Args[0])
-		}
-		sum += 128
-	})
-	return sum
+	return fixed
 }

@@ -1,0 +1,148 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pulse/query/asl"
+	"pulse/query/expr"
+	"pulse/store"
+	"pulse/store/clock"
+	"pulse/store/match"
+	"pulse/store/tags"
+)
+
+// Options are what an Engine is built with.
+type Options struct {
+	Limits Limits
+	// Interpreter reads programs; nil means the whole language.
+	Interpreter *asl.Interpreter
+	// Clock measures how long fetching takes, for Explain; nil leaves it out.
+	Clock clock.Clock
+	// SimpleLegends gives lines without a legend a short one, see
+	// expr.SimpleLegends.
+	SimpleLegends bool
+}
+
+// Engine answers queries from a store. It is safe for concurrent use.
+type Engine struct {
+	store   *store.Store
+	options Options
+}
+
+// New returns an engine over st.
+func New(st *store.Store, o Options) *Engine {
+	o.Limits = o.Limits.withDefaults()
+	if o.Interpreter == nil {
+		o.Interpreter = asl.New(asl.All(), asl.Limits{})
+	}
+	return &Engine{store: st, options: o}
+}
+
+// Limits returns the limits in force.
+func (e *Engine) Limits() Limits { return e.options.Limits }
+
+// Interpreter returns what reads the programs.
+func (e *Engine) Interpreter() *asl.Interpreter { return e.options.Interpreter }
+
+// Request is one query.
+type Request struct {
+	Program string
+	// Start and End are multiples of Step, the range is (Start, End].
+	// ResolveRange makes them.
+	Start, End, Step int64
+	Now              int64          // what `now` means in :time-span
+	Zone             *time.Location // of :time-span; nil is UTC
+	CQ               string         // a query that restricts every expression; "" for none
+	Unstable         bool           // permit words marked unstable
+}
+
+// Result is the answer to a Request.
+//
+//	len(Lines[i].Values)  (End-Start)/Step; Values[j] is stamped Start+(j+1)*Step
+type Result struct {
+	Start, End, Step int64
+	Lines            []ResultLine
+	Notices          []string
+	Explain          Explain
+}
+
+// ResultLine is a line and how to show it.
+type ResultLine struct {
+	Style  *expr.Style
+	Label  string // default label
+	Legend string // text to show
+	Tags   tags.Tags
+	Offset string // shift of the data, "0w" for none
+	Values []float64
+}
+
+// Explain says what a query cost.
+type Explain struct {
+	FetchMs                int64
+	InputLines             int // series read
+	InputDatapoints        int64
+	IntermediateLines      int // lines fetched
+	IntermediateDatapoints int64
+	GraphLines             int // lines of the result
+	GraphDatapoints        int64
+}
+
+// Eval answers r. The error is an *asl.Error for a program that does not run,
+// a *LimitError, ErrTimeout, ctx.Err(), or the text of what an evaluation
+// refuses. Lines are ordered by expression, and within one as its style says.
+func (e *Engine) Eval(ctx context.Context, r Request) (*Result, error) {
+	if r.Step <= 0 || r.Start >= r.End || r.Start%r.Step != 0 || r.End%r.Step != 0 || r.Step%e.store.Step() != 0 {
+		return nil, fmt.Errorf("invalid range: start %d, end %d, step %d", r.Start, r.End, r.Step)
+	}
+	limits := e.options.Limits
+	if n := (r.End - r.Start) / r.Step; n > int64(limits.DatapointsPerLine) {
+		return nil, &LimitError{"datapoints per line", n, int64(limits.DatapointsPerLine)}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limits.Time, ErrTimeout)
+	defer cancel()
+	styles, err := e.parse(r)
+	if err != nil {
+		return nil, err
+	}
+	x := &execution{engine: e, request: r, ctx: ctx, styles: styles}
+	result, err := x.run()
+	if err != nil && errors.Is(context.Cause(ctx), ErrTimeout) && errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("%w: %s", ErrTimeout, limits.Time)
+	}
+	return result, err
+}
+
+// parse reads the program and returns one style per line set to show.
+func (e *Engine) parse(r Request) ([]*expr.Style, error) {
+	zone := r.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	in := e.options.Interpreter
+	parsed, err := in.ParseStyleWith(r.Program, asl.Options{Vars: map[string]any{"tz": zone}, Unstable: r.Unstable})
+	if err != nil {
+		return nil, err
+	}
+	var common match.Query = match.True
+	if r.CQ != "" {
+		if common, err = in.ParseQuery(r.CQ); err != nil {
+			return nil, err
+		}
+	}
+	var out []*expr.Style
+	for _, s := range parsed {
+		x, err := expr.CommonQuery(s, common)
+		if err != nil {
+			return nil, err
+		}
+		shifted, err := x.(*expr.Style).PerOffset()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, shifted...)
+	}
+	return out, nil
+}

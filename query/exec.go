@@ -1,0 +1,237 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"pulse/query/expr"
+	"pulse/store"
+	"pulse/store/step"
+	"pulse/store/tags"
+)
+
+// execution is one query under way.
+type execution struct {
+	engine  *Engine
+	request Request
+	ctx     context.Context
+	styles  []*expr.Style
+	explain Explain
+	notices []string
+	read    int64 // datapoints read so far
+	held    int64 // bytes of lines fetched so far
+}
+
+func (x *execution) run() (*Result, error) {
+	r := x.request
+	roots := make([]expr.TimeSeries, len(x.styles))
+	for i, s := range x.styles {
+		roots[i] = s.Expr
+	}
+	ev, err := expr.NewEvaluator(roots...)
+	if err != nil {
+		return nil, err
+	}
+	begun := x.now()
+	for i, d := range ev.Data() {
+		lines, err := x.fetch(d)
+		if err != nil {
+			return nil, err
+		}
+		ev.SetData(i, lines, true)
+	}
+	x.explain.FetchMs = x.now() - begun
+	ev.Budget = max(x.engine.options.Limits.MemoryBytes-x.held, 1)
+	ev.Interrupt = x.ctx.Err
+	w := expr.Window{Start: r.Start + r.Step, End: r.End + r.Step, Step: r.Step, Now: r.Now}
+	if err := ev.Eval(w); err != nil {
+		var budget *expr.BudgetError
+		if errors.As(err, &budget) {
+			return nil, &LimitError{"bytes", budget.Need + x.held, x.engine.options.Limits.MemoryBytes}
+		}
+		return nil, err
+	}
+	x.notices = append(x.notices, ev.Notices()...)
+	return x.shape(ev)
+}
+
+func (x *execution) now() int64 {
+	if x.engine.options.Clock == nil {
+		return 0
+	}
+	return x.engine.options.Clock.Now().UnixMilli()
+}
+
+// fetch reads the lines of one data expression at the query's step.
+func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
+	r, limits := x.request, x.engine.options.Limits
+	primary := x.engine.store.Step()
+	offset := step.Floor(d.OffsetMs(), primary)
+	if offset != d.OffsetMs() {
+		x.notices = append(x.notices, fmt.Sprintf("offset %s rounded down to %s", expr.FormatDuration(d.OffsetMs()), expr.FormatDuration(offset)))
+	}
+	steps := (r.End - r.Start) / primary
+	left := limits.MemoryBytes - x.held
+	scan := ScanOf(d)
+	scan.Start, scan.End = r.Start-offset, r.End-offset
+	scan.MaxDatapoints = max(limits.DatapointsRead-x.read, 1)
+	scan.MaxLines = max(left/(steps*8), 1)
+	found, stats, err := x.engine.store.Scan(x.ctx, scan)
+	if err != nil {
+		return nil, x.scanError(err, steps)
+	}
+	x.read += stats.Datapoints
+	lines := LinesOf(d, found, r.Step, primary)
+	n := (r.End - r.Start) / r.Step
+	if len(lines) == 0 {
+		if _, single := d.(*expr.Aggregate); single {
+			lines = []expr.Line{expr.NoData(d, int(n))}
+		}
+	}
+	x.held += int64(len(lines)) * steps * 8
+	x.explain.InputLines += stats.Series
+	x.explain.InputDatapoints += stats.Datapoints
+	x.explain.IntermediateLines += len(lines)
+	x.explain.IntermediateDatapoints += int64(len(lines)) * n
+	return lines, nil
+}
+
+// scanError says a limit of the store in terms of the query.
+func (x *execution) scanError(err error, steps int64) error {
+	limits := x.engine.options.Limits
+	var limit *store.LimitError
+	if !errors.As(err, &limit) {
+		return err
+	}
+	switch limit.What {
+	case "lines":
+		need := int64(0)
+		if limit.Got > 0 {
+			need = x.held + limit.Got*steps*8
+		}
+		return &LimitError{"bytes", need, limits.MemoryBytes}
+	case "datapoints":
+		need := int64(0)
+		if limit.Got > 0 {
+			need = x.read + limit.Got
+		}
+		return &LimitError{"datapoints", need, limits.DatapointsRead}
+	}
+	return err
+}
+
+// ScanOf returns the scan that answers d, without a range and limits.
+func ScanOf(d expr.DataExpr) store.Scan {
+	scan := store.Scan{Query: d.Query()}
+	switch x := d.(type) {
+	case *expr.All:
+		scan.Agg = store.AggAll
+	case *expr.Aggregate:
+		scan.Agg = storeAgg(x.Agg)
+	case *expr.GroupBy:
+		scan.Agg, scan.By = storeAgg(x.Aggregate.Agg), x.Keys()
+	}
+	return scan
+}
+
+func storeAgg(a expr.Agg) store.Agg {
+	return [...]store.Agg{
+		expr.AggSum: store.AggSum, expr.AggCount: store.AggCount,
+		expr.AggMin: store.AggMin, expr.AggMax: store.AggMax,
+	}[a]
+}
+
+// LinesOf turns scanned lines of d into lines at a coarser step, in place.
+func LinesOf(d expr.DataExpr, found []store.Line, stepMs, primary int64) []expr.Line {
+	lines := make([]expr.Line, len(found))
+	for i, l := range found {
+		lines[i] = LineOf(d, l.Tags, l.Gauge)
+		lines[i].Values = l.Values
+		if stepMs != primary {
+			lines[i].Values = expr.Consolidate(l.Values[:0], l.Values, d.CF(), int(stepMs/primary), l.Gauge)
+		}
+	}
+	return lines
+}
+
+// LineOf returns a line of d without values, with the tags and the label a
+// store gives it.
+func LineOf(d expr.DataExpr, t tags.Tags, gauge bool) expr.Line {
+	t = expr.ResultTags(d, t)
+	return expr.Line{Tags: t, Label: expr.DefaultLabel(d, t), Gauge: gauge}
+}
+
+// shape makes the result: legends, order and number of lines.
+func (x *execution) shape(ev *expr.Evaluator) (*Result, error) {
+	r := x.request
+	result := &Result{Start: r.Start, End: r.End, Step: r.Step}
+	styles := x.styles
+	if x.engine.options.SimpleLegends {
+		styles = slices.Clone(styles)
+		for i, legend := range expr.SimpleLegends(styles) {
+			if _, set := styles[i].Settings["legend"]; !set && legend != "" {
+				styles[i] = styles[i].With("legend", legend)
+			}
+		}
+	}
+	for i, s := range styles {
+		lines, err := x.styleLines(s, ev.Lines(i))
+		if err != nil {
+			return nil, err
+		}
+		result.Lines = append(result.Lines, lines...)
+	}
+	if n, most := len(result.Lines), x.engine.options.Limits.Lines; n > most {
+		return nil, &LimitError{"lines", int64(n), int64(most)}
+	}
+	x.explain.GraphLines = len(result.Lines)
+	x.explain.GraphDatapoints = int64(len(result.Lines)) * ((r.End - r.Start) / r.Step)
+	result.Explain, result.Notices = x.explain, x.notices
+	return result, nil
+}
+
+// styleLines are the lines of one style in its order.
+func (x *execution) styleLines(s *expr.Style, lines []expr.Line) ([]ResultLine, error) {
+	most := x.engine.options.Limits.Lines
+	limit, limited := s.Limit()
+	if !limited && len(lines) > most {
+		return nil, &LimitError{"lines", int64(len(lines)), int64(most)}
+	}
+	offset := expr.FormatDuration(s.OffsetMs())
+	out := make([]ResultLine, len(lines))
+	for i, l := range lines {
+		out[i] = ResultLine{Style: s, Label: l.Label, Tags: l.Tags, Offset: offset, Values: l.Values}
+		out[i].Legend = s.Legend(l.Label, LegendVars(l.Tags, offset, l.Values))
+	}
+	mode := s.Settings["sort"]
+	if err := sortLines(out, mode, s.Settings["order"] == "desc"); err != nil {
+		x.notices = append(x.notices, fmt.Sprintf("Invalid sort mode '%s'. Using default of 'legend'.", mode))
+		if err := sortLines(out, "legend", s.Settings["order"] == "desc"); err != nil {
+			return nil, err
+		}
+	}
+	if limited && limit < len(out) {
+		out = out[:limit]
+	}
+	return out, nil
+}
+
+func sortLines(lines []ResultLine, mode string, descending bool) error {
+	return expr.SortBy(lines, mode, descending,
+		func(l ResultLine) string { return l.Legend }, func(l ResultLine) []float64 { return l.Values })
+}
+
+// LegendVars returns what a legend may refer to: the tags, atlas.offset, and
+// the statistics of the values as atlas.avg and so on.
+func LegendVars(t tags.Tags, offset string, values []float64) tags.Tags {
+	stats := expr.SummaryStats(values)
+	vars := slices.Clone(t)
+	vars = append(vars, tags.Tag{Key: "atlas.offset", Value: offset})
+	for _, name := range []string{"avg", "last", "max", "min", "total"} {
+		v, _ := stats.Get(name)
+		vars = append(vars, tags.Tag{Key: "atlas." + name, Value: FormatValue(v)})
+	}
+	return tags.Normalize(vars)
+}

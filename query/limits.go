@@ -1,0 +1,57 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Limits bound one query. A zero field means the default.
+type Limits struct {
+	Lines             int           // lines of the result, 1024
+	DatapointsPerLine int           // steps of the range, 1440
+	DatapointsRead    int64         // series × primary steps read, 20,000,000
+	Time              time.Duration // from the call of Eval, 10 s
+	MemoryBytes       int64         // values fetched and computed, 64 MiB
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Lines == 0 {
+		l.Lines = 1024
+	}
+	if l.DatapointsPerLine == 0 {
+		l.DatapointsPerLine = 1440
+	}
+	if l.DatapointsRead == 0 {
+		l.DatapointsRead = 20_000_000
+	}
+	if l.Time == 0 {
+		l.Time = 10 * time.Second
+	}
+	if l.MemoryBytes == 0 {
+		l.MemoryBytes = 64 << 20
+	}
+	return l
+}
+
+// ErrTimeout is the error of a query that took longer than Limits.Time.
+var ErrTimeout = errors.New("query time limit exceeded")
+
+// ErrLimit is what every *LimitError is, for errors.Is.
+var ErrLimit = errors.New("query limit exceeded")
+
+// LimitError says which limit a query would exceed.
+type LimitError struct {
+	What      string // lines, datapoints per line, datapoints, bytes
+	Got, Most int64  // Got 0: not known
+}
+
+// Error is in Atlas's words, `too many lines: 2000 > 1024`.
+func (e *LimitError) Error() string {
+	if e.Got == 0 {
+		return fmt.Sprintf("too many %s: the limit is %d", e.What, e.Most)
+	}
+	return fmt.Sprintf("too many %s: %d > %d", e.What, e.Got, e.Most)
+}
+
+func (e *LimitError) Is(target error) bool { return target == ErrLimit }
