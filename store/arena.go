@@ -46,17 +46,46 @@ func (a *arena) word(n uint32) uint64 {
 	return 0
 }
 
-// decode writes the values of slot n to dst.
-func (a *arena) decode(dst *[block.Size]float64, n uint32) {
+// decoded is memory to decode one block into.
+type decoded struct {
+	row    [block.Size]float64
+	inline [8]byte
+}
+
+// decode puts the values of slot n into d.row.
+func (a *arena) decode(d *decoded, n uint32) {
 	word := a.word(n)
 	if word == 0 {
-		fillNaN(dst[:])
+		fillNaN(d.row[:])
 		return
 	}
-	var buf [8]byte
-	if _, err := block.Decode(dst[:], a.block(word, &buf)); err != nil {
+	if _, err := block.Decode(d.row[:], a.block(word, &d.inline)); err != nil {
 		panic(fmt.Sprintf("BUG: block %d of slot %d: %v", a.number, n, err))
 	}
+}
+
+// column returns the values of the given slots at pos, by slot. It decodes a
+// block per slot and is for steps that are rarely asked for by then.
+func (a *arena) column(slots []uint32, pos int) []float64 {
+	c := make([]float64, len(a.dir))
+	var d decoded
+	for _, n := range slots {
+		if int(n) < len(c) {
+			a.decode(&d, n)
+			c[n] = d.row[pos]
+		}
+	}
+	return c
+}
+
+// arena returns the sealed block with the given number, nil when there is none.
+func (p *partition) arena(number int64) *arena {
+	for i := len(p.sealed) - 1; i >= 0 && p.sealed[i].number >= number; i-- {
+		if p.sealed[i].number == number {
+			return p.sealed[i]
+		}
+	}
+	return nil
 }
 
 func (a *arena) bytes() int64 { return int64(len(a.data)) + 8*int64(len(a.dir)) }
@@ -143,13 +172,13 @@ func (s *sealer) append(k int) uint64 {
 func (p *partition) reopen(g grid, i int) *openBlock {
 	a := p.sealed[i]
 	b := &openBlock{number: a.number}
-	var row [block.Size]float64
+	var d decoded
 	for n := range a.dir {
 		if a.dir[n] == 0 {
 			continue
 		}
-		a.decode(&row, uint32(n))
-		for pos, v := range row {
+		a.decode(&d, uint32(n))
+		for pos, v := range d.row {
 			if v != v {
 				continue
 			}

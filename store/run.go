@@ -20,8 +20,7 @@ type run struct {
 
 	arenas  []*arena  // of the partition at hand, in range
 	row     []float64 // of one series, for ZeroFill
-	scratch [block.Size]float64
-	inline  [8]byte
+	scratch decoded
 }
 
 const (
@@ -146,7 +145,7 @@ func (r *run) arena(a *arena, sel *selected) error {
 		}
 		r.stats.Blocks++
 		acc := r.lines[line].Values[at : at+to-from]
-		if err := r.block(acc, a.block(word, &r.inline), from, to); err != nil {
+		if err := r.block(acc, a.block(word, &r.scratch.inline), from, to); err != nil {
 			return fmt.Errorf("read block %d of slot %d: %w", a.number, n, err)
 		}
 	}
@@ -157,17 +156,17 @@ func (r *run) arena(a *arena, sel *selected) error {
 func (r *run) block(acc []float64, src []byte, from, to int) error {
 	switch r.Agg {
 	case AggSum:
-		return block.Sum(acc, src, from, to, &r.scratch)
+		return block.Sum(acc, src, from, to, &r.scratch.row)
 	case AggCount:
-		return block.Count(acc, src, from, to, &r.scratch)
+		return block.Count(acc, src, from, to, &r.scratch.row)
 	case AggMin:
-		return block.Min(acc, src, from, to, &r.scratch)
+		return block.Min(acc, src, from, to, &r.scratch.row)
 	case AggMax:
-		return block.Max(acc, src, from, to, &r.scratch)
+		return block.Max(acc, src, from, to, &r.scratch.row)
 	}
-	if _, err := block.Decode(r.scratch[:], src); err != nil {
+	if _, err := block.Decode(r.scratch.row[:], src); err != nil {
 		return err
 	}
-	copy(acc, r.scratch[from:to])
+	copy(acc, r.scratch.row[from:to])
 	return nil
 }

@@ -184,9 +184,8 @@ func (w *Watch) foldPartition(p *partition, m *members, t int64, zeroFill bool, 
 	b := p.openBlock(number)
 	if b != nil {
 		column = b.columns[pos]
-	} else if p.isSealed(number) {
-		w.foldSealed(p, m, t, zeroFill, acc)
-		return
+	} else if a := p.arena(number); a != nil {
+		column = a.column(m.slots, pos)
 	}
 	for i, n := range m.slots {
 		v := math.NaN()
@@ -198,36 +197,10 @@ func (w *Watch) foldPartition(p *partition, m *members, t int64, zeroFill bool, 
 				continue
 			}
 			v = 0
-		} else if p.flags[n]&flagAmount != 0 {
+		} else if b != nil && p.flags[n]&flagAmount != 0 {
 			v /= g.secs
 		}
 		a := &acc[m.groups[i]]
 		*a = agg.fold(*a, v)
 	}
-}
-
-// foldSealed is foldPartition for a step that is sealed, which takes decoding
-// a block per series.
-func (w *Watch) foldSealed(p *partition, m *members, t int64, zeroFill bool, acc []float64) {
-	for i, n := range m.slots {
-		v := p.at(w.store.grid, n, t)
-		if v != v {
-			if !zeroFill || !p.reported(w.store.sources, n, t) {
-				continue
-			}
-			v = 0
-		}
-		a := &acc[m.groups[i]]
-		*a = w.spec.Agg.fold(*a, v)
-	}
-}
-
-// isSealed reports whether the block with the given number is sealed.
-func (p *partition) isSealed(number int64) bool {
-	for i := len(p.sealed) - 1; i >= 0 && p.sealed[i].number >= number; i-- {
-		if p.sealed[i].number == number {
-			return true
-		}
-	}
-	return false
 }

@@ -1,10 +1,6 @@
 package store
 
-import (
-	"math"
-
-	"pulse/store/block"
-)
+import "math"
 
 // reported reports whether a source of slot n reported the step: the series is
 // then silent about a zero, not absent. It is never so for a gauge or before
@@ -66,7 +62,7 @@ func (r *run) load(p *partition, n uint32) {
 		if from < to && a.word(n) != 0 {
 			r.stats.Blocks++
 			a.decode(&r.scratch, n)
-			copy(r.row[r.index(g.stamp(a.number, from)):], r.scratch[from:to])
+			copy(r.row[r.index(g.stamp(a.number, from)):], r.scratch.row[from:to])
 		}
 	}
 	for _, b := range p.open {
@@ -91,27 +87,6 @@ func (r *run) load(p *partition, n uint32) {
 func (b *openBlock) value(pos int, n uint32) float64 {
 	if c := b.columns[pos]; int(n) < len(c) {
 		return c[n]
-	}
-	return math.NaN()
-}
-
-// at returns the value of slot n at a step, per second, NaN for nothing. The
-// caller holds the lock.
-func (p *partition) at(g grid, n uint32, step int64) float64 {
-	number, pos := g.place(step)
-	if b := p.openBlock(number); b != nil {
-		v := b.value(pos, n)
-		if p.flags[n]&flagAmount != 0 {
-			v /= g.secs
-		}
-		return v
-	}
-	for _, a := range p.sealed {
-		if a.number == number {
-			var row [block.Size]float64
-			a.decode(&row, n)
-			return row[pos]
-		}
 	}
 	return math.NaN()
 }

@@ -1,0 +1,148 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"pulse/store"
+	"pulse/store/match"
+	"pulse/store/tags"
+)
+
+// BenchmarkAppend measures batches of one client, in client order, into a
+// store of 100,000 series; one operation is one point.
+func BenchmarkAppend(b *testing.B) {
+	for _, dstype := range []string{"sum", "gauge", "rate", "counter"} {
+		for _, size := range []int{2000, 10} {
+			b.Run(fmt.Sprintf("dstype=%s/batch=%d", dstype, size), func(b *testing.B) { benchmarkAppend(b, dstype, size) })
+		}
+	}
+}
+
+func benchmarkAppend(b *testing.B, dstype string, size int) {
+	const n = 100_000
+	s := open(b, store.Options{NewSeriesRate: -1})
+	batches := make([]store.Batch, n/size)
+	for i := range n {
+		ts := tags.Of("name", "m", "id", fmt.Sprint(i), "atlas.dstype", dstype)
+		batches[i/size].Add(resolve(b, s, start, ts), 0, float64(i%100))
+	}
+	now := start
+	source := s.Source("a", start)
+	b.ReportAllocs()
+	for i := 0; i < b.N; {
+		now += 10_000
+		for k := range batches {
+			batch := &batches[k]
+			batch.Source = source
+			for j := range batch.Times {
+				batch.Times[j] = now
+				batch.Values[j]++
+			}
+			s.Append(batch, now)
+			if i += size; i >= b.N {
+				break
+			}
+		}
+		b.StopTimer()
+		s.Advance(now)
+		b.StartTimer()
+	}
+}
+
+// BenchmarkScanSum reads 100,000 series × 180 points, of which the last 60 or
+// so are in the head; one operation is one scan.
+func BenchmarkScanSum(b *testing.B) {
+	f := fill(b, 100_000, 180)
+	for range 64 {
+		f.s.Advance(f.now)
+	}
+	b.Logf("%+v", f.s.Stats())
+	for _, by := range []string{"", "region", "cell"} {
+		q := store.Scan{Query: match.True, Start: f.now - 180*10_000, End: f.now}
+		if by != "" {
+			q.By = []string{by}
+		}
+		b.Run("by="+by, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				lines, stats, err := f.s.Scan(context.Background(), q)
+				if err != nil || stats.Datapoints != 18_000_000 || lines[0].Values[0] != lines[0].Values[0] {
+					b.Fatal(err, stats)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/18e6, "ns/point")
+		})
+	}
+}
+
+// BenchmarkFind measures hash and lookup of raw names in client order and with
+// one in twenty left out.
+func BenchmarkFind(b *testing.B) {
+	const n = 100_000
+	s := open(b, store.Options{NewSeriesRate: -1})
+	raw := make([][]byte, n)
+	after := store.NoRef
+	for i := range raw {
+		raw[i] = fmt.Appendf(nil, `{"name":"http.server.requests","nf.app":"www","nf.node":"i-0123456789","status":"200","id":"%d"}`, i)
+		ts := tags.Of("name", "m", "id", fmt.Sprint(i))
+		ref, err := s.Resolve(s.HashTags(store.Hash{}, raw[i]), after, ts, start)
+		if err != nil {
+			b.Fatal(err)
+		}
+		after = ref
+	}
+	for _, skip := range []int{0, 20} {
+		b.Run(fmt.Sprintf("skip=%d", skip), func(b *testing.B) {
+			b.ReportAllocs()
+			i, after := 0, store.NoRef
+			for k := 0; b.Loop(); k++ {
+				if skip > 0 && k*2654435761>>8%skip == 0 {
+					i++
+				}
+				if i >= n {
+					i = 0
+				}
+				ref, ok := s.Find(s.HashTags(store.Hash{}, raw[i]), after)
+				if !ok {
+					b.Fatal("not found")
+				}
+				after = ref
+				i++
+			}
+		})
+	}
+}
+
+// BenchmarkColumn reads the closed column of 100,000 series in 100 groups.
+func BenchmarkColumn(b *testing.B) {
+	f := fill(b, 100_000, 3)
+	w := f.s.Watch(store.WatchSpec{Query: match.True, By: []string{"cell"}})
+	var column []float64
+	b.ReportAllocs()
+	for b.Loop() {
+		column = w.Column(f.now, true, column)
+	}
+	if len(column) != 100 || column[5] != column[5] {
+		b.Fatal(column)
+	}
+}
+
+// BenchmarkResolve creates series; one operation is one first sight.
+func BenchmarkResolve(b *testing.B) {
+	s := open(b, store.Options{NewSeriesRate: -1, MaxSeries: 20_000_000, MaxValuesPerKey: 20_000_000})
+	for _, region := range []string{"eu", "us"} {
+		for i := range 50 {
+			s.Watch(store.WatchSpec{Query: &match.And{L: named(fmt.Sprint("m", i)), R: &match.Equal{Key: "region", Value: region}}})
+		}
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		ts := tags.Of("name", fmt.Sprint("m", i%50), "nf.app", "www", "nf.cluster", fmt.Sprint("www-", i%40), "nf.node", fmt.Sprint("i-", i/200), "region", "eu", "id", fmt.Sprint(i%200))
+		h := s.HashTags(store.Hash{}, ts.AppendKey(nil))
+		if _, err := s.Resolve(h, store.NoRef, ts, start); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
