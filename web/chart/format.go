@@ -1,0 +1,130 @@
+package chart
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// prefix is a power with its letter.
+type prefix struct {
+	size float64
+	text string
+}
+
+// Largest first.
+var (
+	decimalPrefixes = []prefix{{1e24, "Y"}, {1e21, "Z"}, {1e18, "E"}, {1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""},
+		{1e-3, "m"}, {1e-6, "µ"}, {1e-9, "n"}, {1e-12, "p"}, {1e-15, "f"}, {1e-18, "a"}}
+	binaryPrefixes = []prefix{{1 << 60, "Ei"}, {1 << 50, "Pi"}, {1 << 40, "Ti"}, {1 << 30, "Gi"}, {1 << 20, "Mi"}, {1 << 10, "Ki"}, {1, ""}}
+	durationUnits  = []prefix{{31_536_000, "y"}, {86_400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}, {1e-9, "ns"}}
+)
+
+// prefixes returns the units of a kind of tick labels.
+func prefixes(kind TickLabels) []prefix {
+	switch kind {
+	case TicksBinary:
+		return binaryPrefixes
+	case TicksDuration:
+		return durationUnits
+	}
+	return decimalPrefixes
+}
+
+// special writes what has no digits, ok telling that v is such.
+func special(v float64) (text string, ok bool) {
+	switch {
+	case math.IsNaN(v):
+		return "NaN", true
+	case math.IsInf(v, 1):
+		return "∞", true
+	case math.IsInf(v, -1):
+		return "-∞", true
+	case v == 0:
+		return "0", true
+	}
+	return "", false
+}
+
+// plainFrom is the size from which on a number below one is written in plain
+// decimals: 0.25 reads better than 250m, and 2m better than 0.002.
+const plainFrom = 0.01
+
+// unitFor returns the largest unit not above |v|, for a number among others of
+// which the largest is most.
+func unitFor(v, most float64, kind TickLabels) prefix {
+	units := prefixes(kind)
+	if kind != TicksDuration && math.Abs(v) < 1 && most >= plainFrom {
+		return prefix{size: 1}
+	}
+	for _, u := range units {
+		if math.Abs(v) >= u.size*(1-1e-12) {
+			return u
+		}
+	}
+	return units[len(units)-1]
+}
+
+// formatTick writes the value of a tick on an axis that reaches most, with as
+// many decimals as ticks that are gap apart need.
+func formatTick(v, gap, most float64, kind TickLabels) string {
+	if math.Abs(v) < gap*1e-6 {
+		v = 0
+	}
+	if text, ok := special(v); ok {
+		return text
+	}
+	u := unitFor(v, most, kind)
+	decimals := 0
+	if gap > 0 && gap < u.size {
+		decimals = min(int(math.Ceil(-math.Log10(gap/u.size)-1e-9))+1, 9)
+	}
+	return number(v/u.size, decimals) + u.text
+}
+
+// formatStat writes a statistic in about four digits.
+func formatStat(v float64, kind TickLabels) string {
+	if text, ok := special(v); ok {
+		return text
+	}
+	u := unitFor(v, math.Abs(v), kind)
+	x := v / u.size
+	if math.Abs(x) >= 1e6 || math.Abs(x) < 1e-3 {
+		return strconv.FormatFloat(v, 'e', 2, 64)
+	}
+	decimals := 3
+	switch a := math.Abs(x); {
+	case a >= 99.95:
+		decimals = 1
+	case a >= 9.995:
+		decimals = 2
+	case a < 0.9995:
+		decimals = 4
+	}
+	return number(x, decimals) + u.text
+}
+
+// formatCount writes a whole number below a million in full.
+func formatCount(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) < 1e6 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return formatStat(v, TicksDecimal)
+}
+
+// number writes v with at most so many decimals and no zeros behind.
+func number(v float64, decimals int) string {
+	text := strconv.FormatFloat(v, 'f', decimals, 64)
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	if text == "-0" {
+		return "0"
+	}
+	return text
+}
+
+// formatStep writes a step in ms as a short duration.
+func formatStep(ms int64) string {
+	return formatStat(float64(ms)/1000, TicksDuration)
+}

@@ -1,0 +1,209 @@
+package chart
+
+import (
+	"image/color"
+	"strings"
+
+	stdfont "golang.org/x/image/font"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/font/liberation"
+	"gonum.org/v1/plot/vg"
+)
+
+// page is a canvas in pixels at zoom 1, with the origin at the top left.
+type page struct {
+	canvas        vg.Canvas
+	fonts         *typefaces
+	width, height float64
+}
+
+// typefaces measures and provides the faces of a page.
+type typefaces struct {
+	cache *font.Cache
+}
+
+func newTypefaces() *typefaces { return &typefaces{font.NewCache(liberation.Collection())} }
+
+// style is a size and weight of text.
+type style struct {
+	size float64
+	bold bool
+}
+
+var (
+	titleStyle  = style{14, true}
+	textStyle   = style{11, false}
+	headerStyle = style{10, false}
+)
+
+func (f *typefaces) face(s style) font.Face {
+	fnt := font.Font{Typeface: "Liberation", Variant: "Sans"}
+	if s.bold {
+		fnt.Weight = stdfont.WeightBold
+	}
+	return f.cache.Lookup(fnt, vg.Length(s.size))
+}
+
+// measure returns the width of text in pixels.
+func (f *typefaces) measure(s style, text string) float64 {
+	face := f.face(s)
+	width := 0.0
+	for _, piece := range pieces(text) {
+		width += float64(face.Width(piece))
+	}
+	return width
+}
+
+// pieces splits text between two ones, which the font's kerning would push
+// into each other: columns of digits and dates need equal widths.
+func pieces(text string) []string {
+	var out []string
+	for {
+		at := strings.Index(text, "11")
+		if at < 0 {
+			return append(out, text)
+		}
+		out = append(out, text[:at+1])
+		text = text[at+1:]
+	}
+}
+
+// longestLabel bounds how many characters of any text are looked at.
+const longestLabel = 500
+
+// clean returns text as it may be drawn: one line, no control characters.
+func clean(text string) string {
+	text = strings.Map(func(c rune) rune {
+		switch {
+		case c == '\n', c == '\t', c == '\r':
+			return ' '
+		case c < ' ', c >= 0x7f && c < 0xa0, c >= 0x200b && c <= 0x200f, c >= 0x202a && c <= 0x202e, c >= 0x2066 && c <= 0x2069, c == 0xfeff:
+			return '\ufffd'
+		}
+		return c
+	}, strings.ToValidUTF8(text, "\ufffd"))
+	if runes := []rune(text); len(runes) > longestLabel {
+		text = string(runes[:longestLabel]) + "…"
+	}
+	return text
+}
+
+// fit cuts text to a width, with an ellipsis.
+func (f *typefaces) fit(s style, text string, width float64) string {
+	text = clean(text)
+	if f.measure(s, text) <= width {
+		return text
+	}
+	runes := []rune(text)
+	low, high := 0, len(runes) // runes[:low] with … fits, or low is 0
+	for low+1 < high {
+		mid := (low + high) / 2
+		if f.measure(s, string(runes[:mid])+"…") <= width {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return string(runes[:low]) + "…"
+}
+
+// wrap breaks text into lines of a width, at blanks where there are any; at
+// most limit lines, the last one cut.
+func (f *typefaces) wrap(s style, text string, width float64, limit int) []string {
+	var out []string
+	line := ""
+	words := strings.Fields(clean(text))
+	for i, word := range words {
+		joined := strings.TrimSpace(line + " " + word)
+		if f.measure(s, joined) <= width {
+			line = joined
+			continue
+		}
+		if len(out) == limit-1 {
+			return append(out, f.fit(s, strings.TrimSpace(line+" "+strings.Join(words[i:], " ")), width))
+		}
+		if line != "" {
+			out = append(out, line)
+		}
+		for f.measure(s, word) > width && len(out) < limit-1 {
+			head := strings.TrimSuffix(f.fit(s, word, width), "…")
+			if head == "" {
+				break
+			}
+			out = append(out, head)
+			word = word[len(head):]
+		}
+		line = word
+	}
+	if line != "" || len(out) == 0 {
+		out = append(out, f.fit(s, line, width))
+	}
+	return out
+}
+
+// anchor says which point of a text its x means.
+type anchor uint8
+
+const (
+	left anchor = iota
+	center
+	right
+)
+
+// text writes text with its baseline at y.
+func (p *page) text(x, y float64, s style, a anchor, c color.NRGBA, text string) {
+	switch a {
+	case center:
+		x -= p.fonts.measure(s, text) / 2
+	case right:
+		x -= p.fonts.measure(s, text)
+	}
+	p.canvas.SetColor(c)
+	face := p.fonts.face(s)
+	for _, piece := range pieces(text) {
+		p.canvas.FillString(face, p.point(x, y), piece)
+		x += float64(face.Width(piece))
+	}
+}
+
+// upright writes text turned by a quarter to the left, centred on y.
+func (p *page) upright(x, y float64, s style, c color.NRGBA, text string) {
+	face := p.fonts.face(s)
+	p.canvas.SetColor(c)
+	p.canvas.Push()
+	p.canvas.Translate(p.point(x, y))
+	p.canvas.Rotate(1.5707963267948966)
+	p.canvas.FillString(face, vg.Point{X: -face.Width(text) / 2}, text)
+	p.canvas.Pop()
+}
+
+func (p *page) point(x, y float64) vg.Point {
+	return vg.Point{X: vg.Length(x), Y: vg.Length(p.height - y)}
+}
+
+func (p *page) rect(x, y, w, h float64, c color.NRGBA) {
+	var path vg.Path
+	path.Move(p.point(x, y))
+	path.Line(p.point(x+w, y))
+	path.Line(p.point(x+w, y+h))
+	path.Line(p.point(x, y+h))
+	path.Close()
+	p.canvas.SetColor(c)
+	p.canvas.Fill(path)
+}
+
+// line draws a straight line; a horizontal or vertical one of one pixel lies
+// on a row of pixels.
+func (p *page) line(x1, y1, x2, y2, width float64, c color.NRGBA, dash ...vg.Length) {
+	var path vg.Path
+	path.Move(p.point(x1, y1))
+	path.Line(p.point(x2, y2))
+	p.stroke(path, width, c, dash...)
+}
+
+func (p *page) stroke(path vg.Path, width float64, c color.NRGBA, dash ...vg.Length) {
+	p.canvas.SetColor(c)
+	p.canvas.SetLineWidth(vg.Length(width))
+	p.canvas.SetLineDash(dash, 0)
+	p.canvas.Stroke(path)
+}
