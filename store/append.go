@@ -60,6 +60,7 @@ type writer struct {
 	oldestStep     int64 // the first step that may change
 
 	result Result
+	base   int64     // the last step boundary at or before the previous point
 	sent   int64     // newest time accepted
 	count  stepCount // of the points in a row that complete one step
 
@@ -95,7 +96,10 @@ func (w *writer) write(p *partition, part int, order []uint32) {
 			w.result.Late++
 			continue
 		}
-		step := w.grid.floor(t)
+		if t < w.base || t >= w.base+w.grid.step {
+			w.base = w.grid.floor(t)
+		}
+		step := w.base
 		kind := kindOf(p.flags[n])
 		if kind >= norm.Gauge && step != t {
 			step += w.grid.step

@@ -3,34 +3,86 @@ package store
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"sync"
 
 	"pulse/store/block"
 )
 
-// run is a scan under way.
+// run is a scan under way: what was selected, and the lines to come.
 type run struct {
 	Scan
-	ctx   context.Context
-	store *Store
-	steps int
-	parts [partitions]selected
-	lines []Line
-	keys  []string // of lines, to order them; empty when there is one line only
-	stats ScanStats
+	ctx    context.Context
+	store  *Store
+	steps  int
+	parts  [partitions]selected
+	lines  []Line
+	values []float64 // of all lines: the step i of line n is at n*steps+i
+	keys   []string  // of lines, to order them; empty when there is one line only
+	stats  ScanStats
+}
 
-	arenas  []*arena  // of the partition at hand, in range
-	row     []float64 // of one series, for ZeroFill
-	scratch decoded
+// reader reads the steps in (start, end] of a run. Readers of different steps
+// work at once; each step is folded by one, in the order of series.
+type reader struct {
+	*run
+	start, end int64
+	blocks     int64
+	arenas     []*arena  // of the partition at hand, in range
+	row        []float64 // of one series, for ZeroFill
+	scratch    decoded
+}
+
+const parallelFrom = 1 << 20 // datapoints that are worth a second reader
+
+// read folds the values of all series into the lines.
+func (r *run) read() error {
+	n := 1
+	if r.stats.Datapoints >= parallelFrom {
+		n = max(1, min(runtime.GOMAXPROCS(0), maxReaders, r.steps/4))
+	}
+	readers := make([]reader, n)
+	errs := make([]error, n)
+	var wait sync.WaitGroup
+	for i := range readers {
+		at := func(i int) int64 { return r.Start + int64(r.steps*i/n)*r.store.grid.step }
+		readers[i] = reader{run: r, start: at(i), end: at(i + 1)}
+		if i == n-1 {
+			errs[i] = readers[i].all()
+			break
+		}
+		wait.Go(func() { errs[i] = readers[i].all() })
+	}
+	wait.Wait()
+	for i := range readers {
+		r.stats.Blocks += readers[i].blocks
+		if errs[i] != nil {
+			return errs[i]
+		}
+	}
+	return nil
+}
+
+// all reads partition after partition.
+func (r *reader) all() error {
+	for part := range r.parts {
+		if err := r.partition(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const (
 	headTile  = 64   // slots whose rows stay cached while columns are folded
 	checkEach = 1024 // blocks between two looks at ctx
+
+	maxReaders = 4 // of one scan
 )
 
 // partition folds the values of one partition. The head is read under the
 // lock; sealed blocks, which cannot change, without.
-func (r *run) partition(part int) error {
+func (r *reader) partition(part int) error {
 	sel := &r.parts[part]
 	if len(sel.slots) == 0 {
 		return nil
@@ -45,12 +97,12 @@ func (r *run) partition(part int) error {
 	p.mu.RLock()
 	r.arenas = r.arenas[:0]
 	for _, a := range p.sealed {
-		if from, to := g.overlap(a.number, r.Start, r.End); from < to {
+		if from, to := g.overlap(a.number, r.start, r.end); from < to {
 			r.arenas = append(r.arenas, a)
 		}
 	}
 	for _, b := range p.open {
-		if from, to := g.overlap(b.number, r.Start, r.End); from < to {
+		if from, to := g.overlap(b.number, r.start, r.end); from < to {
 			r.head(p, b, sel, from, to)
 		}
 	}
@@ -68,66 +120,28 @@ func (r *run) index(stamp int64) int { return int((stamp-r.Start)/r.store.grid.s
 
 // head folds the columns [from, to) of an open block. Slots are taken in tiles
 // so that their rows stay in the cache while column after column is read.
-func (r *run) head(p *partition, b *openBlock, sel *selected, from, to int) {
+func (r *reader) head(p *partition, b *openBlock, sel *selected, from, to int) {
 	at := r.index(r.store.grid.stamp(b.number, from)) - from
 	for lo := 0; lo < len(sel.slots); lo += headTile {
 		hi := min(lo+headTile, len(sel.slots))
 		slots := sel.slots[lo:hi]
-		for pos := from; pos < to; pos++ {
-			column := b.columns[pos]
-			if column == nil {
-				continue
-			}
+		pos := from
+		for ; r.Agg == AggSum && sel.groups == nil && pos+sumColumns <= to; pos += sumColumns {
+			r.sumHead((*[sumColumns]float64)(r.values[at+pos:]), (*[sumColumns][]float64)(b.columns[pos:]), slots, p.flags)
+		}
+		for ; pos < to; pos++ {
 			if sel.groups == nil {
-				acc := &r.lines[0].Values[at+pos]
-				*acc = r.Agg.foldColumn(*acc, column, slots, p.flags, r.store.grid.secs)
-				continue
+				r.foldHead(&r.values[at+pos], b.columns[pos], slots, p.flags)
+			} else {
+				r.foldGroups(r.values[at+pos:], b.columns[pos], slots, sel.groups[lo:hi], p.flags)
 			}
-			r.foldGroups(column, slots, sel.groups[lo:hi], p.flags, at+pos)
 		}
-	}
-}
-
-// foldColumn folds the given slots of a column into acc.
-func (a Agg) foldColumn(acc float64, column []float64, slots []uint32, flags []uint8, secs float64) float64 {
-	for _, n := range slots {
-		if int(n) >= len(column) {
-			break // slots ascend
-		}
-		v := column[n]
-		if v != v {
-			continue
-		}
-		if flags[n]&flagAmount != 0 {
-			v /= secs
-		}
-		acc = a.fold(acc, v)
-	}
-	return acc
-}
-
-// foldGroups folds the given slots of a column into element i of their lines.
-func (r *run) foldGroups(column []float64, slots []uint32, groups []int32, flags []uint8, i int) {
-	secs := r.store.grid.secs
-	for k, n := range slots {
-		if int(n) >= len(column) {
-			break
-		}
-		v := column[n]
-		if v != v {
-			continue
-		}
-		if flags[n]&flagAmount != 0 {
-			v /= secs
-		}
-		acc := &r.lines[groups[k]].Values[i]
-		*acc = r.Agg.fold(*acc, v)
 	}
 }
 
 // arena folds the sealed blocks of one block time.
-func (r *run) arena(a *arena, sel *selected) error {
-	from, to := r.store.grid.overlap(a.number, r.Start, r.End)
+func (r *reader) arena(a *arena, sel *selected) error {
+	from, to := r.store.grid.overlap(a.number, r.start, r.end)
 	at := r.index(r.store.grid.stamp(a.number, from))
 	for k, n := range sel.slots {
 		if k%checkEach == checkEach-1 {
@@ -139,12 +153,12 @@ func (r *run) arena(a *arena, sel *selected) error {
 		if word == 0 {
 			continue
 		}
-		line := int32(0)
+		first := at
 		if sel.groups != nil {
-			line = sel.groups[k]
+			first += int(sel.groups[k]) * r.steps
 		}
-		r.stats.Blocks++
-		acc := r.lines[line].Values[at : at+to-from]
+		r.blocks++
+		acc := r.values[first : first+to-from]
 		if err := r.block(acc, a.block(word, &r.scratch.inline), from, to); err != nil {
 			return fmt.Errorf("read block %d of slot %d: %w", a.number, n, err)
 		}
@@ -153,7 +167,7 @@ func (r *run) arena(a *arena, sel *selected) error {
 }
 
 // block folds the steps [from, to) of one sealed block into acc.
-func (r *run) block(acc []float64, src []byte, from, to int) error {
+func (r *reader) block(acc []float64, src []byte, from, to int) error {
 	switch r.Agg {
 	case AggSum:
 		return block.Sum(acc, src, from, to, &r.scratch.row)

@@ -65,10 +65,8 @@ func (s *Store) Scan(ctx context.Context, q Scan) ([]Line, ScanStats, error) {
 	if err != nil || len(r.lines) == 0 {
 		return nil, r.stats, err
 	}
-	for part := range r.parts {
-		if err := r.partition(part); err != nil {
-			return nil, r.stats, err
-		}
+	if err := r.read(); err != nil {
+		return nil, r.stats, err
 	}
 	r.order()
 	return r.lines, r.stats, nil
@@ -93,10 +91,10 @@ func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
 	if q.MaxDatapoints > 0 && r.stats.Datapoints > q.MaxDatapoints {
 		return r, &LimitError{"datapoints", r.stats.Datapoints, q.MaxDatapoints}
 	}
-	values := make([]float64, len(r.lines)*r.steps)
-	fillNaN(values)
+	r.values = make([]float64, len(r.lines)*r.steps)
+	fillNaN(r.values)
 	for i := range r.lines {
-		r.lines[i].Values = values[i*r.steps : (i+1)*r.steps : (i+1)*r.steps]
+		r.lines[i].Values = r.values[i*r.steps : (i+1)*r.steps : (i+1)*r.steps]
 	}
 	return r, nil
 }

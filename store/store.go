@@ -85,6 +85,11 @@ func (s *Store) Values(key string, q match.Query, after string, limit int) []Val
 	return s.index.Values(key, q, after, limit)
 }
 
+// Appended returns the number of points of all batches so far. It has grown
+// before the Append that it counts returns, so that an unchanged number means
+// that no batch was completed in between.
+func (s *Store) Appended() int64 { return s.stored.Load() + s.superseded.Load() + s.late.Load() }
+
 // Stats describes a store at one moment.
 type Stats struct {
 	Series     int   // searchable

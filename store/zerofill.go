@@ -25,22 +25,23 @@ func (p *partition) reported(t *sources, n uint32, step int64) bool {
 }
 
 // filled folds the values of one partition, zeros filled in, series by series.
-func (r *run) filled(p *partition, sel *selected) error {
+func (r *reader) filled(p *partition, sel *selected) error {
 	if r.row == nil {
-		r.row = make([]float64, r.steps)
+		r.row = make([]float64, (r.end-r.start)/r.store.grid.step)
 	}
+	at := r.index(r.start) + 1
 	for lo := 0; lo < len(sel.slots); lo += headTile {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
 		p.mu.RLock()
 		for k := lo; k < min(lo+headTile, len(sel.slots)); k++ {
-			line := int32(0)
+			first := at
 			if sel.groups != nil {
-				line = sel.groups[k]
+				first += int(sel.groups[k]) * r.steps
 			}
 			r.load(p, sel.slots[k])
-			values := r.lines[line].Values
+			values := r.values[first : first+len(r.row)]
 			for i, v := range r.row {
 				if v == v {
 					values[i] = r.Agg.fold(values[i], v)
@@ -54,30 +55,30 @@ func (r *run) filled(p *partition, sel *selected) error {
 
 // load puts the values of slot n into row, zeros filled in. The caller holds
 // the lock of p.
-func (r *run) load(p *partition, n uint32) {
+func (r *reader) load(p *partition, n uint32) {
 	g := r.store.grid
 	fillNaN(r.row)
 	for _, a := range p.sealed {
-		from, to := g.overlap(a.number, r.Start, r.End)
+		from, to := g.overlap(a.number, r.start, r.end)
 		if from < to && a.word(n) != 0 {
-			r.stats.Blocks++
+			r.blocks++
 			a.decode(&r.scratch, n)
-			copy(r.row[r.index(g.stamp(a.number, from)):], r.scratch.row[from:to])
+			copy(r.row[(g.stamp(a.number, from)-r.start)/g.step-1:], r.scratch.row[from:to])
 		}
 	}
 	for _, b := range p.open {
-		from, to := g.overlap(b.number, r.Start, r.End)
+		from, to := g.overlap(b.number, r.start, r.end)
 		for pos := from; pos < to; pos++ {
 			if v := b.value(pos, n); v == v {
 				if p.flags[n]&flagAmount != 0 {
 					v /= g.secs
 				}
-				r.row[r.index(g.stamp(b.number, pos))] = v
+				r.row[(g.stamp(b.number, pos)-r.start)/g.step-1] = v
 			}
 		}
 	}
 	for i, v := range r.row {
-		if v != v && p.reported(r.store.sources, n, r.Start+int64(i+1)*g.step) {
+		if v != v && p.reported(r.store.sources, n, r.start+int64(i+1)*g.step) {
 			r.row[i] = 0
 		}
 	}
