@@ -72,21 +72,20 @@ type Result struct {
 // ResultLine is a line and how to show it.
 type ResultLine struct {
 	Style  *expr.Style
-	Label  string // default label
-	Legend string // text to show
-	Tags   tags.Tags
-	Offset string // shift of the data, "0w" for none
+	Label  string    // default label
+	Legend string    // text to show
+	Tags   tags.Tags // with atlas.offset, the shift of the data, `0w` for none
 	Values []float64
 }
 
 // Explain says what a query cost.
 type Explain struct {
-	FetchMs                int64
-	InputLines             int // series read
-	InputDatapoints        int64
-	IntermediateLines      int // lines fetched
+	DataFetchMs            int64 // time spent reading from the store
+	InputLines             int64 // series read
+	InputDatapoints        int64 // series × primary steps
+	IntermediateLines      int64 // lines fetched
 	IntermediateDatapoints int64
-	GraphLines             int // lines of the result
+	GraphLines             int64 // lines of the result
 	GraphDatapoints        int64
 }
 

@@ -105,7 +105,13 @@ func TestScripts(t *testing.T) {
 				}
 				var b strings.Builder
 				for _, l := range r.Lines {
-					fmt.Fprintf(&b, "%s [%s]: %s\n", l.Legend, l.Tags, format(l.Values))
+					offset, _ := l.Tags.Get("atlas.offset")
+					if offset != "0w" {
+						offset = " shifted by " + offset
+					} else {
+						offset = ""
+					}
+					fmt.Fprintf(&b, "%s [%s]%s: %s\n", l.Legend, l.Tags.Without("atlas.offset"), offset, format(l.Values))
 				}
 				for _, n := range r.Notices {
 					fmt.Fprintf(&b, "notice: %s\n", n)

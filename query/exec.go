@@ -42,7 +42,7 @@ func (x *execution) run() (*Result, error) {
 		}
 		ev.SetData(i, lines, true)
 	}
-	x.explain.FetchMs = x.now() - begun
+	x.explain.DataFetchMs = x.now() - begun
 	ev.Budget = max(x.engine.options.Limits.MemoryBytes-x.held, 1)
 	ev.Interrupt = x.ctx.Err
 	w := expr.Window{Start: r.Start + r.Step, End: r.End + r.Step, Step: r.Step, Now: r.Now}
@@ -91,9 +91,9 @@ func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
 		}
 	}
 	x.held += int64(len(lines)) * steps * 8
-	x.explain.InputLines += stats.Series
+	x.explain.InputLines += int64(stats.Series)
 	x.explain.InputDatapoints += stats.Datapoints
-	x.explain.IntermediateLines += len(lines)
+	x.explain.IntermediateLines += int64(len(lines))
 	x.explain.IntermediateDatapoints += int64(len(lines)) * n
 	return lines, nil
 }
@@ -186,8 +186,8 @@ func (x *execution) shape(ev *expr.Evaluator) (*Result, error) {
 	if n, most := len(result.Lines), x.engine.options.Limits.Lines; n > most {
 		return nil, &LimitError{"lines", int64(n), int64(most)}
 	}
-	x.explain.GraphLines = len(result.Lines)
-	x.explain.GraphDatapoints = int64(len(result.Lines)) * ((r.End - r.Start) / r.Step)
+	x.explain.GraphLines = int64(len(result.Lines))
+	x.explain.GraphDatapoints = x.explain.GraphLines * ((r.End - r.Start) / r.Step)
 	result.Explain, result.Notices = x.explain, x.notices
 	return result, nil
 }
@@ -202,8 +202,9 @@ func (x *execution) styleLines(s *expr.Style, lines []expr.Line) ([]ResultLine, 
 	offset := expr.FormatDuration(s.OffsetMs())
 	out := make([]ResultLine, len(lines))
 	for i, l := range lines {
-		out[i] = ResultLine{Style: s, Label: l.Label, Tags: l.Tags, Offset: offset, Values: l.Values}
-		out[i].Legend = s.Legend(l.Label, LegendVars(l.Tags, offset, l.Values))
+		t := l.Tags.With("atlas.offset", offset)
+		out[i] = ResultLine{Style: s, Label: l.Label, Tags: t, Values: l.Values}
+		out[i].Legend = s.Legend(l.Label, LegendVars(t, l.Values))
 	}
 	mode := s.Settings["sort"]
 	if err := sortLines(out, mode, s.Settings["order"] == "desc"); err != nil {
@@ -223,12 +224,11 @@ func sortLines(lines []ResultLine, mode string, descending bool) error {
 		func(l ResultLine) string { return l.Legend }, func(l ResultLine) []float64 { return l.Values })
 }
 
-// LegendVars returns what a legend may refer to: the tags, atlas.offset, and
-// the statistics of the values as atlas.avg and so on.
-func LegendVars(t tags.Tags, offset string, values []float64) tags.Tags {
+// LegendVars returns what a legend may refer to: the tags of a result line and
+// the statistics of its values as atlas.avg and so on.
+func LegendVars(t tags.Tags, values []float64) tags.Tags {
 	stats := expr.SummaryStats(values)
 	vars := slices.Clone(t)
-	vars = append(vars, tags.Tag{Key: "atlas.offset", Value: offset})
 	for _, name := range []string{"avg", "last", "max", "min", "total"} {
 		v, _ := stats.Get(name)
 		vars = append(vars, tags.Tag{Key: "atlas." + name, Value: FormatValue(v)})

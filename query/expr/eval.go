@@ -92,7 +92,9 @@ type node struct {
 
 // Evaluator computes one or more expressions over ascending windows of time,
 // each sub-expression once. Lines and values it returns are overwritten by the
-// next window. Steps skipped between windows count as steps without data.
+// next window. Steps skipped between windows count as steps without data. A
+// stateful word takes a line that it sees for the first time, or again, to have
+// been NaN meanwhile.
 //
 // Evaluating n steps in one window gives the same values, bit for bit, as n
 // windows of one step. With windows of constant length and an unchanged set of
@@ -194,6 +196,11 @@ func (e *Evaluator) Eval(w Window) error {
 	if err := e.advance(w); err != nil {
 		return err
 	}
+	return e.evalNodes(w)
+}
+
+// evalNodes evaluates every node over w.
+func (e *Evaluator) evalNodes(w Window) error {
 	e.notices = e.notices[:0]
 	for _, n := range e.nodes {
 		if e.Interrupt != nil {
@@ -209,8 +216,8 @@ func (e *Evaluator) Eval(w Window) error {
 	return nil
 }
 
-// advance checks the order of windows and lets stateful nodes pass over steps
-// that no window covers.
+// advance checks the order of windows and evaluates the steps that no window
+// covers.
 func (e *Evaluator) advance(w Window) error {
 	if !e.started {
 		e.started, e.origin, e.next, e.step = true, w.Start, w.Start, w.Step
@@ -222,15 +229,44 @@ func (e *Evaluator) advance(w Window) error {
 	if w.Start < e.next {
 		return fmt.Errorf("window starts at %d, before the end %d of the one before", w.Start, e.next)
 	}
-	if gap := (w.Start - e.next) / e.step; gap > 0 {
-		for _, n := range e.nodes {
-			if s, ok := n.kernel.(*statefulKernel); ok {
-				s.skip(gap)
-			}
+	gap := (w.Start - e.next) / e.step
+	if gap > MaxWindow {
+		// Every window has passed over it: only how long it was matters.
+		for _, k := range e.stateful() {
+			k.skip(gap)
 		}
 		e.next = w.Start
 	}
+	for e.next < w.Start {
+		missing := w
+		missing.Start, missing.End = e.next, min(w.Start, e.next+gapChunk*e.step)
+		if err := e.evalMissing(missing); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// gapChunk is how many missing steps are evaluated at once.
+const gapChunk = 60
+
+// evalMissing evaluates w with the lines of the window to come, but no data.
+func (e *Evaluator) evalMissing(w Window) error {
+	none := appendNaN(nil, w.Len())
+	given := make([][]Line, len(e.data))
+	for i, at := range e.dataAt {
+		out := &e.nodes[at].out
+		given[i] = out.lines
+		out.lines = slices.Clone(out.lines)
+		for j := range out.lines {
+			out.lines[j].Values = none
+		}
+	}
+	err := e.evalNodes(w)
+	for i, at := range e.dataAt {
+		e.nodes[at].out.lines = given[i]
+	}
+	return err
 }
 
 func (e *Evaluator) evalNode(n *node, w Window) error {
@@ -292,6 +328,10 @@ func (e *Evaluator) afford(n *node, w Window) error {
 
 // Lines returns the lines of root i for the last window.
 func (e *Evaluator) Lines(i int) []Line { return e.nodes[e.roots[i]].out.lines }
+
+// Next returns the start that the next window may have at the earliest, and
+// whether there was a window before.
+func (e *Evaluator) Next() (start int64, began bool) { return e.next, e.started }
 
 // Generation returns a number that changes whenever the lines of root i differ
 // from the window before in number, order, tags or labels.

@@ -59,13 +59,26 @@ func Lookback(t TimeSeries, stepMs int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return lookback(x, t, stepMs)
+	return lookback(x, t, stepMs, true)
 }
 
-func lookback(x, whole TimeSeries, stepMs int64) (int64, error) {
+// Warmup is Lookback without the shifts of data: for how long, in ms, t must
+// have been evaluated before its values can be used.
+func Warmup(t TimeSeries, stepMs int64) (int64, error) {
+	if err := CheckStream(t); err != nil {
+		return 0, err
+	}
+	x, err := Expand(t)
+	if err != nil {
+		return 0, err
+	}
+	return lookback(x, t, stepMs, false)
+}
+
+func lookback(x, whole TimeSeries, stepMs int64, shifts bool) (int64, error) {
 	var longest int64
 	for _, in := range x.inputs() {
-		ms, err := lookback(in, whole, stepMs)
+		ms, err := lookback(in, whole, stepMs, shifts)
 		if err != nil {
 			return 0, err
 		}
@@ -73,7 +86,9 @@ func lookback(x, whole TimeSeries, stepMs int64) (int64, error) {
 	}
 	switch y := x.(type) {
 	case DataExpr:
-		return y.OffsetMs(), nil
+		if shifts {
+			return y.OffsetMs(), nil
+		}
 	case *Stateful:
 		steps, reason := y.memory(stepMs)
 		if reason != "" {

@@ -109,14 +109,15 @@ func (s *slidingDES) Skip(n int64) {
 		s.seen += k
 		n -= k
 	}
-	// After two turns both are new, and what is left only moves the turn.
-	for n > 0 && !(s.a.IsEmpty() && s.b.IsEmpty()) {
-		s.Next(math.NaN())
-		n--
-	}
 	s.seen = min(s.seen+n, s.blind)
 	turns := (s.turn + n) / s.training
 	s.turn = (s.turn + n) % s.training
+	if turns > 1 || turns == 1 && !s.second {
+		s.a.Reset()
+	}
+	if turns > 1 || turns == 1 && s.second {
+		s.b.Reset()
+	}
 	if turns%2 == 1 {
 		s.second = !s.second
 	}

@@ -204,8 +204,9 @@ func (e *Evaluator) AppendState(dst []byte) []byte {
 	return dst
 }
 
-// Restore takes over a state and returns what follows it. The evaluator must
-// be new. On an error it must not be used.
+// Restore takes over a state and returns what follows it; what the evaluator
+// knew before is forgotten. aligned is Window.Aligned of the windows to come.
+// On an error the evaluator must not be used any more.
 func (e *Evaluator) Restore(src []byte, aligned bool) ([]byte, error) {
 	if len(src) == 0 || src[0] != stateVersion {
 		return nil, fmt.Errorf("unknown version of evaluation state")
@@ -219,14 +220,17 @@ func (e *Evaluator) Restore(src []byte, aligned bool) ([]byte, error) {
 	if uint64(print) != e.fingerprint() || nodes != int64(len(ks)) {
 		return nil, fmt.Errorf("evaluation state belongs to another expression")
 	}
-	if e.step == 0 {
-		return src, nil // saved before the first window
-	}
 	if e.step < 0 || e.next < e.origin {
 		return nil, errState
 	}
-	e.started = true
+	e.started = e.step > 0 // else it was saved before the first window
+	for _, n := range e.nodes {
+		if _, ok := n.kernel.(*statefulKernel); ok {
+			n.shaped = false
+		}
+	}
 	for _, k := range ks {
+		k.algos, k.keys, k.gone = nil, nil, map[string]departed{}
 		if src, err = k.restore(src, e, aligned); err != nil {
 			return nil, err
 		}
