@@ -75,6 +75,9 @@ func formatTick(v, gap, most float64, kind TickLabels) string {
 		return text
 	}
 	u := unitFor(v, most, kind)
+	if x := math.Abs(v / u.size); x >= 1e6 || x < 1e-6 {
+		return strconv.FormatFloat(v, 'g', 4, 64)
+	}
 	decimals := 0
 	if gap > 0 && gap < u.size {
 		decimals = min(int(math.Ceil(-math.Log10(gap/u.size)-1e-9))+1, 9)

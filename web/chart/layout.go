@@ -1,6 +1,9 @@
 package chart
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Distances in pixels.
 const (
@@ -85,10 +88,10 @@ func newLayout(s Spec, fonts *typefaces) *layout {
 			l.axisX[i] += l.plot.right()
 		}
 	}
-	l.width = l.plot.right() + rightMargin
+	l.width = math.Ceil(l.plot.right() + rightMargin)
 	l.legendY = l.plot.bottom() + timeRows
 	l.noticeY = l.legendY + l.legend.height() + 6
-	l.height = l.plot.bottom() + below
+	l.height = math.Ceil(l.plot.bottom() + below)
 	l.times = l.timeTicks()
 	l.legend.place(l.width-2*margin, fonts)
 	return l

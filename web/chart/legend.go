@@ -15,7 +15,6 @@ type legend struct {
 	split   bool
 	columns []float64 // right edges of the statistics, from the left margin
 	label   float64   // width for labels
-	// minLabel is the label width below which rows are split.
 }
 
 type legendRow struct {
@@ -63,7 +62,11 @@ func newLegend(s Spec, fonts *typefaces) legend {
 			x += w + columnGap
 			l.columns = append(l.columns, x)
 		}
-		l.split = float64(s.Width)-swatch-x < fewestLabel
+		widest := 0.0
+		for _, row := range l.rows {
+			widest = max(widest, fonts.measure(textStyle, clean(row.label)))
+		}
+		l.split = float64(s.Width)-swatch-x < min(widest, fewestLabel)
 	}
 	return l
 }

@@ -38,7 +38,7 @@ func newScale(a Axis, lowest, highest float64, filled bool, height float64) scal
 		s.widen(a.Lower.Kind == BoundValue, a.Upper.Kind == BoundValue)
 	}
 	s.pad(0.04)
-	count := max(2, int(height/38))
+	count := max(2, int(height/40))
 	if a.Scale == ScaleLog {
 		s.ticks = s.logTicks(count)
 	} else {
@@ -83,10 +83,10 @@ func (s *scale) pad(part float64) {
 	by := (s.forward(s.upper) - s.forward(s.lower)) * part
 	low, high := s.lower, s.upper
 	if s.Upper.Kind != BoundValue && high != 0 {
-		s.upper = s.backward(s.forward(high) + by)
+		s.upper = min(s.backward(s.forward(high)+by), math.MaxFloat64/4)
 	}
 	if s.Lower.Kind != BoundValue && low != 0 {
-		s.lower = s.backward(s.forward(low) - by)
+		s.lower = max(s.backward(s.forward(low)-by), -math.MaxFloat64/4)
 		if low > 0 && s.Scale != ScaleLog {
 			s.lower = max(s.lower, 0)
 		}
@@ -139,7 +139,7 @@ func (s *scale) most() float64 { return max(math.Abs(s.lower), math.Abs(s.upper)
 
 // evenTicks returns about count ticks at equal distances in value.
 func (s *scale) evenTicks(count int) []tick {
-	gap := niceGap((s.upper-s.lower)/float64(count), s.TickLabels)
+	gap := niceGap((s.upper-s.lower)/float64(count)*0.75, s.TickLabels) // rather a few more than too few
 	if !finite(gap) || gap <= 0 {
 		return nil
 	}

@@ -39,8 +39,8 @@ func timeTicks(start, end int64, zone *time.Location, count int) []timeTick {
 	return monthTicks(start, end, zone, 12_000)
 }
 
-// clockTicks marks the multiples of gap since local midnight, day by day, so
-// that a change of clocks shifts nothing.
+// clockTicks marks the beginning of each local day and the round times between,
+// day by day, so that a change of clocks shifts nothing.
 func clockTicks(start, end int64, zone *time.Location, gap int64) []timeTick {
 	layout := "15:04"
 	switch {
@@ -50,38 +50,35 @@ func clockTicks(start, end int64, zone *time.Location, gap int64) []timeTick {
 		layout = "15:04:05"
 	}
 	var out []timeTick
-	for midnight := midnightOf(start, zone); midnight.UnixMilli() <= end; midnight = midnight.AddDate(0, 0, 1) {
-		next := midnight.AddDate(0, 0, 1).UnixMilli()
-		last := ""
-		from := midnight.UnixMilli()
-		if from < start {
-			from += (start - from) / gap * gap
+	for day := dayOf(start, zone, 0); day.UnixMilli() <= end; day = dayOf(day.UnixMilli(), zone, 1) {
+		begin, next := day.UnixMilli(), dayOf(day.UnixMilli(), zone, 1).UnixMilli()
+		if begin >= start {
+			out = append(out, timeTick{at: begin, label: day.Format("Jan 2"), day: true})
 		}
-		for at := from; at < next && at <= end+2*hourMs; at += gap {
+		last := ""
+		at := begin - sinceMidnight(day)
+		if at < start {
+			at += (start - at) / gap * gap
+		}
+		for ; at < next && at <= end+2*hourMs; at += gap {
 			t := time.UnixMilli(at).In(zone)
-			if !round(t, gap) {
-				t = t.Add(time.Duration(offset(midnight)-offset(t)) * time.Second)
+			if sinceMidnight(t)%gap != 0 { // clocks have changed since midnight
+				t = t.Add(time.Duration(offset(day)-offset(t)) * time.Second)
 			}
-			ms := t.UnixMilli()
-			label := t.Format(layout)
-			if ms < start || ms > end || ms >= next || label == last || !round(t, gap) {
-				continue
+			ms, label := t.UnixMilli(), t.Format(layout)
+			if ms > begin && ms >= start && ms <= end && ms < next && label != last && sinceMidnight(t)%gap == 0 {
+				out = append(out, timeTick{at: ms, label: label})
+				last = label
 			}
-			last = label
-			tick := timeTick{at: ms, label: label}
-			if ms == midnight.UnixMilli() {
-				tick.label, tick.day = t.Format("Jan 2"), true
-			}
-			out = append(out, tick)
 		}
 	}
 	return out
 }
 
-// round tells whether t is a multiple of gap on the local clock.
-func round(t time.Time, gap int64) bool {
+// sinceMidnight returns what the local clock shows, in ms.
+func sinceMidnight(t time.Time) int64 {
 	h, m, s := t.Clock()
-	return (int64(h*3600+m*60+s)*1000+int64(t.Nanosecond()/1e6))%gap == 0
+	return int64(h*3600+m*60+s)*1000 + int64(t.Nanosecond()/1e6)
 }
 
 func offset(t time.Time) int {
@@ -89,18 +86,25 @@ func offset(t time.Time) int {
 	return seconds
 }
 
-func midnightOf(ms int64, zone *time.Location) time.Time {
+// dayOf returns the first moment of the local day of ms, plus so many days.
+// Where clocks go forward at midnight that is one o'clock.
+func dayOf(ms int64, zone *time.Location, plus int) time.Time {
 	y, m, d := time.UnixMilli(ms).In(zone).Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, zone)
+	want := time.Date(y, m, d+plus, 12, 0, 0, 0, zone)
+	t := time.Date(y, m, d+plus, 0, 0, 0, 0, zone)
+	for t.Day() != want.Day() {
+		t = t.Add(time.Hour)
+	}
+	return t
 }
 
 // dayTicks marks every days-th local midnight; weeks begin on Monday.
 func dayTicks(start, end int64, zone *time.Location, days int) []timeTick {
-	t := midnightOf(start, zone)
+	t := dayOf(start, zone, 0)
 	if days%7 == 0 {
-		t = t.AddDate(0, 0, -(int(t.Weekday())+6)%7)
+		t = dayOf(start, zone, -(int(t.Weekday())+6)%7)
 	}
-	return calendarTicks(start, end, t, "Jan 2", func(t time.Time) time.Time { return t.AddDate(0, 0, days) })
+	return calendarTicks(start, end, t, "Jan 2", func(t time.Time) time.Time { return dayOf(t.UnixMilli(), zone, days) })
 }
 
 // monthTicks marks the first of every months-th month.
