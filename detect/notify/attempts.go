@@ -30,7 +30,7 @@ type Attempt struct {
 	Number       int    `json:"number"` // from 1, 0 when no attempt was made
 	Outcome      string `json:"outcome"`
 	Status       int    `json:"status,omitempty"` // of HTTP, 0 = no answer
-	LatencyMs    int64  `json:"latency_ms"`
+	LatencyMs    int64  `json:"latencyMs"`
 	Error        string `json:"error,omitempty"`
 	Next         int64  `json:"next,omitempty"` // Unix ms of the next attempt
 }

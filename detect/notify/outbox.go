@@ -60,7 +60,7 @@ type item struct {
 	// Unsure is set when an attempt may have reached the receiver although no
 	// answer says so.
 	Unsure    bool   `json:"unsure,omitempty"`
-	LastError string `json:"last_error,omitempty"`
+	LastError string `json:"lastError,omitempty"`
 
 	inFlight bool
 }

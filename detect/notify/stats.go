@@ -14,13 +14,13 @@ type Stats struct {
 	Attempts       int64 `json:"attempts"`
 	Accepted       int64 `json:"accepted"`
 	Retries        int64 `json:"retries"` // attempts after which another is due
-	DeadLetters    int64 `json:"dead_letters"`
+	DeadLetters    int64 `json:"deadLetters"`
 	Overflowed     int64 `json:"overflowed"` // of these, because a queue was full
 	Superseded     int64 `json:"superseded"`
-	NeverSent      int64 `json:"never_sent"` // over before its beginning could be accepted
+	NeverSent      int64 `json:"neverSent"` // over before its beginning could be accepted
 	Folded         int64 `json:"folded"`     // into a summary
 	Unrouted       int64 `json:"unrouted"`   // named a receiver that does not exist
-	DatabaseErrors int64 `json:"database_errors"`
+	DatabaseErrors int64 `json:"databaseErrors"`
 
 	Receivers []ReceiverStats `json:"receivers"` // by name
 }
@@ -30,13 +30,13 @@ type ReceiverStats struct {
 	Name        string `json:"name"`
 	Disabled    bool   `json:"disabled"`
 	Queued      int    `json:"queued"`
-	QueuedBytes int    `json:"queued_bytes"`
-	InFlight    int    `json:"in_flight"`
+	QueuedBytes int    `json:"queuedBytes"`
+	InFlight    int    `json:"inFlight"`
 	Oldest      int64  `json:"oldest"` // when the oldest waiting one was enqueued
-	LastAttempt int64  `json:"last_attempt"`
-	NextAttempt int64  `json:"next_attempt"`
-	LastStatus  int    `json:"last_status"`
-	LastError   string `json:"last_error,omitempty"`
+	LastAttempt int64  `json:"lastAttempt"`
+	NextAttempt int64  `json:"nextAttempt"`
+	LastStatus  int    `json:"lastStatus"`
+	LastError   string `json:"lastError,omitempty"`
 }
 
 // Stats returns the counts.

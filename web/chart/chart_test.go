@@ -105,6 +105,19 @@ func TestStyles(t *testing.T) {
 	}
 }
 
+func TestAlpha(t *testing.T) {
+	at := func(l chart.Line) uint32 {
+		r, g, _, _ := draw(t, plain(l)).At(5, 50).RGBA()
+		return r - g // 0xffff for pure red
+	}
+	line := chart.Line{Color: red, Width: 20, Values: []float64{5}}
+	whole := at(line)
+	line.Alpha = 0x80
+	if half := at(line); whole < 0xf000 || half > 0x9000 || half < 0x6000 {
+		t.Errorf("red is %x, with alpha 80 %x", whole, half)
+	}
+}
+
 func TestNegativeValuesFillUpToZero(t *testing.T) {
 	s := plain(chart.Line{Color: red, Style: chart.StyleArea, Values: []float64{-5, 5}},
 		chart.Line{Color: green, Style: chart.StyleStack, Values: []float64{nan, nan, -4, 4}},

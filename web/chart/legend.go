@@ -9,7 +9,6 @@ import (
 // statistics. Where the page is narrow the statistics take a second row.
 type legend struct {
 	rows    []legendRow
-	headers []string
 	more    string // how many lines are not listed
 	stats   bool
 	split   bool

@@ -130,6 +130,8 @@ type Line struct {
 	Label string
 	// Color with alpha 0 takes the next colour of the palette.
 	Color color.NRGBA
+	// Alpha replaces that of the colour; 0 leaves it.
+	Alpha uint8
 	Style LineStyle
 	Width float64 // pixels, 0 = 1
 	Axis  int     // index in Spec.Axes
@@ -204,6 +206,9 @@ func (s Spec) checked() (Spec, error) {
 		if l.Color.A == 0 {
 			l.Color = s.Palette[next%len(s.Palette)]
 			next++
+		}
+		if l.Alpha != 0 {
+			l.Color.A = l.Alpha
 		}
 		if !(l.Width > 0) {
 			l.Width = 1
