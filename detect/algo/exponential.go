@@ -4,6 +4,6 @@ package algo
 // Forecasting for Inventory Control", 1959): the expected value is the level.
 func newExponential(p *params) Detector {
 	s := readSettings(p)
-	s.beta = 0
+	s.alpha = p.number("alpha", defaultAlpha, 1e-6, 1)
 	return &smoothing{set: s}
 }

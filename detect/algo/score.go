@@ -25,9 +25,9 @@ type ScoreOptions struct {
 }
 
 const (
-	stepRows   = 100     // rows looked at to find the step
-	maxLine    = 1 << 16 // bytes
-	maxGapFeed = 100_000 // steps without data fed for one gap; more teach a detector nothing
+	stepRows   = 100        // rows looked at to find the step
+	maxLine    = 1 << 16    // bytes
+	maxGapFeed = 2 * gapMax // steps without data fed for one gap; more teach a detector nothing
 )
 
 // Score reads a stream as CSV with the columns timestamp and value, judges it
@@ -50,7 +50,7 @@ func Score(w io.Writer, rows io.Reader, spec Spec, options ScoreOptions) error {
 		}
 		step = usualDistance(ahead)
 	}
-	d, err := New(spec, step)
+	d, err := newForScore(spec, step)
 	if err != nil {
 		return err
 	}
@@ -61,6 +61,25 @@ func Score(w io.Writer, rows io.Reader, spec Spec, options ScoreOptions) error {
 		return err
 	}
 	return out.Flush()
+}
+
+// newForScore is New, but lets a static detector learn its band when no limit was
+// given: a corpus of streams has none that fit them all.
+func newForScore(spec Spec, step int64) (Detector, error) {
+	if spec.Kind != "static" || !learnedStaticKeys(spec.Params) {
+		return New(spec, step)
+	}
+	return build(&Kind{Name: "static", Keys: sharedKeys(), make: newLearnedStatic}, spec, step)
+}
+
+// learnedStaticKeys reports whether no key belongs to fixed limits.
+func learnedStaticKeys(params map[string]any) bool {
+	for _, key := range []string{"above", "below", "clear_above", "clear_below"} {
+		if _, ok := params[key]; ok {
+			return false
+		}
+	}
+	return true
 }
 
 // judgeRows feeds the rows read ahead and then the rest of in to d.
@@ -83,16 +102,17 @@ func judgeRows(out *bufio.Writer, in *rowReader, ahead []row, d Detector, step i
 			}
 		}
 		switch {
-		case i == 0 && options.Step == 0:
-			t = r.time
 		case i > 0:
+			absent := int64(0)
 			if options.Step == 0 {
-				for k := missing(r.time-last, step); k > 0; k-- {
-					t += step
-					d.Step(t, math.NaN())
-				}
+				absent = missing(r.time-last, step)
 			}
-			t += step
+			for k := range min(absent, maxGapFeed) {
+				d.Step(t+(k+1)*step, math.NaN())
+			}
+			t += (absent + 1) * step
+		case options.Step == 0:
+			t = r.time
 		}
 		last = r.time
 		text := r.stamp
@@ -110,7 +130,7 @@ func judgeRows(out *bufio.Writer, in *rowReader, ahead []row, d Detector, step i
 // apart.
 func missing(distance, step int64) int64 {
 	n := math.Round(float64(distance)/float64(step)) - 1
-	return int64(max(0, min(n, maxGapFeed)))
+	return int64(max(0, n))
 }
 
 // usualDistance returns the most frequent positive distance in ms between

@@ -1,107 +1,107 @@
 package algo
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
 // maxSteps bounds every parameter that counts steps.
-const maxSteps = 10_000_000
+const maxSteps = 1_000_000
 
-// settings are the parameters the banded kinds share, durations in steps.
+// settings are the parameters of a banded detector, durations in steps.
 type settings struct {
 	alpha, beta  float64
-	width        float64 // deviations; 0 when not set: the chance decides
+	band         bool    // judges by the range of values alone (learned static band)
+	width        float64 // deviations at which a step is out; 0: the chance decides
 	train        int
 	above, below bool // which sides count
-	threshold    float64
-	limit        float64 // evidence at which a step is out
-	hold         int
+	hold         int  // at least 1
 	rest         int
-	clear        float64
-	clearLimit   float64 // evidence below which it is over
 	learnShift   int
+
+	limit, clear float64 // evidence at which a step is out, and below which it is over
+	certainty    float64 // −log of the chance that evidence 0 stands for
+	indexWeight  float64 // share of one exceedance in a tail's index
+	holdBonus    float64 // evidence that lasting for hold adds
+	patience     float64 // distance, in mean absolute residuals, that counts towards hold
 }
 
 const (
-	defaultThreshold = 0.9999
-	defaultClear     = 0.99
+	defaultAlpha      = 0.2
+	defaultBeta       = 0.02
+	defaultTrain      = 100 // steps
+	defaultThreshold  = 0.999
+	defaultClear      = 0.985
+	defaultRest       = 150 // steps
+	defaultLearnShift = 360 // steps
+
+	// defaultHoldMs outlasts the dip of a deploy. Streams slower than that
+	// judge each step for itself; so do streams faster than fastStepMs, whose
+	// users want speed.
+	defaultHoldMs = 140_000
+	fastStepMs    = 1000
+
+	lowestScore = 1 - tailShare // scores below are not told apart
+
+	// sdOfMeanAbs turns a mean absolute deviation into a standard deviation,
+	// exactly so for a normal distribution.
+	sdOfMeanAbs = 1.2533141373155001
 )
 
+// sharedKeys are the keys of every kind that draws a band.
 func sharedKeys() []Key {
 	return []Key{
-		{"width", "deviations from the prediction at which the band ends and a step is out; without it the chance alone decides", ""},
+		{"width", "standard deviations of the residual at which the band ends and a step is out; without it the learned chance decides", ""},
 		{"train", "how long the detector only learns", "100 steps"},
-		{"direction", "which side counts: above, below or both", "both"},
-		{"threshold", "score at which a step is out", formatBound(defaultThreshold)},
-		{"hold", "out for how long before it counts", ""},
-		{"rest", "how long after an onset a repeat must be clearly worse", ""},
-		{"clear", "score below which it is over", formatBound(defaultClear)},
-		{"learn_shift", "time until a new level is normal", ""},
+		{"direction", "side that counts: both, above or below", "both"},
+		{"threshold", "score at which a step is out, not beside width", formatBound(defaultThreshold)},
+		{"hold", "out for how long before it counts", "140s, but one step below steps of 1s"},
+		{"rest", "how long after an onset a repeat must be clearly worse", "150 steps"},
+		{"clear", "score below which it is over, not beside width", formatBound(defaultClear)},
+		{"learn_shift", "time until a new level is normal", "360 steps"},
 	}
 }
 
+// readSettings reads the shared keys; alpha and beta are the kind's own.
 func readSettings(p *params) *settings {
-	s := &settings{}
-	s.alpha = p.number("alpha", 0.1, 1e-6, 1)
-	s.beta = p.number("beta", 0.02, 0, 1)
-	s.width = p.number("width", 0, 0.1, 1000)
-	s.train = p.steps("train", 100, 2, maxSteps)
+	s := &settings{
+		alpha:      defaultAlpha,
+		width:      p.number("width", 0, 0.5, 100),
+		train:      p.steps("train", defaultTrain, 2, maxSteps),
+		hold:       p.steps("hold", defaultHold(p.step), 0, maxSteps),
+		rest:       p.steps("rest", defaultRest, 0, maxSteps),
+		learnShift: p.steps("learn_shift", defaultLearnShift, 1, maxSteps),
+		patience:   2.5,
+	}
 	direction := p.word("direction", "both", "above", "below")
 	s.above, s.below = direction != "below", direction != "above"
-	s.threshold = p.number("threshold", defaultThreshold, 0.5, 1)
-	s.clear = p.number("clear", min(defaultClear, s.threshold), 0, s.threshold)
-	s.hold = p.steps("hold", 1, 0, maxSteps)
-	s.rest = p.steps("rest", 150, 0, maxSteps)
-	s.learnShift = p.steps("learn_shift", 360, 1, maxSteps)
-	s.limit = evidenceOf(s.threshold)
-	s.clearLimit = evidenceOf(s.clear)
+	s.hold = max(s.hold, 1)
+	s.holdBonus = 0.6 * math.Log(float64(s.hold))
+	s.indexWeight = indexRate / float64(s.hold)
+	threshold := p.number("threshold", defaultThreshold, 0.975, 1-1e-12)
+	clear := p.number("clear", min(defaultClear, threshold), lowestScore, threshold)
+	s.certainty = -math.Log(tailShare)
+	s.limit = -math.Log1p(-threshold) - s.certainty
+	s.clear = max(0.01, -math.Log1p(-clear)-s.certainty)
+	if s.width > 0 {
+		for _, key := range []string{"threshold", "clear"} {
+			if p.has(key) {
+				p.fail(key, p.values[key], "no width beside it")
+			}
+		}
+		s.certainty = 0
+		s.limit = s.width * s.width / 2
+		s.clear = s.limit * 0.64 // four fifths of the width
+		s.patience = s.width * sdOfMeanAbs
+	}
 	return s
 }
 
-// evidenceOf turns a score into the evidence that yields it, see scoreOf.
-func evidenceOf(score float64) float64 {
-	if score >= 1 {
-		return math.Inf(1)
+func defaultHold(step int64) int {
+	if step < fastStepMs {
+		return 1
 	}
-	return max(0, math.Log(tailShare/(1-score)))
+	return int((defaultHoldMs + step - 1) / step)
 }
 
-// Kinds lists the detector kinds with their keys.
-func Kinds() []Kind {
-	return []Kind{
-		{"signal", "the expression's own value is the verdict: out while it is not 0", nil, newSignal},
-		{"static", "fixed limits; one of above and below is needed", []Key{
-			{"above", "out when the value is above this", ""},
-			{"below", "out when the value is below this", ""},
-			{"clear_above", "over when the value is at most this", "above"},
-			{"clear_below", "over when the value is at least this", "below"},
-			{"hold", "beyond the limit for how long before it counts", "one step"},
-		}, newStatic},
-		{"exponential", "exponential smoothing: expects the level of the recent past", append([]Key{
-			{"alpha", "weight of a new value in the level, up to 1", "0.1"},
-		}, sharedKeys()...), newExponential},
-		{"double-exponential", "Holt's double exponential smoothing: expects level and trend of the recent past to go on", append([]Key{
-			{"alpha", "weight of a new value in the level, up to 1", "0.1"},
-			{"beta", "weight of a new slope in the trend, up to 1", "0.02"},
-		}, sharedKeys()...), newDoubleExponential},
-	}
-}
-
-// Lookback returns for how long before a moment a detector built from spec
-// should have seen the stream to judge that moment well, in ms.
-func Lookback(spec Spec, step int64) (int64, error) {
-	d, err := New(spec, step)
-	if err != nil {
-		return 0, err
-	}
-	s, ok := d.(interface{ lookback() int })
-	if !ok {
-		return 0, nil
-	}
-	n := int64(s.lookback())
-	if n > math.MaxInt64/step {
-		return 0, fmt.Errorf("detector %s: look-back of %d steps of %d ms overflows", spec.Kind, n, step)
-	}
-	return n * step, nil
+// scoreOf returns the score that evidence stands for.
+func (s *settings) scoreOf(evidence float64) float64 {
+	return 1 - math.Exp(-evidence-s.certainty)
 }

@@ -2,154 +2,198 @@ package algo
 
 import "math"
 
-// smoothing is the state and the judgement that exponential and
-// double-exponential share; a trend weight of 0 makes the second the first.
+// smoothing is what exponential, double-exponential and the learned static band
+// share: a robust prediction of the next value, the sizes of several kinds of
+// surprise, and the episode that they make.
+//
+// Robust means that an excursion teaches little: residuals are clipped, nothing
+// is learned while an excursion waits for its hold, and while the stream is out
+// the level follows at a tenth of its speed. After learnShift steps out, the new
+// level is taken as it is. (Clipping the update as in P. J. Huber, "Robust
+// estimation of a location parameter", Annals of Mathematical Statistics 35,
+// 1964; S. Gelper, R. Fried, C. Croux, "Robust forecasting with exponential and
+// Holt-Winters smoothing", Journal of Forecasting 29, 2010.)
+//
+// The deviation follows the level as over-dispersed count noise does: half its
+// variance is constant and half in proportion to the level (A. C. Cameron, P. K.
+// Trivedi, "Regression Analysis of Count Data", 1998, on the variance of counts).
 type smoothing struct {
-	set          *settings
-	n            int // values seen, at most train + learnShift
+	set *settings
+
 	level, trend float64
-	dev          float64 // robust mean absolute residual
-	mean         [3]float64
-	tails        [4][2]tail
-	peak         float64
-	quiet        int
-	out          bool
+	usual        float64 // slow level
+	dev          float64 // mean absolute residual at the usual level
+	gap          float64 // steps without data, forgotten as values arrive
+	seen         int32   // values, at most seenMax
+	parts        parts
+	episode      episode
 }
 
-const smoothingVersion = 1
-
-var meanRate = [3]float64{2.0 / 5, 2.0 / 21, 2.0 / 61}
-
-func (d *smoothing) lookback() int { return d.set.train + d.set.learnShift }
+const (
+	slowRate    = 0.003 // weight of a new value in usual and dev
+	learnClip   = 3     // deviations of a residual that level and deviation learn from
+	usualClip   = 4     // the same for usual
+	leastDev    = 2e-3  // of the usual level: smaller deviations are not told apart
+	tiny        = 1e-12
+	outSpeed    = 0.1  // of alpha, while out
+	outDamping  = 0.95 // of the trend per step, while out or waiting
+	freeSpread  = 30   // values before residuals are clipped for dev
+	gapMax      = 1000 // steps; longer ones are as long
+	gapWidening = 0.1  // of the deviation, per step without data
+	gapKept     = 0.8  // share of the gap left after a value
+	gapAlphaMax = 0.5  // weight of the first values after a gap, at most
+	valueMax    = 1e300
+	surpriseMax = 1e6 // deviations; larger ones are as large
+	seenMax     = math.MaxInt32
+)
 
 func (d *smoothing) Step(_ int64, v float64) Verdict {
 	nan := math.NaN()
-	if d.n == 0 {
-		if math.IsNaN(v) {
-			return Verdict{Expected: nan, Lower: nan, Upper: nan}
+	verdict := Verdict{Expected: nan, Lower: nan, Upper: nan, Out: d.episode.out}
+	if math.IsNaN(v) || math.Abs(v) > valueMax {
+		d.gap = min(d.gap+1, gapMax)
+		if d.trained() {
+			expected, _, wide := d.predict()
+			d.drawBand(&verdict, expected, wide)
 		}
-		d.first(v)
-		return Verdict{Expected: nan, Lower: nan, Upper: nan}
-	}
-	expected := d.level + d.trend
-	scale := max(d.dev, 1e-3*math.Abs(expected), 1e-9)
-	verdict := Verdict{Expected: expected, Out: d.out}
-	wide := scale * max(d.tails[0][0].u, 1) * 3
-	low := scale * max(d.tails[0][1].u, 1) * 3
-	verdict.Lower, verdict.Upper = expected-low, expected+wide
-	if d.n < d.set.train {
-		verdict.Expected, verdict.Lower, verdict.Upper = nan, nan, nan
-	}
-	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return verdict
 	}
-	z := (v - expected) / scale
-	clipped := max(-4, min(4, z))
-	parts := [4]float64{z}
-	for i, rate := range meanRate {
-		d.mean[i] += rate * (clipped - d.mean[i])
-		parts[i+1] = d.mean[i]
+	if d.seen == 0 {
+		d.first(v)
+		return verdict
 	}
-	best := 0.0
-	rate := max(tailRate, 1/(1+0.1*float64(d.n)))
-	for i, x := range parts {
-		up, down := &d.tails[i][0], &d.tails[i][1]
-		if d.set.above {
-			best = max(best, up.evidence(x))
-		}
-		if d.set.below {
-			best = max(best, down.evidence(-x))
-		}
-		up.learn(x, rate, 0.05)
-		down.learn(-x, rate, 0.05)
+	expected, dev, wide := d.predict()
+	if d.trained() {
+		d.drawBand(&verdict, expected, wide)
 	}
-	d.learn(clipped*scale, max(d.set.alpha, 1/float64(d.n+1)))
-	d.n = min(d.n+1, d.set.train+d.set.learnShift)
-	if d.n > d.set.train {
-		d.judge(best, &verdict)
+	r := v - expected
+	z := max(-surpriseMax, min(r/wide, surpriseMax))
+	d.episode.observe(d.set, z)
+	evidence := d.judge(v, z)
+	d.learn(v, r, dev)
+	if d.seen < seenMax {
+		d.seen++
+	}
+	if d.trained() {
+		verdict.Score = d.episode.close(d.set, evidence)
+		verdict.Out = d.episode.out
 	}
 	return verdict
 }
 
+func (d *smoothing) trained() bool { return int(d.seen) >= d.set.train }
+
 func (d *smoothing) first(v float64) {
-	d.level, d.n = v, 1
-	d.dev = 0
-	for i := range d.tails {
-		d.tails[i][0].start(2.5)
-		d.tails[i][1].start(2.5)
-	}
+	d.level, d.usual, d.seen = v, v, 1
+	d.parts.start(d.set, v)
 }
 
-func (d *smoothing) learn(r, alpha float64) {
-	level := d.level + d.trend + alpha*r
-	d.trend += d.set.beta * (level - d.level - d.trend)
-	d.level = level
-	rate := max(0.01, 1/float64(d.n))
-	d.dev += rate * (math.Abs(r) - d.dev)
+// predict returns the expected value, the deviation there, and the deviation
+// widened by a gap.
+func (d *smoothing) predict() (expected, dev, wide float64) {
+	expected = d.level + d.trend
+	floor := leastDev*math.Abs(d.usual) + tiny
+	dev = max(d.dev*d.countFactor(expected), floor)
+	return expected, dev, dev * (1 + gapWidening*d.gap)
 }
 
-func (d *smoothing) judge(evidence float64, verdict *Verdict) {
-	d.peak *= 1 - 1/float64(d.set.rest+1)
-	shown := 0.0
-	if evidence > d.peak+2 {
-		shown, d.peak = evidence, evidence
+// countFactor is how the deviation at a level compares with the usual one.
+func (d *smoothing) countFactor(level float64) float64 {
+	ratio := math.Abs(level) / max(math.Abs(d.usual), tiny)
+	return math.Sqrt(0.5 + 0.5*max(0.25, min(ratio, 4)))
+}
+
+// judge returns how surprising the step is: evidence e stands for a chance of
+// exp(−e−certainty).
+func (d *smoothing) judge(v, z float64) float64 {
+	lesson := d.episode.lesson(d.set, int(d.seen))
+	if d.set.width > 0 {
+		return d.judgeWidth(z)
 	}
-	verdict.Score = 1 - tailShare*math.Exp(-shown)
-	if shown == 0 {
-		verdict.Score = 0
+	floor := leastDev*math.Abs(d.usual) + tiny
+	return d.parts.judge(d.set, &d.episode, lesson, v, z, floor, int(d.seen))
+}
+
+// judgeWidth is the judgement by a fixed number of deviations: exp(−x²/2) bounds
+// the chance of x standard deviations under a normal distribution.
+func (d *smoothing) judgeWidth(z float64) float64 {
+	side := up
+	if z < 0 {
+		side = down
 	}
+	if !d.set.counts(side) || !d.episode.open(d.set, side) {
+		return 0
+	}
+	x := z / sdOfMeanAbs
+	return x * x / 2
+}
+
+// learn moves level, trend and deviation by the residual r = v − expected.
+func (d *smoothing) learn(v, r, dev float64) {
+	set := d.set
+	start := 1 / float64(d.seen+1)
+	alpha, clip, slow := max(set.alpha, start), float64(learnClip), max(slowRate, start)
+	waiting := d.episode.waiting(set)
 	switch {
-	case shown >= d.set.limit:
-		d.out = true
-	case evidence >= d.set.clearLimit:
-		d.quiet = 0
-	default:
-		d.quiet++
-		if d.quiet >= 3 {
-			d.out, d.quiet = false, 0
+	case d.episode.out && d.episode.outFor < int32(set.learnShift):
+		alpha *= outSpeed
+	case d.episode.out:
+		clip = surpriseMax
+	case waiting:
+		alpha = 0
+	}
+	if d.gap > 0 {
+		alpha = max(alpha, min(gapAlphaMax, 1-math.Pow(1-set.alpha, d.gap)))
+		clip *= 1 + gapWidening*d.gap
+		d.gap = max(0, d.gap*gapKept-0.1)
+	}
+	factor := d.countFactor(d.level + d.trend)
+	level := d.level + d.trend + alpha*clamp(r, clip*dev)
+	d.trend += set.beta * (level - d.level - d.trend)
+	d.level = level
+	if d.episode.out || waiting {
+		d.trend *= outDamping
+	}
+	d.usual += slow * clamp(v-d.usual, usualClip*dev)
+	spread := math.Abs(r)
+	if d.seen >= freeSpread {
+		spread = min(spread, learnClip*dev)
+	}
+	if waiting && d.seen > freeSpread {
+		slow = 0
+	}
+	d.dev += slow * (spread/factor - d.dev)
+}
+
+// drawBand fills in what was expected, and on each side that counts where a
+// single step would be out.
+func (d *smoothing) drawBand(verdict *Verdict, expected, wide float64) {
+	verdict.Expected = expected
+	if d.set.below {
+		verdict.Lower = expected - wide*d.reach(down)
+		if d.parts.low >= 0 {
+			verdict.Lower = max(verdict.Lower, 0)
 		}
 	}
-	verdict.Out = d.out
+	if d.set.above {
+		verdict.Upper = expected + wide*d.reach(up)
+	}
+	if d.set.band {
+		verdict.Expected = d.usual
+		d.parts.drawRange(d.set, verdict)
+	}
+}
+
+// reach returns the distance, in mean absolute residuals, at which one step is
+// out on a side.
+func (d *smoothing) reach(side int) float64 {
+	if d.set.width > 0 {
+		return d.set.width * sdOfMeanAbs
+	}
+	return float64(d.parts.tails[0][side].u) * float64(d.parts.reach[side])
 }
 
 func (d *smoothing) Reset() { *d = smoothing{set: d.set} }
 
-// fields calls f with every double of the state, in the order they are saved.
-func (d *smoothing) fields(f func(*float64)) {
-	f(&d.level)
-	f(&d.trend)
-	f(&d.dev)
-	for i := range d.mean {
-		f(&d.mean[i])
-	}
-	for i := range d.tails {
-		for j := range d.tails[i] {
-			f(&d.tails[i][j].u)
-			f(&d.tails[i][j].index)
-		}
-	}
-	f(&d.peak)
-}
-
-func (d *smoothing) AppendState(dst []byte) []byte {
-	dst = append(dst, smoothingVersion)
-	dst = appendCount(dst, d.n)
-	dst = appendCount(dst, d.quiet)
-	dst = appendFlag(dst, d.out)
-	d.fields(func(x *float64) { dst = appendState(dst, *x) })
-	return dst
-}
-
-func (d *smoothing) Restore(src []byte) (rest []byte, err error) {
-	r := reader{src: src}
-	r.version(smoothingVersion)
-	d.n = r.count(d.set.train + d.set.learnShift)
-	d.quiet = r.count(maxSteps)
-	d.out = r.flag()
-	d.fields(func(x *float64) { *x = r.float() })
-	if r.err != nil {
-		d.Reset()
-		return nil, r.err
-	}
-	return r.src, nil
-}
+// clamp limits x to [−limit, limit].
+func clamp(x, limit float64) float64 { return max(-limit, min(x, limit)) }

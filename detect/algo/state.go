@@ -13,10 +13,13 @@ var ErrCorrupt = errors.New("detector state is corrupt")
 // A saved state is drawn as
 //
 //	version  1 byte, per kind
-//	fields   8 bytes each, little endian, as the kind lists them: doubles by
-//	         their bits, integers as unsigned 64 bit
+//	counts   4 bytes each
+//	flags    1 byte each, 0 or 1
+//	doubles  8 bytes each, their bits
+//	singles  4 bytes each, their bits
 //
-// so that a restored detector continues bit for bit.
+// all little endian, in the order the kind lists them, so that a restored
+// detector goes on bit for bit.
 
 // reader takes fields from the front of a saved state and keeps the first error.
 type reader struct {
@@ -24,68 +27,82 @@ type reader struct {
 	err error
 }
 
+// take returns the next n bytes, or zeros after an error.
+func (r *reader) take(n int) []byte {
+	if r.err == nil && len(r.src) < n {
+		r.err = fmt.Errorf("%w: %d bytes left where a field has %d", ErrCorrupt, len(r.src), n)
+	}
+	if r.err != nil {
+		return make([]byte, n)
+	}
+	field := r.src[:n]
+	r.src = r.src[n:]
+	return field
+}
+
+func (r *reader) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: "+format, append([]any{ErrCorrupt}, args...)...)
+	}
+}
+
 func (r *reader) version(want byte) {
-	if r.err != nil {
-		return
+	if got := r.take(1)[0]; got != want {
+		r.fail("version %d, expected %d", got, want)
 	}
-	if len(r.src) < 1 {
-		r.err = fmt.Errorf("%w: empty", ErrCorrupt)
-		return
-	}
-	if r.src[0] != want {
-		r.err = fmt.Errorf("%w: version %d, expected %d", ErrCorrupt, r.src[0], want)
-		return
-	}
-	r.src = r.src[1:]
 }
 
-func (r *reader) bits() uint64 {
-	if r.err != nil {
+// count reads an integer in [0, most].
+func (r *reader) count(most int32) int32 {
+	n := binary.LittleEndian.Uint32(r.take(4))
+	if n > uint32(most) {
+		r.fail("count %d, at most %d", n, most)
 		return 0
 	}
-	if len(r.src) < 8 {
-		r.err = fmt.Errorf("%w: %d bytes left, a field has 8", ErrCorrupt, len(r.src))
-		return 0
-	}
-	x := binary.LittleEndian.Uint64(r.src)
-	r.src = r.src[8:]
-	return x
+	return int32(n)
 }
 
-// float reads a finite double.
-func (r *reader) float() float64 {
-	x := math.Float64frombits(r.bits())
-	if r.err == nil && (math.IsNaN(x) || math.IsInf(x, 0)) {
-		r.err = fmt.Errorf("%w: a field is not finite", ErrCorrupt)
+func (r *reader) flag() bool {
+	b := r.take(1)[0]
+	if b > 1 {
+		r.fail("flag %d", b)
+	}
+	return b == 1
+}
+
+// float64 reads a double of a size that values can lead to.
+func (r *reader) float64() float64 {
+	x := math.Float64frombits(binary.LittleEndian.Uint64(r.take(8)))
+	if !(math.Abs(x) <= 100*valueMax) {
+		r.fail("a double is %v", x)
 	}
 	return x
 }
 
-// count reads an integer in [0, high].
-func (r *reader) count(high int) int {
-	x := r.bits()
-	if r.err == nil && x > uint64(high) {
-		r.err = fmt.Errorf("%w: count %d, at most %d", ErrCorrupt, x, high)
+// positive reads a single that is finite and not negative.
+func (r *reader) positive() float32 {
+	x := math.Float32frombits(binary.LittleEndian.Uint32(r.take(4)))
+	if !(x >= 0) || math.IsInf(float64(x), 0) {
+		r.fail("a single is %v", x)
 	}
-	if r.err != nil {
-		return 0
-	}
-	return int(x)
+	return x
 }
 
-func (r *reader) flag() bool { return r.count(1) == 1 }
-
-func appendState(dst []byte, x float64) []byte {
-	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(x))
-}
-
-func appendCount(dst []byte, n int) []byte {
-	return binary.LittleEndian.AppendUint64(dst, uint64(n))
+func appendCount(dst []byte, n int32) []byte {
+	return binary.LittleEndian.AppendUint32(dst, uint32(n))
 }
 
 func appendFlag(dst []byte, b bool) []byte {
 	if b {
-		return appendCount(dst, 1)
+		return append(dst, 1)
 	}
-	return appendCount(dst, 0)
+	return append(dst, 0)
+}
+
+func appendFloat64(dst []byte, x float64) []byte {
+	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(x))
+}
+
+func appendFloat32(dst []byte, x float32) []byte {
+	return binary.LittleEndian.AppendUint32(dst, math.Float32bits(x))
 }

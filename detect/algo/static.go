@@ -12,8 +12,8 @@ import "math"
 type static struct {
 	above, below           float64 // NaN: no limit on that side
 	clearAbove, clearBelow float64
-	hold                   int
-	run                    int // steps in a row beyond a limit, at most hold
+	hold                   int32
+	run                    int32 // steps in a row beyond a limit, at most hold
 	out                    bool
 }
 
@@ -40,7 +40,7 @@ func newStatic(p *params) Detector {
 	if d.below > d.above {
 		p.fail("below", d.below, "at most above")
 	}
-	d.hold = p.steps("hold", 1, 0, maxSteps)
+	d.hold = int32(max(1, p.steps("hold", 1, 0, maxSteps)))
 	return d
 }
 
@@ -51,7 +51,7 @@ func (d *static) Step(_ int64, v float64) Verdict {
 	}
 	switch {
 	case v > d.above || v < d.below: // false against a missing limit
-		d.run = min(d.run+1, max(d.hold, 1))
+		d.run = min(d.run+1, d.hold)
 		d.out = d.out || d.run >= d.hold
 	default:
 		d.run = 0
@@ -74,7 +74,7 @@ func (d *static) AppendState(dst []byte) []byte {
 func (d *static) Restore(src []byte) (rest []byte, err error) {
 	r := reader{src: src}
 	r.version(staticVersion)
-	d.run, d.out = r.count(max(d.hold, 1)), r.flag()
+	d.run, d.out = r.count(d.hold), r.flag()
 	if r.err != nil {
 		d.Reset()
 		return nil, r.err
@@ -83,3 +83,12 @@ func (d *static) Restore(src []byte) (rest []byte, err error) {
 }
 
 func (d *static) Reset() { d.run, d.out = 0, false }
+
+// newLearnedStatic makes the band that a static detector without limits has when
+// it only scores: the range of all values before, beyond which a step is the more
+// surprising the further it lies.
+func newLearnedStatic(p *params) Detector {
+	s := readSettings(p)
+	s.band = true
+	return &smoothing{set: s}
+}

@@ -2,46 +2,49 @@ package algo
 
 import "math"
 
-// tail models the upper tail of a non-negative quantity whose size is unknown in
-// advance: u tracks the quantile that a share tailShare of the values exceeds,
-// and index the mean of log(v/u) over the values beyond it, which is Hill's
-// estimate of how fast the tail falls (B. M. Hill, "A simple general approach to
-// inference about the tail of a distribution", Annals of Statistics 3, 1975).
-// The chance of a value beyond v > u is then tailShare·(v/u)^(−1/index).
+// tail models the upper tail of a quantity whose size is unknown in advance: u
+// tracks the quantile that a share tailShare of normal values exceeds, and index
+// the mean of log(v/u) over the values beyond it, which is Hill's estimate of how
+// slowly the tail falls (B. M. Hill, "A simple general approach to inference
+// about the tail of a distribution", Annals of Statistics 3, 1975). The chance of
+// a value beyond v > u is then tailShare·(v/u)^(−1/index).
 //
 // The quantile moves by a fixed proportion per value, up at an exceedance and
-// down otherwise (stochastic approximation, H. Robbins and S. Monro, 1951), so
-// one absurd value moves it no further than an ordinary exceedance does.
+// down otherwise (H. Robbins and S. Monro, "A stochastic approximation method",
+// Annals of Mathematical Statistics 22, 1951), so an absurd value moves it no
+// further than any exceedance does.
 type tail struct {
-	u, index float64
+	u, index float32
 }
 
 const (
-	tailShare    = 0.03 // share of normal values beyond u
-	tailRate     = 0.08 // proportion by which an exceedance raises u, in the long run
-	tailIndexCap = 1.5  // log excess counted at most, so that an outage is not a habit
-	tailIndexMin = 0.08
+	tailShare     = 0.03 // share of normal values beyond u
+	tailRate      = 0.05 // proportion by which an exceedance raises u in the long run
+	tailRateStart = 0.1  // the proportion begins at 1 and falls as 1/(1 + this·values)
+	indexRate     = 0.02 // weight of one exceedance in index
+	indexStart    = 0.25
+	indexMin      = 0.1
+	excessMax     = 1.5 // log excess that one value may teach
+	quantileMin   = 1e-3
 )
 
-// start sets the tail from a first guess of the quantile.
-func (q *tail) start(u float64) { q.u, q.index = u, 0.3 }
-
-// evidence returns log(tailShare/p) for the chance p of a value beyond v, 0 when v
-// is no exceedance.
-func (q *tail) evidence(v float64) float64 {
-	if !(v > q.u) {
-		return 0
+// excess returns log(v/u) when v is an exceedance and 0 otherwise.
+func (q *tail) excess(v float64) float64 {
+	if u := float64(q.u); v > u {
+		return math.Log(v / u)
 	}
-	return math.Log(v/q.u) / q.index
+	return 0
 }
 
-// learn takes v into the model; rate is the proportion u moves at an exceedance.
-func (q *tail) learn(v, rate, floor float64) {
-	if v > q.u {
-		excess := min(math.Log(v/q.u), tailIndexCap)
-		q.index = max(tailIndexMin, q.index+rate*0.5*(excess-q.index))
-		q.u += rate * (1 - tailShare) * q.u
+// learn takes one value into the model: excess is what excess returned for it,
+// rate the proportion by which u moves, weight the share of the value in index.
+func (q *tail) learn(excess, rate, weight float64) {
+	u := float64(q.u)
+	if excess > 0 {
+		index := float64(q.index)
+		q.index = float32(max(indexMin, index+weight*(min(excess, excessMax)-index)))
+		q.u = float32(u * (1 + rate*(1-tailShare)))
 		return
 	}
-	q.u = max(floor, q.u-rate*tailShare*q.u)
+	q.u = float32(max(quantileMin, u*(1-rate*tailShare)))
 }

@@ -1,0 +1,45 @@
+package algo
+
+import (
+	"fmt"
+	"math"
+)
+
+// Kinds lists the detector kinds with their keys.
+func Kinds() []Kind {
+	alpha := Key{"alpha", "weight of a new value in the level, up to 1", formatBound(defaultAlpha)}
+	beta := Key{"beta", "weight of a new slope in the trend, up to 1", formatBound(defaultBeta)}
+	return []Kind{
+		{"signal", "the expression's own value is the verdict: out while it is not 0", nil, newSignal},
+		{"static", "fixed limits; above or below is needed", []Key{
+			{"above", "out when the value is above this", ""},
+			{"below", "out when the value is below this", ""},
+			{"clear_above", "over when the value is at most this", "above"},
+			{"clear_below", "over when the value is at least this", "below"},
+			{"hold", "beyond a limit for how long before it counts", "one step"},
+		}, newStatic},
+		{"exponential", "exponential smoothing: expects the level of the recent past",
+			append([]Key{alpha}, sharedKeys()...), newExponential},
+		{"double-exponential", "Holt's double exponential smoothing: expects the level and trend of the recent past to go on",
+			append([]Key{alpha, beta}, sharedKeys()...), newDoubleExponential},
+	}
+}
+
+// Lookback returns for how long before a moment a detector built from spec
+// should have seen the stream to judge that moment well, in ms.
+func Lookback(spec Spec, step int64) (int64, error) {
+	d, err := New(spec, step)
+	if err != nil {
+		return 0, err
+	}
+	s, ok := d.(*smoothing)
+	if !ok {
+		return 0, nil
+	}
+	// The slowest estimates forget at about slowRate per step.
+	n := int64(s.set.train) + int64(s.set.learnShift) + int64(3/slowRate)
+	if n > math.MaxInt64/step {
+		return 0, fmt.Errorf("detector %s: look-back of %d steps of %d ms is too long", spec.Kind, n, step)
+	}
+	return n * step, nil
+}
