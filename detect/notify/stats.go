@@ -18,8 +18,8 @@ type Stats struct {
 	Overflowed     int64 `json:"overflowed"` // of these, because a queue was full
 	Superseded     int64 `json:"superseded"`
 	NeverSent      int64 `json:"neverSent"` // over before its beginning could be accepted
-	Folded         int64 `json:"folded"`     // into a summary
-	Unrouted       int64 `json:"unrouted"`   // named a receiver that does not exist
+	Folded         int64 `json:"folded"`    // into a summary
+	Unrouted       int64 `json:"unrouted"`  // named a receiver that does not exist
 	DatabaseErrors int64 `json:"databaseErrors"`
 
 	Receivers []ReceiverStats `json:"receivers"` // by name
