@@ -14,9 +14,11 @@ import (
 //	End     stamp after the last value: exclusive, Start < End
 //	Step    ms between values, each covering (stamp-Step, stamp]
 //	Now     the time that `now` means in :time-span
-//	Aligned count the hand-over of :sdes from multiples of training × step
-//	        since the epoch instead of from the first window. Results then do
-//	        not depend on where evaluation began, which Atlas's graphs do.
+//	Aligned let windows and the hand-overs of :sdes turn at multiples of their
+//	        length since the epoch instead of counting from the first window.
+//	        Once a word's look-back has passed, results then do not depend on
+//	        where evaluation began, to the last bit; those of graphs do, as in
+//	        Atlas.
 type Window struct {
 	Start, End, Step int64
 	Now              int64

@@ -70,7 +70,20 @@ func (s *Stateful) kernel() kernel {
 }
 
 // algorithm returns a new algorithm for an evaluation that starts at origin.
+// Aligned, it does not matter for later results where that was: folds and
+// hand-overs happen at multiples of their length since the epoch.
 func (s *Stateful) algorithm(origin, stepMs int64, aligned bool) (Algorithm, error) {
+	a, err := s.create(origin, stepMs, aligned)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := a.(interface{ phase(k int64) }); ok && aligned {
+		p.phase(origin / stepMs)
+	}
+	return a, nil
+}
+
+func (s *Stateful) create(origin, stepMs int64, aligned bool) (Algorithm, error) {
 	switch s.Name {
 	case "trend":
 		n := math.Trunc(s.Args[0] / float64(stepMs))

@@ -49,6 +49,14 @@ func (w *window) reset() {
 	w.pos, w.back = 0, math.NaN()
 }
 
+// phase places the beginning of blocks as if k values had come before. Windows
+// with the same phase at the same time fold in the same order.
+func (w *window) phase(k int64) {
+	if n := int64(len(w.ring)); k > 0 {
+		w.pos = int((k-1)%n) + 1
+	}
+}
+
 // push adds a value, drops the one n before, and returns the fold.
 func (w *window) push(v float64) float64 {
 	n := len(w.ring)
@@ -71,11 +79,9 @@ func (w *window) push(v float64) float64 {
 func (w *window) skip(k int64) {
 	n := int64(len(w.ring))
 	if k >= 2*n {
-		pos := int64(w.pos) + k
+		at := int64(w.pos) + k
 		w.reset()
-		if w.pos = int((pos-1)%n) + 1; pos == 0 {
-			w.pos = 0
-		}
+		w.phase(at)
 		return
 	}
 	for range k {
@@ -178,6 +184,11 @@ func (r *rollingMean) Reset() {
 	r.count.reset()
 }
 
+func (r *rollingMean) phase(k int64) {
+	r.sum.phase(k)
+	r.count.phase(k)
+}
+
 func (r *rollingMean) IsEmpty() bool { return r.sum.empty() && r.count.empty() }
 func (r *rollingMean) AppendState(dst []byte) []byte {
 	return r.count.appendState(r.sum.appendState(dst))
@@ -217,6 +228,8 @@ func (t *trend) Reset() {
 	t.sum.reset()
 	t.seen = 0
 }
+
+func (t *trend) phase(k int64) { t.sum.phase(k) }
 
 func (t *trend) IsEmpty() bool { return t.sum.empty() }
 func (t *trend) AppendState(dst []byte) []byte {

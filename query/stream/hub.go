@@ -1,0 +1,152 @@
+// Package stream evaluates expressions step by step, as data arrives.
+//
+// A Hub keeps one store.Watch per distinct data expression, whoever asks for
+// it. A Stream is a set of expressions evaluated together: Step reads the
+// columns of a closed step and runs the same evaluator that graphs use, and
+// History runs it over stored data. Both give the same values, bit for bit.
+//
+// Times are Unix ms, steps are ms. A value stamped t covers (t-step, t].
+package stream
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"pulse/query"
+	"pulse/query/asl"
+	"pulse/query/expr"
+	"pulse/store"
+)
+
+// Hub shares columns between streams. It is safe for concurrent use; it starts
+// no goroutine.
+type Hub struct {
+	store  *store.Store
+	parser *asl.Interpreter
+
+	mu      sync.Mutex
+	sources map[string]*source
+}
+
+// NewHub returns a hub over st that understands the whole language.
+func NewHub(st *store.Store) *Hub {
+	return &Hub{store: st, parser: asl.New(asl.All(), asl.Limits{}), sources: map[string]*source{}}
+}
+
+// Options are what a stream is opened with. Zero means the default.
+type Options struct {
+	// Rule refuses expressions whose result depends on when evaluation began.
+	Rule bool
+	// ZeroFill takes a missing value of a rate, counter or sum for 0 where its
+	// source reported the step.
+	ZeroFill    bool
+	MaxLines    int   // lines of a step, 10,000
+	MemoryBytes int64 // values and state, 64 MiB
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxLines == 0 {
+		o.MaxLines = 10_000
+	}
+	if o.MemoryBytes == 0 {
+		o.MemoryBytes = 64 << 20
+	}
+	return o
+}
+
+// Open returns a stream of the expressions at a step, a multiple of the
+// store's. It fails for expressions that need a whole range at once.
+func (h *Hub) Open(exprs []expr.TimeSeries, stepMs int64, o Options) (*Stream, error) {
+	styles := make([]*expr.Style, len(exprs))
+	for i, x := range exprs {
+		styles[i] = expr.NewStyle(x)
+	}
+	return h.OpenStyles(styles, stepMs, o)
+}
+
+// OpenProgram is Open for the text of a program; lines are labelled with the
+// legends that it sets.
+func (h *Hub) OpenProgram(program string, stepMs int64, o Options) (*Stream, error) {
+	parsed, err := h.parser.ParseStyle(program)
+	if err != nil {
+		return nil, err
+	}
+	var styles []*expr.Style
+	for _, s := range parsed {
+		shifted, err := s.PerOffset()
+		if err != nil {
+			return nil, err
+		}
+		styles = append(styles, shifted...)
+	}
+	return h.OpenStyles(styles, stepMs, o)
+}
+
+// OpenStyles is Open with legends.
+func (h *Hub) OpenStyles(styles []*expr.Style, stepMs int64, o Options) (*Stream, error) {
+	primary := h.store.Step()
+	if stepMs < primary || stepMs%primary != 0 {
+		return nil, fmt.Errorf("step %d ms is not a multiple of the primary step %d ms", stepMs, primary)
+	}
+	s := &Stream{hub: h, styles: slices.Clone(styles), step: stepMs, options: o.withDefaults()}
+	roots := make([]expr.TimeSeries, len(styles))
+	for i, x := range styles {
+		roots[i] = x.Expr
+		if err := expr.CheckStream(x.Expr); err != nil {
+			return nil, err
+		}
+		lookback, err := expr.Lookback(x.Expr, stepMs)
+		if err != nil {
+			if o.Rule {
+				return nil, err
+			}
+			continue
+		}
+		warmup, _ := expr.Warmup(x.Expr, stepMs)
+		s.lookback, s.warmup = max(s.lookback, lookback), max(s.warmup, warmup)
+	}
+	ev, err := expr.NewEvaluator(roots...)
+	if err != nil {
+		return nil, err
+	}
+	ev.Budget = s.options.MemoryBytes
+	s.ev = ev
+	s.gens = make([]uint64, len(roots))
+	for _, d := range ev.Data() {
+		s.inputs = append(s.inputs, s.newInput(d))
+	}
+	return s, nil
+}
+
+// acquire returns the source of d's columns; release gives it back.
+func (h *Hub) acquire(d expr.DataExpr) *source {
+	scan := query.ScanOf(d)
+	key := fmt.Sprintf("%d %q %s", scan.Agg, scan.By, scan.Query)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.sources[key]
+	if s == nil {
+		spec := store.WatchSpec{Query: scan.Query, By: scan.By, Agg: scan.Agg}
+		s = &source{key: key, data: d.WithOffsetMs(0), watch: h.store.Watch(spec)}
+		h.sources[key] = s
+	}
+	s.users++
+	return s
+}
+
+func (h *Hub) release(s *source) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s.users--; s.users == 0 {
+		delete(h.sources, s.key)
+		s.watch.Close()
+	}
+}
+
+// Sources returns the number of distinct data expressions that streams follow.
+func (h *Hub) Sources() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.sources)
+}

@@ -1,0 +1,144 @@
+package stream
+
+import (
+	"context"
+	"math"
+
+	"pulse/query"
+	"pulse/query/expr"
+	"pulse/store/step"
+)
+
+// columnsPerStep is up to how many primary steps a coarser step is put
+// together from columns; beyond it a scan is cheaper.
+const columnsPerStep = 8
+
+// prefetch is how many steps of shifted data are read at once.
+const prefetch = 60
+
+// input supplies one data expression.
+type input struct {
+	data   expr.DataExpr
+	source *source // its series; for shifted data too
+	offset int64   // ms, a multiple of the primary step
+	m      int     // primary steps per step
+
+	// As of the last step read from columns.
+	gen    uint64
+	group  []int32
+	raw    []float64 // m values per line
+	lines  []expr.Line
+	values []float64 // of lines, one each
+
+	// Steps read ahead by a scan, for shifted and coarse data.
+	ahead      []expr.Line
+	aheadStart int64 // stamp of the first value
+	aheadSteps int
+
+	// shaped is what the evaluator has seen: 0 nothing, 1 columns, 2 a scan.
+	shaped int
+}
+
+func (s *Stream) newInput(d expr.DataExpr) *input {
+	return &input{
+		data: d, source: s.hub.acquire(d), m: int(s.step / s.hub.store.Step()),
+		offset: step.Floor(d.OffsetMs(), s.hub.store.Step()),
+	}
+}
+
+// step returns the lines for the step stamped t, one value each, and whether
+// they differ from the last ones in more than their values.
+func (in *input) step(s *Stream, t int64) ([]expr.Line, bool, error) {
+	if in.offset > 0 || in.m > columnsPerStep {
+		return in.scanned(s, t)
+	}
+	changed := in.fit()
+	st, primary := s.hub.store, s.hub.store.Step()
+	if in.m == 1 {
+		in.source.read(st, t, s.options.ZeroFill, in.group, in.values, 1)
+		return in.lines, changed, nil
+	}
+	for j := range in.m {
+		at := t - int64(in.m-1-j)*primary
+		in.source.read(st, at, s.options.ZeroFill, in.group, in.raw[j:], in.m)
+	}
+	for i := range in.group {
+		in.values[i] = in.data.CF().Of(in.raw[i*in.m:(i+1)*in.m], in.lines[i].Gauge)
+	}
+	return in.lines, changed, nil
+}
+
+// fit makes room for the source's present lines.
+func (in *input) fit() (changed bool) {
+	now := in.source.current()
+	if in.shaped == 1 && in.gen == now.gen {
+		return false
+	}
+	in.shaped, in.gen, in.group = 1, now.gen, now.group
+	n := len(now.lines)
+	in.lines = append(in.lines[:0], now.lines...)
+	in.values = make([]float64, max(n, 1))
+	if in.m > 1 {
+		in.raw = make([]float64, n*in.m+in.m)
+	}
+	if _, single := in.data.(*expr.Aggregate); single && n == 0 {
+		in.lines = append(in.lines, expr.NoData(in.data, 1))
+		in.values[0] = math.NaN()
+	}
+	for i := range in.lines {
+		in.lines[i].Values = in.values[i : i+1 : i+1]
+	}
+	return true
+}
+
+// scanned is step from stored data.
+func (in *input) scanned(s *Stream, t int64) ([]expr.Line, bool, error) {
+	i := int((t - in.aheadStart) / s.step)
+	changed := false
+	if in.shaped != 2 || t < in.aheadStart || i >= in.aheadSteps {
+		k := (in.offset - s.hub.store.Options().MaxPast) / s.step // what can change no more
+		k = max(1, min(k, prefetch))
+		lines, err := in.scan(context.Background(), s, t-s.step, t+(k-1)*s.step)
+		if err != nil {
+			return nil, false, err
+		}
+		changed = in.shaped != 2 || !sameLines(in.ahead, lines)
+		in.shaped, in.ahead, in.aheadStart, in.aheadSteps, i = 2, lines, t, int(k), 0
+		in.lines = append(in.lines[:0], lines...)
+		in.values = make([]float64, len(lines))
+	}
+	for j := range in.lines {
+		in.values[j] = in.ahead[j].Values[i]
+		in.lines[j].Values = in.values[j : j+1 : j+1]
+	}
+	return in.lines, changed, nil
+}
+
+// scan returns the lines for the steps in (start, end] from stored data.
+func (in *input) scan(ctx context.Context, s *Stream, start, end int64) ([]expr.Line, error) {
+	scan := query.ScanOf(in.data)
+	scan.Start, scan.End = start-in.offset, end-in.offset
+	scan.ZeroFill = s.options.ZeroFill
+	scan.MaxLines = max(s.options.MemoryBytes/(8*(end-start)/s.hub.store.Step()), 1)
+	found, _, err := s.hub.store.Scan(ctx, scan)
+	if err != nil {
+		return nil, err
+	}
+	lines := query.LinesOf(in.data, found, s.step, s.hub.store.Step())
+	if _, single := in.data.(*expr.Aggregate); single && len(lines) == 0 {
+		lines = []expr.Line{expr.NoData(in.data, int((end-start)/s.step))}
+	}
+	return lines, nil
+}
+
+func sameLines(a, b []expr.Line) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Gauge != b[i].Gauge || !a[i].Tags.Equal(b[i].Tags) || a[i].Label != b[i].Label {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,256 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"pulse/query"
+	"pulse/query/expr"
+	"pulse/store"
+	"pulse/store/step"
+	"pulse/store/tags"
+)
+
+// Line is one value of a step.
+type Line struct {
+	Expr  int       // which of the stream's expressions it belongs to
+	Tags  tags.Tags // must not be changed
+	Label string
+	Value float64 // NaN: no data
+}
+
+// Stream is a set of expressions on their way through time. It goes forward
+// only: each step is later than the one before. It is used by one goroutine.
+type Stream struct {
+	hub      *Hub
+	styles   []*expr.Style
+	step     int64
+	options  Options
+	lookback int64
+	warmup   int64
+	ev       *expr.Evaluator
+	inputs   []*input
+	began    bool  // a step was evaluated
+	last     int64 // the newest step evaluated
+
+	lines  []Line
+	gens   []uint64 // of the evaluator's roots, when lines was made
+	shaped bool
+}
+
+// StepMs returns the stream's step.
+func (s *Stream) StepMs() int64 { return s.step }
+
+// Lookback returns how far back, in ms, the values lie that a result depends
+// on: 0 when there is no such limit, which Options.Rule refuses.
+func (s *Stream) Lookback() int64 { return s.lookback }
+
+// Close gives back what the stream holds. Using it further is a mistake.
+func (s *Stream) Close() {
+	for _, in := range s.inputs {
+		s.hub.release(in.source)
+	}
+	s.inputs = nil
+}
+
+// Step evaluates the step stamped t, a multiple of the stream's step, from the
+// columns of the store. Steps left out count as steps without data. The result
+// is overwritten by the next call. With an unchanged set of lines nothing is
+// allocated.
+func (s *Stream) Step(t int64) ([]Line, error) {
+	if t%s.step != 0 {
+		return nil, fmt.Errorf("step %d is not a multiple of %d ms", t, s.step)
+	}
+	if s.began && t <= s.last {
+		return nil, fmt.Errorf("step %d was evaluated before, up to %d", t, s.last)
+	}
+	for i, in := range s.inputs {
+		lines, changed, err := in.step(s, t)
+		if err != nil {
+			return nil, err
+		}
+		s.ev.SetData(i, lines, changed)
+	}
+	w := expr.Window{Start: t, End: t + s.step, Step: s.step, Now: t, Aligned: true}
+	if err := s.ev.Eval(w); err != nil {
+		return nil, err
+	}
+	s.began, s.last = true, t
+	return s.collect(0)
+}
+
+// historyBytes is about how much History reads at once for one line.
+const historyBytes = 120 * 8
+
+// History evaluates the steps in (start, end] over stored data and calls yield
+// for each, in order, with lines that the next step overwrites. Start and end
+// are multiples of the step. A stream that has not begun first evaluates as far
+// back as its words remember, without yielding; one that has begun goes on and
+// must not be beyond start. It ends with yield's error, or ctx's.
+func (s *Stream) History(ctx context.Context, start, end int64, yield func(t int64, lines []Line) error) error {
+	if start%s.step != 0 || end%s.step != 0 || start > end {
+		return fmt.Errorf("history (%d, %d] is not an ascending range of multiples of %d ms", start, end, s.step)
+	}
+	if s.began && start < s.last {
+		return fmt.Errorf("history from %d: steps up to %d were evaluated before", start, s.last)
+	}
+	from := start
+	if !s.began {
+		from = step.Floor(start-s.warmup, s.step)
+	}
+	chunk := max(historyBytes/8*s.hub.store.Step()/s.step, 1) * s.step
+	for from < end {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		to := min(from+chunk, end)
+		if from < start {
+			to = min(to, start)
+		}
+		if err := s.replay(ctx, from, to); err != nil {
+			return err
+		}
+		for i := 0; from >= start && i < int((to-from)/s.step); i++ {
+			lines, err := s.collect(i)
+			if err != nil {
+				return err
+			}
+			if err := yield(from+int64(i+1)*s.step, lines); err != nil {
+				return err
+			}
+		}
+		from = to
+	}
+	return nil
+}
+
+// replay evaluates (from, to] in one window.
+func (s *Stream) replay(ctx context.Context, from, to int64) error {
+	for i, in := range s.inputs {
+		lines, err := in.scan(ctx, s, from, to)
+		if err != nil {
+			return err
+		}
+		in.shaped = 0
+		s.ev.SetData(i, lines, true)
+	}
+	w := expr.Window{Start: from + s.step, End: to + s.step, Step: s.step, Now: to, Aligned: true}
+	if err := s.ev.Eval(w); err != nil {
+		return err
+	}
+	s.began, s.last = true, to
+	return nil
+}
+
+// collect returns the lines of all expressions with their i-th values of the
+// last window.
+func (s *Stream) collect(i int) ([]Line, error) {
+	same := s.shaped
+	total := 0
+	for r := range s.styles {
+		total += len(s.ev.Lines(r))
+		if g := s.ev.Generation(r); g != s.gens[r] {
+			s.gens[r], same = g, false
+		}
+	}
+	if total > s.options.MaxLines {
+		s.shaped = false
+		return nil, &query.LimitError{What: "lines", Got: int64(total), Most: int64(s.options.MaxLines)}
+	}
+	if !same {
+		s.label()
+	}
+	n := 0
+	for r := range s.styles {
+		for _, l := range s.ev.Lines(r) {
+			s.lines[n].Value = l.Values[i]
+			n++
+		}
+	}
+	return s.lines, nil
+}
+
+// label makes the lines anew, without values.
+func (s *Stream) label() {
+	s.lines = s.lines[:0]
+	for r, style := range s.styles {
+		offset := expr.FormatDuration(style.OffsetMs())
+		for _, l := range s.ev.Lines(r) {
+			line := Line{Expr: r, Tags: l.Tags, Label: l.Label}
+			if len(style.Settings) > 0 {
+				vars := append(slices.Clone(l.Tags), tags.Tag{Key: "atlas.offset", Value: offset})
+				line.Label = style.Legend(l.Label, tags.Normalize(vars))
+			}
+			s.lines = append(s.lines, line)
+		}
+	}
+	s.shaped = true
+}
+
+// Completeness returns how the sources of all series the stream reads stand
+// towards step t. A source that several data expressions read counts for each.
+func (s *Stream) Completeness(t, now int64) store.Completeness {
+	var sum store.Completeness
+	for i, in := range s.inputs {
+		if in.offset > 0 {
+			continue
+		}
+		c := in.source.watch.Completeness(t, now)
+		if i == 0 {
+			sum = c
+			continue
+		}
+		sum.Reported += c.Reported
+		sum.Expected += c.Expected
+		sum.LastReport = max(sum.LastReport, c.LastReport)
+		for _, name := range c.Silent {
+			if !slices.Contains(sum.Silent, name) && len(sum.Silent) < 16 {
+				sum.Silent = append(sum.Silent, name)
+			}
+		}
+	}
+	return sum
+}
+
+// SourceInterval returns the usual distance, in ms, between the reports of the
+// sources behind a line with these tags: the longest where several data
+// expressions feed it, the primary step when nothing is known.
+func (s *Stream) SourceInterval(t tags.Tags) int64 {
+	longest := s.hub.store.Step()
+	for _, in := range s.inputs {
+		if n, ok := in.source.groupOf(t); ok {
+			longest = max(longest, in.source.watch.SourceInterval(n))
+		}
+	}
+	return longest
+}
+
+// SourceLastTime returns the newest time that any source behind a line with
+// these tags sent, 0 when nothing is known.
+func (s *Stream) SourceLastTime(t tags.Tags) int64 {
+	var newest int64
+	for _, in := range s.inputs {
+		if n, ok := in.source.groupOf(t); ok {
+			newest = max(newest, in.source.watch.SourceLastTime(n))
+		}
+	}
+	return newest
+}
+
+// AppendState appends what the stream remembers. Restore, on a stream of the
+// same expressions and step, takes it over and returns what follows it; the
+// stream may have gone on meanwhile and stands again where the state was taken.
+func (s *Stream) AppendState(dst []byte) []byte { return s.ev.AppendState(dst) }
+
+// Restore takes over a state; see AppendState. After an error the stream must
+// not be used any more.
+func (s *Stream) Restore(src []byte) ([]byte, error) {
+	rest, err := s.ev.Restore(src, true)
+	if err != nil {
+		return nil, err
+	}
+	next, began := s.ev.Next()
+	s.began, s.last = began, next-s.step
+	return rest, nil
+}

@@ -1,0 +1,517 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"pulse/bench/testkit"
+	"pulse/query"
+	"pulse/query/asl"
+	"pulse/query/expr"
+	"pulse/query/stream"
+	"pulse/store"
+	"pulse/store/tags"
+)
+
+const (
+	second = int64(1000)
+	start  = int64(7_200_000) * 200_000 // a block boundary
+)
+
+// world is a store with a step of one second and some services that report to
+// it, with gaps.
+type world struct {
+	t      testing.TB
+	st     *store.Store
+	random *rand.Rand
+	now    int64
+	refs   []store.Ref
+	source store.SourceID
+}
+
+func newWorld(t testing.TB, services int) *world {
+	t.Helper()
+	st, err := store.New(store.Options{Step: second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, st: st, random: rand.New(rand.NewPCG(1, 2)), now: start}
+	w.source = st.Source("test", start)
+	for i := range services {
+		w.add("sps", i)
+	}
+	return w
+}
+
+func (w *world) add(name string, i int) {
+	w.t.Helper()
+	ts := tags.Of("name", name, "region", []string{"us", "eu", "ap"}[i%3], "node", fmt.Sprint(i), "atlas.dstype", []string{"gauge", "sum"}[i%2])
+	ref, err := w.st.Resolve(w.st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, w.now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.refs = append(w.refs, ref)
+}
+
+// tick reports the next step and returns its stamp.
+func (w *world) tick() int64 {
+	w.now += second
+	b := store.Batch{Source: w.source, Arrival: w.now}
+	for _, ref := range w.refs {
+		if w.random.IntN(6) > 0 {
+			b.Add(ref, w.now, math.Round(w.random.Float64()*1e6)/1e3)
+		}
+	}
+	w.st.Append(&b, w.now)
+	w.st.Advance(w.now)
+	return w.now
+}
+
+func (w *world) open(h *stream.Hub, program string, step int64, o stream.Options) *stream.Stream {
+	w.t.Helper()
+	s, err := h.OpenProgram(program, step, o)
+	if err != nil {
+		w.t.Fatalf("%s: %v", program, err)
+	}
+	w.t.Cleanup(s.Close)
+	return s
+}
+
+// text is a step's lines, exact to the last bit, sorted by nothing.
+func text(t int64, lines []stream.Line) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d", t-start)
+	for _, l := range lines {
+		fmt.Fprintf(&b, " %s=%016x", l.Label, bits(l.Value))
+	}
+	return b.String()
+}
+
+func bits(v float64) uint64 {
+	if math.IsNaN(v) {
+		return 0x7ff8000000000001
+	}
+	return math.Float64bits(v)
+}
+
+var programs = []string{
+	"name,sps,:eq",
+	"name,sps,:eq,(,region,),:by",
+	"name,sps,:eq,(,region,node,),:by,:max,(,region,),:by",
+	"name,sps,:eq,(,region,),:by,:avg,name,sps,:eq,:max,:div",
+	"name,sps,:eq,:dup,5,2,:rolling-mean,:swap,3,:delay",
+	"name,sps,:eq,(,region,),:by,10,0.1,0.02,:des,name,sps,:eq,(,region,),:by,:gt,4,:rolling-count,2,:gt",
+	"name,sps,:eq,7,0.3,0.1,:sdes,name,sps,:eq,30s,:trend,:sub",
+	"name,sps,:eq,:count,name,sps,:eq,:min,:cf-avg",
+	"name,sps,:eq,:all,3,:rolling-sum",
+	"name,sps,:eq,30s,:offset,name,sps,:eq,:sub,:derivative",
+	"name,sps,:eq,100s,:offset,(,region,),:by",
+	"name,none,:eq,name,none,:eq,(,a,),:by,1",
+	"minuteOfHour,:time,:random,:mul",
+}
+
+// Live steps, history over stored data, and a stream restored in the middle
+// give the same lines and the same bits.
+func TestStepEqualsHistory(t *testing.T) {
+	for _, m := range []int64{1, 5, 20} {
+		for _, fill := range []bool{false, true} {
+			w := newWorld(t, 10)
+			hub := stream.NewHub(w.st)
+			step := m * second
+			o := stream.Options{ZeroFill: fill}
+			live := make([]*stream.Stream, len(programs))
+			got := make([]strings.Builder, len(programs))
+			nothing := func(int64, []stream.Line) error { return nil }
+			for i, p := range programs {
+				live[i] = w.open(hub, p, step, o)
+				if err := live[i].History(context.Background(), start-step, start, nothing); err != nil {
+					t.Fatal(err)
+				}
+			}
+			steps := 0
+			for steps < 40 {
+				at := w.tick()
+				if at%step != 0 {
+					continue
+				}
+				steps++
+				for i, s := range live {
+					lines, err := s.Step(at)
+					if err != nil {
+						t.Fatal(err)
+					}
+					fmt.Fprintln(&got[i], text(at, lines))
+				}
+			}
+			end := w.now - w.now%step
+			for i, p := range programs {
+				past := w.open(hub, p, step, o)
+				var want strings.Builder
+				if err := past.History(context.Background(), end-40*step, end, func(at int64, lines []stream.Line) error {
+					fmt.Fprintln(&want, text(at, lines))
+					return nil
+				}); err != nil {
+					t.Fatal(err)
+				}
+				if a, b := got[i].String(), want.String(); a != b {
+					t.Errorf("%s by %d s, zero fill %v: %s", p, m, fill, firstDifference(a, b))
+				}
+			}
+		}
+	}
+}
+
+func firstDifference(a, b string) string {
+	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			return "\nlive    " + x[i] + "\nhistory " + y[i]
+		}
+	}
+	return fmt.Sprintf("%d and %d steps", len(x), len(y))
+}
+
+// A stream that is put back to an earlier state judges the step anew.
+func TestRestore(t *testing.T) {
+	w := newWorld(t, 6)
+	hub := stream.NewHub(w.st)
+	for _, p := range programs {
+		a, b := w.open(hub, p, second, stream.Options{}), w.open(hub, p, second, stream.Options{})
+		for i := range 30 {
+			at := w.tick()
+			x, err := a.Step(at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := text(at, x)
+			state := b.AppendState(nil)
+			if _, err := b.Step(at); err != nil {
+				t.Fatal(err)
+			}
+			if rest, err := b.Restore(append(state, 1, 2)); err != nil || len(rest) != 2 {
+				t.Fatalf("restore: %d bytes left, %v", len(rest), err)
+			}
+			y, err := b.Step(at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := text(at, y); got != want {
+				t.Fatalf("%s step %d:\n got %s\nwant %s", p, i, got, want)
+			}
+		}
+	}
+}
+
+// A graph over the same range has the same values where its state begins at
+// the same step.
+func TestStreamEqualsGraph(t *testing.T) {
+	w := newWorld(t, 6)
+	hub := stream.NewHub(w.st)
+	const program = "name,sps,:eq,(,region,),:by,:avg,name,sps,:eq,:max,:div,name,sps,:eq,(,region,),:by,3,:rolling-max"
+	s := w.open(hub, program, second, stream.Options{})
+	got := map[string][]float64{}
+	for range 50 {
+		lines, err := s.Step(w.tick())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range lines {
+			key := fmt.Sprint(l.Expr, l.Label)
+			got[key] = append(got[key], l.Value)
+		}
+	}
+	r, err := query.New(w.st, query.Options{}).Eval(context.Background(), query.Request{Program: program, Start: start, End: w.now, Step: second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range r.Lines {
+		n := 0
+		if i > 0 {
+			n = 1
+		}
+		values := got[fmt.Sprint(n, l.Label)]
+		for j := range l.Values {
+			if bits(values[j]) != bits(l.Values[j]) {
+				t.Errorf("%s at %d: stream %v, graph %v", l.Label, j, values[j], l.Values[j])
+			}
+		}
+	}
+}
+
+// History of a new stream begins as far back as its words remember.
+func TestHistoryWarmsUp(t *testing.T) {
+	w := newWorld(t, 4)
+	hub := stream.NewHub(w.st)
+	const program = "name,sps,:eq,20,:rolling-sum,5,:delay,7,0.3,0.1,:sdes"
+	long := w.open(hub, program, second, stream.Options{Rule: true})
+	want := map[int64]float64{}
+	for range 90 {
+		at := w.tick()
+		lines, err := long.Step(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[at] = lines[0].Value
+	}
+	short := w.open(hub, program, second, stream.Options{Rule: true})
+	if short.Lookback() != (19+5+14)*second {
+		t.Errorf("look-back %d", short.Lookback())
+	}
+	err := short.History(context.Background(), w.now-20*second, w.now, func(at int64, lines []stream.Line) error {
+		if v := lines[0].Value; bits(v) != bits(want[at]) {
+			t.Errorf("at %d: %v, want %v", at-start, v, want[at])
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := w.tick()
+	a, err := long.Step(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := short.Step(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x, y := a[0].Value, b[0].Value; bits(x) != bits(y) {
+		t.Errorf("first live step %v, want %v", y, x)
+	}
+}
+
+func TestDataExpressionsAreShared(t *testing.T) {
+	w := newWorld(t, 3)
+	hub := stream.NewHub(w.st)
+	a := w.open(hub, "name,sps,:eq,(,region,),:by,name,sps,:eq,:cf-max,(,region,),:by", second, stream.Options{})
+	b := w.open(hub, "name,sps,:eq,(,region,),:by,2,:mul,name,sps,:eq,1m,:offset", 5*second, stream.Options{})
+	if n := hub.Sources(); n != 2 {
+		t.Errorf("%d sources, want 2", n)
+	}
+	_ = a
+	b2, err := hub.OpenProgram("name,other,:eq", second, stream.Options{})
+	if err != nil || hub.Sources() != 3 {
+		t.Errorf("%d sources, %v, want 3", hub.Sources(), err)
+	}
+	b2.Close()
+	if n := hub.Sources(); n != 2 {
+		t.Errorf("%d sources after close, want 2", n)
+	}
+	_ = b
+}
+
+// What is written between two reads of a step is seen by the second.
+func TestSharedColumnIsNeverStale(t *testing.T) {
+	w := newWorld(t, 0)
+	w.add("sps", 1)
+	hub := stream.NewHub(w.st)
+	a, b := w.open(hub, "name,sps,:eq", second, stream.Options{}), w.open(hub, "name,sps,:eq", second, stream.Options{})
+	at := start + second
+	send := func(v float64) {
+		batch := store.Batch{Source: w.source, Arrival: at}
+		batch.Add(w.refs[0], at, v)
+		w.st.Append(&batch, at)
+	}
+	send(3)
+	if lines, err := a.Step(at); err != nil || lines[0].Value != 3 {
+		t.Fatalf("%v, %v, want 3", lines, err)
+	}
+	send(4)
+	if lines, err := b.Step(at); err != nil || lines[0].Value != 7 {
+		t.Fatalf("%v, %v, want 7", lines, err)
+	}
+}
+
+func TestSeriesThatAppearsLater(t *testing.T) {
+	w := newWorld(t, 0)
+	hub := stream.NewHub(w.st)
+	sum := w.open(hub, "name,sps,:eq", second, stream.Options{})
+	by := w.open(hub, "name,sps,:eq,(,node,),:by,$node,:legend", second, stream.Options{})
+	w.now += second
+	f := func(want string) {
+		t.Helper()
+		a, err := sum.Step(w.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := by.Step(w.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var labels []string
+		for _, l := range append(append([]stream.Line{}, a...), b...) {
+			labels = append(labels, l.Label)
+		}
+		if got := strings.Join(labels, "|"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	f("NO DATA")
+	w.add("sps", 7)
+	w.tick()
+	f("sum(name=sps)|7")
+	w.add("sps", 3)
+	w.add("other", 1)
+	w.tick()
+	f("sum(name=sps)|3|7")
+}
+
+func TestRefusals(t *testing.T) {
+	w := newWorld(t, 1)
+	hub := stream.NewHub(w.st)
+	f := func(program string, step int64, o stream.Options, want string) {
+		t.Helper()
+		s, err := hub.OpenProgram(program, step, o)
+		if err == nil {
+			s.Close()
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", program, err, want)
+		}
+	}
+	rule := stream.Options{Rule: true}
+	f("name,sps,:eq,:integral", second, rule, ":integral not supported")
+	f("name,sps,:eq,:integral", second, stream.Options{}, "")
+	f("name,sps,:eq,:cumulative-max", second, rule, ":cumulative-max not supported")
+	f("name,sps,:eq,(,region,),:by,max,2,:topk", second, stream.Options{}, ":topk not supported")
+	f("name,sps,:eq,:stat-max,2,:gt,:filter", second, stream.Options{}, ":filter not supported")
+	f("name,sps,:eq", second+1, stream.Options{}, "multiple of the primary step")
+	f("name,sps,:eq", 0, stream.Options{}, "multiple of the primary step")
+	f("name,sps", second, stream.Options{}, "expecting time series expr")
+	f("name,sps,:eq,1h,:offset,:des-fast", second, rule, "")
+	if n := hub.Sources(); n != 0 {
+		t.Errorf("%d sources are left", n)
+	}
+}
+
+func TestOrderOfSteps(t *testing.T) {
+	w := newWorld(t, 1)
+	s := w.open(stream.NewHub(w.st), "name,sps,:eq", second, stream.Options{})
+	at := w.tick()
+	if _, err := s.Step(at); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []int64{at, at - second, at + 1} {
+		if _, err := s.Step(bad); err == nil {
+			t.Errorf("step %d is accepted", bad-start)
+		}
+	}
+	none := func(int64, []stream.Line) error { return nil }
+	if err := s.History(context.Background(), at-second, at, none); err == nil {
+		t.Error("history before the last step is accepted")
+	}
+	if err := s.History(context.Background(), at, at+second+1, none); err == nil {
+		t.Error("history off the grid is accepted")
+	}
+	stop := errors.New("stop")
+	if err := s.History(context.Background(), at, at+second, func(int64, []stream.Line) error { return stop }); err != stop {
+		t.Errorf("error %v, want the one of yield", err)
+	}
+}
+
+func TestLimitOfLines(t *testing.T) {
+	w := newWorld(t, 5)
+	s := w.open(stream.NewHub(w.st), "name,sps,:eq,(,node,),:by", second, stream.Options{MaxLines: 4})
+	_, err := s.Step(w.tick())
+	if !errors.Is(err, query.ErrLimit) {
+		t.Errorf("error %v, want a limit", err)
+	}
+}
+
+func TestCompletenessAndSources(t *testing.T) {
+	w := newWorld(t, 4)
+	s := w.open(stream.NewHub(w.st), "name,sps,:eq,(,node,),:by,name,sps,:eq,:add", second, stream.Options{})
+	for range 10 {
+		if _, err := s.Step(w.tick()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := s.Completeness(w.now-second, w.now); c.Expected == 0 || c.Reported != c.Expected {
+		t.Errorf("completeness %+v", c)
+	}
+	if c := s.Completeness(w.now+5*second, w.now+5*second); c.Reported != 0 || len(c.Silent) != 1 {
+		t.Errorf("completeness of a step to come %+v", c)
+	}
+	one := tags.Of("name", "sps", "node", "1")
+	if s.SourceInterval(one) != second || s.SourceLastTime(one) != w.now {
+		t.Errorf("interval %d, last time %d", s.SourceInterval(one), s.SourceLastTime(one)-start)
+	}
+	if s.SourceInterval(tags.Of("node", "none")) != second {
+		t.Error("an unknown group has no interval")
+	}
+}
+
+// A step over an unchanged set of lines allocates nothing.
+func TestStepAllocatesNothing(t *testing.T) {
+	w := newWorld(t, 30)
+	hub := stream.NewHub(w.st)
+	for _, o := range []stream.Options{{}, {ZeroFill: true}} {
+		for _, step := range []int64{1, 5} {
+			s := w.open(hub, "name,sps,:eq,(,region,node,),:by,:dup,:des-fast,0.8,:mul,:lt,5,:rolling-count,3,:gt", step*second, o)
+			for range 12 {
+				w.tick()
+			}
+			at := w.now - w.now%(step*second)
+			if _, err := s.Step(at); err != nil {
+				t.Fatal(err)
+			}
+			testkit.NoAllocs(t, "a step", func() {
+				at += step * second
+				if _, err := s.Step(at); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkStep(b *testing.B) {
+	for _, groups := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("groups=%d", groups), func(b *testing.B) {
+			w := newWorld(b, groups)
+			in := asl.New(asl.All(), asl.Limits{})
+			ts, err := in.ParseTimeSeries("name,sps,:eq,(,node,),:by,:dup,:des-fast,0.8,:mul,:lt,5,:rolling-count,3,:gt")
+			if err != nil {
+				b.Fatal(err)
+			}
+			s, err := stream.NewHub(w.st).Open([]expr.TimeSeries{ts[0]}, second, stream.Options{Rule: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			at := w.tick()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Step(at); err != nil {
+					b.Fatal(err)
+				}
+				at += second
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(groups), "ns/group")
+		})
+	}
+}
+
+func ExampleHub_OpenProgram() {
+	st, _ := store.New(store.Options{Step: 1000})
+	ts := tags.Of("name", "starts", "atlas.dstype", "gauge")
+	ref, _ := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, 1000)
+	s, _ := stream.NewHub(st).OpenProgram("name,starts,:eq,2,:rolling-sum", 1000, stream.Options{Rule: true})
+	defer s.Close()
+	for i := int64(1); i <= 3; i++ {
+		b := store.Batch{Arrival: i * 1000}
+		b.Add(ref, i*1000, float64(i))
+		st.Append(&b, i*1000)
+		lines, _ := s.Step(i * 1000)
+		fmt.Println(lines[0].Label, lines[0].Value)
+	}
+	// Output:
+	// rolling-sum(sum(name=starts)) 1
+	// rolling-sum(sum(name=starts)) 3
+	// rolling-sum(sum(name=starts)) 5
+}
