@@ -111,6 +111,11 @@ func (s *Service) attempt(run *running, c *channel, it *item) {
 	stopped := a.status == 0 && run.attempts.Err() != nil
 	o := s.judgeAttempt(it, a, stopped, now)
 
+	if o.open {
+		c.mu.Lock()
+		o.open = c.queue.begin(it.Incident)
+		c.mu.Unlock()
+	}
 	// Stored before the queue goes on: the next state of the incident may only
 	// start when it is certain that this one does not come back.
 	err := s.o.DB.Batch(func(tx *bbolt.Tx) error { return s.storeOutcome(tx, c, o) })
@@ -233,10 +238,7 @@ func (s *Service) storeOutcome(tx *bbolt.Tx, c *channel, o outcome) error {
 func (s *Service) applyOutcome(c *channel, it *item, o outcome, now int64) {
 	c.mu.Lock()
 	q := c.queue
-	switch {
-	case o.open:
-		q.open[it.Incident] = true
-	case o.close:
+	if o.close {
 		delete(q.open, it.Incident)
 	}
 	if o.failed {

@@ -52,7 +52,7 @@ type queue struct {
 	inFlight   int
 	disabled   bool
 
-	limit, limitBytes, perMinute int
+	limit, limitBytes, limitOpen, perMinute int
 
 	sent         []int64 // of the last perMinute first attempts, oldest first
 	blockedSince int64   // since when the rate limit holds something back
@@ -65,7 +65,7 @@ type queue struct {
 func newQueue(limit, limitBytes, perMinute int) *queue {
 	return &queue{
 		byIncident: make(map[string][]*item), open: make(map[string]bool),
-		limit: limit, limitBytes: limitBytes, perMinute: perMinute,
+		limit: limit, limitBytes: limitBytes, limitOpen: maxOpen, perMinute: perMinute,
 	}
 }
 
@@ -136,14 +136,22 @@ func (q *queue) settle(incident string) {
 		case it != newest && over:
 			q.discard(drop{it: it, reason: reasonOver})
 		case it != newest:
-			if it.Unsure && opens(it.Type) {
-				q.open[incident] = true
-			}
-			q.discard(drop{it: it, reason: reasonSuperseded, markOpen: it.Unsure && opens(it.Type)})
+			q.discard(drop{it: it, reason: reasonSuperseded, markOpen: it.Unsure && opens(it.Type) && q.begin(incident)})
 		case over:
 			q.discard(drop{it: it, reason: reasonNeverSent})
 		}
 	}
+}
+
+// begin notes that the beginning of an incident may have been accepted. It
+// refuses, and the incident's end will not be delivered, when maxOpen incidents
+// have begun and never ended.
+func (q *queue) begin(incident string) bool {
+	if !q.open[incident] && len(q.open) >= q.limitOpen {
+		return false
+	}
+	q.open[incident] = true
+	return true
 }
 
 func (q *queue) discard(d drop) {
@@ -269,7 +277,7 @@ func (q *queue) expire(now int64) {
 		if it.inFlight {
 			continue
 		}
-		d := drop{it: it, reason: reasonExpired, bury: true, markOpen: it.Unsure && opens(it.Type)}
+		d := drop{it: it, reason: reasonExpired, bury: true, markOpen: it.Unsure && opens(it.Type) && q.begin(it.Incident)}
 		if full {
 			d.reason = reasonOverflow
 		}
@@ -279,9 +287,6 @@ func (q *queue) expire(now int64) {
 	}
 	for _, d := range out {
 		q.discard(d)
-		if d.markOpen {
-			q.open[d.it.Incident] = true
-		}
 	}
 }
 
