@@ -41,7 +41,7 @@ type incident struct {
 	PendingSince int64               `json:"pendingSince"`
 	Machine      alert.State         `json:"machine"` // of the group, as it was at step At
 	At           int64               `json:"at"`
-	Sent         notify.Notification `json:"sent"` // the newest transition; while pending the verdict
+	Sent         notify.Notification `json:"sent"`             // the newest transition; while pending the verdict
 	Notify       []string            `json:"notify,omitempty"` // receivers of the beginning, and so of the end
 	Events       []Event             `json:"events"`
 }

@@ -141,6 +141,15 @@ func (s *State) Pause(ms int64) {
 	}
 }
 
+// Shift moves the clocks by ms, which may be negative: the steps that follow are
+// stamped by a clock that was set.
+func (s *State) Shift(ms int64) {
+	if s.Phase != Inactive {
+		s.PendingSince += ms
+		s.LastOut += ms
+	}
+}
+
 func (s *State) out(c *Config, t int64) Change {
 	var changed Change
 	switch s.Phase {
@@ -181,12 +190,18 @@ func (s *State) Clear() Change {
 		changed = Resolved
 	}
 	s.clear()
-	if s.NoDataAt != 0 {
-		s.NoDataAt = 0
-		changed |= DataReturn
-	}
+	return changed | s.Lost()
+}
+
+// Lost ends the no-data incident without data: the group is given up and counts
+// as never seen.
+func (s *State) Lost() Change {
 	s.HadData, s.Absent = false, 0
-	return changed
+	if s.NoDataAt == 0 {
+		return 0
+	}
+	s.NoDataAt = 0
+	return DataReturn
 }
 
 func (s *State) clear() {

@@ -1,0 +1,171 @@
+package detect
+
+import (
+	"context"
+
+	"pulse/detect/alert"
+	"pulse/query/stream"
+	"pulse/store/step"
+)
+
+// catchUp brings the detectors up to the step before t from stored history: the
+// look-back that the detector states for a new rule, what was missed for one that
+// goes on after a restart or a long pause. It waits until t closes, so that late
+// points of the steps before are in. Alerts are not run over it.
+func (e *Engine) catchUp(r *running, t int64) {
+	end := t - r.c.step
+	oldest := step.Floor(end-e.o.Store.Options().Retention, r.c.step)
+	from := r.judged
+	if from == 0 {
+		from = step.Floor(end-r.c.lookback, r.c.step)
+		from = max(from, oldest)
+		r.origin = from
+		if err := e.entry.rule(r.stored()); err != nil {
+			e.fail(r, err)
+		}
+	}
+	from = min(max(from, oldest), end)
+	err := e.replay(context.Background(), r.stream, r.judge, span{from, end}, r.blind, func(at int64) error {
+		if at/r.c.step%checkpointSteps == 0 {
+			// The stream is ahead of at, so its state is not part of this one.
+			e.kept.add(r, checkpoint{at, r.judge.appendState(nil)})
+		}
+		return nil
+	})
+	if err != nil {
+		e.fail(r, err)
+	}
+	r.fit()
+	for i := range r.alerts {
+		r.alerts[i].state.HadData = true
+	}
+	r.judged, r.behind = end, false
+}
+
+// span is the steps in (start, end].
+type span struct{ start, end int64 }
+
+func (s span) has(t int64) bool { return t > s.start && t <= s.end }
+
+// replay feeds every step of s to j from stored history and calls each after
+// it, whose error ends it. Steps of blind are fed as no data, as they were when
+// they were live. With an empty s it only brings the memory of h up to s.end.
+func (e *Engine) replay(ctx context.Context, h *stream.Stream, j *judge, s, blind span, each func(t int64) error) error {
+	next := s.start + j.step
+	upTo := func(t int64, lines []stream.Line) error {
+		for ; next <= t; next += j.step {
+			if next < t || blind.has(t) {
+				j.observe(next, nil)
+			} else {
+				j.observe(next, lines)
+			}
+			if err := each(next); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	}
+	if err := h.History(ctx, s.start, s.end, upTo); err != nil {
+		return err
+	}
+	if next > s.end {
+		return nil
+	}
+	return upTo(s.end, nil)
+}
+
+// recall starts the rules that the database held and gives them their alerts
+// back.
+func (e *Engine) recall(stored recalled) {
+	now := e.o.Clock.Now().UnixMilli()
+	incidents := map[string][]*incident{}
+	for _, in := range stored.incidents {
+		incidents[in.Rule] = append(incidents[in.Rule], in)
+	}
+	for _, s := range stored.rules {
+		r, err := e.recallRule(s, now)
+		if err != nil {
+			e.o.Log.Error().Err(err).Str("rule", s.Rule.ID).Msg("stored rule cannot be judged")
+			e.broken[s.Rule.ID] = brokenRule{s, err}
+			continue
+		}
+		if state := stored.checkpoints[s.Rule.ID]; state != nil {
+			if err := e.loadCheckpoint(r, state); err != nil {
+				e.o.Log.Warn().Err(err).Str("rule", s.Rule.ID).Msg("detectors start anew")
+			}
+		}
+		e.resume(r, incidents[s.Rule.ID], stored.marks[s.Rule.ID])
+		delete(incidents, s.Rule.ID)
+		e.insert(r)
+	}
+	for _, left := range incidents {
+		e.loose = append(e.loose, left...)
+	}
+}
+
+func (e *Engine) recallRule(s storedRule, now int64) (*running, error) {
+	c, err := e.compiler.compile(s.Rule)
+	if err != nil {
+		return nil, err
+	}
+	r, err := e.start(c, now)
+	if err != nil {
+		return nil, err
+	}
+	r.created, r.origin, r.file = s.Created, s.Origin, s.File
+	if e.o.Store.Stats().Series == 0 {
+		// What was sent in the running step before the restart is gone, and rates
+		// and counters need a report to begin from: two steps are not whole.
+		r.next += holdSteps * c.step
+		r.blind = span{now - e.o.Store.Options().Retention, r.next - c.step}
+	}
+	return r, nil
+}
+
+// resume gives a rule that has just been started its open incidents and makes
+// up for the time in between, which counts neither as breach nor as recovery.
+func (e *Engine) resume(r *running, incidents []*incident, mark int64) {
+	if ahead := r.judged + r.c.step; ahead > r.next && ahead-r.next <= r.c.step {
+		r.next = ahead // it was judged before the restart
+	}
+	r.marked = mark
+	before := r.next - r.c.step
+	for _, in := range incidents {
+		i := r.groupFor(in)
+		a := &r.alerts[i]
+		if in.Absence {
+			a.absence = in
+			a.state.Absent, a.state.NoDataAt = in.Machine.Absent, in.Machine.NoDataAt
+			r.absent++
+			continue
+		}
+		m := in.Machine
+		a.breach = in
+		a.state.Phase, a.state.PendingSince, a.state.StartsAt = m.Phase, m.PendingSince, m.StartsAt
+		if m.Phase == alert.Firing {
+			a.state.LastOut, a.state.Held = before, 0
+			r.firing++
+			continue
+		}
+		a.state.LastOut, a.state.Held = m.LastOut, m.Held
+		if gap := before - max(mark, in.At); gap >= 0 {
+			a.state.Pause(gap)
+		} else {
+			a.state.Shift(gap)
+		}
+		r.pending++
+	}
+}
+
+// groupFor returns the index of the incident's group, which is made when there
+// is none.
+func (r *running) groupFor(in *incident) int {
+	t := tagsOf(in.Sent.Tags)
+	at, ok := r.judge.index[string(t.AppendKey(nil))]
+	if !ok {
+		at = r.judge.add(t)
+	}
+	r.fit()
+	r.alerts[at].state.HadData = true
+	return at
+}

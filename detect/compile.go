@@ -1,0 +1,105 @@
+package detect
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"pulse/detect/alert"
+	"pulse/detect/algo"
+	"pulse/query/asl"
+	"pulse/query/expr"
+)
+
+// compiled is a checked rule ready to run. It is immutable.
+type compiled struct {
+	rule     Rule
+	expr     expr.TimeSeries
+	text     string   // canonical expression
+	keys     []string // tags that tell the groups apart; nil: all tags
+	step     int64    // ms
+	grace    int64    // ms
+	notes    annotations
+	config   alert.Config
+	lookback int64 // ms of history that a new detector reads
+	zeroFill bool  // a missing value is 0 while its source reports
+	detector json.RawMessage
+}
+
+// compiler turns rules into compiled ones for one server.
+type compiler struct {
+	interpreter *asl.Interpreter
+	primary     int64 // ms
+	grace       int64 // ms, of rules that have none
+}
+
+// compile checks r completely.
+func (c *compiler) compile(r Rule) (*compiled, error) {
+	r.setDefaults()
+	if err := r.Validate(c.primary); err != nil {
+		return nil, err
+	}
+	e, err := c.expression(r.Expr)
+	if err != nil {
+		return nil, fmt.Errorf("rule %q: expr: %w", r.ID, err)
+	}
+	notes, err := parseAnnotations(r.Annotations)
+	if err != nil {
+		return nil, fmt.Errorf("rule %q: %w", r.ID, err)
+	}
+	detector, err := json.Marshal(specJSON(r.Detector))
+	if err != nil {
+		return nil, fmt.Errorf("rule %q: detector: %w", r.ID, err)
+	}
+	lookback, err := algo.Lookback(r.Detector, r.stepMs(c.primary))
+	if err != nil {
+		return nil, fmt.Errorf("rule %q: %w", r.ID, err)
+	}
+	out := &compiled{
+		rule: r, expr: e, text: e.String(), step: r.stepMs(c.primary), grace: c.grace, notes: notes, detector: detector,
+		lookback: lookback, zeroFill: r.noData() == alert.Auto || r.noData() == alert.Zero,
+	}
+	out.keys = groupKeys(e)
+	if r.Grace != 0 {
+		out.grace = int64(r.Grace)
+	}
+	out.config = alert.Config{
+		Step: out.step, For: int64(r.For), Keep: max(int64(r.Keep), out.step),
+		AbsenceAfter: int64(r.AbsenceAfter), NoData: r.noData(),
+	}
+	return out, nil
+}
+
+// expression interprets the text of a rule, which must give one expression.
+func (c *compiler) expression(text string) (expr.TimeSeries, error) {
+	styles, err := c.interpreter.ParseStyle(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(styles) != 1 {
+		return nil, fmt.Errorf("gives %d expressions, a rule needs exactly one", len(styles))
+	}
+	return styles[0].Expr, nil
+}
+
+// groupKeys returns the keys that tell the lines of e apart: those of its final
+// grouping, none when it has one line, and nil, meaning all, when it has a line
+// per series.
+func groupKeys(e expr.TimeSeries) []string {
+	if e.Grouped() {
+		return e.Keys()
+	}
+	for _, d := range expr.DataExprs(e) {
+		if _, all := d.(*expr.All); all {
+			return nil
+		}
+	}
+	return []string{}
+}
+
+// sameStream reports whether both rules judge the same values.
+func (c *compiled) sameStream(o *compiled) bool {
+	return c.text == o.text && c.step == o.step && c.rule.NoData == o.rule.NoData
+}
+
+// sameDetector reports whether both rules judge values alike.
+func (c *compiled) sameDetector(o *compiled) bool { return string(c.detector) == string(o.detector) }

@@ -1,0 +1,303 @@
+// Package detect judges streams step by step and pages people: rules, the
+// engine that closes steps, and the life of an alert from its first step out of
+// band to its resolve.
+//
+// One alert. Every rule has a stream over its expression (query/stream). When a
+// step closes (running.go says when), the stream computes the step's lines from
+// the store's closed columns, judge.go feeds each group's value to its
+// detector, and detect/alert turns verdicts into changes (settle.go). All changes
+// of one step, with their notifications, are one transaction (journal.go), and
+// only then the outbox is woken.
+//
+// Time is an argument: Advance does everything that is due at now, in order of
+// time, and says when to come back. Run paces it with a clock.
+//
+// Locks: Engine.mu is held over Advance and over changes of rules, including
+// their transaction. Band and the single alert's points read history without it.
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
+
+	"pulse/query/asl"
+	"pulse/query/stream"
+	"pulse/store"
+	"pulse/store/clock"
+)
+
+// Options say what an Engine works on.
+type Options struct {
+	Store  *store.Store // required
+	Hub    *stream.Hub  // required
+	DB     *bbolt.DB    // required; holds rules, alert state and detector states
+	Notify Outbox       // required
+	Clock  clock.Clock  // required; measures cost, and tells a restart what time it is
+	Log    zerolog.Logger
+	// Grace is how long late sources are waited for, in ms, where a rule says
+	// nothing; 0 is one primary step, at least 100 ms.
+	Grace int64
+	// BaseURL is where the web pages are, such as http://127.0.0.1:7101; links
+	// in notifications begin with it.
+	BaseURL string
+	// CheckpointBytes bounds the detector states kept in memory for bands; 0 is
+	// 32 MiB.
+	CheckpointBytes int
+}
+
+// ErrUnknownRule is returned for an id that no rule has, ErrUnknownAlert for
+// one that no incident has.
+var (
+	ErrUnknownRule  = errors.New("unknown rule")
+	ErrUnknownAlert = errors.New("unknown alert")
+	ErrClosed       = errors.New("detect engine is closed")
+)
+
+// Engine owns the rules and their alerts. It is safe for concurrent use.
+type Engine struct {
+	o        Options
+	step     int64 // primary, ms
+	compiler compiler
+	wake     chan struct{}
+
+	mu      sync.Mutex
+	closed  bool
+	rules   map[string]*running
+	order   []*running // by id
+	due     []*running // scratch of Advance
+	journal *journal
+	entry   entry // what the current step writes; kept and retried when that fails
+	now     int64 // of the last Advance
+	kept    checkpointBudget
+	stats   Stats
+	broken  map[string]brokenRule
+	loose   []*incident // open incidents of rules that could not be started again
+}
+
+// New returns an Engine with the rules and alerts of the database. A rule that
+// no longer compiles is logged and left in the database, not judged. Nothing is
+// judged before the first Advance.
+func New(o Options) (*Engine, error) {
+	if o.Store == nil || o.Hub == nil || o.DB == nil || o.Notify == nil || o.Clock == nil {
+		return nil, errors.New("detect: Store, Hub, DB, Notify and Clock are required")
+	}
+	step := o.Store.Step()
+	if o.Grace == 0 {
+		o.Grace = max(step, int64(minGrace))
+	}
+	if o.Grace < int64(minGrace) || o.Grace > int64(maxGrace) {
+		return nil, fmt.Errorf("grace is %s, want %s to %s", Duration(o.Grace), minGrace, maxGrace)
+	}
+	if o.CheckpointBytes == 0 {
+		o.CheckpointBytes = 32 << 20
+	}
+	e := &Engine{
+		o: o, step: step,
+		compiler: compiler{interpreter: asl.New(asl.All(), asl.Limits{}), primary: step, grace: o.Grace},
+		wake:     make(chan struct{}, 1),
+		rules:    map[string]*running{},
+		broken:   map[string]brokenRule{},
+		kept:     checkpointBudget{limit: o.CheckpointBytes},
+	}
+	journal, stored, err := openJournal(o.DB, o.Notify)
+	if err != nil {
+		return nil, err
+	}
+	e.journal = journal
+	e.recall(stored)
+	return e, nil
+}
+
+// Wake makes Run look at what is due, because data has arrived. It never blocks.
+func (e *Engine) Wake() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// idleMs is how long Run sleeps when nothing is due, minGapMs the least distance
+// between two looks however often it is woken.
+const (
+	idleMs   = 1000
+	minGapMs = 2
+)
+
+// Run advances the engine by the clock until ctx ends, and then closes it. Wake
+// shortens its sleep. Looks are spaced so that looking takes at most a quarter of
+// one core.
+func (e *Engine) Run(ctx context.Context, c clock.Clock) error {
+	e.pace(ctx, c)
+	return e.Close()
+}
+
+func (e *Engine) pace(ctx context.Context, c clock.Clock) {
+	var timer <-chan time.Time
+	var timerAt int64
+	for {
+		began := c.Now()
+		now := began.UnixMilli()
+		next := min(e.Advance(now), now+idleMs)
+		spent := c.Now().Sub(began).Milliseconds()
+		quiet := now + spent + max(minGapMs, 3*spent)
+		for {
+			now = c.Now().UnixMilli()
+			at := max(next, quiet)
+			if now >= at {
+				break
+			}
+			if timer == nil || timerAt > at || timerAt < now {
+				timer, timerAt = c.After(time.Duration(at-now)*time.Millisecond), at
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-timer:
+				timer = nil
+			case <-e.wake:
+				next = now // as soon as quiet is over
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// Advance closes every step that is due at now (Unix ms), in order of time over
+// all rules, and commits the transitions of each time together. It returns when
+// to call again at the latest; data that arrives may make a step due earlier.
+func (e *Engine) Advance(now int64) (next int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return now + idleMs
+	}
+	e.now = now
+	e.due = e.due[:0]
+	for _, r := range e.order {
+		e.followClock(r, now)
+		if r.next <= now {
+			e.due = append(e.due, r)
+		}
+	}
+	for len(e.due) > 0 {
+		e.closeEarliest(now)
+		e.commit()
+	}
+	if !e.entry.empty() { // an earlier failure
+		e.commit()
+	}
+	next = now + idleMs
+	for _, r := range e.order {
+		at := r.next
+		if at <= now {
+			at = r.deadline()
+		}
+		next = min(next, at)
+	}
+	return max(next, now+1)
+}
+
+// closeEarliest tries the rules of e.due whose next step is the earliest, and
+// removes those that have nothing more to do at now.
+func (e *Engine) closeEarliest(now int64) {
+	t := e.due[0].next
+	for _, r := range e.due {
+		t = min(t, r.next)
+	}
+	e.kept.contributions = maxContributed
+	e.due = slices.DeleteFunc(e.due, func(r *running) bool {
+		if r.next != t {
+			return false
+		}
+		began := e.o.Clock.Now()
+		closed := e.tryClose(r, now)
+		r.stats.CostNs += e.o.Clock.Now().Sub(began).Nanoseconds()
+		return !closed || r.next > now
+	})
+}
+
+// commit writes what the step changed. When that fails, the entry is kept and
+// written with the next one: no transition is lost, and none is sent before it
+// is stored.
+func (e *Engine) commit() {
+	if e.entry.empty() {
+		return
+	}
+	refused, err := e.journal.commit(&e.entry)
+	if err != nil {
+		e.stats.CommitErrors++
+		e.o.Log.Error().Err(err).Msg("alert state not stored, will retry")
+		return
+	}
+	for _, err := range refused {
+		e.stats.Refused++
+		e.o.Log.Error().Err(err).Msg("notification refused")
+	}
+	e.entry.reset()
+}
+
+// Close stores every detector's state and ends the streams. The engine does
+// nothing afterwards.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	for _, r := range e.order {
+		if r.judged > 0 {
+			e.entry.checkpoint(r.c.rule.ID, r.checkpoint())
+			if r.pending > 0 {
+				e.entry.mark(r.c.rule.ID, r.judged)
+			}
+		}
+		r.stream.Close()
+	}
+	_, err := e.journal.commit(&e.entry)
+	return err
+}
+
+// Stats are counts since the start.
+type Stats struct {
+	Rules, Groups           int
+	Pending, Firing, NoData int
+	Closed                  int64 // steps judged
+	Missed                  int64 // of these, judged more than a step too late
+	PutOff                  int64 // closes put off for a missing source
+	Skipped                 int64 // steps never judged: the server was down or paused for long
+	Suppressed              int64 // verdicts out of band beyond the limit of alerts per rule
+	Errors                  int64 // steps whose expression failed
+	CommitErrors, Refused   int64
+	CheckpointBytes         int
+}
+
+// Stats returns the current counts.
+func (e *Engine) Stats() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.stats
+	s.Rules, s.CheckpointBytes = len(e.order), e.kept.used
+	for _, r := range e.order {
+		s.Groups += len(r.judge.groups)
+		s.Pending += r.pending
+		s.Firing += r.firing
+		s.NoData += r.absent
+		s.Closed += r.stats.Closed
+		s.Missed += r.stats.Missed
+		s.PutOff += r.stats.PutOff
+		s.Skipped += r.stats.Skipped
+		s.Suppressed += r.stats.Suppressed
+		s.Errors += r.stats.Errors
+	}
+	return s
+}

@@ -1,0 +1,328 @@
+package detect
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"pulse/detect/alert"
+	"pulse/detect/algo"
+	"pulse/query/stream"
+	"pulse/store/tags"
+)
+
+// maxGroups bounds how many groups one rule judges. Lines of further groups
+// are counted and left alone.
+const maxGroups = 100_000
+
+// judge runs one detector per group of an expression. The live rule, its warm
+// start and the band of a graph are all this code over the lines of a stream,
+// so they agree to the last bit. It is not safe for concurrent use.
+type judge struct {
+	spec   algo.Spec
+	step   int64
+	keys   []string     // tags that tell the groups apart; nil: all
+	noData alert.NoData // Zero turns no data into 0; Alert makes groups of lines without data
+	learns bool         // the detector trains, so a verdict may be unknown
+
+	groups []group // in order of appearance; never shrinks
+	index  map[string]int
+	lines  []lineRef // line number → group, as of the last step
+	tick   uint64
+	over   int64 // lines beyond maxGroups
+
+	idScratch  tags.Tags
+	keyScratch []byte
+}
+
+// group is one stream of values and its detector.
+type group struct {
+	tags     tags.Tags
+	key      string
+	detector algo.Detector // nil until the first value
+	value    float64       // of the last step
+	verdict  algo.Verdict
+	tick     uint64 // of the last step that had a line for it
+}
+
+// lineRef remembers the group of a line, so that a step whose lines are those of
+// the step before needs no look-up.
+type lineRef struct {
+	tags  tags.Tags
+	group int
+}
+
+func newJudge(c *compiled) (*judge, error) {
+	if _, err := algo.New(c.rule.Detector, c.step); err != nil {
+		return nil, err
+	}
+	return &judge{
+		spec: c.rule.Detector, step: c.step, keys: c.keys, noData: c.rule.noData(), learns: c.lookback > 0,
+		index: map[string]int{},
+	}, nil
+}
+
+// observe feeds the lines of step t, which must follow the step before. Groups
+// without a line have no data.
+func (j *judge) observe(t int64, lines []stream.Line) {
+	j.tick++
+	for i := range lines {
+		if at := j.groupOf(i, &lines[i]); at >= 0 {
+			j.groups[at].tick, j.groups[at].value = j.tick, lines[i].Value
+		}
+	}
+	for i := range j.groups {
+		g := &j.groups[i]
+		if g.tick != j.tick {
+			g.value = math.NaN()
+		}
+		j.decide(g, t)
+	}
+}
+
+// decide lets the group's detector judge its value of step t.
+func (j *judge) decide(g *group, t int64) {
+	if j.noData == alert.Zero && math.IsNaN(g.value) {
+		g.value = 0
+	}
+	if g.detector == nil {
+		if math.IsNaN(g.value) {
+			g.verdict = unknown()
+			return
+		}
+		g.detector = j.newDetector()
+	}
+	g.verdict = g.detector.Step(t, g.value)
+}
+
+func (j *judge) newDetector() algo.Detector {
+	d, err := algo.New(j.spec, j.step)
+	if err != nil { // newJudge made one from the same spec
+		panic("BUG: " + err.Error())
+	}
+	return d
+}
+
+// unknown is the verdict about a group that has not had any data.
+func unknown() algo.Verdict {
+	nan := math.NaN()
+	return algo.Verdict{Expected: nan, Lower: nan, Upper: nan}
+}
+
+// observation says what the group's last step means for its alert.
+func (j *judge) observation(g *group) alert.Observation {
+	switch {
+	case math.IsNaN(g.value):
+		return alert.Missing
+	case g.verdict.Out:
+		return alert.Out
+	case j.learns && math.IsNaN(g.verdict.Expected):
+		return alert.Unjudged
+	}
+	return alert.In
+}
+
+// groupOf returns the index of the group that line i belongs to, or -1 when it
+// has none: it never had data, or there are too many.
+func (j *judge) groupOf(i int, line *stream.Line) int {
+	for len(j.lines) <= i {
+		j.lines = append(j.lines, lineRef{group: -1})
+	}
+	ref := &j.lines[i]
+	if ref.group >= 0 && sameTags(ref.tags, line.Tags) {
+		return ref.group
+	}
+	ref.group = -1
+	j.idScratch = identity(j.idScratch[:0], line.Tags, j.keys)
+	j.keyScratch = j.idScratch.AppendKey(j.keyScratch[:0])
+	at, ok := j.index[string(j.keyScratch)]
+	if !ok {
+		if math.IsNaN(line.Value) && j.noData != alert.Zero && j.noData != alert.Alert {
+			return -1
+		}
+		if len(j.groups) >= maxGroups {
+			j.over++
+			return -1
+		}
+		at = j.add(append(tags.Tags(nil), j.idScratch...))
+	}
+	ref.tags, ref.group = line.Tags, at
+	return at
+}
+
+// add makes a group of the given tags, which no group has.
+func (j *judge) add(t tags.Tags) int {
+	key := string(t.AppendKey(nil))
+	at := len(j.groups)
+	j.groups = append(j.groups, group{tags: t, key: key, value: math.NaN(), verdict: unknown()})
+	j.index[key] = at
+	return at
+}
+
+// sameTags reports whether a and b are one slice; tags are immutable.
+func sameTags(a, b tags.Tags) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// identity appends the tags of t with the given keys, or all for nil.
+func identity(dst, t tags.Tags, keys []string) tags.Tags {
+	if keys == nil {
+		return append(dst, t...)
+	}
+	for _, tag := range t {
+		for _, key := range keys {
+			if key == tag.Key {
+				dst = append(dst, tag)
+				break
+			}
+		}
+	}
+	return dst
+}
+
+// The state of a judge, drawn as
+//
+//	version   1 byte
+//	groups    uvarint
+//	per group tags   uvarint of how many, then key and value, each with its length
+//	          state  uvarint of its length + 1, 0: no detector; then the detector's own
+const judgeVersion = 1
+
+var errCheckpoint = errors.New("detector checkpoint is corrupt")
+
+// appendState appends the groups and their detectors to dst.
+func (j *judge) appendState(dst []byte) []byte {
+	dst = append(dst, judgeVersion)
+	dst = binary.AppendUvarint(dst, uint64(len(j.groups)))
+	var scratch []byte
+	for i := range j.groups {
+		g := &j.groups[i]
+		dst = binary.AppendUvarint(dst, uint64(len(g.tags)))
+		dst = append(dst, g.key...)
+		if g.detector == nil {
+			dst = append(dst, 0)
+			continue
+		}
+		scratch = g.detector.AppendState(scratch[:0])
+		dst = binary.AppendUvarint(dst, uint64(len(scratch))+1)
+		dst = append(dst, scratch...)
+	}
+	return dst
+}
+
+// restore brings the judge into a state that appendState wrote. Groups that the
+// state does not have lose their detector; those that the judge does not have
+// are added. On an error the judge is as before or partly restored.
+func (j *judge) restore(src []byte) (rest []byte, err error) {
+	r := cursor{src: src}
+	if v := r.byte(); r.err == nil && v != judgeVersion {
+		return nil, fmt.Errorf("%w: version %d, expected %d", errCheckpoint, v, judgeVersion)
+	}
+	restored := make([]bool, len(j.groups), len(j.groups)+1)
+	for range r.uvarint(maxGroups) {
+		t := r.tags()
+		state, present := r.state()
+		if r.err != nil {
+			return nil, r.err
+		}
+		at, ok := j.index[string(t.AppendKey(nil))]
+		if !ok {
+			at = j.add(t)
+			restored = append(restored, false)
+		}
+		if restored[at] = present; !present {
+			continue
+		}
+		if err := j.restoreGroup(&j.groups[at], state); err != nil {
+			return nil, err
+		}
+	}
+	for i, ok := range restored {
+		if !ok {
+			j.groups[i].detector, j.groups[i].verdict = nil, unknown()
+		}
+	}
+	return r.src, r.err
+}
+
+func (j *judge) restoreGroup(g *group, state []byte) error {
+	if g.detector == nil {
+		g.detector = j.newDetector()
+	}
+	left, err := g.detector.Restore(state)
+	if err != nil {
+		return fmt.Errorf("%w: group %s: %w", errCheckpoint, g.tags, err)
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("%w: group %s: %d bytes left", errCheckpoint, g.tags, len(left))
+	}
+	return nil
+}
+
+// cursor reads a checkpoint and keeps the first error. Every length is checked
+// against what is left.
+type cursor struct {
+	src []byte
+	err error
+}
+
+func (c *cursor) fail() {
+	if c.err == nil {
+		c.err = fmt.Errorf("%w: ends early", errCheckpoint)
+	}
+	c.src = nil
+}
+
+func (c *cursor) byte() byte {
+	if len(c.src) == 0 {
+		c.fail()
+		return 0
+	}
+	b := c.src[0]
+	c.src = c.src[1:]
+	return b
+}
+
+func (c *cursor) uvarint(limit uint64) int {
+	x, n := binary.Uvarint(c.src)
+	if n <= 0 || x > limit {
+		c.fail()
+		return 0
+	}
+	c.src = c.src[n:]
+	return int(x)
+}
+
+func (c *cursor) bytes(n int) []byte {
+	if n > len(c.src) {
+		c.fail()
+		return nil
+	}
+	b := c.src[:n]
+	c.src = c.src[n:]
+	return b
+}
+
+func (c *cursor) tags() tags.Tags {
+	n := c.uvarint(1 << 10)
+	if n > len(c.src) { // each takes two bytes at least
+		c.fail()
+		return nil
+	}
+	t := make(tags.Tags, 0, n)
+	for range n {
+		key := c.bytes(c.uvarint(1 << 20))
+		value := c.bytes(c.uvarint(1 << 20))
+		t = append(t, tags.Tag{Key: string(key), Value: string(value)})
+	}
+	return t
+}
+
+func (c *cursor) state() (state []byte, present bool) {
+	n := c.uvarint(1 << 30)
+	if n == 0 {
+		return nil, false
+	}
+	return c.bytes(n - 1), true
+}

@@ -1,0 +1,328 @@
+package detect
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pulse/query/expr"
+	"pulse/query/stream"
+	"pulse/store/tags"
+)
+
+// brokenRule is a stored rule that could not be started.
+type brokenRule struct {
+	stored storedRule
+	err    error
+}
+
+// tagsOf returns the tags of m.
+func tagsOf(m map[string]string) tags.Tags { return tags.FromMap(m) }
+
+// Check compiles r against this server as PutRule would, without keeping it.
+func (e *Engine) Check(r Rule) error {
+	c, err := e.compiler.compile(r)
+	if err != nil {
+		return err
+	}
+	s, err := e.open(c)
+	if err != nil {
+		return err
+	}
+	s.Close()
+	return nil
+}
+
+// open opens the stream of a rule.
+func (e *Engine) open(c *compiled) (*stream.Stream, error) {
+	s, err := e.o.Hub.Open([]expr.TimeSeries{c.expr}, c.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxGroups})
+	if err != nil {
+		return nil, fmt.Errorf("rule %q: expr: %w", c.rule.ID, err)
+	}
+	return s, nil
+}
+
+// PutRule stores r and judges it from the step that covers now (Unix ms) on. It
+// replaces a rule of the same id:
+//
+//   - Other texts, labels, receivers or times: everything goes on.
+//   - Another detector: it starts with history; alerts stay as they are until it
+//     judges.
+//   - Another expression, step or no_data: these are other values, so open alerts
+//     are resolved with that reason and the rule starts afresh.
+func (e *Engine) PutRule(r Rule, now int64) error { return e.put(r, false, now) }
+
+func (e *Engine) put(rule Rule, file bool, now int64) error {
+	c, err := e.compiler.compile(rule)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	old := e.rules[c.rule.ID]
+	if old == nil && len(e.rules) >= maxRules {
+		return fmt.Errorf("rule %q: there are %d rules, at most %d", c.rule.ID, len(e.rules), maxRules)
+	}
+	if old != nil && old.c.sameStream(c) && old.c.sameDetector(c) {
+		if old.file == file && sameRule(old.c.rule, c.rule) {
+			return nil
+		}
+		return e.amend(old, c, file)
+	}
+	r, err := e.start(c, now)
+	if err != nil {
+		return err
+	}
+	r.file = file
+	if old != nil && old.c.sameStream(c) {
+		r.created = old.created
+		r.inherit(old)
+	}
+	if err := e.store(r); err != nil {
+		r.stream.Close()
+		return err
+	}
+	if old != nil {
+		if !old.c.sameStream(c) {
+			e.endAll(old, now, "the rule's expression changed")
+		}
+		e.remove(old)
+	}
+	e.endLoose(c.rule.ID, now, "the rule was replaced")
+	e.insert(r)
+	e.commit()
+	e.Wake()
+	return nil
+}
+
+// amend replaces what does not touch judging.
+func (e *Engine) amend(r *running, c *compiled, file bool) error {
+	before, wasFile := r.c, r.file
+	r.c, r.file = c, file
+	if err := e.store(r); err != nil {
+		r.c, r.file = before, wasFile
+		return err
+	}
+	return nil
+}
+
+// store writes the rule before it takes effect.
+func (e *Engine) store(r *running) error {
+	var w entry
+	if err := w.rule(r.stored()); err != nil {
+		return err
+	}
+	_, err := e.journal.commit(&w)
+	return err
+}
+
+func (r *running) stored() *storedRule {
+	return &storedRule{Rule: r.c.rule, Created: r.created, Origin: r.origin, File: r.file}
+}
+
+func sameRule(a, b Rule) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// inherit takes over the groups and alerts of the rule before; detectors start
+// anew.
+func (r *running) inherit(old *running) {
+	for i := range old.judge.groups {
+		r.judge.add(old.judge.groups[i].tags)
+	}
+	r.alerts = old.alerts
+	old.alerts = nil
+	r.pending, r.firing, r.absent, r.marked = old.pending, old.firing, old.absent, old.marked
+	r.next = max(r.next, old.next)
+}
+
+func (e *Engine) insert(r *running) {
+	delete(e.broken, r.c.rule.ID)
+	e.rules[r.c.rule.ID] = r
+	at, _ := slices.BinarySearchFunc(e.order, r.c.rule.ID, byID)
+	e.order = slices.Insert(e.order, at, r)
+}
+
+func byID(r *running, id string) int { return strings.Compare(r.c.rule.ID, id) }
+
+// remove takes a rule out of work.
+func (e *Engine) remove(r *running) {
+	if at, ok := slices.BinarySearchFunc(e.order, r.c.rule.ID, byID); ok {
+		e.order = slices.Delete(e.order, at, at+1)
+	}
+	delete(e.rules, r.c.rule.ID)
+	e.kept.drop(r)
+	r.stream.Close()
+}
+
+// DeleteRule ends a rule. Its open alerts are resolved, with the deletion as
+// the reason in the annotation `reason`, so that no page stays open for a rule
+// that nobody judges any more; pending ones end without a word. A rule that came
+// from a file is back with the next ReplaceFileRules.
+func (e *Engine) DeleteRule(id string, now int64) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	return e.delete(id, now)
+}
+
+func (e *Engine) delete(id string, now int64) error {
+	r, broken := e.rules[id], e.broken[id].err != nil
+	if r == nil && !broken {
+		return fmt.Errorf("%w %q", ErrUnknownRule, clip(id, maxID))
+	}
+	e.commit()
+	if !e.entry.empty() {
+		return fmt.Errorf("delete rule %q: alert state cannot be stored now", id)
+	}
+	const reason = "the rule was deleted"
+	if r != nil {
+		e.endAll(r, now, reason)
+		e.remove(r)
+	}
+	e.endLoose(id, now, reason)
+	delete(e.broken, id)
+	e.entry.deleted = append(e.entry.deleted, id)
+	e.commit()
+	return nil
+}
+
+// endAll ends every incident of r, telling those who were told of it.
+func (e *Engine) endAll(r *running, now int64, reason string) {
+	for i := range r.alerts {
+		a := &r.alerts[i]
+		if a.breach != nil {
+			e.end(a.breach, now, reason)
+		}
+		if a.absence != nil {
+			e.end(a.absence, now, reason)
+		}
+		*a = groupAlert{}
+	}
+	r.pending, r.firing, r.absent = 0, 0, 0
+}
+
+// endLoose does the same for the incidents of a rule that could not be started.
+func (e *Engine) endLoose(rule string, now int64, reason string) {
+	e.loose = slices.DeleteFunc(e.loose, func(in *incident) bool {
+		if in.Rule == rule {
+			e.end(in, now, reason)
+		}
+		return in.Rule == rule
+	})
+}
+
+// end resolves an incident for a reason that is not in the data.
+func (e *Engine) end(in *incident, now int64, reason string) {
+	if in.State == StatePending {
+		e.entry.drop(in.ID)
+		return
+	}
+	in.end(now)
+	in.Sent.EvaluatedAt = now
+	annotated := map[string]string{"reason": reason}
+	for k, v := range in.Sent.Annotations {
+		if k != "reason" {
+			annotated[k] = v
+		}
+	}
+	in.Sent.Annotations = annotated
+	in.note(now, StateResolved, reason)
+	queued := in.Sent
+	queued.Notify = in.Notify
+	e.entry.notes = append(e.entry.notes, queued)
+	if err := e.entry.resolve(in); err != nil {
+		e.o.Log.Error().Err(err).Msg("incident not stored")
+	}
+}
+
+// Rules returns all rules in order of their ids.
+func (e *Engine) Rules() []Rule {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]Rule, 0, len(e.order)+len(e.broken))
+	for _, r := range e.order {
+		out = append(out, r.c.rule)
+	}
+	for _, b := range e.broken {
+		out = append(out, b.stored.Rule)
+	}
+	slices.SortFunc(out, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+// Rule returns the rule of an id and whether there is one.
+func (e *Engine) Rule(id string) (Rule, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r := e.rules[id]; r != nil {
+		return r.c.rule, true
+	}
+	b, ok := e.broken[id]
+	return b.stored.Rule, ok
+}
+
+// RuleStats returns what judging a rule has counted and cost. For a rule that
+// could not be started only LastError is set.
+func (e *Engine) RuleStats(id string) (RuleStats, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r := e.rules[id]; r != nil {
+		s := r.stats
+		s.Groups = len(r.judge.groups)
+		return s, nil
+	}
+	if b, ok := e.broken[id]; ok {
+		return RuleStats{Owner: b.stored.Rule.Owner, LastError: b.err.Error()}, nil
+	}
+	return RuleStats{}, fmt.Errorf("%w %q", ErrUnknownRule, clip(id, maxID))
+}
+
+// ReplaceFileRules makes the rules of files those that are given: new and changed
+// ones are put, and those that came from a file before and are gone are deleted;
+// their number is returned. All are checked first: on an error of a check nothing
+// changes.
+func (e *Engine) ReplaceFileRules(rules []Rule, now int64) (removed int, err error) {
+	keep := make(map[string]bool, len(rules))
+	for _, r := range rules {
+		if err := e.Check(r); err != nil {
+			return 0, err
+		}
+		keep[r.ID] = true
+	}
+	for _, r := range rules {
+		if err := e.put(r, true, now); err != nil {
+			return 0, err
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var gone []string
+	for id, r := range e.rules {
+		if r.file && !keep[id] {
+			gone = append(gone, id)
+		}
+	}
+	for id, b := range e.broken {
+		if b.stored.File && !keep[id] {
+			gone = append(gone, id)
+		}
+	}
+	slices.Sort(gone)
+	for _, id := range gone {
+		if err := e.delete(id, now); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}

@@ -1,0 +1,102 @@
+package detect_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
+
+	"pulse/detect"
+	"pulse/detect/notify"
+	"pulse/query/stream"
+)
+
+// wall is a clock by the time package, which a synctest bubble controls.
+type wall struct{}
+
+func (wall) Now() time.Time                         { return time.Now() }
+func (wall) After(d time.Duration) <-chan time.Time { return time.After(d) }
+
+func parseFile(text string) (detect.File, error) { return detect.ParseRulesYAML([]byte(text)) }
+
+// TestRun: a complete step is judged within milliseconds of its end, and one
+// that a report completes later within milliseconds of that report.
+func TestRun(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	synctest.Test(t, func(t *testing.T) {
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		r := &rig{t: t, db: db, outbox: &outbox{}, step: 1000}
+		r.newStore()
+		e, err := detect.New(detect.Options{Store: r.store, Hub: stream.NewHub(r.store), DB: db, Notify: r.outbox, Clock: wall{}, Log: zerolog.Nop()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule, err := detect.ParseRuleJSON([]byte(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.PutRule(rule, time.Now().UnixMilli()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- e.Run(ctx, wall{}) }()
+
+		report := func(v float64) {
+			r.sendWall("a", v)
+			e.Wake()
+		}
+		time.Sleep(500 * time.Millisecond)
+		for range 10 {
+			report(100)
+			time.Sleep(time.Second)
+		}
+		report(10)
+		time.Sleep(490 * time.Millisecond)
+		synctest.Wait()
+		if n := r.took(); len(n) != 0 {
+			t.Errorf("paged before the step was over: %s", brief(n))
+		}
+		time.Sleep(20 * time.Millisecond)
+		synctest.Wait()
+		n := r.took()
+		if len(n) != 1 || n[0].Type != notify.TypeFiring {
+			t.Errorf("sent %s", brief(n))
+			return
+		}
+		if late := n[0].EvaluatedAt - n[0].StartsAt; late > 10 {
+			t.Errorf("judged %d ms after the end of a complete step", late)
+		}
+		time.Sleep(1200 * time.Millisecond) // 210 ms after the end of the next step
+		r.publish("a", time.Now().UnixMilli()-220, time.Now().UnixMilli(), p(100, "name", "sps"))
+		e.Wake()
+		time.Sleep(10 * time.Millisecond)
+		synctest.Wait()
+		if n := r.took(); len(n) != 1 || n[0].Type != notify.TypeResolved {
+			t.Errorf("sent %s after the late report", brief(n))
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := e.PutRule(rule, 0); err == nil {
+			t.Error("a closed engine takes rules")
+		}
+	})
+}
+
+// sendWall publishes one value stamped with the bubble's time.
+func (r *rig) sendWall(source string, v float64) {
+	r.clock = nil
+	now := time.Now().UnixMilli()
+	r.publish(source, now, now, p(v, "name", "sps"))
+}

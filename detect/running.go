@@ -1,0 +1,243 @@
+package detect
+
+import (
+	"pulse/detect/alert"
+	"pulse/query/stream"
+	"pulse/store"
+	"pulse/store/step"
+)
+
+// running is a rule at work: its stream, its detectors and the alert of each
+// group. It belongs to the engine and is used under its lock.
+type running struct {
+	c       *compiled
+	created int64 // Unix ms
+	file    bool  // comes from a rule file
+	stream  *stream.Stream
+	judge   *judge
+	alerts  []groupAlert // one per judge.groups
+
+	next   int64 // the step to close next
+	putOff bool  // next was put off once
+	judged int64 // the last step the detectors saw, 0: none yet
+	origin int64 // detectors read the steps after this one
+	behind bool  // the detectors must catch up from history before next
+	blind  span  // steps that count as no data although the store may have some
+	fresh  int   // steps closed since the rule was started
+
+	pending, firing, absent int // alerts in that state
+
+	marked      int64 // last step stored as mark, 0: none
+	saved       int64 // last step whose checkpoint is in the database
+	checkpoints []checkpoint
+
+	scratch []byte
+	stats   RuleStats
+}
+
+// groupAlert is the alert of one group and its open incidents.
+type groupAlert struct {
+	state   alert.State
+	breach  *incident // pending or firing
+	absence *incident
+}
+
+// RuleStats are counts of one rule since it was started.
+type RuleStats struct {
+	Owner       string
+	Groups      int
+	Closed      int64 // steps judged
+	Missed      int64 // of these, judged more than a step too late
+	Incomplete  int64 // of these, judged with a source missing
+	PutOff      int64 // closes put off for a missing source
+	Skipped     int64 // steps never judged
+	Suppressed  int64 // verdicts out of band beyond maxAlerts
+	Errors      int64 // steps whose expression failed
+	CostNs      int64 // time spent on closes
+	LastClosed  int64 // step
+	LastLatency int64 // ms from the end of that step to its close
+	LastError   string
+}
+
+// Limits of what one rule may have open, and of what a long pause may take to
+// catch up step by step.
+const (
+	maxAlerts  = 10_000
+	maxBacklog = 1_000 // steps
+)
+
+// start returns a rule that is judged from the step of now on.
+func (e *Engine) start(c *compiled, now int64) (*running, error) {
+	j, err := newJudge(c)
+	if err != nil {
+		return nil, err
+	}
+	s, err := e.open(c)
+	if err != nil {
+		return nil, err
+	}
+	r := &running{c: c, created: now, stream: s, judge: j, next: step.Ceil(now, c.step), behind: true}
+	r.stats.Owner = c.rule.Owner
+	return r, nil
+}
+
+// deadline is when the next step closes at the latest.
+func (r *running) deadline() int64 {
+	if r.putOff {
+		return r.next + 2*r.c.grace
+	}
+	return r.next + r.c.grace
+}
+
+// followClock moves the rule to where the clock is, when that was set back or
+// the process stood still for longer than what is caught up step by step.
+func (e *Engine) followClock(r *running, now int64) {
+	at := step.Ceil(now, r.c.step)
+	switch {
+	case r.next-at > r.c.step:
+		for i := range r.alerts {
+			r.alerts[i].state.Shift(at - r.next)
+		}
+		e.kept.dropAfter(r, at-r.c.step)
+		e.reopen(r)
+	case (at-r.next)/r.c.step > maxBacklog:
+		skipped := (at - r.next) / r.c.step
+		r.stats.Skipped += skipped
+		for i := range r.alerts {
+			r.alerts[i].state.Pause(at - r.next)
+		}
+	default:
+		return
+	}
+	e.o.Log.Warn().Str("rule", r.c.rule.ID).Int64("from", r.next).Int64("to", at).Msg("rule follows a jump of time")
+	r.next, r.putOff, r.behind = at, false, true
+}
+
+// reopen gives the rule a new stream, since one never goes back in time.
+func (e *Engine) reopen(r *running) {
+	s, err := e.open(r.c)
+	if err != nil {
+		e.fail(r, err)
+		return
+	}
+	r.stream.Close()
+	r.stream = s
+}
+
+// tryClose closes the rule's next step if it is time: every expected source has
+// reported it, or the wait for the missing ones is over. The step must not be
+// later than now. It reports whether the step was closed.
+func (e *Engine) tryClose(r *running, now int64) bool {
+	t := r.next
+	c := r.stream.Completeness(t, now)
+	complete := c.Expected > 0 && c.Reported >= c.Expected
+	if !complete && now < r.deadline() {
+		return false
+	}
+	if r.behind {
+		e.catchUp(r, t)
+	}
+	mayWait := c.Reported < c.Expected && !r.putOff && now < t+2*r.c.grace
+	if mayWait {
+		r.scratch = r.appendState(r.scratch[:0])
+	}
+	e.observe(r, t)
+	if mayWait && r.deviates() {
+		if err := r.restoreState(r.scratch); err != nil { // it was written a moment ago
+			panic("BUG: " + err.Error())
+		}
+		r.putOff = true
+		r.stats.PutOff++
+		return false
+	}
+	e.settle(r, t, now, c)
+	e.finish(r, t, now, c)
+	return true
+}
+
+// observe evaluates the step and judges every group. A failing expression is a
+// step without data.
+func (e *Engine) observe(r *running, t int64) {
+	lines, err := r.stream.Step(t)
+	if err != nil {
+		e.fail(r, err)
+		lines = nil
+	}
+	r.judge.observe(t, lines)
+	r.fit()
+}
+
+// fit makes an alert for every group.
+func (r *running) fit() {
+	for len(r.alerts) < len(r.judge.groups) {
+		r.alerts = append(r.alerts, groupAlert{})
+	}
+}
+
+// fail counts an error of the rule and logs the first of a kind.
+func (e *Engine) fail(r *running, err error) {
+	r.stats.Errors++
+	if text := clip(err.Error(), 500); r.stats.LastError != text {
+		r.stats.LastError = text
+		e.o.Log.Error().Err(err).Str("rule", r.c.rule.ID).Msg("rule cannot be judged")
+	}
+}
+
+// deviates reports whether any group's verdict would change something for the
+// worse or the better: out of band, or back in band while its alert is on.
+func (r *running) deviates() bool {
+	for i := range r.judge.groups {
+		switch r.judge.observation(&r.judge.groups[i]) {
+		case alert.Out:
+			return true
+		case alert.In:
+			if r.alerts[i].state.Phase != alert.Inactive {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// finish goes on to the next step.
+func (e *Engine) finish(r *running, t, now int64, c store.Completeness) {
+	r.stats.Closed++
+	r.stats.LastClosed, r.stats.LastLatency = t, now-t
+	if c.Reported < c.Expected {
+		r.stats.Incomplete++
+	}
+	if now > r.deadline()+r.c.step {
+		r.stats.Missed++
+	}
+	r.judged = t
+	r.next, r.putOff = t+r.c.step, false
+	r.fresh++
+	e.mark(r, t)
+	e.keep(r, t)
+}
+
+// mark stores how far the rule was judged while an alert is pending, at most
+// once per second of data, so that a restart knows how much of `for` was seen.
+func (e *Engine) mark(r *running, t int64) {
+	switch {
+	case r.pending > 0 && t-r.marked >= second:
+		e.entry.mark(r.c.rule.ID, t)
+		r.marked = t
+	case r.pending == 0 && r.marked != 0:
+		e.entry.mark(r.c.rule.ID, 0)
+		r.marked = 0
+	}
+}
+
+// appendState appends what observe changes.
+func (r *running) appendState(dst []byte) []byte {
+	return r.stream.AppendState(r.judge.appendState(dst))
+}
+
+func (r *running) restoreState(src []byte) error {
+	rest, err := r.judge.restore(src)
+	if err == nil {
+		_, err = r.stream.Restore(rest)
+	}
+	return err
+}

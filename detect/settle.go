@@ -1,0 +1,240 @@
+package detect
+
+import (
+	"fmt"
+	"math"
+	"net/url"
+	"strconv"
+
+	"pulse/detect/alert"
+	"pulse/detect/notify"
+	"pulse/store"
+)
+
+// holdSteps is how many steps after a start missing data decides nothing, under
+// any policy: the senders have not had the time to come back.
+const holdSteps = 2
+
+// settle runs the alert of every group over the verdicts of step t and collects
+// what changed in e.entry.
+func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
+	config := r.c.config
+	if r.fresh < holdSteps {
+		config.NoData = alert.Keep
+	}
+	retention := e.o.Store.Options().Retention
+	for i := range r.judge.groups {
+		g, a := &r.judge.groups[i], &r.alerts[i]
+		o := r.judge.observation(g)
+		if o == alert.Missing {
+			config.AbsenceAfter = e.absenceAfter(r, i)
+		}
+		if o == alert.Out && a.state.Phase == alert.Inactive && r.pending+r.firing >= maxAlerts {
+			r.stats.Suppressed++
+			o = alert.Unjudged
+		}
+		change := a.state.Step(&config, t, o)
+		if change != 0 {
+			e.change(r, i, change, moment{t, now, c})
+		}
+		if a.absence != nil && a.state.Absent > retention {
+			// Nothing of the group is left in the store: it is gone, not late.
+			gone := a.state.Lost()
+			e.change(r, i, gone, moment{t, now, c})
+		}
+	}
+}
+
+// absenceAfter returns how long without data raises the no-data alert of a
+// group.
+func (e *Engine) absenceAfter(r *running, i int) int64 {
+	if after := int64(r.c.rule.AbsenceAfter); after > 0 {
+		return after
+	}
+	return max(3*r.stream.SourceInterval(r.judge.groups[i].tags), 3*r.c.step, 60*second)
+}
+
+// moment is when and on what a verdict was reached.
+type moment struct {
+	t, now       int64 // step and wall clock
+	completeness store.Completeness
+}
+
+// ratio is reported ÷ expected sources, 1 when none is expected.
+func (m *moment) ratio() float64 {
+	if m.completeness.Expected == 0 {
+		return 1
+	}
+	return float64(m.completeness.Reported) / float64(m.completeness.Expected)
+}
+
+// dataAge is how long ago the newest data of the rule arrived.
+func (m *moment) dataAge() int64 {
+	if last := m.completeness.LastReport; last > 0 {
+		return max(0, m.now-last)
+	}
+	return max(0, m.now-m.t)
+}
+
+// change turns what the state machine says into incidents, records and
+// notifications.
+func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
+	a := &r.alerts[i]
+	if changed.Has(alert.Pended) {
+		a.breach = e.newIncident(r, i, false, a.state.PendingSince)
+		e.fill(a.breach, r, i, m)
+		a.breach.note(m.t, "pending", describe(&a.breach.Sent))
+		r.pending++
+	}
+	switch {
+	case changed.Has(alert.Fired):
+		e.fire(r, i, m)
+	case changed.Has(alert.Pended):
+		e.record(r, i, a.breach, m.t)
+	case changed.Has(alert.Dropped):
+		e.entry.drop(a.breach.ID)
+		a.breach = nil
+		r.pending--
+	case changed.Has(alert.Resolved):
+		e.fill(a.breach, r, i, m)
+		e.finishIncident(r, i, a.breach, m, "back in band: "+describe(&a.breach.Sent))
+		a.breach = nil
+		r.firing--
+	}
+	if changed.Has(alert.DataLost) {
+		a.absence = e.newIncident(r, i, true, m.t-a.state.Absent+r.c.step)
+		e.fill(a.absence, r, i, m)
+		a.absence.begin(notify.TypeNoData, m.t)
+		e.announce(r, i, a.absence, m)
+		a.absence.note(m.t, StateNoData, "no data since "+rfc3339(a.absence.PendingSince-r.c.step)+missing(m.completeness))
+		e.record(r, i, a.absence, m.t)
+		r.absent++
+	}
+	if changed.Has(alert.DataReturn) {
+		e.fill(a.absence, r, i, m)
+		detail := "data is back: " + describe(&a.absence.Sent)
+		if math.IsNaN(r.judge.groups[i].value) {
+			detail = "nothing of it is left in the store: given up"
+		}
+		e.finishIncident(r, i, a.absence, m, detail)
+		a.absence = nil
+		r.absent--
+	}
+}
+
+func (e *Engine) fire(r *running, i int, m moment) {
+	a := &r.alerts[i]
+	e.fill(a.breach, r, i, m)
+	a.breach.begin(notify.TypeFiring, a.state.StartsAt)
+	if e.kept.contributions > 0 {
+		e.kept.contributions--
+		a.breach.Sent.Contributors = e.contributors(r, i, m.t)
+	}
+	e.announce(r, i, a.breach, m)
+	a.breach.note(m.t, StateFiring, describe(&a.breach.Sent)+missing(m.completeness))
+	e.record(r, i, a.breach, m.t)
+	r.pending--
+	r.firing++
+}
+
+// missing names the sources that a decision had to do without.
+func missing(c store.Completeness) string {
+	if len(c.Silent) == 0 {
+		return ""
+	}
+	shown := c.Silent
+	text := ", without "
+	if len(shown) > 3 {
+		shown = shown[:3]
+	}
+	for i, source := range shown {
+		if i > 0 {
+			text += ", "
+		}
+		text += strconv.Quote(clip(source, 80))
+	}
+	if more := len(c.Silent) - len(shown); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+func (e *Engine) newIncident(r *running, i int, absence bool, since int64) *incident {
+	return &incident{
+		ID:      incidentID(r.c.rule.ID, r.created, r.judge.groups[i].key, absence, since),
+		Rule:    r.c.rule.ID,
+		State:   StatePending,
+		Absence: absence, PendingSince: since,
+	}
+}
+
+// fill sets the verdict of the group's last step in the incident's
+// notification. What was said when it began, such as startsAt, stays.
+func (e *Engine) fill(in *incident, r *running, i int, m moment) {
+	g, rule := &r.judge.groups[i], &r.c.rule
+	n := &in.Sent
+	if n.ID == "" {
+		n.ID, n.Incident = in.ID, in.ID
+		n.Status = StatePending
+	}
+	n.Rule, n.Severity, n.Labels, n.Tags = rule.ID, rule.Severity, rule.Labels, g.tags.Map()
+	n.Value, n.Expected, n.Lower, n.Upper = g.value, g.verdict.Expected, g.verdict.Lower, g.verdict.Upper
+	n.Score = g.verdict.Score
+	if math.IsNaN(g.value) {
+		n.Score = math.NaN()
+	}
+	n.Detector = r.c.detector
+	n.EvaluatedAt, n.DataAgeMs, n.Completeness = m.now, m.dataAge(), m.ratio()
+	n.Graph = e.link(in, r, m.t)
+}
+
+// announce renders the annotations and queues the incident's notification.
+func (e *Engine) announce(r *running, i int, in *incident, m moment) {
+	n := &in.Sent
+	n.Annotations = r.c.notes.render(&TemplateData{
+		Rule: n.Rule, Severity: n.Severity, Tags: n.Tags, Labels: n.Labels,
+		Value: Number(n.Value), Expected: Number(n.Expected), Lower: Number(n.Lower), Upper: Number(n.Upper), Score: Number(n.Score),
+		StartsAt: rfc3339(n.StartsAt), NoData: in.Absence,
+	})
+	in.Notify = r.c.rule.Notify
+	queued := *n
+	queued.Notify = in.Notify
+	e.entry.notes = append(e.entry.notes, queued)
+}
+
+// record stores an open incident.
+func (e *Engine) record(r *running, i int, in *incident, t int64) {
+	in.Machine, in.At = r.alerts[i].state, t
+	if err := e.entry.put(in); err != nil {
+		e.fail(r, err)
+	}
+}
+
+// finishIncident resolves in at moment m and queues its notification. Its
+// annotations stay those of its beginning.
+func (e *Engine) finishIncident(r *running, i int, in *incident, m moment, detail string) {
+	in.end(m.t)
+	in.Machine, in.At = r.alerts[i].state, m.t
+	in.note(m.t, StateResolved, detail)
+	queued := in.Sent
+	queued.Notify = in.Notify
+	e.entry.notes = append(e.entry.notes, queued)
+	if err := e.entry.resolve(in); err != nil {
+		e.fail(r, err)
+	}
+}
+
+// link is the page that shows the moment: the rule's graph from before the
+// incident began.
+func (e *Engine) link(in *incident, r *running, t int64) string {
+	if e.o.BaseURL == "" {
+		return ""
+	}
+	const around = hour
+	start := min(in.PendingSince, t) - around
+	q := url.Values{
+		"q": {r.c.rule.Expr}, "rule": {r.c.rule.ID}, "alert": {in.ID},
+		"s": {strconv.FormatInt(start, 10)}, "e": {strconv.FormatInt(t+around/6, 10)},
+	}
+	return e.o.BaseURL + "/?" + q.Encode()
+}
