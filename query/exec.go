@@ -74,22 +74,15 @@ func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
 	}
 	steps := (r.End - r.Start) / primary
 	left := limits.MemoryBytes - x.held
-	scan := ScanOf(d)
-	scan.Start, scan.End = r.Start-offset, r.End-offset
-	scan.MaxDatapoints = max(limits.DatapointsRead-x.read, 1)
-	scan.MaxLines = max(left/(steps*8), 1)
-	found, stats, err := x.engine.store.Scan(x.ctx, scan)
+	lines, stats, err := Fetch(x.ctx, x.engine.store, d, FetchRange{
+		Start: r.Start - offset, End: r.End - offset, Step: r.Step,
+		MaxDatapoints: max(limits.DatapointsRead-x.read, 1), MaxLines: max(left/(steps*8), 1),
+	})
 	if err != nil {
 		return nil, x.scanError(err, steps)
 	}
 	x.read += stats.Datapoints
-	lines := LinesOf(d, found, r.Step, primary)
 	n := (r.End - r.Start) / r.Step
-	if len(lines) == 0 {
-		if _, single := d.(*expr.Aggregate); single {
-			lines = []expr.Line{expr.NoData(d, int(n))}
-		}
-	}
 	x.held += int64(len(lines)) * steps * 8
 	x.explain.InputLines += int64(stats.Series)
 	x.explain.InputDatapoints += stats.Datapoints
@@ -120,47 +113,6 @@ func (x *execution) scanError(err error, steps int64) error {
 		return &LimitError{"datapoints", need, limits.DatapointsRead}
 	}
 	return err
-}
-
-// ScanOf returns the scan that answers d, without a range and limits.
-func ScanOf(d expr.DataExpr) store.Scan {
-	scan := store.Scan{Query: d.Query()}
-	switch x := d.(type) {
-	case *expr.All:
-		scan.Agg = store.AggAll
-	case *expr.Aggregate:
-		scan.Agg = storeAgg(x.Agg)
-	case *expr.GroupBy:
-		scan.Agg, scan.By = storeAgg(x.Aggregate.Agg), x.Keys()
-	}
-	return scan
-}
-
-func storeAgg(a expr.Agg) store.Agg {
-	return [...]store.Agg{
-		expr.AggSum: store.AggSum, expr.AggCount: store.AggCount,
-		expr.AggMin: store.AggMin, expr.AggMax: store.AggMax,
-	}[a]
-}
-
-// LinesOf turns scanned lines of d into lines at a coarser step, in place.
-func LinesOf(d expr.DataExpr, found []store.Line, stepMs, primary int64) []expr.Line {
-	lines := make([]expr.Line, len(found))
-	for i, l := range found {
-		lines[i] = LineOf(d, l.Tags, l.Gauge)
-		lines[i].Values = l.Values
-		if stepMs != primary {
-			lines[i].Values = expr.Consolidate(l.Values[:0], l.Values, d.CF(), int(stepMs/primary), l.Gauge)
-		}
-	}
-	return lines
-}
-
-// LineOf returns a line of d without values, with the tags and the label a
-// store gives it.
-func LineOf(d expr.DataExpr, t tags.Tags, gauge bool) expr.Line {
-	t = expr.ResultTags(d, t)
-	return expr.Line{Tags: t, Label: expr.DefaultLabel(d, t), Gauge: gauge}
 }
 
 // shape makes the result: legends, order and number of lines.

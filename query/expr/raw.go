@@ -39,59 +39,47 @@ func Collect(series []RawSeries, d DataExpr, w Window) ([]Line, error) {
 		primary = s.Step
 		chosen = append(chosen, s)
 	}
-	var lines []Line
-	switch x := d.(type) {
-	case *All:
-		for _, s := range chosen {
-			lines = append(lines, collected(x, s.Tags, AggSum, []RawSeries{s}, w, primary))
-		}
-	case *Aggregate:
-		if len(chosen) == 0 {
-			return []Line{NoData(d, w.Len())}, nil
-		}
-		lines = append(lines, collected(x, nil, x.Agg, chosen, w, primary))
-	case *GroupBy:
-		groups := map[string][]RawSeries{}
-		for _, s := range chosen {
-			if key, ok := KeyString(x.keys, s.Tags); ok {
-				groups[key] = append(groups[key], s)
+	lines := make([]Line, len(chosen))
+	for i, s := range chosen {
+		lines[i] = Line{Tags: s.Tags, Gauge: s.Gauge, Values: s.primary(w, primary)}
+	}
+	m := int(w.Step / primary)
+	consolidate := func(lines []Line) {
+		for i := range lines {
+			if m > 1 {
+				lines[i].Values = Consolidate(nil, lines[i].Values, d.CF(), m, lines[i].Gauge)
 			}
 		}
-		for _, members := range groups {
-			lines = append(lines, collected(x, members[0].Tags, x.Aggregate.Agg, members, w, primary))
+	}
+	if PerSeries(d) {
+		consolidate(lines)
+		lines = FoldSeries(d, lines)
+	} else {
+		lines = FoldSeries(d, lines)
+		consolidate(lines)
+	}
+	if _, single := d.(*Aggregate); single && len(lines) == 0 {
+		return []Line{NoData(d, w.Len())}, nil
+	}
+	for i, l := range lines {
+		if _, grouped := d.(*GroupBy); !grouped {
+			lines[i].Label = TagsLabel(l.Tags)
 		}
 	}
-	SortLines(d, lines)
 	return lines, nil
 }
 
-// collected is one line of d: members aggregated and consolidated.
-func collected(d DataExpr, line tags.Tags, agg Agg, members []RawSeries, w Window, primary int64) Line {
-	m := w.Step / primary
-	first := w.Start - w.Step + primary // stamp of the first primary value
-	acc := appendNaN(nil, w.Len()*int(m))
-	gauge := true
-	for _, s := range members {
-		gauge = gauge && s.Gauge
-		window := appendNaN(nil, len(acc))
-		for i, v := range s.Values {
-			at := (step.Ceil(s.Start, primary) + int64(i)*primary - first) / primary
-			if at >= 0 && at < int64(len(window)) && s.Start+int64(i)*primary >= first {
-				window[at] = v
-			}
+// primary returns the values at the series' step that w covers.
+func (s RawSeries) primary(w Window, stepMs int64) []float64 {
+	first := w.Start - w.Step + stepMs
+	out := appendNaN(nil, int((w.End-w.Start)/stepMs))
+	for i, v := range s.Values {
+		at := step.Ceil(s.Start+int64(i)*stepMs, stepMs) - first
+		if at >= 0 && at/stepMs < int64(len(out)) {
+			out[at/stepMs] = v
 		}
-		foldValues(agg, acc, window)
 	}
-	values := acc
-	if m > 1 {
-		values = Consolidate(nil, acc, d.CF(), int(m), gauge)
-	}
-	t := ResultTags(d, line)
-	label := TagsLabel(t)
-	if g, ok := d.(*GroupBy); ok {
-		label, _ = KeyString(g.keys, t)
-	}
-	return Line{Tags: t, Label: label, Values: values, Gauge: gauge}
+	return out
 }
 
 // EvalRaw evaluates t over series given as they are.

@@ -22,6 +22,7 @@ type input struct {
 	source *source // its series; for shifted data too
 	offset int64   // ms, a multiple of the primary step
 	m      int     // primary steps per step
+	stored bool    // steps are read by scans, not from columns
 
 	// As of the last step read from columns.
 	gen    uint64
@@ -40,16 +41,19 @@ type input struct {
 }
 
 func (s *Stream) newInput(d expr.DataExpr) *input {
-	return &input{
-		data: d, source: s.hub.acquire(d), m: int(s.step / s.hub.store.Step()),
-		offset: step.Floor(d.OffsetMs(), s.hub.store.Step()),
+	primary := s.hub.store.Step()
+	in := &input{
+		data: d, source: s.hub.acquire(d),
+		m: int(s.step / primary), offset: step.Floor(d.OffsetMs(), primary),
 	}
+	in.stored = in.offset > 0 || in.m > columnsPerStep || in.m > 1 && expr.PerSeries(d)
+	return in
 }
 
 // step returns the lines for the step stamped t, one value each, and whether
 // they differ from the last ones in more than their values.
 func (in *input) step(s *Stream, t int64) ([]expr.Line, bool, error) {
-	if in.offset > 0 || in.m > columnsPerStep {
+	if in.stored {
 		return in.scanned(s, t)
 	}
 	changed := in.fit()
@@ -116,19 +120,11 @@ func (in *input) scanned(s *Stream, t int64) ([]expr.Line, bool, error) {
 
 // scan returns the lines for the steps in (start, end] from stored data.
 func (in *input) scan(ctx context.Context, s *Stream, start, end int64) ([]expr.Line, error) {
-	scan := query.ScanOf(in.data)
-	scan.Start, scan.End = start-in.offset, end-in.offset
-	scan.ZeroFill = s.options.ZeroFill
-	scan.MaxLines = max(s.options.MemoryBytes/(8*(end-start)/s.hub.store.Step()), 1)
-	found, _, err := s.hub.store.Scan(ctx, scan)
-	if err != nil {
-		return nil, err
-	}
-	lines := query.LinesOf(in.data, found, s.step, s.hub.store.Step())
-	if _, single := in.data.(*expr.Aggregate); single && len(lines) == 0 {
-		lines = []expr.Line{expr.NoData(in.data, int((end-start)/s.step))}
-	}
-	return lines, nil
+	lines, _, err := query.Fetch(ctx, s.hub.store, in.data, query.FetchRange{
+		Start: start - in.offset, End: end - in.offset, Step: s.step, ZeroFill: s.options.ZeroFill,
+		MaxLines: max(s.options.MemoryBytes/(8*(end-start)/s.hub.store.Step()), 1),
+	})
+	return lines, err
 }
 
 func sameLines(a, b []expr.Line) bool {

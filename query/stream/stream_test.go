@@ -111,6 +111,7 @@ var programs = []string{
 	"name,sps,:eq,:all,3,:rolling-sum",
 	"name,sps,:eq,30s,:offset,name,sps,:eq,:sub,:derivative",
 	"name,sps,:eq,100s,:offset,(,region,),:by",
+	"name,sps,:eq,:cf-max,(,region,),:by,name,sps,:eq,:sum,:cf-min,2,:rolling-max",
 	"name,none,:eq,name,none,:eq,(,a,),:by,1",
 	"minuteOfHour,:time,:random,:mul",
 }

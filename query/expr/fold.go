@@ -1,0 +1,54 @@
+package expr
+
+// PerSeries reports whether d consolidates every series before it aggregates
+// them: a sum of maxima or of minima over time, which the maximum of the sums
+// would understate. Everything else is aggregated at the primary step first.
+func PerSeries(d DataExpr) bool {
+	agg := AggMin
+	switch x := d.(type) {
+	case *Aggregate:
+		agg = x.Agg
+	case *GroupBy:
+		agg = x.Aggregate.Agg
+	}
+	return agg == AggSum && (d.CF() == CFMin || d.CF() == CFMax)
+}
+
+// FoldSeries aggregates whole series, one per line, as d says, and gives the
+// result the tags, labels and order of d. Series are folded in the order given.
+func FoldSeries(d DataExpr, series []Line) []Line {
+	var keys []string
+	var agg Agg
+	switch x := d.(type) {
+	case *All:
+		out := make([]Line, len(series))
+		for i, l := range series {
+			out[i] = Line{Tags: l.Tags, Label: DefaultLabel(d, l.Tags), Values: l.Values, Gauge: l.Gauge}
+		}
+		SortLines(d, out)
+		return out
+	case *Aggregate:
+		agg = x.Agg
+	case *GroupBy:
+		agg, keys = x.Aggregate.Agg, x.keys
+	}
+	index := map[string]int{}
+	var out []Line
+	for _, l := range series {
+		key, ok := KeyString(keys, l.Tags)
+		if !ok {
+			continue
+		}
+		i, seen := index[key]
+		if !seen {
+			i = len(out)
+			index[key] = i
+			t := ResultTags(d, l.Tags)
+			out = append(out, Line{Tags: t, Label: DefaultLabel(d, t), Values: appendNaN(nil, len(l.Values)), Gauge: true})
+		}
+		out[i].Gauge = out[i].Gauge && l.Gauge
+		foldValues(agg, out[i].Values, l.Values)
+	}
+	SortLines(d, out)
+	return out
+}
