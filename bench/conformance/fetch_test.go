@@ -120,13 +120,21 @@ func (t *tape) replay() ([]expr.Line, error) {
 	}
 	var out []expr.Line
 	for _, l := range result.Lines {
-		out = append(out, expr.Line{Tags: own(l.Tags), Label: l.Label, Values: l.Values})
+		out = append(out, named(l.Tags, l.Label, l.Values))
 	}
 	return out, nil
 }
 
-// own removes the tags that the server adds to what a case names.
-func own(t tags.Tags) tags.Tags { return t.Without("atlas.offset").Without("atlas.dstype") }
+// named is a line of the server as a case names it: without the tags that are
+// the server's, in the label too where that is the text of all tags.
+func named(t tags.Tags, label string, values []float64) expr.Line {
+	t = t.Without("atlas.offset")
+	own := t.Without("atlas.dstype")
+	if label == expr.TagsLabel(t) {
+		label = expr.TagsLabel(own)
+	}
+	return expr.Line{Tags: own, Label: label, Values: values}
+}
 
 // database is the context of a fetch through an expression.
 type database struct {

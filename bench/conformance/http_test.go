@@ -140,10 +140,11 @@ func (t *tape) graph(answer reply) ([]expr.Line, error) {
 	}
 	out := make([]expr.Line, len(g.Metrics))
 	for i := range out {
-		out[i] = expr.Line{Tags: own(tags.FromMap(g.Metrics[i])), Label: g.Legend[i]}
+		var values []float64
 		for _, row := range g.Values {
-			out[i].Values = append(out[i].Values, float64(row[i]))
+			values = append(values, float64(row[i]))
 		}
+		out[i] = named(tags.FromMap(g.Metrics[i]), g.Legend[i], values)
 	}
 	return out, nil
 }
