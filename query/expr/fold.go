@@ -1,17 +1,27 @@
 package expr
 
 // PerSeries reports whether d consolidates every series before it aggregates
-// them: a sum of maxima or of minima over time, which the maximum of the sums
-// would understate. Everything else is aggregated at the primary step first.
+// them: where the order matters, such as in a sum of maxima over time, which the
+// maximum of the sums would understate. As in Atlas, it is then the series that
+// come first. Averages and sums of sums, minima of minima and maxima of maxima
+// are aggregated at the primary step.
 func PerSeries(d DataExpr) bool {
-	agg := AggMin
+	agg := AggSum
 	switch x := d.(type) {
+	case *All:
+		return false
 	case *Aggregate:
 		agg = x.Agg
 	case *GroupBy:
 		agg = x.Aggregate.Agg
 	}
-	return agg == AggSum && (d.CF() == CFMin || d.CF() == CFMax)
+	switch agg {
+	case AggMin:
+		return d.CF() != CFMin
+	case AggMax:
+		return d.CF() != CFMax
+	}
+	return d.CF() == CFMin || d.CF() == CFMax
 }
 
 // FoldSeries aggregates whole series, one per line, as d says, and gives the
