@@ -15,7 +15,7 @@ func (s *Store) Append(b *Batch, now int64) Result {
 	if len(b.Times) != len(b.Refs) || len(b.Values) != len(b.Refs) {
 		panic(fmt.Sprintf("BUG: batch of %d series, %d times, %d values", len(b.Refs), len(b.Times), len(b.Values)))
 	}
-	b.links, b.revived, b.steps = b.links[:0], b.revived[:0], b.steps[:0]
+	b.links, b.revived, b.sent = b.links[:0], b.revived[:0], b.sent[:0]
 	w := writer{
 		store:  s,
 		batch:  b,
@@ -33,7 +33,6 @@ func (s *Store) Append(b *Batch, now int64) Result {
 			from = end
 		}
 	}
-	w.flushCount()
 	if len(b.revived) > 0 {
 		s.revive(b.revived)
 	}
@@ -41,7 +40,7 @@ func (s *Store) Append(b *Batch, now int64) Result {
 		s.linkWatches(b.Source, b.links)
 	}
 	if src := s.sources.get(b.Source); src != nil {
-		src.report(s.grid, b.steps, w.sent, b.Arrival, now, w.result)
+		src.report(s.grid, b.sent, w.last, b.Arrival, now, w.result)
 	}
 	s.stored.Add(int64(w.result.Stored))
 	s.superseded.Add(int64(w.result.Superseded))
@@ -60,9 +59,8 @@ type writer struct {
 	oldestStep     int64 // the first step that may change
 
 	result Result
-	base   int64     // the last step boundary at or before the previous point
-	sent   int64     // newest time accepted
-	count  stepCount // of the points in a row that complete one step
+	last   int64 // newest time accepted, 0 for none
+	sent   *sent // of the previous point's time
 
 	// The column that was used last, while the lock is held.
 	p      *partition
@@ -96,10 +94,10 @@ func (w *writer) write(p *partition, part int, order []uint32) {
 			w.result.Late++
 			continue
 		}
-		if t < w.base || t >= w.base+w.grid.step {
-			w.base = w.grid.floor(t)
+		if w.sent == nil || t < w.sent.end || t >= w.sent.end+w.grid.step {
+			w.sent = b.sentAfter(w.grid.floor(t))
 		}
-		step := w.base
+		step := w.sent.end
 		kind := kindOf(p.flags[n])
 		if kind >= norm.Gauge && step != t {
 			step += w.grid.step
@@ -120,28 +118,15 @@ func (w *writer) write(p *partition, part int, order []uint32) {
 			w.result.Late++
 			continue
 		}
-		w.sent = max(w.sent, t)
-		if step == w.count.step {
-			w.count.n++
+		w.last = max(w.last, t)
+		if step == w.sent.end {
+			w.sent.complete++
 		} else {
-			w.flushCount()
-			w.count = stepCount{step, 1}
+			w.sent.next++
 		}
+		w.sent.at = w.sent.at || t == w.sent.end
+		w.sent.past = w.sent.past || t != w.sent.end
 	}
-}
-
-// flushCount adds the points counted in a row to the batch's steps.
-func (w *writer) flushCount() {
-	if w.count.n == 0 {
-		return
-	}
-	for i := range w.batch.steps {
-		if w.batch.steps[i].step == w.count.step {
-			w.batch.steps[i].n += w.count.n
-			return
-		}
-	}
-	w.batch.steps = append(w.batch.steps, w.count)
 }
 
 // point applies one point to slot n. step is the step that it completes.

@@ -12,10 +12,10 @@ type Batch struct {
 	// Amount says that values for sum series are amounts and not per second.
 	Amount bool
 
-	order   []uint32    // point numbers by partition, in each in order of arrival
-	steps   []stepCount // points by the step they complete
-	links   []Ref       // series that Source was not known for
-	revived []Ref       // series that were no longer searchable
+	order   []uint32 // point numbers by partition, in each in order of arrival
+	sent    []sent   // what Source has reported with it
+	links   []Ref    // series that Source was not known for
+	revived []Ref    // series that were no longer searchable
 }
 
 // Reset empties the batch and keeps its memory.
@@ -53,6 +53,18 @@ func (b *Batch) sort() (ends [partitions]uint32) {
 		at[part]++
 	}
 	return ends
+}
+
+// sentAfter returns what was sent from the given step's end on. It stays valid
+// until the next call.
+func (b *Batch) sentAfter(end int64) *sent {
+	for i := range b.sent {
+		if b.sent[i].end == end {
+			return &b.sent[i]
+		}
+	}
+	b.sent = append(b.sent, sent{end: end})
+	return &b.sent[len(b.sent)-1]
 }
 
 // Result says what became of the points of a batch:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -79,20 +80,38 @@ func TestClockGoesBack(t *testing.T) {
 		s := open(t, store.Options{Step: step})
 		sum := series(t, s, start, "name", "amounts", "atlas.dstype", "sum")
 		gauge := series(t, s, start, "name", "gauge", "atlas.dstype", "gauge")
-		total := 0.0
+		var points []point
+		for id := range int64(300) {
+			each := series(t, s, start, "name", "each", "id", fmt.Sprint(id), "atlas.dstype", "sum")
+			points = append(points, point{each, start + 10*step, float64(id)})
+		}
 		for i := int64(1); i <= 10; i++ {
 			sendAmounts(s, 0, start+i*step, point{sum, start + i*step, float64(i * 7)}, point{gauge, start + i*step, 0.1})
-			total = float64(i * 7)
 		}
+		sendAmounts(s, 0, start+10*step, points...)
 		settle(t, s, start+step*block.Size*5)
 		now := start + 10*step
 		if r := sendAmounts(s, 0, now, point{sum, now, 3}, point{gauge, now, 0.2}); r.Stored != 2 {
 			t.Fatalf("%+v", r)
 		}
 		q := store.Scan{Query: named("amounts"), Start: now - step, End: now}
-		if got, want := one(t, s, q)[0], (total+3)/(float64(step)/1000); got != want {
+		secs := float64(step) / 1000
+		if got, want := one(t, s, q)[0], (70+3)/secs; got != want {
 			t.Errorf("step %d: amount reads %v, want %v", step, got, want)
 		}
+		for i := range points {
+			points[i].v = 1
+		}
+		sendAmounts(s, 0, now, points...)
+		q.Query, q.Agg = named("each"), store.AggAll
+		for _, l := range scan(t, s, q) {
+			id, _ := l.Tags.Get("id")
+			n, _ := strconv.ParseFloat(id, 64)
+			if l.Values[0] != (n+1)/secs {
+				t.Errorf("step %d: %v and 1 read %v, want %v", step, n, l.Values[0], (n+1)/secs)
+			}
+		}
+		q.Agg = store.AggSum
 		q.Query = named("gauge")
 		if got := one(t, s, q)[0]; got != 0.2 {
 			t.Errorf("step %d: gauge reads %v", step, got)
@@ -274,5 +293,24 @@ func TestLinesOfScan(t *testing.T) {
 	all := scan(t, s, store.Scan{Query: &match.Has{Key: "c"}, Agg: store.AggAll, Start: start, End: now})
 	if len(all) != 1 || all[0].Tags.String() != "a=1,atlas.dstype=gauge,b=2,c=3,name=m" || !all[0].Gauge {
 		t.Errorf("%v", all)
+	}
+}
+
+// Times around the epoch are times like any other.
+func TestAroundTheEpoch(t *testing.T) {
+	s := open(t, store.Options{Step: 1000})
+	sum := series(t, s, 0, "name", "sum", "atlas.dstype", "sum")
+	rate := series(t, s, 0, "name", "rate")
+	for now := int64(-5000); now <= 5000; now += 1000 {
+		if r := send(s, 0, now, point{sum, now - 500, 2}, point{rate, now, 3}); r.Stored != 2 {
+			t.Fatalf("at %d: %+v", now, r)
+		}
+	}
+	for name, want := range map[string]float64{"sum": 2, "rate": 3} {
+		for i, v := range one(t, s, store.Scan{Query: named(name), Start: -6000, End: 5000}) {
+			if v != want {
+				t.Errorf("%s at step %d reads %v", name, i, v)
+			}
+		}
 	}
 }

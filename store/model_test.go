@@ -130,7 +130,7 @@ func (m *model) read(st *store.Store, s *modelSeries, at int64, zeroFill bool) f
 		return v
 	case zeroFill && s.kind != norm.Gauge && s.first != 0 && at >= s.first:
 		for id, since := range s.links {
-			if at >= since && st.Present(id, at) {
+			if at >= since && st.Present(id, s.kind, at) {
 				return 0
 			}
 		}

@@ -19,7 +19,7 @@ type Options struct {
 	RateHeartbeat    int64 // see norm.Params; default 2.5 steps
 	CounterHeartbeat int64
 
-	MaxSeries       int     // searchable series; default 1,000,000. Four times as many may ever be seen
+	MaxSeries       int     // searchable series; default 1,000,000. Four times as many may ever be seen, and come back
 	MaxValuesPerKey int     // distinct values of a tag key; default 200,000
 	NewSeriesRate   float64 // new series per second; default 5,000; negative: no limit
 	NewSeriesBurst  float64 // default 50,000
@@ -45,7 +45,7 @@ func (o Options) withDefaults() Options {
 	o.NewSeriesRate = or(o.NewSeriesRate, 5_000)
 	o.NewSeriesBurst = or(o.NewSeriesBurst, 50_000)
 	if o.MaxSources == 0 {
-		perSource := max(1, o.Retention/max(1, o.Step)/8)
+		perSource := max(1, o.Retention/max(1, o.Step)/4)
 		o.MaxSources = int(min(20_000, max(256, maxPresenceBytes/perSource)))
 	}
 	return o

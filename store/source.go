@@ -11,8 +11,14 @@ type SourceID uint32
 
 // source is one sender: when it reports, how much, and what became of it.
 type source struct {
-	key      string
-	presence presence
+	key string
+
+	// Presence is kept twice: within has the steps that hold a time it sent,
+	// in which a dropped zero of a sum is a zero; behind has the last steps
+	// that ended at or before such a time, for rates and counters, whose value
+	// is not known before. Both are the same when times are multiples of the
+	// step.
+	within, behind presence
 
 	mu       sync.Mutex
 	seen     int64                    // data time it was last looked up or heard of
@@ -22,6 +28,8 @@ type source struct {
 	n        int                      // valid in steps
 	interval int64                    // usual distance of its reports; at least one step
 	total    Result
+
+	lastWithin, lastBehind int64 // newest steps of the presences
 }
 
 // stepCount is a step and the number of points a source sent for it.
@@ -30,45 +38,71 @@ type stepCount struct {
 	n    int
 }
 
+// sent is what a batch contained of times from the end of a step to just
+// before the end of the next.
+type sent struct {
+	end      int64 // of the step
+	complete int   // points that complete it: rates and counters, and sums and gauges at its end
+	next     int   // points that belong to the next step: other sums and gauges
+	at, past bool  // some point is at the end; some is past it
+}
+
 const (
 	usualReports  = 5 // reports that decide what is usual
 	reportedSteps = usualReports + 3
 	silentMs      = 60_000 // a source is given up after this, 3 intervals or 3 steps, whichever is longest
 )
 
-// report takes what one batch contained. steps counts its points by the step
-// they complete: the step that holds the time for a gauge or sum, the last
-// step that ended at or before it for a rate or counter.
-func (s *source) report(g grid, steps []stepCount, newest, arrival, now int64, r Result) {
+// report takes what one batch contained; newest is its newest time.
+func (s *source) report(g grid, list []sent, newest, arrival, now int64, r Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = max(s.seen, now)
 	s.arrival = max(s.arrival, arrival)
 	s.total.add(r)
-	if len(steps) == 0 {
-		return
-	}
 	s.lastTime = max(s.lastTime, newest)
-	for _, c := range steps {
-		s.count(g, c)
+	for _, x := range list {
+		if x.complete+x.next == 0 {
+			continue // every point was late after all
+		}
+		s.mark(g, &s.behind, &s.lastBehind, x.end)
+		if x.at {
+			s.mark(g, &s.within, &s.lastWithin, x.end)
+		}
+		if x.past {
+			s.mark(g, &s.within, &s.lastWithin, x.end+g.step)
+		}
+		s.count(stepCount{x.end, x.complete})
+		s.count(stepCount{x.end + g.step, x.next})
 	}
 	s.interval = s.usualInterval(g)
 }
 
-// count adds c to the reported steps and marks its presence. A source that
-// reports every step is present in a step that it jumped over by jitter.
-func (s *source) count(g grid, c stepCount) {
+// mark sets a step in one of the presences. A source that reports every step
+// is present in a step that it jumped over by jitter.
+func (s *source) mark(g grid, p *presence, last *int64, step int64) {
+	p.set(step / g.step)
+	if step <= *last {
+		return
+	}
+	if s.n > 1 && s.interval == g.step && step == *last+2*g.step {
+		p.set(step/g.step - 1)
+	}
+	*last = step
+}
+
+// count adds c to the reported steps.
+func (s *source) count(c stepCount) {
+	if c.n == 0 {
+		return
+	}
 	i := s.n
 	for i > 0 && s.steps[i-1].step > c.step {
 		i--
 	}
-	s.presence.set(c.step / g.step)
 	if i > 0 && s.steps[i-1].step == c.step {
 		s.steps[i-1].n += c.n
 		return
-	}
-	if i > 0 && i == s.n && s.interval == g.step && s.n > 1 && c.step == s.steps[i-1].step+2*g.step {
-		s.presence.set(c.step/g.step - 1)
 	}
 	if s.n == reportedSteps {
 		if i == 0 {

@@ -7,6 +7,7 @@ import (
 
 	"pulse/store"
 	"pulse/store/match"
+	"pulse/store/norm"
 )
 
 // fleet is a store at 10 s with some sources that each send a sum, a rate and
@@ -218,12 +219,38 @@ func TestPresenceBridgesJitter(t *testing.T) {
 		send(f.s, src, start+at, point{rate, start + at, float64(i)})
 	}
 	for i := range int64(6) {
-		if !f.s.Present(src, start+i*10*sec) {
+		if !f.s.Present(src, norm.Rate, start+i*10*sec) {
 			t.Errorf("absent at +%d s", i*10)
 		}
 	}
-	if f.s.Present(src, start+60*sec) || f.s.Present(src, start-10*sec) {
+	if f.s.Present(src, norm.Rate, start+60*sec) || f.s.Present(src, norm.Rate, start-10*sec) {
 		t.Error("present where it never was")
+	}
+}
+
+// A source at :07 that sends a gauge has been in the step that ends at :10, but
+// its rates of that step are not known before :17. When it dies in between,
+// the rate is no data and no drop; the sum of that step is complete.
+func TestDyingSourceIsNoDrop(t *testing.T) {
+	f := newFleet(t, "a")
+	for i := range int64(6) {
+		at := start + i*10*sec + 7*sec
+		f.send("a", at, at, 3, 100)
+	}
+	last := start + 60*sec
+	f.check(t, last-10*sec, 1, 1)
+	f.check(t, last, 0, 1, "a")
+	if got, want := f.column(last, true), map[string]float64{"sps": 100, "temp": 100}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("column %v, want %v", got, want)
+	}
+	// It was not dead after all, and had dropped the zeros of the last steps.
+	at := last + 7*sec
+	send(f.s, f.s.Source("a", at), at, point{f.refs["a"][2], at, 1})
+	if got, want := f.column(last, true), map[string]float64{"sps": 100, "temp": 100, "rate": 0}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("column %v, want %v", got, want)
+	}
+	if got, want := f.column(last+10*sec, true), map[string]float64{"sps": 0, "temp": 1}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("column %v, want %v", got, want)
 	}
 }
 
@@ -249,7 +276,7 @@ func TestGroupSources(t *testing.T) {
 func TestSourcesAreBounded(t *testing.T) {
 	s := open(t, store.Options{MaxSources: 3, Retention: 3600 * sec})
 	ref := series(t, s, start, "name", "sps", "atlas.dstype", "sum")
-	w := s.Watch(store.WatchSpec{Query: match.True})
+	w := s.Watch(store.WatchSpec{Query: named("sps")})
 	for _, key := range []string{"a", "b", "c"} {
 		id := s.Source(key, start)
 		if id == 0 || id != s.Source(key, start) {
@@ -263,24 +290,63 @@ func TestSourcesAreBounded(t *testing.T) {
 	if r := send(s, 0, start, point{ref, start, 1}); r.Stored != 1 {
 		t.Errorf("a point of nobody: %+v", r)
 	}
-	now := start + 2*3600*sec
-	s.Source("b", now)
-	s.Advance(now)
-	if got := len(s.SourceStats()); got != 1 {
-		t.Errorf("%d sources after the retention, want b alone", got)
+	now := start
+	for range 120 { // b alone goes on for two hours
+		now += 60 * sec
+		send(s, s.Source("b", now), now, point{ref, now, 1})
+		s.Advance(now)
 	}
-	d := s.Source("d", now)
-	if d == 0 {
-		t.Fatal("no room for d")
+	if got := s.SourceStats(); len(got) != 1 || got[0].Key != "b" {
+		t.Errorf("%+v after the retention, want b alone", got)
 	}
-	// The number was a's or c's; nothing of theirs may have stayed.
-	at := now - now%(10*sec)
-	send(s, d, now, point{series(t, s, now, "name", "other"), at, 1})
-	if c := w.Completeness(at+10*sec, now); c.Expected != 0 && !slices.Equal(c.Silent, []string{"d"}) {
-		t.Errorf("%+v", c)
+
+	// d gets a number that was a's or c's, and nothing of what was theirs.
+	now += 10 * sec
+	other := series(t, s, now, "name", "other", "atlas.dstype", "sum")
+	for range 10 {
+		now += 10 * sec
+		d := s.Source("d", now)
+		if d == 0 {
+			t.Fatal("no room for d")
+		}
+		send(s, d, now, point{other, now, 1})
 	}
-	send(s, s.Source("b", now), now, point{ref, at, 1})
-	if got := one(t, s, store.Scan{Query: named("sps"), Start: at - 10*sec, End: at}); got[0] != 1 {
-		t.Errorf("sps = %v", got)
+	if got := one(t, s, store.Scan{Query: named("sps"), ZeroFill: true, Start: now - 10*sec, End: now}); !same(got, []float64{nan}) {
+		t.Errorf("sps = %v where only d reported", got)
+	}
+	if c := w.Completeness(now, now); c.Reported != 0 || slices.Contains(c.Silent, "d") {
+		t.Errorf("%+v waits for d", c)
+	}
+}
+
+// A watch waits for the sources of its members only, for as long as they are
+// members, and again when they come back.
+func TestWatchedSourcesFollowTheSeries(t *testing.T) {
+	const blockMs = 120 * 1000
+	s := open(t, store.Options{Step: sec, Retention: 2 * blockMs})
+	w := s.Watch(store.WatchSpec{Query: named("sps")})
+	src := func(now int64) store.SourceID { return s.Source("a", now) }
+	sps := series(t, s, start, "name", "sps", "atlas.dstype", "sum")
+	other := series(t, s, start, "name", "other", "atlas.dstype", "sum")
+	now := start
+	send(s, src(now), now, point{sps, now, 1}, point{other, now, 1})
+	expected := func(n int) {
+		t.Helper()
+		if c := w.Completeness(now+sec, now); c.Expected != n {
+			t.Errorf("at +%d s: %+v, want %d expected", (now-start)/sec, c, n)
+		}
+	}
+	expected(1)
+	for range 4 * blockMs / sec {
+		now += sec
+		send(s, src(now), now, point{other, now, 1})
+		s.Advance(now)
+	}
+	expected(0)
+	send(s, src(now), now, point{sps, now, 1})
+	expected(1)
+	late := s.Watch(store.WatchSpec{Query: named("sps")})
+	if c := late.Completeness(now+sec, now); c.Expected != 1 {
+		t.Errorf("a watch from now on: %+v", c)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"pulse/store/norm"
 )
 
 // sources is the table of senders. Lookups by number take no lock.
@@ -68,7 +70,8 @@ func (t *sources) lookup(key string, now int64) SourceID {
 		t.refused++
 		return 0
 	}
-	src := &source{key: strings.Clone(key), seen: now, interval: t.grid.step, presence: newPresence(t.steps)}
+	src := &source{key: strings.Clone(key), seen: now, interval: t.grid.step}
+	src.within, src.behind = newPresence(t.steps), newPresence(t.steps)
 	t.byKey[src.key] = id
 	t.table[id].Store(src)
 	return id
@@ -84,10 +87,17 @@ func (s *source) touch(now int64) {
 // gone.
 func (t *sources) get(id SourceID) *source { return t.table[id].Load() }
 
-// present reports whether the sender reported the step stamped at.
-func (t *sources) present(id SourceID, at int64) bool {
+// present reports whether the sender reported the step stamped at, so that a
+// series of the given kind would have had a value.
+func (t *sources) present(id SourceID, kind norm.Kind, at int64) bool {
 	src := t.get(id)
-	return src != nil && src.presence.has(at/t.grid.step)
+	if src == nil {
+		return false
+	}
+	if kind == norm.Sum {
+		return src.within.has(at / t.grid.step)
+	}
+	return src.behind.has(at / t.grid.step)
 }
 
 const evictableMs = 10 * 60_000 // a full table may give up senders that were silent this long

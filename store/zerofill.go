@@ -1,23 +1,27 @@
 package store
 
-import "math"
+import (
+	"math"
+
+	"pulse/store/norm"
+)
 
 // reported reports whether a source of slot n reported the step: the series is
 // then silent about a zero, not absent. It is never so for a gauge or before
 // the first value. The caller holds the lock.
 func (p *partition) reported(t *sources, n uint32, step int64) bool {
-	s := &p.slots[n]
-	if isGauge(p.flags[n]) || s.first == 0 || step < s.first || p.flags[n]&flagDead != 0 {
+	s, kind := &p.slots[n], kindOf(p.flags[n])
+	if kind == norm.Gauge || s.first == 0 || step < s.first || p.flags[n]&flagDead != 0 {
 		return false
 	}
-	if s.source != 0 && t.present(s.source, step) {
+	if s.source != 0 && t.present(s.source, kind, step) {
 		return true
 	}
 	if len(p.more) == 0 {
 		return false
 	}
 	for _, l := range p.more[n] {
-		if l.since <= step && t.present(l.source, step) {
+		if l.since <= step && t.present(l.source, kind, step) {
 			return true
 		}
 	}
