@@ -47,7 +47,7 @@ const (
 	onsetFading  = 0.0005 // per step
 	evidenceMax  = 700    // keeps sums finite
 	repeatScore  = 0.98   // of a step that is extreme but no news
-	outLearning  = 20     // steps of an episode from which tails learn
+	outLearning  = 30     // steps of an episode that teach anything but the level
 )
 
 // observe counts the step's distance z, in mean absolute residuals, towards hold.
@@ -71,14 +71,15 @@ func (e *episode) observe(s *settings, z float64) {
 
 func (e *episode) advance(s *settings, side int, x float64) {
 	run, hold := e.run[side], int32(s.hold)
-	if x < s.patience || s.width == 0 && x <= edgeShare*e.top[side] {
+	edges := s.width == 0 && !e.out
+	if x < s.patience || edges && x <= edgeShare*e.top[side] {
 		e.run[side] = max(0, run-runLoss)
 		if e.run[side] == 0 {
 			e.top[side] = 0
 		}
 		return
 	}
-	if run < hold && s.width == 0 && x*edgeShare > e.top[side] {
+	if run < hold && edges && x*edgeShare > e.top[side] {
 		run = 0
 	}
 	e.run[side] = min(run+1, hold)

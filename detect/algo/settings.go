@@ -24,13 +24,16 @@ type settings struct {
 }
 
 const (
-	defaultAlpha      = 0.2
-	defaultBeta       = 0.02
-	defaultTrain      = 100 // steps
-	defaultThreshold  = 0.999
-	defaultClear      = 0.985
-	defaultRest       = 150 // steps
-	defaultLearnShift = 360 // steps
+	defaultAlpha     = 0.2
+	defaultBeta      = 0.02
+	defaultTrain     = 100 // steps
+	defaultThreshold = 0.999
+	defaultClear     = 0.985
+	defaultRest      = 150 // steps
+	// defaultLearnShiftMs outlasts an incident that people work on; a stream
+	// needs some steps to tell a level, however long they are.
+	defaultLearnShiftMs    = 7_200_000
+	defaultLearnShiftSteps = 180
 
 	// defaultHoldMs outlasts the dip of a deploy. Streams slower than that
 	// judge each step for itself; so do streams faster than fastStepMs, whose
@@ -55,7 +58,7 @@ func sharedKeys() []Key {
 		{"hold", "out for how long before it counts", "140s, but one step below steps of 1s"},
 		{"rest", "how long after an onset a repeat must be clearly worse", "150 steps"},
 		{"clear", "score below which it is over, not beside width", formatBound(defaultClear)},
-		{"learn_shift", "time until a new level is normal", "360 steps"},
+		{"learn_shift", "time until a new level is normal", "2h, at least 180 steps; 180 steps below steps of 1s"},
 	}
 }
 
@@ -67,7 +70,7 @@ func readSettings(p *params) *settings {
 		train:      p.steps("train", defaultTrain, 2, maxSteps),
 		hold:       p.steps("hold", defaultHold(p.step), 0, maxSteps),
 		rest:       p.steps("rest", defaultRest, 0, maxSteps),
-		learnShift: p.steps("learn_shift", defaultLearnShift, 1, maxSteps),
+		learnShift: p.steps("learn_shift", defaultLearnShift(p.step), 1, maxSteps),
 		patience:   2.5,
 	}
 	direction := p.word("direction", "both", "above", "below")
@@ -99,6 +102,13 @@ func defaultHold(step int64) int {
 		return 1
 	}
 	return int((defaultHoldMs + step - 1) / step)
+}
+
+func defaultLearnShift(step int64) int {
+	if step < fastStepMs {
+		return defaultLearnShiftSteps
+	}
+	return max(defaultLearnShiftSteps, int(defaultLearnShiftMs/step))
 }
 
 // scoreOf returns the score that evidence stands for.

@@ -133,14 +133,17 @@ func (d *smoothing) learn(v, r, dev float64) {
 	set := d.set
 	start := 1 / float64(d.seen+1)
 	alpha, clip, slow := max(set.alpha, start), float64(learnClip), max(slowRate, start)
-	waiting := d.episode.waiting(set)
+	waiting, kept := d.episode.waiting(set), 1.0
 	switch {
 	case d.episode.out && d.episode.outFor < int32(set.learnShift):
 		alpha *= outSpeed
+		kept = outDamping
 	case d.episode.out:
 		clip = surpriseMax
+		kept = 0 // the way to a new level is no trend
 	case waiting:
 		alpha = 0
+		kept = outDamping
 	}
 	if d.gap > 0 {
 		alpha = max(alpha, min(gapAlphaMax, 1-math.Pow(1-set.alpha, d.gap)))
@@ -151,15 +154,13 @@ func (d *smoothing) learn(v, r, dev float64) {
 	level := d.level + d.trend + alpha*clamp(r, clip*dev)
 	d.trend += set.beta * (level - d.level - d.trend)
 	d.level = level
-	if d.episode.out || waiting {
-		d.trend *= outDamping
-	}
+	d.trend *= kept
 	d.usual += slow * clamp(v-d.usual, usualClip*dev)
 	spread := math.Abs(r)
 	if d.seen >= freeSpread {
 		spread = min(spread, learnClip*dev)
 	}
-	if waiting && d.seen > freeSpread {
+	if (waiting || d.episode.outFor > outLearning && d.episode.out) && d.seen > freeSpread {
 		slow = 0
 	}
 	d.dev += slow * (spread/factor - d.dev)
@@ -168,15 +169,16 @@ func (d *smoothing) learn(v, r, dev float64) {
 // drawBand fills in what was expected, and on each side that counts where a
 // single step would be out.
 func (d *smoothing) drawBand(verdict *Verdict, expected, wide float64) {
-	verdict.Expected = expected
+	least := math.Inf(-1)
+	if d.parts.low >= 0 {
+		least = 0 // a stream that was never negative is not expected to be
+	}
+	verdict.Expected = max(expected, least)
 	if d.set.below {
-		verdict.Lower = expected - wide*d.reach(down)
-		if d.parts.low >= 0 {
-			verdict.Lower = max(verdict.Lower, 0)
-		}
+		verdict.Lower = max(expected-wide*d.reach(down), least)
 	}
 	if d.set.above {
-		verdict.Upper = expected + wide*d.reach(up)
+		verdict.Upper = max(expected+wide*d.reach(up), verdict.Expected)
 	}
 	if d.set.band {
 		verdict.Expected = d.usual
