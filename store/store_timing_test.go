@@ -31,6 +31,7 @@ func benchmarkAppend(b *testing.B, dstype string, size int) {
 	now := start
 	source := s.Source("a", start)
 	b.ReportAllocs()
+	b.ResetTimer()
 	for i := 0; i < b.N; {
 		now += 10_000
 		for k := range batches {
