@@ -42,7 +42,9 @@ func newBucketTable() *bucketTable {
 func BucketBounds() []int64 { return slices.Clone(newBucketTable().bounds[:]) }
 
 // BucketIndex returns the bucket that counts v: 0 for v <= 0, v up to 4, and
-// above that the i with bounds[i-1] <= v < bounds[i].
+// above that the i with bounds[i-1] <= v < bounds[i]. Since a third of a power
+// of four is rounded down, the last few values below the next power count one
+// bucket higher, in the clients as here.
 func BucketIndex(v int64) int {
 	if v <= 0 {
 		return 0
