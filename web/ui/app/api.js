@@ -1,0 +1,48 @@
+// The server's API as the page uses it.
+
+async function get(path, signal) {
+  const res = await fetch(path, { signal, headers: { Accept: "application/json" } });
+  const body = await res.json().catch(() => ({}));
+  if (!res.ok) {
+    const text = Array.isArray(body.message) ? body.message.join("; ") : body.message;
+    throw new Error(text || res.status + " " + res.statusText);
+  }
+  return body;
+}
+
+const number = (v) => (typeof v === "number" ? v : null); // "NaN" and null are gaps
+
+// graph evaluates q over (start, end] ms and returns columns: times in seconds
+// and one array per line.
+export async function graph(q, start, end, width, signal) {
+  const p = new URLSearchParams({ q, s: String(start), e: String(end), w: String(Math.max(100, Math.min(1440, Math.round(width)))), format: "json" });
+  const g = await get("/api/v1/graph?" + p, signal);
+  return {
+    step: g.step,
+    times: g.values.map((_, i) => (g.start + i * g.step) / 1000),
+    lines: g.legend.map((label, j) => ({ label, tags: g.metrics[j], values: g.values.map((row) => number(row[j])) })),
+    notices: g.notices || [],
+  };
+}
+
+// band returns a rule's expected band, one entry per group.
+export async function band(id, start, end, signal) {
+  const p = new URLSearchParams({ s: String(start), e: String(end), format: "json" });
+  return get("/api/v1/rules/" + encodeURIComponent(id) + "/band?" + p, signal);
+}
+
+export const rules = () => get("/api/v1/rules");
+export const alerts = () => get("/api/v1/alerts");
+export const status = () => get("/api/v1/status");
+
+// follow calls onStep for every closed step of q until the returned function is
+// called. The browser reconnects by itself and resumes after the last step seen.
+export function follow(q, step, onStep, onState) {
+  const p = new URLSearchParams({ q });
+  if (step) p.set("step", step + "ms");
+  const source = new EventSource("/api/v1/stream?" + p);
+  source.onopen = () => onState(true);
+  source.onerror = () => onState(false);
+  source.onmessage = (e) => onStep(JSON.parse(e.data));
+  return () => source.close();
+}
