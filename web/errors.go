@@ -1,0 +1,105 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/valyala/fasthttp"
+
+	"pulse/web/render"
+)
+
+// writeError answers with the error object of every route.
+func writeError(c *fasthttp.RequestCtx, status int, message string) {
+	c.Response.ResetBody()
+	c.SetStatusCode(status)
+	c.SetContentType("application/json")
+	c.SetBody(render.AppendError(nil, message))
+	if status == fasthttp.StatusTooManyRequests || status == fasthttp.StatusServiceUnavailable {
+		retryAfter(c)
+	}
+}
+
+// retryAfter says when to come again; not all at once.
+func retryAfter(c *fasthttp.RequestCtx) {
+	if len(c.Response.Header.Peek("Retry-After")) == 0 {
+		c.Response.Header.Set("Retry-After", strconv.Itoa(1+int(c.ID()%3)))
+	}
+}
+
+// closeAfter ends the connection behind the answer, for a request that was not
+// read to its end or that cannot be trusted to end where it says.
+func closeAfter(c *fasthttp.RequestCtx) {
+	c.SetConnectionClose()
+	if conn, ok := c.Conn().(*addressConn); ok {
+		conn.linger.Store(true)
+	}
+}
+
+// transportError answers what fasthttp could not read as a request.
+func (s *Server) transportError(c *fasthttp.RequestCtx, err error) {
+	s.stats.request(0)
+	closeAfter(c)
+	var small *fasthttp.ErrSmallBuffer
+	var netErr net.Error
+	switch {
+	case errors.As(err, &small) || errors.Is(err, fasthttp.ErrSmallReadBuffer):
+		writeError(c, fasthttp.StatusRequestHeaderFieldsTooLarge, "request line and headers are larger than "+strconv.Itoa(s.opts.MaxHeader)+" bytes")
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		writeError(c, fasthttp.StatusRequestEntityTooLarge, "body is larger than the limit of "+strconv.Itoa(s.opts.MaxBody)+" bytes (smaller for some routes)")
+	case errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout(),
+		strings.HasSuffix(err.Error(), os.ErrDeadlineExceeded.Error()): // a broken chunk does not unwrap
+		writeError(c, fasthttp.StatusRequestTimeout, "request was not received in time")
+	default:
+		writeError(c, fasthttp.StatusBadRequest, "request is malformed: "+clip(err.Error(), 200))
+	}
+}
+
+// statusError is an error whose status is known where it arises.
+type statusError struct {
+	status  int
+	message string
+}
+
+func (e *statusError) Error() string { return e.message }
+
+func badRequest(message string) error {
+	return &statusError{fasthttp.StatusBadRequest, message}
+}
+
+// statusOf maps kinds of errors to statuses; what it does not know is the
+// caller's fault, since the server's own failures are typed.
+func statusOf(err error) int {
+	var known *statusError
+	switch {
+	case errors.As(err, &known):
+		return known.status
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return fasthttp.StatusServiceUnavailable
+	}
+	return fasthttp.StatusBadRequest
+}
+
+// clip shortens text from outside to n bytes, on a rune's border.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}
+
+// cutByte is strings.Cut for one byte.
+func cutByte(s string, sep byte) (before, after string, found bool) {
+	if i := strings.IndexByte(s, sep); i >= 0 {
+		return s[:i], s[i+1:], true
+	}
+	return s, "", false
+}

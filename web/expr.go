@@ -1,0 +1,119 @@
+package web
+
+import (
+	"strconv"
+	"strings"
+
+	"pulse/query/asl"
+	"pulse/web/render"
+)
+
+// interpreter returns the words of the vocabulary that the request names.
+func (s *Server) interpreter(r *request) (*asl.Interpreter, asl.Want, error) {
+	name := r.param("vocab")
+	if name == "" || name == "all" {
+		name = "style"
+	}
+	words, want, ok := asl.ByName(name)
+	if !ok {
+		return nil, 0, badRequest("parameter vocab is " + strconv.Quote(clip(name, 40)) + ", must be std, query, data, math, stateful, filter, style or custom")
+	}
+	if r.param("q") == "" {
+		return nil, 0, badRequest("missing required parameter 'q'")
+	}
+	return asl.New(words, asl.Limits{}), want, nil
+}
+
+// exprDebug shows the stack before and after each word.
+func (s *Server) exprDebug(r *request) {
+	in, want, err := s.interpreter(r)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	steps, err := in.Debug(r.param("q"), want, exprOptions(r))
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	type state struct {
+		Stack     []string          `json:"stack"`
+		Variables map[string]string `json:"variables"`
+	}
+	type stepAnswer struct {
+		Program []string `json:"program"`
+		Context state    `json:"context"`
+	}
+	out := make([]stepAnswer, len(steps))
+	for i, x := range steps {
+		out[i] = stepAnswer{orEmpty(x.Program), state{orEmpty(x.Stack), x.Variables}}
+		if x.Variables == nil {
+			out[i].Context.Variables = map[string]string{}
+		}
+	}
+	r.json(out)
+	compress(r.ctx)
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func exprOptions(r *request) asl.Options {
+	return asl.Options{Unstable: r.param("features") == "unstable"}
+}
+
+func (s *Server) exprNormalize(r *request) { s.exprList(r, (*asl.Interpreter).Normalize) }
+
+func (s *Server) exprQueries(r *request) { s.exprList(r, (*asl.Interpreter).Queries) }
+
+// exprStrip removes keys, and words of the vocabularies named by r.
+func (s *Server) exprStrip(r *request) {
+	s.exprList(r, func(in *asl.Interpreter, program string, o asl.Options) ([]string, error) {
+		return in.Strip(program, r.params("k"), r.params("r"), o)
+	})
+}
+
+// exprList answers with the strings that f makes of the program.
+func (s *Server) exprList(r *request, f func(*asl.Interpreter, string, asl.Options) ([]string, error)) {
+	in, _, err := s.interpreter(r)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	list, err := f(in, r.param("q"), exprOptions(r))
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.body("application/json", render.AppendStrings(nil, list))
+}
+
+// exprComplete lists the words that fit the stack.
+func (s *Server) exprComplete(r *request) {
+	in, _, err := s.interpreter(r)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	words, err := in.Complete(r.param("q"), exprOptions(r))
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	type word struct {
+		Name        string   `json:"name"`
+		Signature   string   `json:"signature"`
+		Description string   `json:"description"`
+		Examples    []string `json:"examples"`
+	}
+	out := make([]word, len(words))
+	for i, w := range words {
+		out[i] = word{w.Name, w.Signature, strings.TrimSpace(w.Doc), orEmpty(w.Examples)}
+	}
+	r.json(out)
+	compress(r.ctx)
+}

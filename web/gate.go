@@ -1,0 +1,47 @@
+package web
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"pulse/store/clock"
+)
+
+// gate lets a number of queries run at once and a number wait a while.
+type gate struct {
+	slots   chan struct{}
+	queue   int64
+	waiting atomic.Int64
+}
+
+func newGate(atOnce, queue int) *gate {
+	return &gate{slots: make(chan struct{}, atOnce), queue: int64(queue)}
+}
+
+// enter takes a slot or fails with 503. The caller leaves with leave.
+func (g *gate) enter(ctx context.Context, clk clock.Clock, wait time.Duration) error {
+	select {
+	case g.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	defer g.waiting.Add(-1)
+	if g.waiting.Add(1) > g.queue {
+		return &statusError{fasthttp.StatusServiceUnavailable, "too many queries are waiting; try again later"}
+	}
+	select {
+	case g.slots <- struct{}{}:
+		return nil
+	case <-clk.After(wait):
+		return &statusError{fasthttp.StatusServiceUnavailable, "too many queries are running; this one waited " + wait.String()}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (g *gate) leave() { <-g.slots }
+
+func (g *gate) running() int { return len(g.slots) }

@@ -1,0 +1,114 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// once lists the headers that decide framing, routing or trust: a second one
+// would let two readers of the request disagree.
+var once = []string{"host", "content-length", "transfer-encoding", "content-encoding", "authorization", "idempotency-key"}
+
+// maxHeaders is how many header lines a request may have.
+const maxHeaders = 100
+
+// checkFraming refuses requests whose headers could be read in two ways.
+func checkFraming(h *fasthttp.RequestHeader) error {
+	if v := string(h.Protocol()); v != "HTTP/1.1" && v != "HTTP/1.0" {
+		return badRequest("protocol is " + strconv.Quote(clip(v, 20)) + ", must be HTTP/1.1")
+	}
+	var seen [8]int
+	lines := 0
+	for rest := h.RawHeaders(); len(rest) > 0; {
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, []byte("\n"))
+		if len(bytes.TrimRight(line, "\r")) == 0 {
+			continue
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		if lines++; lines > maxHeaders {
+			return &statusError{fasthttp.StatusRequestHeaderFieldsTooLarge, "more than " + strconv.Itoa(maxHeaders) + " headers"}
+		}
+		if bytes.ContainsAny(name, " \t\r") { // also a line that goes on with the one before
+			return badRequest("a header line is folded, or its name has a blank")
+		}
+		for i, want := range once {
+			if len(name) == len(want) && strings.EqualFold(string(name), want) {
+				if seen[i]++; seen[i] > 1 {
+					return badRequest("header " + want + " is sent more than once")
+				}
+				if want == "transfer-encoding" && !strings.EqualFold(string(bytes.TrimSpace(value)), "chunked") {
+					return badRequest("transfer-encoding is " + strconv.Quote(clip(string(bytes.TrimSpace(value)), 40)) + ", must be chunked")
+				}
+			}
+		}
+	}
+	if seen[1] > 0 && seen[2] > 0 {
+		return badRequest("both content-length and transfer-encoding are sent")
+	}
+	if len(h.Host()) == 0 {
+		return badRequest("header host is missing")
+	}
+	return nil
+}
+
+// hostAllowed guards a loopback server against pages that rebind their name
+// to 127.0.0.1.
+func (s *Server) hostAllowed(host string) bool {
+	if s.opts.AnyHost {
+		return true
+	}
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.ToLower(strings.Trim(name, "[]"))
+	if name == "localhost" {
+		return true
+	}
+	if ip := net.ParseIP(name); ip != nil && ip.IsLoopback() {
+		return true
+	}
+	for _, h := range s.opts.Hosts {
+		if strings.EqualFold(h, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkBrowser applies the rules for requests that a page may have caused:
+// ingest refuses cross-site ones only; everything else that changes state
+// wants JSON and the same origin.
+func checkBrowser(rt *route, c *fasthttp.RequestCtx) (int, error) {
+	if rt.class == reads {
+		return 0, nil
+	}
+	site := string(c.Request.Header.Peek("Sec-Fetch-Site"))
+	crossSite := site == "cross-site" || (rt.class == changes && site == "same-site")
+	if origin := string(c.Request.Header.Peek("Origin")); origin != "" && !sameHost(origin, string(c.Host())) {
+		crossSite = true
+	}
+	if crossSite {
+		return fasthttp.StatusForbidden, errors.New("cross-site requests from a browser are refused")
+	}
+	if rt.class == changes && (len(c.PostBody()) > 0 || string(c.Method()) != fasthttp.MethodDelete) {
+		kind, _, _ := strings.Cut(string(c.Request.Header.ContentType()), ";")
+		if !strings.EqualFold(strings.TrimSpace(kind), "application/json") {
+			return fasthttp.StatusUnsupportedMediaType, fmt.Errorf("Content-Type is %q, must be application/json", clip(kind, 60))
+		}
+	}
+	return 0, nil
+}
+
+func sameHost(origin, host string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, host)
+}

@@ -1,0 +1,107 @@
+package web
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"pulse/web/render"
+)
+
+// limitPerAddress returns a listener that refuses connections beyond most of one
+// address: it answers 429 and closes them.
+func limitPerAddress(ln net.Listener, most int) net.Listener {
+	return &addressListener{Listener: ln, most: most, open: map[netip.Addr]int{}}
+}
+
+type addressListener struct {
+	net.Listener
+	most int
+
+	mu   sync.Mutex
+	open map[netip.Addr]int
+}
+
+// Accept waits for a connection whose address is below the limit.
+func (l *addressListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		tcp, ok := c.RemoteAddr().(*net.TCPAddr)
+		if !ok {
+			return c, nil
+		}
+		from := tcp.AddrPort().Addr().Unmap()
+		if l.enter(from) {
+			return &addressConn{Conn: c, leave: sync.OnceFunc(func() { l.leave(from) })}, nil
+		}
+		refuse(c, l.most)
+	}
+}
+
+func (l *addressListener) enter(a netip.Addr) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[a] >= l.most {
+		return false
+	}
+	l.open[a]++
+	return true
+}
+
+func (l *addressListener) leave(a netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[a]--; l.open[a] == 0 {
+		delete(l.open, a)
+	}
+}
+
+// refuse answers without reading, which fits into the socket's buffer.
+func refuse(c net.Conn, most int) {
+	body := render.AppendError(nil, fmt.Sprintf("this address has %d connections open, which is the limit", most))
+	_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+	_, _ = fmt.Fprintf(c, "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	_ = c.Close()
+}
+
+// addressConn gives its place back when it closes. It lets who holds it reach
+// the socket, as the connection inside does.
+type addressConn struct {
+	net.Conn
+	leave  func()
+	linger atomic.Bool
+}
+
+const (
+	lingerTime  = time.Second
+	lingerBytes = 32 << 20
+)
+
+// Close closes the connection. When it lingers, what the other side is still
+// sending is first read and thrown away for a while: closing on unread bytes
+// resets the connection, and the answer in front of it would be lost.
+func (c *addressConn) Close() error {
+	defer c.leave()
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger.Swap(false) && half.CloseWrite() == nil {
+		_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
+	}
+	return c.Conn.Close()
+}
+
+// SyscallConn implements syscall.Conn.
+func (c *addressConn) SyscallConn() (syscall.RawConn, error) {
+	sc, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, fmt.Errorf("connection %T has no socket", c.Conn)
+	}
+	return sc.SyscallConn()
+}

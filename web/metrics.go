@@ -1,0 +1,189 @@
+package web
+
+import (
+	"context"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"pulse/ingest"
+	"pulse/store/tags"
+)
+
+// counters are the HTTP face's own numbers.
+type counters struct {
+	byClass [6]atomic.Int64 // answers by the first digit of their status; 0 for what could not be read
+	panics  atomic.Int64
+	queries atomic.Int64
+}
+
+func (c *counters) request(status int) {
+	if class := status / 100; class >= 0 && class < len(c.byClass) {
+		c.byClass[class].Add(1)
+	}
+}
+
+// sample is one number about the server itself.
+type sample struct {
+	name    string // dotted, as in the store; /metrics writes underscores
+	help    string
+	counter bool // grows only; else a level
+	key     string
+	value   string // one tag, "" for none
+	v       float64
+}
+
+// samples reads the counters that the parts keep, in a fixed order in which
+// samples of one name are neighbours.
+func (s *Server) samples() []sample {
+	var out []sample
+	add := func(name, help string, counter bool, v float64) {
+		out = append(out, sample{name: name, help: help, counter: counter, v: v})
+	}
+	tagged := func(name, help string, counter bool, key, value string, v float64) {
+		out = append(out, sample{name, help, counter, key, value, v})
+	}
+	in := s.opts.Pipeline.Stats()
+	points := "Datapoints accepted, by what became of them."
+	tagged("pulse.ingest.points", points, true, "outcome", "stored", float64(in.Total.Stored))
+	tagged("pulse.ingest.points", points, true, "outcome", "superseded", float64(in.Total.Superseded))
+	tagged("pulse.ingest.points", points, true, "outcome", "late", float64(in.Total.Late))
+	for _, reason := range ingest.Reasons() {
+		tagged("pulse.ingest.rejected", "Datapoints refused, by reason.", true, "reason", reason.String(), float64(in.Total.Rejected[reason]))
+	}
+	add("pulse.ingest.requests", "Requests that brought datapoints.", true, float64(in.Total.Requests))
+	add("pulse.ingest.unreadable", "Requests refused as a whole.", true, float64(in.Total.Unreadable))
+
+	st := s.opts.Store.Stats()
+	add("pulse.store.series", "Series that can be found.", false, float64(st.Series))
+	add("pulse.store.refused", "New series refused by a limit.", true, float64(st.Refused))
+	add("pulse.store.blocks", "Sealed blocks.", false, float64(st.Blocks))
+	add("pulse.store.blockBytes", "Bytes of sealed blocks and their directories.", false, float64(st.BlockBytes))
+	add("pulse.store.headBytes", "Bytes of open columns.", false, float64(st.HeadBytes))
+	add("pulse.store.sources", "Senders known.", false, float64(st.Sources))
+
+	d := s.opts.Detect.Stats()
+	add("pulse.detect.rules", "Rules.", false, float64(d.Rules))
+	add("pulse.detect.groups", "Groups of rules, each with a detector.", false, float64(d.Groups))
+	alerts := "Alerts, by state."
+	tagged("pulse.detect.alerts", alerts, false, "state", "firing", float64(d.Firing))
+	tagged("pulse.detect.alerts", alerts, false, "state", "pending", float64(d.Pending))
+	tagged("pulse.detect.alerts", alerts, false, "state", "nodata", float64(d.NoData))
+	add("pulse.detect.closed", "Steps judged.", true, float64(d.Closed))
+	add("pulse.detect.missed", "Steps judged more than a step too late.", true, float64(d.Missed))
+	add("pulse.detect.putOff", "Closes put off for a missing source.", true, float64(d.PutOff))
+	add("pulse.detect.errors", "Steps whose expression failed.", true, float64(d.Errors))
+
+	n := s.opts.Notify.Stats()
+	add("pulse.notify.attempts", "Attempts to deliver a notification.", true, float64(n.Attempts))
+	add("pulse.notify.accepted", "Notifications that a receiver accepted.", true, float64(n.Accepted))
+	add("pulse.notify.retries", "Attempts after which another was due.", true, float64(n.Retries))
+	add("pulse.notify.deadLetters", "Notifications given up.", true, float64(n.DeadLetters))
+
+	for class := range s.stats.byClass {
+		text := strconv.Itoa(class) + "xx"
+		if class == 0 {
+			text = "unreadable"
+		}
+		tagged("pulse.http.requests", "Requests answered, by class of status.", true, "status", text, float64(s.stats.byClass[class].Load()))
+	}
+	add("pulse.http.connections", "Open connections.", false, float64(s.http.GetOpenConnectionsCount()))
+	add("pulse.http.streams", "Event streams.", false, float64(s.open.Load()))
+	add("pulse.http.panics", "Requests that failed by a fault of the server.", true, float64(s.stats.panics.Load()))
+	add("pulse.query.count", "Queries evaluated.", true, float64(s.stats.queries.Load()))
+	add("pulse.query.running", "Queries running.", false, float64(s.gate.running()))
+
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	add("pulse.process.heapBytes", "Bytes of live and not yet collected heap.", false, float64(mem.HeapAlloc))
+	add("pulse.process.goroutines", "Goroutines.", false, float64(runtime.NumGoroutine()))
+	add("pulse.process.gcCpuSeconds", "CPU time of garbage collection.", true, mem.GCCPUFraction*time.Since(s.started).Seconds()*float64(runtime.GOMAXPROCS(0)))
+	return out
+}
+
+// metrics answers in the Prometheus text format.
+func (s *Server) metrics(r *request) {
+	var b []byte
+	last := ""
+	for _, m := range s.samples() {
+		name := promName(m)
+		if name != last {
+			kind := "gauge"
+			if m.counter {
+				kind = "counter"
+			}
+			b = append(b, "# HELP "+name+" "+m.help+"\n# TYPE "+name+" "+kind+"\n"...)
+			last = name
+		}
+		b = append(b, name...)
+		if m.key != "" {
+			b = append(b, "{"+m.key+"="+strconv.Quote(m.value)+"}"...)
+		}
+		b = append(b, ' ')
+		b = strconv.AppendFloat(b, m.v, 'g', -1, 64)
+		b = append(b, '\n')
+	}
+	r.body("text/plain; version=0.0.4; charset=utf-8", b)
+	compress(r.ctx)
+}
+
+// promName turns pulse.ingest.blockBytes into pulse_ingest_block_bytes, with
+// the suffix _total for counters.
+func promName(m sample) string {
+	var b strings.Builder
+	for _, c := range m.name {
+		switch {
+		case c == '.':
+			b.WriteByte('_')
+		case c >= 'A' && c <= 'Z':
+			b.WriteByte('_')
+			b.WriteRune(c + 'a' - 'A')
+		default:
+			b.WriteRune(c)
+		}
+	}
+	if m.counter {
+		b.WriteString("_total")
+	}
+	return b.String()
+}
+
+// RunOwnMetrics publishes the server's own numbers into its own store at each
+// step, until ctx ends, so that a fresh server has something real to graph.
+func (s *Server) RunOwnMetrics(ctx context.Context) error {
+	step := s.opts.Store.Step()
+	every := step * max(1, time.Second.Milliseconds()/step) // a step below a second is too fine for these
+	from := ingest.From{Peer: "pulse"}
+	for next := s.nowMs()/every*every + every; ; next += every {
+		select {
+		case <-s.opts.Clock.After(time.UnixMilli(next).Sub(s.opts.Clock.Now())):
+		case <-ctx.Done():
+			return nil
+		}
+		now := s.nowMs()
+		if now-next > every {
+			next = now / every * every // the clock jumped: go on from here
+		}
+		s.opts.Pipeline.Append(s.ownPoints(next), from, now)
+		s.opts.Detect.Wake()
+	}
+}
+
+func (s *Server) ownPoints(t int64) []ingest.Point {
+	samples := s.samples()
+	out := make([]ingest.Point, 0, len(samples))
+	for _, m := range samples {
+		kind := "gauge"
+		if m.counter {
+			kind = "counter"
+		}
+		kv := []string{"name", m.name, "atlas.dstype", kind, "nf.app", "pulse"}
+		if m.key != "" {
+			kv = append(kv, m.key, m.value)
+		}
+		out = append(out, ingest.Point{Tags: tags.Of(kv...), Time: t, Value: m.v})
+	}
+	return out
+}

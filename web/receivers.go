@@ -1,0 +1,59 @@
+package web
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"pulse/detect/notify"
+)
+
+// receivers lists the receivers; secrets are never shown.
+func (s *Server) receivers(r *request) { r.json(s.opts.Notify.Receivers()) }
+
+func (s *Server) receiver(r *request) {
+	for _, x := range s.opts.Notify.Receivers() {
+		if x.Name == r.vars["name"] {
+			r.json(x)
+			return
+		}
+	}
+	r.failWith(fasthttp.StatusNotFound, "no receiver has the name "+clip(r.vars["name"], 100))
+}
+
+func (s *Server) putReceiver(r *request) {
+	name := r.vars["name"]
+	x, err := notify.ParseReceiver(r.ctx.PostBody())
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	if x.Name == "" {
+		x.Name = name
+	}
+	if x.Name != name {
+		r.failWith(fasthttp.StatusBadRequest, "name in the body is "+clip(x.Name, 100)+", in the path "+clip(name, 100))
+		return
+	}
+	if err := s.opts.Notify.PutReceiver(x); err != nil {
+		r.fail(err)
+		return
+	}
+	s.receiver(r)
+}
+
+func (s *Server) deleteReceiver(r *request) {
+	if err := s.opts.Notify.DeleteReceiver(r.vars["name"]); err != nil {
+		r.failUnknown(err, notify.ErrUnknownReceiver)
+		return
+	}
+	r.ctx.SetStatusCode(fasthttp.StatusNoContent)
+}
+
+// testReceiver sends one alert.test and answers with status and latency.
+func (s *Server) testReceiver(r *request) {
+	result, err := s.opts.Notify.Test(s.stop, r.vars["name"])
+	if err != nil {
+		r.failUnknown(err, notify.ErrUnknownReceiver)
+		return
+	}
+	r.json(result)
+}

@@ -1,0 +1,152 @@
+package web
+
+import (
+	"sort"
+	"strings"
+)
+
+// class says what a route does, which decides the rules a request must meet.
+type class uint8
+
+const (
+	reads   class = iota // changes nothing
+	ingests              // takes datapoints: refuses cross-site browser requests
+	changes              // changes rules, receivers and the like: JSON and same origin
+)
+
+// route is one line of the table. A path segment in braces matches any text
+// without a slash and is handed to the handler under its name.
+type route struct {
+	method  string
+	path    string
+	class   class
+	maxBody int  // bytes; 0 means the server's
+	streams bool // the answer has no end: the write deadline is set per flush
+	handle  func(*Server, *request)
+}
+
+// noBody is the limit for routes that read none; some clients send a few bytes.
+const noBody = 4 << 10
+
+// routes is every path that the server answers.
+func routes() []route {
+	return []route{
+		{"POST", "/api/v1/publish", ingests, 0, false, (*Server).publish},
+		{"POST", "/api/v1/publish-fast", ingests, 0, false, (*Server).publish},
+		{"POST", "/api/v4/update", ingests, 0, false, (*Server).update},
+		{"POST", "/c/{name}", ingests, noBody, false, (*Server).count},
+		{"POST", "/g/{name}", ingests, noBody, false, (*Server).gauge},
+
+		{"GET", "/api/v1/graph", reads, noBody, false, (*Server).graph},
+		{"GET", "/api/v1/tags", reads, noBody, false, (*Server).tagKeys},
+		{"GET", "/api/v1/tags/{key}", reads, noBody, false, (*Server).tagValues},
+		{"GET", "/api/v1/expr", reads, noBody, false, (*Server).exprDebug},
+		{"GET", "/api/v1/expr/debug", reads, noBody, false, (*Server).exprDebug},
+		{"GET", "/api/v1/expr/normalize", reads, noBody, false, (*Server).exprNormalize},
+		{"GET", "/api/v1/expr/complete", reads, noBody, false, (*Server).exprComplete},
+		{"GET", "/api/v1/expr/queries", reads, noBody, false, (*Server).exprQueries},
+		{"GET", "/api/v1/expr/strip", reads, noBody, false, (*Server).exprStrip},
+		{"GET", "/api/v1/stream", reads, noBody, true, (*Server).stream},
+
+		{"GET", "/api/v1/rules", reads, noBody, false, (*Server).rules},
+		{"GET", "/api/v1/rules/{id}", reads, noBody, false, (*Server).rule},
+		{"PUT", "/api/v1/rules/{id}", changes, 1 << 20, false, (*Server).putRule},
+		{"DELETE", "/api/v1/rules/{id}", changes, noBody, false, (*Server).deleteRule},
+		{"GET", "/api/v1/rules/{id}/band", reads, noBody, false, (*Server).band},
+		{"GET", "/api/v1/receivers", reads, noBody, false, (*Server).receivers},
+		{"GET", "/api/v1/receivers/{name}", reads, noBody, false, (*Server).receiver},
+		{"PUT", "/api/v1/receivers/{name}", changes, 64 << 10, false, (*Server).putReceiver},
+		{"DELETE", "/api/v1/receivers/{name}", changes, noBody, false, (*Server).deleteReceiver},
+		{"POST", "/api/v1/receivers/{name}/test", changes, noBody, false, (*Server).testReceiver},
+		{"GET", "/api/v1/alerts", reads, noBody, false, (*Server).alerts},
+		{"GET", "/api/v1/alerts/{id}", reads, noBody, false, (*Server).alert},
+		{"POST", "/-/reload", changes, noBody, false, (*Server).reload},
+
+		{"GET", "/ok", reads, noBody, false, (*Server).ok},
+		{"GET", "/healthcheck", reads, noBody, false, (*Server).ready},
+		{"GET", "/ready", reads, noBody, false, (*Server).ready},
+		{"GET", "/metrics", reads, noBody, false, (*Server).metrics},
+		{"GET", "/api/v1/status", reads, noBody, false, (*Server).status},
+		{"GET", "/api/v1/sources", reads, noBody, false, (*Server).sources},
+
+		{"GET", "/", reads, noBody, false, (*Server).page},
+		{"GET", "/ui/{file}", reads, noBody, false, (*Server).asset},
+		{"GET", "/ui/vendor/{file}", reads, noBody, false, (*Server).asset},
+	}
+}
+
+// routeTable finds the route of a request: exact paths by a map, the others by
+// comparing segments.
+type routeTable struct {
+	exact    map[string]map[string]*route // path, method
+	patterns []pattern
+}
+
+type pattern struct {
+	segments []string
+	methods  map[string]*route
+}
+
+func newRouteTable(list []route) *routeTable {
+	t := &routeTable{exact: map[string]map[string]*route{}}
+	byPath := map[string]map[string]*route{}
+	for i := range list {
+		r := &list[i]
+		if byPath[r.path] == nil {
+			byPath[r.path] = map[string]*route{}
+			if strings.Contains(r.path, "{") {
+				t.patterns = append(t.patterns, pattern{strings.Split(r.path, "/"), byPath[r.path]})
+			} else {
+				t.exact[r.path] = byPath[r.path]
+			}
+		}
+		byPath[r.path][r.method] = r
+	}
+	return t
+}
+
+// find returns the route with the values of its braces, or nil with the
+// methods that the path has, which are none when the path is unknown. HEAD is
+// served by GET.
+func (t *routeTable) find(method, path string) (*route, map[string]string, string) {
+	methods, vars := t.exact[path], map[string]string(nil)
+	if methods == nil {
+		methods, vars = t.match(path)
+	}
+	if methods == nil {
+		return nil, nil, ""
+	}
+	if method == "HEAD" {
+		method = "GET"
+	}
+	if r := methods[method]; r != nil {
+		return r, vars, ""
+	}
+	allowed := make([]string, 0, len(methods))
+	for m := range methods {
+		allowed = append(allowed, m)
+	}
+	sort.Strings(allowed)
+	return nil, nil, strings.Join(allowed, ", ")
+}
+
+func (t *routeTable) match(path string) (map[string]*route, map[string]string) {
+	segments := strings.Split(path, "/")
+next:
+	for _, p := range t.patterns {
+		if len(p.segments) != len(segments) {
+			continue
+		}
+		vars := map[string]string{}
+		for i, want := range p.segments {
+			switch {
+			case strings.HasPrefix(want, "{") && segments[i] != "":
+				vars[want[1:len(want)-1]] = segments[i]
+			case want != segments[i]:
+				continue next
+			}
+		}
+		return p.methods, vars
+	}
+	return nil, nil
+}

@@ -1,0 +1,143 @@
+package web
+
+import (
+	"errors"
+
+	"github.com/valyala/fasthttp"
+
+	"pulse/detect"
+	"pulse/store/tags"
+	"pulse/web/render"
+)
+
+// rules lists every rule, by id.
+func (s *Server) rules(r *request) { r.json(s.opts.Detect.Rules()) }
+
+func (s *Server) rule(r *request) {
+	rule, ok := s.opts.Detect.Rule(r.vars["id"])
+	if !ok {
+		r.failWith(fasthttp.StatusNotFound, "no rule has the id "+clip(r.vars["id"], 100))
+		return
+	}
+	r.json(rule)
+}
+
+// putRule creates or replaces the rule of the path. The body may repeat the id.
+func (s *Server) putRule(r *request) {
+	rule, err := detect.ParseRuleJSON(r.ctx.PostBody())
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	if rule.ID == "" {
+		rule.ID = r.vars["id"]
+	}
+	if rule.ID != r.vars["id"] {
+		r.failWith(fasthttp.StatusBadRequest, "id in the body is "+clip(rule.ID, 100)+", in the path "+clip(r.vars["id"], 100))
+		return
+	}
+	if err := s.opts.Detect.PutRule(rule, s.nowMs()); err != nil {
+		r.fail(err)
+		return
+	}
+	stored, _ := s.opts.Detect.Rule(rule.ID)
+	r.json(stored)
+}
+
+// deleteRule removes a rule; what it had firing is resolved.
+func (s *Server) deleteRule(r *request) {
+	if err := s.opts.Detect.DeleteRule(r.vars["id"], s.nowMs()); err != nil {
+		r.failUnknown(err, detect.ErrUnknownRule)
+		return
+	}
+	r.ctx.SetStatusCode(fasthttp.StatusNoContent)
+}
+
+// failUnknown answers 404 for the sentinel of a missing thing.
+func (r *request) failUnknown(err, unknown error) {
+	if errors.Is(err, unknown) {
+		r.failWith(fasthttp.StatusNotFound, err.Error())
+		return
+	}
+	r.fail(err)
+}
+
+// band answers with what a rule expected: JSON with a list per group, or the
+// CSV of `pulse score` for one group.
+func (s *Server) band(r *request) {
+	start, end, err := s.timeRange(r)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	filter, err := tagFilter(r.param("tags"))
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	ctx, cancel, err := s.enterQuery(r)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	defer cancel()
+	groups, err := s.opts.Detect.Band(ctx, r.vars["id"], start, end, filter)
+	if err != nil {
+		r.failUnknown(err, detect.ErrUnknownRule)
+		return
+	}
+	switch r.param("format") {
+	case "", "json":
+		r.body("application/json", render.AppendBand(nil, groups))
+		compress(r.ctx)
+	case "csv":
+		s.bandCSV(r, groups)
+	default:
+		r.failWith(fasthttp.StatusBadRequest, "parameter format is "+clip(r.param("format"), 40)+", must be json or csv")
+	}
+}
+
+func (s *Server) bandCSV(r *request, groups []detect.BandGroup) {
+	if len(groups) > 1 {
+		r.failWith(fasthttp.StatusBadRequest, "the rule has more than one group; name one with tags=key=value,...")
+		return
+	}
+	var g detect.BandGroup
+	if len(groups) == 1 {
+		g = groups[0]
+	}
+	r.body("text/csv; charset=utf-8", render.AppendBandCSV(nil, g))
+	compress(r.ctx)
+}
+
+// tagFilter reads key=value pairs, comma separated.
+func tagFilter(text string) (tags.Tags, error) {
+	var out tags.Tags
+	for len(text) > 0 {
+		var pair string
+		pair, text, _ = cutByte(text, ',')
+		key, value, ok := cutByte(pair, '=')
+		if !ok || key == "" {
+			return nil, badRequest("parameter tags has " + clip(pair, 80) + ", must be key=value,key=value")
+		}
+		out = append(out, tags.Tag{Key: key, Value: value})
+	}
+	return tags.Normalize(out), nil
+}
+
+// reload reads the rule files again.
+func (s *Server) reload(r *request) {
+	if !r.loopback() {
+		r.failWith(fasthttp.StatusForbidden, "reload is allowed from the loopback interface only")
+		return
+	}
+	if s.opts.Reload == nil {
+		r.failWith(fasthttp.StatusBadRequest, "there is nothing to reload: the server was started without --rules")
+		return
+	}
+	if err := s.opts.Reload(); err != nil {
+		r.fail(err)
+		return
+	}
+	r.json(map[string]string{"type": "reloaded"})
+}

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+
+	"pulse/ingest"
+	"pulse/store"
+)
+
+// ok says that the process lives.
+func (s *Server) ok(r *request) { r.body("text/plain; charset=utf-8", []byte("ok\n")) }
+
+// ready says which parts can do their work; queries are complete from the start,
+// since nothing has to be loaded.
+func (s *Server) ready(r *request) {
+	r.json(map[string]bool{"ingest": true, "query": true, "detect": true})
+}
+
+// status answers with limits and their use.
+func (s *Server) status(r *request) {
+	o, st, limits := s.opts.Store.Options(), s.opts.Store.Stats(), s.opts.Pipeline.Limits()
+	type limit struct {
+		Limit int64 `json:"limit"`
+		Used  int64 `json:"used"`
+	}
+	r.json(map[string]any{
+		"version":     s.opts.Version,
+		"go":          runtime.Version(),
+		"startedAt":   rfc3339(s.started.UnixMilli()),
+		"now":         rfc3339(s.nowMs()),
+		"stepMs":      o.Step,
+		"retentionMs": o.Retention,
+		"maxPastMs":   o.MaxPast,
+		"maxFutureMs": o.MaxFuture,
+		"durability":  "none",
+		"timezone":    s.opts.Zone.String(),
+		"series":      st.Series,
+		"blocks":      st.Blocks,
+		"blockBytes":  st.BlockBytes,
+		"headBytes":   st.HeadBytes,
+		"detect":      s.opts.Detect.Stats(),
+		"notify":      s.opts.Notify.Stats(),
+		"limits": map[string]limit{
+			"series":         {int64(o.MaxSeries), int64(st.Series)},
+			"valuesPerKey":   {int64(o.MaxValuesPerKey), 0},
+			"sources":        {int64(o.MaxSources), int64(st.Sources)},
+			"connections":    {int64(s.opts.MaxConns), int64(s.http.GetOpenConnectionsCount())},
+			"queries":        {int64(s.opts.Queries), int64(s.gate.running())},
+			"queriesWaiting": {int64(s.opts.QueryQueue), s.gate.waiting.Load()},
+			"eventStreams":   {int64(s.opts.Streams), s.open.Load()},
+			"bodyBytes":      {int64(s.opts.MaxBody), 0},
+			"expandedBytes":  {int64(limits.Body), 0},
+			"pointsPerBody":  {int64(limits.Points), 0},
+		},
+	})
+}
+
+// sourceAnswer is one sender as the sources API shows it.
+type sourceAnswer struct {
+	Source     string           `json:"source"`
+	IntervalMs int64            `json:"intervalMs"`
+	LastTime   string           `json:"lastTime,omitempty"`
+	LastSeen   string           `json:"lastSeen"`
+	Requests   int64            `json:"requests"`
+	Accepted   int64            `json:"accepted"`
+	Stored     int64            `json:"stored"`
+	Superseded int64            `json:"superseded"`
+	Late       int64            `json:"late"`
+	Rejected   map[string]int64 `json:"rejected,omitempty"`
+	Sample     string           `json:"sample,omitempty"` // a reason of the latest rejection
+}
+
+// sources lists senders, the one seen last first.
+func (s *Server) sources(r *request) {
+	known := map[string]store.SourceStat{}
+	for _, x := range s.opts.Store.SourceStats() {
+		known[x.Key] = x
+	}
+	list := []sourceAnswer{}
+	seen := s.opts.Pipeline.Stats().Sources
+	slices.SortStableFunc(seen, func(a, b ingest.SourceCounts) int { return cmp.Compare(b.Last, a.Last) })
+	for _, x := range seen {
+		a := sourceAnswer{
+			Source: x.Key, LastSeen: rfc3339(x.Last), Requests: x.Counts.Requests, Accepted: x.Counts.Accepted, Stored: x.Counts.Stored,
+			Superseded: x.Counts.Superseded, Late: x.Counts.Late, Rejected: x.Counts.RejectedBy(), Sample: x.Sample,
+		}
+		if k, ok := known[x.Key]; ok {
+			a.IntervalMs = k.Interval
+			if k.LastTime > 0 {
+				a.LastTime = rfc3339(k.LastTime)
+			}
+		}
+		list = append(list, a)
+	}
+	r.json(list)
+	compress(r.ctx)
+}
