@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"pulse/bench/gen"
+)
+
+type demoCmd struct {
+	Listen      string  `help:"Address and port; port 0 takes a free one." default:"127.0.0.1:7101" placeholder:"ADDR"`
+	Speed       float64 `help:"Simulated seconds per second: at 72 a day takes 20 minutes." default:"72"`
+	OutageAfter span    `help:"When the outage begins, after the first live step." default:"45s" placeholder:"D"`
+	OutageDepth float64 `help:"The part of starts that is lost, above 0 to 1." default:"0.6"`
+	OutageFor   span    `help:"How long the outage lasts." default:"40s" placeholder:"D"`
+	Seed        uint64  `help:"Seed of the simulation." default:"7"`
+}
+
+const (
+	demoStep    = time.Second
+	demoHistory = 10 * time.Minute // pushed at the start, so that the graph and the detector begin with a past
+	demoRule    = "starts-drop"
+	demoQuery   = "name,play.starts,:eq,:sum"
+)
+
+// Run starts a server on a scratch folder, pushes what a streaming service
+// would, breaks it once, and prints what a receiver gets, until ctx ends.
+func (c *demoCmd) Run(ctx context.Context, e *env) error {
+	if !(c.OutageDepth > 0 && c.OutageDepth <= 1) {
+		return fmt.Errorf("--outage-depth %v must be above 0 and at most 1", c.OutageDepth)
+	}
+	if !(c.Speed >= 1 && c.Speed <= 3600) {
+		return fmt.Errorf("--speed %v must be from 1 to 3600", c.Speed)
+	}
+	ln, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w (another server may be running; --listen 127.0.0.1:0 takes a free port)", err)
+	}
+	receiver, err := newDemoReceiver(e.stdout)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	defer receiver.close()
+	s, err := c.server(ctx, ln, e)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	simulated := make(chan error, 1)
+	go func() { simulated <- c.simulate(ctx, "http://"+ln.Addr().String(), receiver, e.stdout) }()
+	go func() {
+		if err := <-simulated; err != nil && ctx.Err() == nil {
+			s.failed <- fmt.Errorf("simulation: %w", err)
+		}
+	}()
+	return s.wait()
+}
+
+// server starts the same server as `pulse serve`, with a step of a second and
+// an age limit that takes the pushed history.
+func (c *demoCmd) server(ctx context.Context, ln net.Listener, e *env) (*server, error) {
+	serve, err := defaultServe()
+	if err != nil {
+		return nil, err
+	}
+	serve.Listen, serve.Data, serve.LogLevel = ln.Addr().String(), "", "warn"
+	serve.Step, serve.MaxAge = span(demoStep), span(demoHistory+time.Minute)
+	serve.EgressAllow = []string{"127.0.0.1/32"}
+	serve.InsecureListen = !serve.loopback()
+	if err := serve.complete(); err != nil {
+		return nil, err
+	}
+	return serve.start(ctx, ln, realClock{}, zerolog.New(zerolog.ConsoleWriter{Out: e.stderr, NoColor: true, TimeFormat: "15:04:05"}).Level(zerolog.WarnLevel).With().Timestamp().Logger())
+}
+
+// simulate pushes history, sets up receiver and rule, and then pushes a step a
+// second. Everything goes through the public HTTP API.
+func (c *demoCmd) simulate(ctx context.Context, base string, receiver *demoReceiver, out io.Writer) error {
+	server, err := newClient(base)
+	if err != nil {
+		return err
+	}
+	service := gen.NewService(c.Seed, gen.Options{Step: demoStep.Milliseconds(), Day: int64(24 * time.Hour.Seconds() / c.Speed * 1000), Starts: 1200})
+	now := time.Now().Truncate(demoStep)
+	if err := c.pushHistory(ctx, server, service, now); err != nil {
+		return err
+	}
+	if err := c.configure(ctx, server, receiver.url); err != nil {
+		return err
+	}
+	link := base + "/?" + url.Values{"q": {demoQuery}, "range": {"5m"}, "band": {demoRule}, "overlay": {span(c.day()).String()}}.Encode()
+	fmt.Fprintf(out, "\n  Pulse is live: %s\n\n", link)
+	fmt.Fprintf(out, "  A simulated day takes %s. A receiver listens at %s.\n", span(c.day()), receiver.url)
+	fmt.Fprintf(out, "  In %s, %.0f %% of starts will be lost for %s. Ctrl-C ends the demo.\n\n", c.OutageAfter, 100*c.OutageDepth, c.OutageFor)
+
+	outage := now.Add(time.Duration(c.OutageAfter))
+	service.Inject(gen.Incident{Kind: gen.Drop, Start: outage.UnixMilli(), Duration: time.Duration(c.OutageFor).Milliseconds(), Depth: c.OutageDepth})
+	receiver.outage(outage.Add(demoStep), outage.Add(time.Duration(c.OutageFor)+demoStep))
+	for t := now; ; t = t.Add(demoStep) {
+		if err := pause(ctx, t); err != nil {
+			return err
+		}
+		receiver.tell(t)
+		if err := pushStep(ctx, server, service, t); err != nil && ctx.Err() == nil {
+			fmt.Fprintf(out, "%s  push failed: %v\n", clockOf(time.Now()), err)
+		}
+	}
+}
+
+func (c *demoCmd) day() time.Duration {
+	return (time.Duration(24*float64(time.Hour)/c.Speed) + demoStep/2).Truncate(demoStep)
+}
+
+// pushHistory publishes the steps before now, several in a request.
+func (c *demoCmd) pushHistory(ctx context.Context, server *client, service *gen.Service, now time.Time) error {
+	for t := now.Add(-demoHistory); t.Before(now); t = t.Add(demoStep) {
+		if err := pushStep(ctx, server, service, t); err != nil {
+			return fmt.Errorf("push history: %w", err)
+		}
+	}
+	return nil
+}
+
+// configure puts the receiver and the rule.
+func (c *demoCmd) configure(ctx context.Context, server *client, receiver string) error {
+	body, err := json.Marshal(map[string]string{"kind": "webhook", "url": receiver, "secret": demoSecret})
+	if err != nil {
+		return err
+	}
+	if err := server.send(ctx, http.MethodPut, "/api/v1/receivers/demo", body); err != nil {
+		return err
+	}
+	body, err = json.Marshal(map[string]any{
+		"expr":     demoQuery,
+		"severity": "page",
+		"detector": map[string]any{"kind": "double-exponential", "direction": "below", "hold": "3s"},
+		"keep":     "5s",
+		"notify":   []string{"demo"},
+		"annotations": map[string]string{
+			"summary": "starts per second are {{.Value}}, expected {{.Expected}}",
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return server.send(ctx, http.MethodPut, "/api/v1/rules/"+demoRule, body)
+}
+
+// metric is a datapoint of the publish API.
+type metric struct {
+	Tags      map[string]string `json:"tags"`
+	Timestamp int64             `json:"timestamp"`
+	Value     float64           `json:"value"`
+}
+
+// pushStep publishes what each region's applications report for the step that
+// ends at t. As real clients do, they send no counter that counted nothing.
+func pushStep(ctx context.Context, server *client, service *gen.Service, t time.Time) error {
+	seconds := demoStep.Seconds()
+	byRegion := map[string][]metric{}
+	var regions []string
+	for _, cell := range service.Step(t.UnixMilli()) {
+		if cell.Missing {
+			continue
+		}
+		if byRegion[cell.Region] == nil {
+			regions = append(regions, cell.Region)
+		}
+		add := func(name, dstype, statistic string, v float64) {
+			if v == 0 && dstype != "gauge" || math.IsNaN(v) {
+				return
+			}
+			tags := map[string]string{"name": name, "atlas.dstype": dstype, "device": cell.Device}
+			if statistic != "" {
+				tags["statistic"] = statistic
+			}
+			byRegion[cell.Region] = append(byRegion[cell.Region], metric{tags, t.UnixMilli(), v})
+		}
+		add("play.starts", "sum", "", float64(cell.Starts-cell.Errors)/seconds)
+		add("play.errors", "sum", "", float64(cell.Errors)/seconds)
+		add("play.latency", "sum", "count", float64(cell.Latency.Count)/seconds)
+		add("play.latency", "sum", "totalTime", float64(cell.Latency.TotalNanos)/1e9/seconds)
+		add("play.latency", "sum", "totalOfSquares", cell.Latency.SquaresNanos2/1e18/seconds)
+		add("play.latency", "gauge", "max", float64(cell.Latency.MaxNanos)/1e9)
+	}
+	for _, region := range regions {
+		body, err := json.Marshal(map[string]any{
+			"tags":    map[string]string{"nf.app": "play", "nf.node": "play-" + region, "nf.region": region},
+			"metrics": byRegion[region],
+		})
+		if err != nil {
+			return err
+		}
+		if err := server.send(ctx, http.MethodPost, "/api/v1/publish", body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func clockOf(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+
+// demoReceiver is an incident tool that prints what it is told.
+type demoReceiver struct {
+	url    string
+	server *http.Server
+
+	mu         sync.Mutex
+	out        io.Writer
+	begin, end time.Time
+	told       int // how much of the outage has been printed
+}

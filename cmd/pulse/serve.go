@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
+
+	"pulse/store/step"
+)
+
+// serveCmd holds the server's flags; each is also a key of the configuration
+// file and a PULSE_* variable.
+type serveCmd struct {
+	Config      kong.ConfigFlag `name:"config" help:"YAML file whose keys are these flags." placeholder:"FILE"`
+	CheckConfig bool            `name:"check-config" help:"Print the effective values as a configuration file and exit."`
+
+	Listen         string   `name:"listen" help:"Address and port." default:"127.0.0.1:7101" placeholder:"ADDR"`
+	InsecureListen bool     `name:"insecure-listen" help:"Allow an address that is not loopback, although nothing is encrypted and nobody is asked who they are."`
+	Host           []string `name:"host" help:"A further name under which a loopback server may be called, behind a proxy for instance (repeatable)." placeholder:"NAME"`
+	Data           string   `name:"data" help:"Folder of rules, receivers, alert state and outbox. Empty: keep them until the server ends." default:"./pulse-data" placeholder:"DIR"`
+	Step           span     `name:"step" help:"The primary step, 100ms to 1m [10s]." placeholder:"D"`
+	Tiers          tiers    `name:"tiers" help:"The primary step and how long it is kept, step:retention [10s:2d]." placeholder:"S:R"`
+	Durability     string   `name:"durability" help:"What an acknowledged publish survives. none: kept in memory only." enum:"none" default:"none"`
+	MaxAge         span     `name:"max-age" help:"How far in the past a point may lie. Default: the larger of one step and min(60s, 120 steps)." placeholder:"D"`
+	MaxFuture      span     `name:"max-future" help:"How far ahead of the clock a point may lie. Default: one step." placeholder:"D"`
+	Grace          span     `name:"grace" help:"How long after a step's end late sources are waited for. Default: one step, at least 100ms." placeholder:"D"`
+	Rules          string   `name:"rules" help:"Rule files to load at the start and on reload." placeholder:"GLOB"`
+	EgressAllow    []string `name:"egress-allow" help:"Addresses otherwise closed to webhooks that are open, such as 10.0.0.0/8 or 127.0.0.1/32 (repeatable)." placeholder:"CIDR"`
+	BaseURL        string   `name:"base-url" help:"How people reach this server, for links in notifications. Default: http:// and the address." placeholder:"URL"`
+	Timezone       string   `name:"timezone" help:"Time zone of graphs and of dates without one." default:"UTC" placeholder:"ZONE"`
+	LogFormat      string   `name:"log-format" help:"console or json." enum:"console,json" default:"console"`
+	LogLevel       string   `name:"log-level" help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+
+	LimitFlags `embed:""`
+}
+
+// LimitFlags are the limits on what clients may send and ask.
+type LimitFlags struct {
+	MaxBody         size `name:"max-body" group:"limits" help:"Request body on the wire." default:"8MiB"`
+	MaxExpanded     size `name:"max-expanded" group:"limits" help:"Request body after decompression." default:"32MiB"`
+	MaxPoints       int  `name:"max-points" group:"limits" help:"Datapoints of a request." default:"100000"`
+	MaxSeries       int  `name:"max-series" group:"limits" help:"Series in all." default:"1000000"`
+	NewSeriesRate   int  `name:"new-series-rate" group:"limits" help:"New series per second, after a burst of ten times as many." default:"5000"`
+	MaxValuesPerKey int  `name:"max-values-per-key" group:"limits" help:"Distinct values of a tag key; a series beyond is refused." default:"200000"`
+	MaxHeader       size `name:"max-header" group:"limits" help:"Request line and headers." default:"16KiB"`
+	HeaderTimeout   span `name:"header-timeout" group:"limits" help:"Time to send the headers." default:"5s"`
+	RequestTimeout  span `name:"request-timeout" group:"limits" help:"Time to send the body after them." default:"10s"`
+	WriteTimeout    span `name:"write-timeout" group:"limits" help:"Time to take an answer, or one event of a stream." default:"15s"`
+	IdleTimeout     span `name:"idle-timeout" group:"limits" help:"Time between two requests of a connection." default:"60s"`
+	MaxConns        int  `name:"max-conns" group:"limits" help:"Connections in all." default:"4096"`
+	MaxConnsPerAddr int  `name:"max-conns-per-address" group:"limits" help:"Connections of one address." default:"1024"`
+	QueryTimeout    span `name:"query-timeout" group:"limits" help:"Time a query may run." default:"10s"`
+	MaxLines        int  `name:"max-lines" group:"limits" help:"Lines of a query's answer." default:"1024"`
+	MaxDatapoints   int  `name:"max-datapoints" group:"limits" help:"Datapoints a query may read." default:"20000000"`
+	MaxStreams      int  `name:"max-streams" group:"limits" help:"Event streams at once." default:"256"`
+}
+
+// Run serves until ctx ends, and then shuts down in order.
+func (c *serveCmd) Run(ctx context.Context, e *env) error {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	if c.CheckConfig {
+		return printConfig(e.stdout, c)
+	}
+	log := c.logger(e)
+	ln, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s, err := c.start(ctx, ln, realClock{}, log)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	log.Info().Str("url", "http://"+ln.Addr().String()+"/").Str("step", c.Tiers.step.String()).Str("retention", c.Tiers.retention.String()).Msg("serving")
+	if !c.loopback() {
+		log.Warn().Str("listen", c.Listen).Msg("anybody who reaches this address can read and change everything")
+	}
+	return s.wait()
+}
+
+// complete checks the flags against each other and fills in what depends on
+// others.
+func (c *serveCmd) complete() error {
+	given := c.Tiers != tiers{}
+	switch {
+	case !given && c.Step == 0:
+		c.Tiers = tiers{span(10 * time.Second), span(48 * time.Hour)}
+	case !given:
+		c.Tiers = tiers{c.Step, span(48 * time.Hour)}
+	case c.Step != 0 && c.Step != c.Tiers.step:
+		return fmt.Errorf("--step %s and --tiers %s disagree on the primary step", c.Step, c.Tiers)
+	}
+	c.Step = c.Tiers.step
+	if !step.ValidPrimary(c.Step.ms()) {
+		return fmt.Errorf("--step %s must be 100ms, 500ms, 1s, 2s, 3s, 4s, 5s, 6s, 10s, 12s, 15s, 20s, 30s or 1m", c.Step)
+	}
+	if c.Tiers.retention < c.Tiers.step {
+		return fmt.Errorf("--tiers %s: the retention is shorter than the step", c.Tiers)
+	}
+	if !c.loopback() && !c.InsecureListen {
+		return fmt.Errorf("--listen %s is not a loopback address; add --insecure-listen to serve it without encryption and tokens", c.Listen)
+	}
+	if _, err := time.LoadLocation(c.Timezone); err != nil {
+		return fmt.Errorf("--timezone: %w", err)
+	}
+	if _, err := c.egress(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// loopback reports whether only this host can reach the address.
+func (c *serveCmd) loopback() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (c *serveCmd) egress() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range c.EgressAllow {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			addr, err := netip.ParseAddr(text)
+			if err != nil {
+				return nil, fmt.Errorf("--egress-allow %q is not an address range such as 10.0.0.0/8", text)
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
+}
+
+func (c *serveCmd) logger(e *env) zerolog.Logger {
+	level, _ := zerolog.ParseLevel(c.LogLevel)
+	log := zerolog.New(e.stderr)
+	if c.LogFormat == "console" {
+		f, isFile := e.stderr.(*os.File)
+		color := isFile && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(f)
+		log = zerolog.New(zerolog.ConsoleWriter{Out: e.stderr, NoColor: !color, TimeFormat: "15:04:05.000"})
+	}
+	return log.Level(level).With().Timestamp().Logger()
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// base is how links in notifications begin.
+func (c *serveCmd) base(ln net.Listener) string {
+	if c.BaseURL != "" {
+		return strings.TrimRight(c.BaseURL, "/")
+	}
+	return "http://" + ln.Addr().String()
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
+
+	"pulse/detect"
+	"pulse/detect/notify"
+	"pulse/ingest"
+	"pulse/query"
+	"pulse/query/stream"
+	"pulse/store"
+	"pulse/store/clock"
+	"pulse/web"
+)
+
+const (
+	shutdownTime = 15 * time.Second
+	lockTime     = 2 * time.Second // how long to wait for another process to leave the data folder
+)
+
+// server is a running server: everything that start opened, in the order in
+// which wait closes it.
+type server struct {
+	web     *web.Server
+	store   *store.Store
+	detect  *detect.Engine
+	notify  *notify.Service
+	db      *bbolt.DB
+	clock   clock.Clock
+	scratch string // a folder to remove at the end, "" when there is none
+	log     zerolog.Logger
+
+	ctx    context.Context // the caller's: its end starts the shutdown
+	stop   context.CancelFunc
+	work   sync.WaitGroup // loops that end with stop
+	failed chan error     // the first loop that could not go on
+}
+
+// start opens every part on ln and starts its loops. On an error nothing is
+// left open but ln.
+func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, log zerolog.Logger) (s *server, err error) {
+	s = &server{log: log, clock: clk, ctx: ctx, failed: make(chan error, 8)}
+	defer func() {
+		if err != nil {
+			s.closeFiles()
+		}
+	}()
+	if s.db, s.scratch, err = openState(c.Data); err != nil {
+		return s, err
+	}
+	if s.store, err = store.New(c.storeOptions()); err != nil {
+		return s, err
+	}
+	allow, err := c.egress()
+	if err != nil {
+		return s, err
+	}
+	if s.notify, err = notify.New(notify.Options{DB: s.db, Clock: clk, EgressAllow: allow, Log: log.With().Str("component", "notify").Logger(), Link: c.base(ln)}); err != nil {
+		return s, err
+	}
+	hub := stream.NewHub(s.store)
+	if s.detect, err = detect.New(detect.Options{
+		Store: s.store, Hub: hub, DB: s.db, Notify: s.notify, Clock: clk,
+		Log: log.With().Str("component", "detect").Logger(), Grace: c.Grace.ms(), BaseURL: c.base(ln),
+	}); err != nil {
+		return s, err
+	}
+	reload := c.reloader(s.detect, s.notify, clk, log)
+	if reload != nil {
+		if err := reload(); err != nil {
+			return s, err
+		}
+	}
+	if s.web, err = web.New(c.webOptions(s, hub, reload)); err != nil {
+		return s, err
+	}
+	loops, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.loop("web", func() error { return s.web.Serve(ln) })
+	s.loop("store", func() error { return s.age(loops) })
+	s.loop("detect", func() error { return s.detect.Run(loops, clk) })
+	s.loop("notify", func() error { return s.notify.Run(loops) })
+	s.loop("own metrics", func() error { return s.web.RunOwnMetrics(loops) })
+	return s, nil
+}
+
+func (c *serveCmd) storeOptions() store.Options {
+	return store.Options{
+		Step: c.Tiers.step.ms(), Retention: c.Tiers.retention.ms(), MaxPast: c.MaxAge.ms(), MaxFuture: c.MaxFuture.ms(),
+		MaxSeries: c.MaxSeries, NewSeriesRate: float64(c.NewSeriesRate), NewSeriesBurst: float64(10 * c.NewSeriesRate), MaxValuesPerKey: c.MaxValuesPerKey,
+	}
+}
+
+func (c *serveCmd) webOptions(s *server, hub *stream.Hub, reload func() error) web.Options {
+	zone, _ := time.LoadLocation(c.Timezone) // checked by complete
+	return web.Options{
+		Store: s.store, Detect: s.detect, Notify: s.notify, Hub: hub, Clock: s.clock, Zone: zone, Version: version, Reload: reload,
+		Log:      s.log.With().Str("component", "web").Logger(),
+		Pipeline: ingest.New(s.store, ingest.Options{Limits: ingest.Limits{Body: int(c.MaxExpanded), Points: c.MaxPoints}}),
+		Query: query.New(s.store, query.Options{Clock: s.clock, Limits: query.Limits{
+			Lines: c.MaxLines, DatapointsRead: int64(c.MaxDatapoints), Time: time.Duration(c.QueryTimeout),
+		}}),
+		Hosts: c.Host, AnyHost: !c.loopback(),
+		MaxBody: int(c.MaxBody), MaxHeader: int(c.MaxHeader),
+		HeaderTimeout: time.Duration(c.HeaderTimeout), RequestTimeout: time.Duration(c.RequestTimeout),
+		WriteTimeout: time.Duration(c.WriteTimeout), IdleTimeout: time.Duration(c.IdleTimeout),
+		MaxConns: c.MaxConns, MaxConnsPerAddr: c.MaxConnsPerAddr,
+		QueryTimeout: time.Duration(c.QueryTimeout), Streams: c.MaxStreams,
+	}
+}
+
+// openState opens the database of rules, receivers, alert state and outbox. An
+// empty folder name means a scratch folder that ends with the process.
+func openState(dir string) (db *bbolt.DB, scratch string, err error) {
+	if dir == "" {
+		if scratch, err = os.MkdirTemp("", "pulse-"); err != nil {
+			return nil, "", err
+		}
+		dir = scratch
+	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, "", err
+	}
+	name := filepath.Join(dir, "state.db")
+	db, err = bbolt.Open(name, 0o600, &bbolt.Options{Timeout: lockTime})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		err = fmt.Errorf("%s is in use by another process", name)
+	}
+	return db, scratch, err
+}
+
+// reloader returns what reads the rule files again, nil without --rules. Rules
+// that came from files before and are gone now are deleted.
+func (c *serveCmd) reloader(engine *detect.Engine, out *notify.Service, clk clock.Clock, log zerolog.Logger) func() error {
+	if c.Rules == "" {
+		return nil
+	}
+	var mu sync.Mutex
+	return func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		file, err := detect.LoadFiles(c.Rules)
+		if err != nil {
+			return err
+		}
+		for _, r := range file.Receivers {
+			if err := out.PutReceiver(r); err != nil {
+				return err
+			}
+		}
+		n, err := engine.ReplaceFileRules(file.Rules, clk.Now().UnixMilli())
+		if err != nil {
+			return err
+		}
+		log.Info().Int("rules", len(file.Rules)).Int("receivers", len(file.Receivers)).Int("removed", n).Msg("rule files loaded")
+		return nil
+	}
+}
+
+// loop runs f until the shutdown; a failure ends the server.
+func (s *server) loop(name string, f func() error) {
+	s.work.Add(1)
+	go func() {
+		defer s.work.Done()
+		if err := f(); err != nil && !errors.Is(err, context.Canceled) {
+			s.failed <- fmt.Errorf("%s: %w", name, err)
+		}
+	}()
+}
+
+// age lets the store seal and expire as time passes.
+func (s *server) age(ctx context.Context) error {
+	every := max(time.Duration(s.store.Step())*time.Millisecond, 100*time.Millisecond)
+	for {
+		select {
+		case <-s.clock.After(every):
+			s.store.Advance(s.clock.Now().UnixMilli())
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// wait blocks until the caller's context ends or a part fails, and then closes
+// everything: no new requests, the ones in flight finish, loops end, files close.
+func (s *server) wait() error {
+	var err error
+	select {
+	case <-s.ctx.Done():
+		s.log.Info().Msg("shutting down")
+	case err = <-s.failed:
+	}
+	return errors.Join(err, s.close())
+}
+
+func (s *server) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	err := s.web.Shutdown(ctx)
+	s.stop()
+	done := make(chan struct{})
+	go func() { s.work.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = errors.Join(err, errors.New("some part did not stop in time"))
+	}
+	return errors.Join(err, s.closeFiles())
+}
+
+func (s *server) closeFiles() error {
+	var err error
+	if s.db != nil {
+		err = s.db.Close()
+	}
+	if s.scratch != "" {
+		err = errors.Join(err, os.RemoveAll(s.scratch))
+	}
+	return err
+}
