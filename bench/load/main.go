@@ -1,0 +1,278 @@
+// Command load measures a whole server over HTTP. It is open-loop: requests are
+// due at fixed times whatever the server does, and latency counts from when a
+// request was due, so that a stall shows in every request behind it.
+//
+//	go run ./bench/load -duration 10s -rate 200 -points 500
+//
+// Without -target it builds and starts a server of its own and reports the CPU
+// time of that process per million datapoints. Requests are bounded by rate and
+// duration, and go to loopback addresses only.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"pulse/bench/gen"
+)
+
+type options struct {
+	target   string
+	pid      int
+	duration time.Duration
+	rate     int
+	points   int
+	workers  int
+	step     time.Duration
+	encoding string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.target, "target", "", "server to push to; empty builds and starts one")
+	flag.IntVar(&o.pid, "pid", 0, "process of the target whose CPU time is read")
+	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long to push, at most 10m")
+	flag.IntVar(&o.rate, "rate", 200, "requests per second, at most 20000")
+	flag.IntVar(&o.points, "points", 500, "datapoints per request")
+	flag.IntVar(&o.workers, "workers", 8, "connections")
+	flag.DurationVar(&o.step, "step", time.Second, "primary step of the server; each node reports once a step")
+	flag.StringVar(&o.encoding, "encoding", "", "Content-Encoding of bodies: empty or gzip")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options, out io.Writer) error {
+	if o.duration <= 0 || o.duration > 10*time.Minute || o.rate < 1 || o.rate > 20000 || o.points < 1 || o.workers < 1 {
+		return errors.New("duration, rate, points or workers out of range; see -help")
+	}
+	if o.target == "" {
+		s, err := startServer(o.step)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		o.target, o.pid = s.url, s.cmd.Process.Pid
+	}
+	if err := onLoopback(o.target); err != nil {
+		return err
+	}
+	nodes := max(1, int(float64(o.rate)*o.step.Seconds()))
+	fleet := gen.NewFleet(1, gen.FleetOptions{Series: nodes * o.points, PerNode: o.points, Step: o.step.Milliseconds(), Steps: 16})
+	fmt.Fprintf(out, "target %s  nodes %d  series %d  rate %d/s  points/request %d  duration %s\n", o.target, fleet.Nodes(), fleet.Len(), o.rate, o.points, o.duration)
+
+	warm, err := push(ctx, o, fleet, o.step) // first sight of every series, reported apart
+	if err != nil {
+		return err
+	}
+	warm.print(out, "new series")
+	known, err := push(ctx, o, fleet, o.duration)
+	if err != nil {
+		return err
+	}
+	known.print(out, "known series")
+	if known.refused > 0 {
+		return fmt.Errorf("%d of %d requests were not answered with 200; the first: %s", known.refused, len(known.latency), known.sample)
+	}
+	return nil
+}
+
+// onLoopback keeps the load on this machine.
+func onLoopback(target string) error {
+	u, err := url.Parse(target)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("target %s is not a loopback address", target)
+	}
+	return nil
+}
+
+// result is what one phase measured.
+type result struct {
+	latency []time.Duration // from due to answered, one per request
+	points  int64
+	refused int
+	sample  string
+	wall    time.Duration
+	cpu     time.Duration // of the server; 0 when its process is not known
+}
+
+func (r *result) print(out io.Writer, phase string) {
+	slices.Sort(r.latency)
+	at := func(q float64) time.Duration {
+		if len(r.latency) == 0 {
+			return 0
+		}
+		return r.latency[min(len(r.latency)-1, int(q*float64(len(r.latency))))].Round(10 * time.Microsecond)
+	}
+	fmt.Fprintf(out, "%-12s  %9.0f datapoints/s  p50 %-9s p99 %-9s max %-9s requests %d  not 200: %d", phase,
+		float64(r.points)/r.wall.Seconds(), at(0.5), at(0.99), at(1), len(r.latency), r.refused)
+	if r.cpu > 0 && r.points > 0 {
+		fmt.Fprintf(out, "  server CPU %.3f s per 1M datapoints", r.cpu.Seconds()*1e6/float64(r.points))
+	}
+	fmt.Fprintln(out)
+}
+
+// push sends each node's report at its due time for as long as d.
+func push(ctx context.Context, o options, fleet *gen.Fleet, d time.Duration) (*result, error) {
+	before, err := cpuTime(o.pid)
+	if err != nil {
+		return nil, err
+	}
+	total := int(float64(o.rate) * d.Seconds())
+	r := &result{latency: make([]time.Duration, 0, total)}
+	client := &fasthttp.Client{MaxConnsPerHost: o.workers, ReadTimeout: 15 * time.Second, WriteTimeout: 15 * time.Second}
+	defer client.CloseIdleConnections()
+	begin := time.Now()
+	var next atomic.Int64
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range o.workers {
+		wg.Go(func() {
+			var body []byte
+			for ctx.Err() == nil {
+				i := int(next.Add(1) - 1)
+				if i >= total {
+					return
+				}
+				due := begin.Add(time.Duration(float64(i) / float64(o.rate) * float64(time.Second)))
+				var points int
+				body, points = fleet.AppendBody(body[:0], i%fleet.Nodes(), due.UnixMilli())
+				time.Sleep(time.Until(due))
+				status, answer := post(client, o, body)
+				took := time.Since(due)
+				mu.Lock()
+				r.latency = append(r.latency, took)
+				if status == fasthttp.StatusOK {
+					r.points += int64(points)
+				} else if r.refused++; r.refused == 1 {
+					r.sample = fmt.Sprintf("%d %s", status, answer)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	r.wall = time.Since(begin)
+	after, err := cpuTime(o.pid)
+	r.cpu = after - before
+	return r, err
+}
+
+func post(client *fasthttp.Client, o options, body []byte) (int, string) {
+	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(req)
+	defer fasthttp.ReleaseResponse(res)
+	req.SetRequestURI(o.target + "/api/v1/publish")
+	req.Header.SetMethod(fasthttp.MethodPost)
+	if o.encoding == "gzip" {
+		req.Header.SetContentEncoding("gzip")
+		req.SetBodyRaw(fasthttp.AppendGzipBytesLevel(nil, body, fasthttp.CompressBestSpeed))
+	} else {
+		req.SetBodyRaw(body)
+	}
+	if err := client.Do(req, res); err != nil {
+		return 0, err.Error()
+	}
+	return res.StatusCode(), string(res.Body())
+}
+
+// ownServer is a server that this program built and started.
+type ownServer struct {
+	url string
+	cmd *exec.Cmd
+	dir string
+}
+
+// startServer builds the binary, starts it on a free port, and waits until it
+// answers.
+func startServer(step time.Duration) (*ownServer, error) {
+	dir, err := os.MkdirTemp("", "pulse-load-")
+	if err != nil {
+		return nil, err
+	}
+	s := &ownServer{dir: dir}
+	binary := filepath.Join(dir, "pulse")
+	if text, err := exec.Command("go", "build", "-o", binary, "./cmd/pulse").CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("build: %w\n%s", err, text), os.RemoveAll(dir))
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	address := ln.Addr().String()
+	if err := ln.Close(); err != nil {
+		return nil, err
+	}
+	s.url = "http://" + address
+	s.cmd = exec.Command(binary, "--listen", address, "--data", filepath.Join(dir, "data"), "--step", step.String(), "--log-level", "error", "--new-series-rate", "1000000")
+	s.cmd.Stderr = os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	for range 100 {
+		if status, _, err := fasthttp.Get(nil, s.url+"/ready"); err == nil && status == fasthttp.StatusOK {
+			return s, nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.stop()
+	return nil, errors.New("the server did not answer within 5 s")
+}
+
+func (s *ownServer) stop() {
+	_ = s.cmd.Process.Signal(os.Interrupt)
+	_ = s.cmd.Wait()
+	_ = os.RemoveAll(s.dir)
+}
+
+// cpuTime returns user and system time of a process, in the 10 ms ticks of
+// /proc; 0 for process 0.
+func cpuTime(pid int) (time.Duration, error) {
+	if pid == 0 {
+		return 0, nil
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The second field is the name in parentheses, which may hold blanks.
+	_, rest, _ := strings.Cut(string(b[bytes.LastIndexByte(b, ')'):]), " ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("read CPU time of process %d: unexpected format", pid)
+	}
+	var ticks int64
+	for _, f := range fields[11:13] {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
+}
