@@ -42,8 +42,7 @@ type result struct {
 	slab  []float64
 }
 
-// reset makes room for count lines of n values each. The values' content is
-// undefined; labels and tags are to be set by the caller.
+// reset replaces the lines, whose values fit then makes room for.
 func (r *result) reset(lines []Line) {
 	r.lines = lines
 	r.slab = nil

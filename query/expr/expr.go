@@ -248,8 +248,7 @@ type ungrouped struct{}
 func (ungrouped) Grouped() bool  { return false }
 func (ungrouped) Keys() []string { return nil }
 
-// errGroup marks what is wrong with how groupings fit together. The text
-// before the colon is how Atlas begins such messages.
+// errRequire is the refusal of an argument, begun as Atlas begins it.
 func errRequire(format string, args ...any) error {
 	return fmt.Errorf("requirement failed: "+format, args...)
 }

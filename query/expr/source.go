@@ -183,7 +183,7 @@ func (g *generated) run(w Window, _ []*result, out *result) error {
 	return nil
 }
 
-// fold is the constant value of t, if t is one.
+// constantOf returns the value of t if it is a constant.
 func constantOf(t TimeSeries) (float64, bool) {
 	c, ok := t.(*Const)
 	if !ok {

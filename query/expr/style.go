@@ -178,9 +178,8 @@ func (s *Style) Legend(label string, vars tags.Tags) string {
 	return text
 }
 
-// SortLines orders lines as the settings sort and order say, legend ascending
-// unless told otherwise, and cuts them at the limit. legend and values give
-// the text and the values of a line. NaN comes last in both directions.
+// SortBy orders lines by a mode of SortModes, "" being legend. legend and values
+// give the text and the values of a line. NaN comes last in both directions.
 func SortBy[L any](lines []L, mode string, descending bool, legend func(L) string, values func(L) []float64) error {
 	if mode == "" {
 		mode = "legend"
