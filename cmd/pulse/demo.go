@@ -20,7 +20,7 @@ import (
 
 type demoCmd struct {
 	Listen      string  `help:"Address and port; port 0 takes a free one." default:"127.0.0.1:7101" placeholder:"ADDR"`
-	Speed       float64 `help:"Simulated seconds per second: at 72 a day takes 20 minutes." default:"72"`
+	Speed       float64 `help:"Simulated seconds per second: at 120 a day takes 12 minutes." default:"120"`
 	OutageAfter span    `help:"When the outage begins, after the first live step." default:"45s" placeholder:"D"`
 	OutageDepth float64 `help:"The part of starts that is lost, above 0 to 1." default:"0.6"`
 	OutageFor   span    `help:"How long the outage lasts." default:"40s" placeholder:"D"`
@@ -28,10 +28,12 @@ type demoCmd struct {
 }
 
 const (
-	demoStep    = time.Second
-	demoHistory = 10 * time.Minute // pushed at the start, so that the graph and the detector begin with a past
-	demoRule    = "starts-drop"
-	demoQuery   = "name,play.starts,:eq,:sum"
+	demoStep     = time.Second
+	demoRange    = 5 * time.Minute  // shown by the graph
+	maxHistory   = 14 * time.Minute // with demoRange as much as the server takes at this step
+	historyBatch = 2000             // datapoints of a region in a request
+	demoRule     = "starts-drop"
+	demoQuery    = "name,play.starts,:eq,:sum"
 )
 
 // Run starts a server on a scratch folder, pushes what a streaming service
@@ -74,7 +76,7 @@ func (c *demoCmd) server(ctx context.Context, ln net.Listener, e *env) (*server,
 		return nil, err
 	}
 	serve.Listen, serve.Data, serve.LogLevel = ln.Addr().String(), "", "warn"
-	serve.Step, serve.MaxAge = span(demoStep), span(demoHistory+time.Minute)
+	serve.Step, serve.MaxAge = span(demoStep), span(c.history()+time.Minute)
 	serve.EgressAllow = []string{"127.0.0.1/32"}
 	serve.InsecureListen = !serve.loopback()
 	if err := serve.complete(); err != nil {
@@ -98,7 +100,7 @@ func (c *demoCmd) simulate(ctx context.Context, base string, receiver *demoRecei
 	if err := c.configure(ctx, server, receiver.url); err != nil {
 		return err
 	}
-	link := base + "/?" + url.Values{"q": {demoQuery}, "range": {"5m"}, "band": {demoRule}, "overlay": {span(c.day()).String()}}.Encode()
+	link := base + "/?" + url.Values{"q": {demoQuery}, "range": {span(demoRange).String()}, "band": {demoRule}, "overlay": {span(c.day()).String()}}.Encode()
 	fmt.Fprintf(out, "\n  Pulse is live: %s\n\n", link)
 	fmt.Fprintf(out, "  A simulated day takes %s. A receiver listens at %s.\n", span(c.day()), receiver.url)
 	fmt.Fprintf(out, "  In %s, %.0f %% of starts will be lost for %s. Ctrl-C ends the demo.\n\n", c.OutageAfter, 100*c.OutageDepth, c.OutageFor)
@@ -111,7 +113,9 @@ func (c *demoCmd) simulate(ctx context.Context, base string, receiver *demoRecei
 			return err
 		}
 		receiver.tell(t)
-		if err := pushStep(ctx, server, service, t); err != nil && ctx.Err() == nil {
+		reports := newReports()
+		reports.add(service, t)
+		if err := reports.push(ctx, server); err != nil && ctx.Err() == nil {
 			fmt.Fprintf(out, "%s  push failed: %v\n", clockOf(time.Now()), err)
 		}
 	}
@@ -121,10 +125,19 @@ func (c *demoCmd) day() time.Duration {
 	return (time.Duration(24*float64(time.Hour)/c.Speed) + demoStep/2).Truncate(demoStep)
 }
 
-// pushHistory publishes the steps before now, several in a request.
+// history is how much of the past is pushed at the start: a simulated day, so
+// that the graph can be compared with it, and what the graph shows.
+func (c *demoCmd) history() time.Duration { return min(c.day(), maxHistory) + demoRange }
+
+// pushHistory publishes the steps before now, many in a request.
 func (c *demoCmd) pushHistory(ctx context.Context, server *client, service *gen.Service, now time.Time) error {
-	for t := now.Add(-demoHistory); t.Before(now); t = t.Add(demoStep) {
-		if err := pushStep(ctx, server, service, t); err != nil {
+	reports := newReports()
+	for t := now.Add(-c.history()); t.Before(now); t = t.Add(demoStep) {
+		reports.add(service, t)
+		if len(reports.metrics[reports.regions[0]]) < historyBatch && t.Add(demoStep).Before(now) {
+			continue
+		}
+		if err := reports.push(ctx, server); err != nil {
 			return fmt.Errorf("push history: %w", err)
 		}
 	}
@@ -163,18 +176,24 @@ type metric struct {
 	Value     float64           `json:"value"`
 }
 
-// pushStep publishes what each region's applications report for the step that
-// ends at t. As real clients do, they send no counter that counted nothing.
-func pushStep(ctx context.Context, server *client, service *gen.Service, t time.Time) error {
+// reports is what the applications of each region have to publish.
+type reports struct {
+	regions []string
+	metrics map[string][]metric
+}
+
+func newReports() *reports { return &reports{metrics: map[string][]metric{}} }
+
+// add takes the step that ends at t. As real clients do, the applications send no
+// counter that counted nothing.
+func (r *reports) add(service *gen.Service, t time.Time) {
 	seconds := demoStep.Seconds()
-	byRegion := map[string][]metric{}
-	var regions []string
 	for _, cell := range service.Step(t.UnixMilli()) {
 		if cell.Missing {
 			continue
 		}
-		if byRegion[cell.Region] == nil {
-			regions = append(regions, cell.Region)
+		if r.metrics[cell.Region] == nil {
+			r.regions = append(r.regions, cell.Region)
 		}
 		add := func(name, dstype, statistic string, v float64) {
 			if v == 0 && dstype != "gauge" || math.IsNaN(v) {
@@ -184,7 +203,7 @@ func pushStep(ctx context.Context, server *client, service *gen.Service, t time.
 			if statistic != "" {
 				tags["statistic"] = statistic
 			}
-			byRegion[cell.Region] = append(byRegion[cell.Region], metric{tags, t.UnixMilli(), v})
+			r.metrics[cell.Region] = append(r.metrics[cell.Region], metric{tags, t.UnixMilli(), v})
 		}
 		add("play.starts", "sum", "", float64(cell.Starts-cell.Errors)/seconds)
 		add("play.errors", "sum", "", float64(cell.Errors)/seconds)
@@ -193,10 +212,14 @@ func pushStep(ctx context.Context, server *client, service *gen.Service, t time.
 		add("play.latency", "sum", "totalOfSquares", cell.Latency.SquaresNanos2/1e18/seconds)
 		add("play.latency", "gauge", "max", float64(cell.Latency.MaxNanos)/1e9)
 	}
-	for _, region := range regions {
+}
+
+// push publishes what was added, a request for each region, and forgets it.
+func (r *reports) push(ctx context.Context, server *client) error {
+	for _, region := range r.regions {
 		body, err := json.Marshal(map[string]any{
 			"tags":    map[string]string{"nf.app": "play", "nf.node": "play-" + region, "nf.region": region},
-			"metrics": byRegion[region],
+			"metrics": r.metrics[region],
 		})
 		if err != nil {
 			return err
@@ -205,6 +228,7 @@ func pushStep(ctx context.Context, server *client, service *gen.Service, t time.
 			return err
 		}
 	}
+	*r = *newReports()
 	return nil
 }
 

@@ -150,7 +150,8 @@ func TestPage(t *testing.T) {
 	p.do("graph of the alert", chromedp.Click(".alerts button"), chromedp.WaitVisible(".chart canvas"))
 	p.until("band", `new URLSearchParams(location.search).get("band") === "starts-drop"`)
 
-	p.do("bad query", chromedp.Clear("#query"), chromedp.SendKeys("#query", "name,sps,:eqq\r"))
+	eval[bool](p, `(document.getElementById("query").select(), true)`)
+	p.do("bad query", chromedp.SendKeys("textarea", "name,sps,:eqq\r"))
 	p.shows(".error", ":eqq")
 	p.shoot("error")
 

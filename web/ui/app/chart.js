@@ -21,9 +21,10 @@ const role = (name) => getComputedStyle(document.documentElement).getPropertyVal
 export function chart(el, tip, model) {
   const series = [{}], data = [model.times], bands = [];
   if (model.band) {
-    const edge = { width: 0, points: { show: false }, stroke: "transparent" };
+    const edge = { width: 0.75, points: { show: false }, stroke: role("band-edge") };
     series.push({ label: "upper", ...edge }, { label: "lower", ...edge }, { label: "expected", stroke: role("accent"), width: 1.25, dash: [2, 4], points: { show: false } });
-    data.push(model.band.upper, model.band.lower, model.band.expected);
+    const { expected, lower, upper } = model.band, orExpected = (side) => side.map((v, i) => v ?? expected[i]); // a side without a bound
+    data.push(orExpected(upper), orExpected(lower), expected);
     bands.push({ series: [1, 2], fill: role("band") });
   }
   const first = series.length;
@@ -40,7 +41,7 @@ export function chart(el, tip, model) {
   const plot = new uPlot({
     width: el.clientWidth, height: el.clientHeight, series, bands,
     tzDate: (s) => uPlot.tzDate(new Date(s * 1e3), "UTC"),
-    axes: [{ ...axis, space: 80, values: (_, ticks, __, ___, distance) => clock(ticks, distance) }, { ...axis, size: 62, values: (_, ticks) => ticks.map((v) => (v === null ? "" : number(v))) }],
+    axes: [{ ...axis, space: 64, values: (_, ticks, __, ___, distance) => clock(ticks, distance) }, { ...axis, size: 62, values: (_, ticks) => ticks.map((v) => (v === null ? "" : number(v))) }],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
     hooks: {
       drawClear: [(u) => drawOut(u, model)],
