@@ -34,10 +34,21 @@ type BandGroup struct {
 // Band judges stored history again and returns value, band, score and verdict of
 // every step in (start, end], for each group whose tags contain filter. Steps that
 // have not been judged yet are left out. The detectors go on from the nearest
-// checkpoint before start, or from where the rule began to read, so the rows are
-// those of the live rule unless a step received points after its close.
+// checkpoint before start, or from where the rule began to read. The rows are
+// those of the live rule, and of `pulse score` on the same values, save where a
+// step received points after its close: they show it with these.
 func (e *Engine) Band(ctx context.Context, id string, start, end int64, filter tags.Tags) ([]BandGroup, error) {
-	b, err := e.bandFrom(id, start, end)
+	if start >= end {
+		return nil, fmt.Errorf("%w: start %d is not before end %d", ErrRange, start, end)
+	}
+	e.mu.Lock()
+	r := e.rules[id]
+	if r == nil {
+		e.mu.Unlock()
+		return nil, fmt.Errorf("%w %q", ErrUnknownRule, clip(id, maxID))
+	}
+	b, err := e.bandUpTo(r, start, end)
+	e.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -46,88 +57,99 @@ func (e *Engine) Band(ctx context.Context, id string, start, end int64, filter t
 		return nil, err
 	}
 	defer h.Close()
-	if len(b.stream) > 0 {
-		if _, err := h.Restore(b.stream); err != nil {
-			return nil, fmt.Errorf("band of rule %q: %w", id, err)
-		}
-	}
-	var out []BandGroup
-	index := map[int]int{} // group → out
-	rows := 0
 	err = e.replay(ctx, h, b.judge, span{b.from, b.end}, b.blind, func(t int64) error {
-		if t <= b.start {
-			return nil
+		if err := b.remember(t); err != nil {
+			return err
 		}
-		for i := range b.judge.groups {
-			g := &b.judge.groups[i]
-			at, ok := index[i]
-			if !ok {
-				at = -1
-				if contains(g.tags, filter) {
-					at = len(out)
-					out = append(out, newBandGroup(g.tags, b.start, t, b.c.step))
-				}
-				index[i] = at
-			}
-			if at >= 0 {
-				out[at].Rows = append(out[at].Rows, BandRow{t, g.value, g.verdict})
-				rows++
-			}
-		}
-		if rows > maxBandRows {
-			return fmt.Errorf("%w: more than %d rows; ask for fewer groups or a shorter range", ErrRange, maxBandRows)
-		}
-		return nil
+		return b.rows(t, filter)
 	})
+	e.mu.Lock()
+	if e.rules[id] == r && r.origin == b.origin {
+		e.kept.merge(r, b.found) // also after an error, so that a later try gets further
+	}
+	e.mu.Unlock()
 	if err != nil {
 		return nil, fmt.Errorf("band of rule %q: %w", id, err)
 	}
-	return out, nil
+	return b.out, nil
 }
 
-// bandRun is a judge and the steps it has to read for a band.
+// bandRun is a judge on its way through history.
 type bandRun struct {
 	c          *compiled
 	judge      *judge
-	stream     []byte // state of a stream that has seen from, empty: none
 	blind      span
+	origin     int64
 	from       int64 // the judge has seen this step
 	start, end int64 // rows wanted, (start, end]
+	final      int64 // values up to here can no longer change
+
+	found []checkpoint
+	out   []BandGroup
+	index []int // judge's group → out, -1: not wanted
+	count int   // rows in out
 }
 
-// bandFrom prepares the judge of a band under the engine's lock.
-func (e *Engine) bandFrom(id string, start, end int64) (*bandRun, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	r := e.rules[id]
-	if r == nil {
-		return nil, fmt.Errorf("%w %q", ErrUnknownRule, clip(id, maxID))
-	}
-	if start >= end {
-		return nil, fmt.Errorf("%w: start %d is not before end %d", ErrRange, start, end)
-	}
+// bandUpTo prepares a run for the rows in (start, end]. The caller holds e.mu.
+func (e *Engine) bandUpTo(r *running, start, end int64) (*bandRun, error) {
 	j, err := newJudge(r.c)
 	if err != nil {
 		return nil, err
 	}
-	oldest := step.Floor(e.now-e.o.Store.Options().Retention, r.c.step)
-	b := &bandRun{c: r.c, judge: j, blind: r.blind, from: max(r.origin, oldest)}
+	b := &bandRun{
+		c: r.c, judge: j, blind: r.blind, origin: r.origin,
+		from: max(r.origin, e.oldest(e.now, r.c.step)), final: e.final(),
+	}
 	b.start = step.Floor(max(start, b.from), r.c.step)
 	b.end = step.Floor(min(end, r.judged), r.c.step)
-	if b.end <= b.start {
+	if b.end < b.start {
 		b.from, b.start, b.end = r.judged, r.judged, r.judged
 		return b, nil
 	}
 	for i := len(r.checkpoints) - 1; i >= 0; i-- {
 		if at := r.checkpoints[i]; at.t <= b.start && at.t >= b.from {
-			if b.stream, err = j.restore(at.state); err != nil {
-				return nil, fmt.Errorf("band of rule %q: %w", id, err)
+			if _, err := j.restore(at.state); err != nil {
+				return nil, fmt.Errorf("band of rule %q: %w", r.c.rule.ID, err)
 			}
 			b.from = at.t
 			break
 		}
 	}
 	return b, nil
+}
+
+// remember keeps the state after step t when a checkpoint is due and the state is
+// final.
+func (b *bandRun) remember(t int64) error {
+	if t/b.c.step%checkpointSteps == 0 && t <= b.final {
+		b.found = append(b.found, checkpoint{t, b.judge.appendState(nil)})
+	}
+	return nil
+}
+
+// rows appends the rows of step t.
+func (b *bandRun) rows(t int64, filter tags.Tags) error {
+	if t <= b.start {
+		return nil
+	}
+	for i := range b.judge.groups {
+		g := &b.judge.groups[i]
+		if i == len(b.index) {
+			b.index = append(b.index, -1)
+			if contains(g.tags, filter) {
+				b.index[i] = len(b.out)
+				b.out = append(b.out, newBandGroup(g.tags, b.start, t, b.c.step))
+			}
+		}
+		if at := b.index[i]; at >= 0 {
+			b.out[at].Rows = append(b.out[at].Rows, BandRow{t, g.value, g.verdict})
+			b.count++
+		}
+	}
+	if b.count > maxBandRows {
+		return fmt.Errorf("%w: more than %d rows; ask for fewer groups or a shorter range", ErrRange, maxBandRows)
+	}
+	return nil
 }
 
 // newBandGroup returns a group whose rows before step t have no data.

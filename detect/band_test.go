@@ -101,6 +101,60 @@ func checkLive(t *testing.T, r *rig, live []detect.Alert) {
 	}
 }
 
+// TestBandWithLatePoints: points that arrive after their step's close change
+// nothing of what was judged, but the band is that of all values, and checkpoints
+// go on once the live state agrees again.
+func TestBandWithLatePoints(t *testing.T) {
+	r := newRig(t, 1000)
+	r.put(`{"id":"sps","expr":"name,sps,:eq,:sum","detector":{"kind":"double-exponential","train":"60s","hold":"1s"}}`)
+	rnd := rand.New(rand.NewPCG(7, 8))
+	var input strings.Builder
+	input.WriteString("timestamp,value\n")
+	const n = 1000
+	for i := range n {
+		s := int64(i + 1)
+		v := math.Round(1000 + 10*rnd.NormFloat64())
+		fmt.Fprintf(&input, "%d,%v\n", epoch+s*1000, v)
+		late := i == 0 || i == 300 || i == 301 || i == 650
+		r.at(s*1000 - 300)
+		if !late {
+			r.send("a", p(v, "name", "sps", "node", "a"))
+		}
+		r.to(s*1000 + 50)
+		if late {
+			r.to(s*1000 + 1900) // the close is put off at most once
+			r.sendAt("a", epoch+s*1000, p(v, "name", "sps", "node", "a"))
+		}
+	}
+	r.to((n + 2) * 1000)
+	rule, _ := r.engine.Rule("sps")
+	var want bytes.Buffer
+	origin := int64(epoch + 1000)
+	if err := algo.Score(&want, strings.NewReader(input.String()), rule.Detector, algo.ScoreOptions{Step: 1000, Origin: &origin}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(want.String(), "\n")
+	for _, from := range []int{0, 290, 640, 900} {
+		groups, err := r.engine.Band(context.Background(), "sps", epoch+int64(from)*1000, epoch+n*1000, nil)
+		if err != nil || len(groups) != 1 {
+			t.Fatalf("band: %v", err)
+		}
+		var got []byte
+		for i := range groups[0].Rows {
+			got = groups[0].Rows[i].AppendCSV(got)
+		}
+		if string(got) != strings.Join(lines[1+from:], "") {
+			t.Errorf("band from row %d differs from the score", from)
+		}
+	}
+	if got := r.stats(); got.Incomplete == 0 {
+		t.Errorf("nothing was late: %+v", got)
+	}
+	if r.engine.Checkpoints("sps") < 6 {
+		t.Errorf("%d checkpoints", r.engine.Checkpoints("sps"))
+	}
+}
+
 // TestWarmStart: a rule made when history is there judges at once, and its band
 // begins with that history.
 func TestWarmStart(t *testing.T) {

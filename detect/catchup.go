@@ -14,27 +14,24 @@ import (
 // points of the steps before are in. Alerts are not run over it.
 func (e *Engine) catchUp(r *running, t int64) {
 	end := t - r.c.step
-	oldest := step.Floor(end-e.o.Store.Options().Retention, r.c.step)
+	oldest := e.oldest(end, r.c.step)
 	from := r.judged
 	if from == 0 {
-		from = step.Floor(end-r.c.lookback, r.c.step)
-		from = max(from, oldest)
-		r.origin = from
+		from = max(step.Floor(end-r.c.lookback, r.c.step), oldest)
+		r.origin, r.trusted = from, true
 		if err := e.entry.rule(r.stored()); err != nil {
 			e.fail(r, err)
 		}
 	}
 	from = min(max(from, oldest), end)
-	err := e.replay(context.Background(), r.stream, r.judge, span{from, end}, r.blind, func(at int64) error {
-		if at/r.c.step%checkpointSteps == 0 {
-			// The stream is ahead of at, so its state is not part of this one.
-			e.kept.add(r, checkpoint{at, r.judge.appendState(nil)})
-		}
-		return nil
-	})
-	if err != nil {
+	run := bandRun{c: r.c, judge: r.judge, final: e.final()}
+	if err := e.replay(context.Background(), r.stream, r.judge, span{from, end}, r.blind, run.remember); err != nil {
 		e.fail(r, err)
 	}
+	if r.trusted {
+		e.kept.merge(r, run.found)
+	}
+	r.trust(end, r.stream.Completeness(end, e.now))
 	r.fit()
 	for i := range r.alerts {
 		r.alerts[i].state.HadData = true

@@ -1,28 +1,52 @@
 package detect
 
 import (
+	"bytes"
+	"cmp"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"pulse/store"
+	"pulse/store/step"
 )
+
+// Checkpoints are what a band goes on from instead of reading history from the
+// rule's beginning. They are states that stored history gives, to the last bit:
+// a live rule that closed a step before all of its points were in has seen
+// something else, and is not trusted until its state at a later checkpoint turns
+// out to be what history gives.
 
 // checkpointSteps is the distance of checkpoints: every step whose time ÷ step
 // is a multiple of it.
 const checkpointSteps = 120
 
-// saveMs is the least time between two checkpoints of a rule in the database.
+// saveMs is the least time between two states of a rule in the database.
 const saveMs = 60 * second
+
+// verifySteps bounds how many detector steps per time the live rules may spend
+// on finding out whether they can be trusted again. What is over is left to the
+// next band.
+const verifySteps = 50_000
 
 // checkpoint is the state of a rule's detectors after step t.
 type checkpoint struct {
 	t     int64
-	state []byte // of judge.appendState, then of the stream when it stood at t; immutable
+	state []byte // of judge.appendState; immutable
 }
 
 // checkpointBudget bounds the memory of all rules' checkpoints.
 type checkpointBudget struct {
-	limit, used   int
-	contributions int // how many more alerts of this step may be explained
+	limit, used int
+}
+
+// trust decides whether the live state is still what history gives, after step t
+// closed on sources as in c.
+func (r *running) trust(t int64, c store.Completeness) {
+	if c.Expected == 0 || c.Reported < c.Expected {
+		r.trusted, r.tainted = false, t
+	}
 }
 
 // keep remembers the state after step t when a checkpoint is due.
@@ -30,75 +54,106 @@ func (e *Engine) keep(r *running, t int64) {
 	if t/r.c.step%checkpointSteps != 0 {
 		return
 	}
-	e.kept.add(r, checkpoint{t, r.appendState(nil)})
 	if t-r.saved >= saveMs {
 		e.entry.checkpoint(r.c.rule.ID, r.checkpoint())
 		r.saved = t
 	}
+	now := checkpoint{t, r.judge.appendState(nil)}
+	if !r.trusted {
+		r.trusted = e.verify(r) && r.tainted <= r.candidate.t
+		r.candidate = now
+	}
+	if r.trusted {
+		e.kept.add(r, now)
+	}
 }
 
-// add keeps c. When memory is short, every other of the rule's own checkpoints
-// is given up, so that what remains still spans the same time.
+// verify reads history up to the rule's last live checkpoint and reports whether
+// it gives the same state. It does nothing when that is not final yet, or would
+// take too long.
+func (e *Engine) verify(r *running) bool {
+	at := r.candidate
+	if at.t == 0 || at.t > e.final() {
+		return false
+	}
+	b, err := e.bandUpTo(r, at.t, at.t)
+	if err != nil {
+		return false
+	}
+	cost := int((at.t-b.from)/r.c.step) * max(1, len(r.judge.groups))
+	if e.verified += cost; e.verified > verifySteps {
+		return false
+	}
+	h, err := e.open(r.c)
+	if err != nil {
+		return false
+	}
+	defer h.Close()
+	err = e.replay(context.Background(), h, b.judge, span{b.from, at.t}, b.blind, b.remember)
+	e.kept.merge(r, b.found)
+	return err == nil && bytes.Equal(b.judge.appendState(nil), at.state)
+}
+
+// final returns the last time whose values can no longer change.
+func (e *Engine) final() int64 { return e.now - e.o.Store.Options().MaxPast - e.step }
+
+// add keeps c, which no checkpoint of the rule stands at. When memory is short,
+// every other of the rule's own is given up, so that what remains still spans
+// the same time.
 func (b *checkpointBudget) add(r *running, c checkpoint) {
+	at, found := slices.BinarySearchFunc(r.checkpoints, c.t, func(c checkpoint, t int64) int { return cmp.Compare(c.t, t) })
+	if found {
+		return
+	}
 	for b.used+len(c.state) > b.limit && len(r.checkpoints) > 0 {
 		i := 0
-		r.checkpoints = slices.DeleteFunc(r.checkpoints, func(old checkpoint) bool {
-			i++
-			if i%2 == 1 {
-				b.used -= len(old.state)
-			}
-			return i%2 == 1
-		})
+		b.dropIf(r, func(checkpoint) bool { i++; return i%2 == 1 })
+		at, _ = slices.BinarySearchFunc(r.checkpoints, c.t, func(c checkpoint, t int64) int { return cmp.Compare(c.t, t) })
 	}
 	if b.used+len(c.state) > b.limit {
 		return
 	}
 	b.used += len(c.state)
-	r.checkpoints = append(r.checkpoints, c)
+	r.checkpoints = slices.Insert(r.checkpoints, at, c)
 }
 
-// dropBefore forgets checkpoints of steps up to t, whose history is gone.
-func (b *checkpointBudget) dropBefore(r *running, t int64) {
-	r.checkpoints = slices.DeleteFunc(r.checkpoints, func(c checkpoint) bool {
-		if c.t <= t {
-			b.used -= len(c.state)
-		}
-		return c.t <= t
-	})
-}
-
-// dropAfter forgets checkpoints of steps later than t.
-func (b *checkpointBudget) dropAfter(r *running, t int64) {
-	r.checkpoints = slices.DeleteFunc(r.checkpoints, func(c checkpoint) bool {
-		if c.t > t {
-			b.used -= len(c.state)
-		}
-		return c.t > t
-	})
-}
-
-// drop forgets all checkpoints of r.
-func (b *checkpointBudget) drop(r *running) {
-	for _, c := range r.checkpoints {
-		b.used -= len(c.state)
+// merge keeps what a replay found on its way.
+func (b *checkpointBudget) merge(r *running, found []checkpoint) {
+	for _, c := range found {
+		b.add(r, c)
 	}
-	r.checkpoints = nil
+}
+
+// dropIf forgets the checkpoints for which f answers true.
+func (b *checkpointBudget) dropIf(r *running, f func(checkpoint) bool) {
+	r.checkpoints = slices.DeleteFunc(r.checkpoints, func(c checkpoint) bool {
+		drop := f(c)
+		if drop {
+			b.used -= len(c.state)
+		}
+		return drop
+	})
 }
 
 // A stored checkpoint is drawn as
 //
 //	version  1 byte
+//	trusted  1 byte: 1 when it is what history gives
 //	t        8 bytes, little endian: the last step the detectors saw
-//	detector uvarint of its length and the detector's JSON, to know a changed rule
+//	judges   uvarint of its length and what the rule judged, to know a changed one
 //	state    of judge.appendState, then of the stream
 const storedVersion = 1
 
 // checkpoint returns the rule's state for the database.
 func (r *running) checkpoint() []byte {
-	dst := []byte{storedVersion}
+	dst := []byte{storedVersion, 0}
+	if r.trusted {
+		dst[1] = 1
+	}
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.judged))
-	dst = binary.AppendUvarint(dst, uint64(len(r.c.detector)))
-	dst = append(dst, r.c.detector...)
+	judges := r.c.judges()
+	dst = binary.AppendUvarint(dst, uint64(len(judges)))
+	dst = append(dst, judges...)
 	return r.appendState(dst)
 }
 
@@ -108,18 +163,27 @@ func (e *Engine) loadCheckpoint(r *running, stored []byte) error {
 	if v := c.byte(); v != storedVersion {
 		return fmt.Errorf("%w: version %d, expected %d", errCheckpoint, v, storedVersion)
 	}
+	trusted := c.byte() == 1
 	at := c.bytes(8)
-	detector := c.bytes(c.uvarint(maxFile))
+	judges := c.bytes(c.uvarint(maxFile))
 	if c.err != nil {
 		return c.err
 	}
-	if string(detector) != string(r.c.detector) {
-		return fmt.Errorf("%w: it is of detector %s", errCheckpoint, detector)
+	if string(judges) != r.c.judges() {
+		return fmt.Errorf("%w: it is of %s", errCheckpoint, judges)
 	}
 	if err := r.restoreState(c.src); err != nil {
 		return err
 	}
 	r.judged = int64(binary.LittleEndian.Uint64(at))
-	e.kept.add(r, checkpoint{r.judged, r.appendState(nil)})
+	r.trusted = trusted || r.blind != (span{}) // without history it is all there is
+	if r.trusted {
+		e.kept.add(r, checkpoint{r.judged, r.judge.appendState(nil)})
+	}
 	return nil
+}
+
+// oldest is the last step before what the store still has.
+func (e *Engine) oldest(now, s int64) int64 {
+	return step.Floor(now-e.o.Store.Options().Retention, s)
 }

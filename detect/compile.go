@@ -101,5 +101,11 @@ func (c *compiled) sameStream(o *compiled) bool {
 	return c.text == o.text && c.step == o.step && c.rule.NoData == o.rule.NoData
 }
 
+// judges says what the rule judges and how, which decides whether a detector's
+// state is still of use.
+func (c *compiled) judges() string {
+	return fmt.Sprintf("%s at %d ms, no data %s, by %s", c.text, c.step, c.rule.NoData, c.detector)
+}
+
 // sameDetector reports whether both rules judge values alike.
 func (c *compiled) sameDetector(o *compiled) bool { return string(c.detector) == string(o.detector) }

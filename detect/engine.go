@@ -67,18 +67,20 @@ type Engine struct {
 	compiler compiler
 	wake     chan struct{}
 
-	mu      sync.Mutex
-	closed  bool
-	rules   map[string]*running
-	order   []*running // by id
-	due     []*running // scratch of Advance
-	journal *journal
-	entry   entry // what the current step writes; kept and retried when that fails
-	now     int64 // of the last Advance
-	kept    checkpointBudget
-	stats   Stats
-	broken  map[string]brokenRule
-	loose   []*incident // open incidents of rules that could not be started again
+	mu        sync.Mutex
+	closed    bool
+	rules     map[string]*running
+	order     []*running // by id
+	due       []*running // scratch of Advance
+	journal   *journal
+	entry     entry // what the current step writes; kept and retried when that fails
+	now       int64 // of the last Advance
+	kept      checkpointBudget
+	verified  int // detector steps spent on verifying at the current time
+	explained int // alerts of the current step whose contributors were sought
+	stats     Stats
+	broken    map[string]brokenRule
+	loose     []*incident // open incidents of rules that could not be started again
 }
 
 // New returns an Engine with the rules and alerts of the database. A rule that
@@ -213,7 +215,7 @@ func (e *Engine) closeEarliest(now int64) {
 	for _, r := range e.due {
 		t = min(t, r.next)
 	}
-	e.kept.contributions = maxContributed
+	e.explained, e.verified = 0, 0
 	e.due = slices.DeleteFunc(e.due, func(r *running) bool {
 		if r.next != t {
 			return false

@@ -474,3 +474,88 @@ func TestNoDataPolicies(t *testing.T) {
 	f("alert", "firing@1m20s", "resolved@2m40s")
 	f("zero", "firing@1m20s", "resolved@2m40s")
 }
+
+// TestRestartBlind: what was sent in the running step before a restart is gone
+// with the store, so the first two steps are not held against anybody.
+func TestRestartBlind(t *testing.T) {
+	r := newRig(t, 10_000)
+	r.put(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`)
+	send := func(s int64, v float64) {
+		r.at(s*1000 - 300)
+		r.send("a", p(v, "name", "sps"))
+		r.to(s*1000 + 50)
+	}
+	for s := int64(10); s <= 100; s += 10 {
+		send(s, 100)
+	}
+	r.at(104_000)
+	r.restart(false)
+	send(110, 10) // the rest of a step
+	send(120, 20)
+	r.none()
+	send(130, 10)
+	if n := r.one(notify.TypeFiring); n.StartsAt != epoch+130_000 {
+		t.Errorf("fired %+v", n)
+	}
+}
+
+// TestStableKeys: the ids of incidents and transitions depend on the rule, the
+// group and the step, so judging again after a crash gives them again.
+func TestStableKeys(t *testing.T) {
+	run := func() []string {
+		r := newRig(t, 10_000)
+		r.put(below50)
+		for s := int64(10); s <= 200; s += 10 {
+			r.at(s*1000 - 300)
+			v := 100.0
+			if s%90 < 50 {
+				v = 10
+			}
+			r.send("a", p(v, "name", "sps", "region", "eu"), p(v, "name", "sps", "region", "us"))
+			r.to(s*1000 + 50)
+		}
+		var ids []string
+		seen := map[string]bool{}
+		for _, n := range r.took() {
+			if seen[n.ID] {
+				t.Errorf("id %s twice", n.ID)
+			}
+			seen[n.ID] = true
+			ids = append(ids, n.Incident+" "+n.ID)
+		}
+		return ids
+	}
+	a, b := run(), run()
+	if len(a) < 6 || strings.Join(a, "\n") != strings.Join(b, "\n") {
+		t.Errorf("ids of two equal runs:\n%v\n%v", a, b)
+	}
+}
+
+// TestGivenUp: a group without data for the whole retention is gone; its
+// incidents end with that reason.
+func TestGivenUp(t *testing.T) {
+	r := newRig(t, 10_000)
+	r.put(`{"id":"low","expr":"name,temp,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}}`)
+	r.at(9_000)
+	r.send("a", p(10, "name", "temp", "node", "x", "atlas.dstype", "gauge"))
+	r.to(20_000)
+	fired := r.one(notify.TypeFiring)
+	retention := r.store.Options().Retention / 1000
+	for s := int64(30); s <= 20+retention; s += 10 {
+		r.to(s * 1000)
+	}
+	lost := r.one(notify.TypeNoData)
+	r.to((60 + retention) * 1000)
+	sent := r.took()
+	if len(sent) != 2 || sent[0].Incident != fired.Incident || sent[1].Incident != lost.Incident {
+		t.Fatalf("sent %s", brief(sent))
+	}
+	for _, n := range sent {
+		if n.Type != notify.TypeResolved || !strings.Contains(n.Annotations["reason"], "nothing of it is left") {
+			t.Errorf("sent %+v", n)
+		}
+	}
+	if got := r.engine.Stats(); got.Firing != 0 || got.NoData != 0 {
+		t.Errorf("stats %+v", got)
+	}
+}

@@ -13,9 +13,11 @@ import (
 	"pulse/detect/notify"
 )
 
-// maxFile bounds a rule file, maxRules the rules of a server.
+// maxFile bounds the bytes of a rule file, maxNodes its items after aliases have
+// been expanded, maxRules the rules of a server.
 const (
-	maxFile  = 4 << 20
+	maxFile  = 16 << 20
+	maxNodes = 2_000_000
 	maxRules = 20_000
 )
 
@@ -38,6 +40,9 @@ func ParseRulesYAML(text []byte) (File, error) {
 	}
 	if v == nil {
 		return File{}, nil
+	}
+	if countNodes(v, 0) > maxNodes {
+		return File{}, fmt.Errorf("aliases expand to more than %d items", maxNodes)
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
@@ -69,6 +74,29 @@ func ParseRulesYAML(text []byte) (File, error) {
 		file.Receivers = append(file.Receivers, r)
 	}
 	return file, file.checkUnique()
+}
+
+// countNodes returns the number of items of a tree, counted without sharing, or
+// some number above maxNodes.
+func countNodes(v any, n int) int {
+	if n++; n > maxNodes {
+		return n
+	}
+	switch x := v.(type) {
+	case []any:
+		for _, item := range x {
+			if n = countNodes(item, n); n > maxNodes {
+				return n
+			}
+		}
+	case map[string]any:
+		for _, item := range x {
+			if n = countNodes(item, n); n > maxNodes {
+				return n
+			}
+		}
+	}
+	return n
 }
 
 func (f *fields) items(key string) []any {

@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -202,6 +203,24 @@ func TestDuration(t *testing.T) {
 		if d, err := detect.ParseDuration(text); err == nil {
 			t.Errorf("ParseDuration(%q) = %d, want an error", text, d)
 		}
+	}
+}
+
+// TestAliasBomb: a small file that expands to billions of items is refused or
+// read quickly, never expanded.
+func TestAliasBomb(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
+	for i := 1; i < 12; i++ {
+		fmt.Fprintf(&b, "a%d: &a%d [", i, i)
+		for range 10 {
+			fmt.Fprintf(&b, "*a%d, ", i-1)
+		}
+		b.WriteString("]\n")
+	}
+	b.WriteString("receivers: [*a11]\n")
+	if _, err := detect.ParseRulesYAML([]byte(b.String())); err == nil || !strings.Contains(err.Error(), "aliases expand") {
+		t.Errorf("error is %v", err)
 	}
 }
 

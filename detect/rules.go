@@ -158,7 +158,7 @@ func (e *Engine) remove(r *running) {
 		e.order = slices.Delete(e.order, at, at+1)
 	}
 	delete(e.rules, r.c.rule.ID)
-	e.kept.drop(r)
+	e.kept.dropIf(r, func(checkpoint) bool { return true })
 	r.stream.Close()
 }
 
@@ -193,22 +193,36 @@ func (e *Engine) delete(id string, now int64) error {
 	delete(e.broken, id)
 	e.entry.deleted = append(e.entry.deleted, id)
 	e.commit()
+	if !e.entry.empty() {
+		return fmt.Errorf("rule %q is not judged any more, but its deletion could not be stored yet", id)
+	}
 	return nil
 }
 
 // endAll ends every incident of r, telling those who were told of it.
 func (e *Engine) endAll(r *running, now int64, reason string) {
 	for i := range r.alerts {
-		a := &r.alerts[i]
-		if a.breach != nil {
-			e.end(a.breach, now, reason)
-		}
-		if a.absence != nil {
-			e.end(a.absence, now, reason)
-		}
-		*a = groupAlert{}
+		e.endGroup(r, i, now, reason)
 	}
-	r.pending, r.firing, r.absent = 0, 0, 0
+}
+
+// endGroup does the same for one group.
+func (e *Engine) endGroup(r *running, i int, now int64, reason string) {
+	a := &r.alerts[i]
+	if a.breach != nil {
+		if a.breach.State == StatePending {
+			r.pending--
+		} else {
+			r.firing--
+		}
+		e.end(a.breach, now, reason)
+	}
+	if a.absence != nil {
+		r.absent--
+		e.end(a.absence, now, reason)
+	}
+	a.state.Clear()
+	a.breach, a.absence = nil, nil
 }
 
 // endLoose does the same for the incidents of a rule that could not be started.

@@ -27,9 +27,12 @@ type running struct {
 
 	pending, firing, absent int // alerts in that state
 
-	marked      int64 // last step stored as mark, 0: none
-	saved       int64 // last step whose checkpoint is in the database
-	checkpoints []checkpoint
+	marked      int64        // last step stored as mark, 0: none
+	saved       int64        // last step whose state is in the database
+	checkpoints []checkpoint // ascending; see checkpoint.go
+	trusted     bool         // the live state is what history gives
+	tainted     int64        // the last step that may have been closed too early for that
+	candidate   checkpoint   // live state at the last checkpoint while not trusted
 
 	scratch []byte
 	stats   RuleStats
@@ -40,6 +43,7 @@ type groupAlert struct {
 	state   alert.State
 	breach  *incident // pending or firing
 	absence *incident
+	missing int64 // ms without data
 }
 
 // RuleStats are counts of one rule since it was started.
@@ -94,11 +98,12 @@ func (r *running) deadline() int64 {
 func (e *Engine) followClock(r *running, now int64) {
 	at := step.Ceil(now, r.c.step)
 	switch {
-	case r.next-at > r.c.step:
+	case r.next-at > (holdSteps+1)*r.c.step:
 		for i := range r.alerts {
 			r.alerts[i].state.Shift(at - r.next)
 		}
-		e.kept.dropAfter(r, at-r.c.step)
+		e.kept.dropIf(r, func(c checkpoint) bool { return c.t >= at })
+		r.trusted, r.tainted, r.candidate = false, at, checkpoint{}
 		e.reopen(r)
 	case (at-r.next)/r.c.step > maxBacklog:
 		skipped := (at - r.next) / r.c.step
@@ -187,13 +192,17 @@ func (e *Engine) fail(r *running, err error) {
 // worse or the better: out of band, or back in band while its alert is on.
 func (r *running) deviates() bool {
 	for i := range r.judge.groups {
-		switch r.judge.observation(&r.judge.groups[i]) {
-		case alert.Out:
-			return true
-		case alert.In:
-			if r.alerts[i].state.Phase != alert.Inactive {
-				return true
+		o := r.judge.observation(&r.judge.groups[i])
+		if o == alert.Missing {
+			switch r.judge.noData {
+			case alert.OK:
+				o = alert.In
+			case alert.Alert:
+				o = alert.Out
 			}
+		}
+		if o == alert.Out || o == alert.In && r.alerts[i].state.Phase != alert.Inactive {
+			return true
 		}
 	}
 	return false
@@ -212,6 +221,7 @@ func (e *Engine) finish(r *running, t, now int64, c store.Completeness) {
 	r.judged = t
 	r.next, r.putOff = t+r.c.step, false
 	r.fresh++
+	r.trust(t, c)
 	e.mark(r, t)
 	e.keep(r, t)
 }

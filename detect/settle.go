@@ -26,23 +26,29 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 	for i := range r.judge.groups {
 		g, a := &r.judge.groups[i], &r.alerts[i]
 		o := r.judge.observation(g)
-		if o == alert.Missing {
+		if o != alert.Missing {
+			a.missing = 0
+		} else if a.missing += r.c.step; a.missing > retention {
+			e.giveUp(r, i, now)
+			continue
+		} else {
 			config.AbsenceAfter = e.absenceAfter(r, i)
 		}
 		if o == alert.Out && a.state.Phase == alert.Inactive && r.pending+r.firing >= maxAlerts {
 			r.stats.Suppressed++
 			o = alert.Unjudged
 		}
-		change := a.state.Step(&config, t, o)
-		if change != 0 {
+		if change := a.state.Step(&config, t, o); change != 0 {
 			e.change(r, i, change, moment{t, now, c})
 		}
-		if a.absence != nil && a.state.Absent > retention {
-			// Nothing of the group is left in the store: it is gone, not late.
-			gone := a.state.Lost()
-			e.change(r, i, gone, moment{t, now, c})
-		}
 	}
+}
+
+// giveUp forgets a group that has had no data for the whole retention: nothing
+// of it is left in the store, so it is gone and not late. Its incidents end.
+func (e *Engine) giveUp(r *running, i int, now int64) {
+	r.judge.groups[i].detector = nil
+	e.endGroup(r, i, now, "no data for so long that nothing of it is left in the store")
 }
 
 // absenceAfter returns how long without data raises the no-data alert of a
@@ -112,11 +118,7 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 	}
 	if changed.Has(alert.DataReturn) {
 		e.fill(a.absence, r, i, m)
-		detail := "data is back: " + describe(&a.absence.Sent)
-		if math.IsNaN(r.judge.groups[i].value) {
-			detail = "nothing of it is left in the store: given up"
-		}
-		e.finishIncident(r, i, a.absence, m, detail)
+		e.finishIncident(r, i, a.absence, m, "data is back: "+describe(&a.absence.Sent))
 		a.absence = nil
 		r.absent--
 	}
@@ -126,8 +128,8 @@ func (e *Engine) fire(r *running, i int, m moment) {
 	a := &r.alerts[i]
 	e.fill(a.breach, r, i, m)
 	a.breach.begin(notify.TypeFiring, a.state.StartsAt)
-	if e.kept.contributions > 0 {
-		e.kept.contributions--
+	if e.explained < maxContributed {
+		e.explained++
 		a.breach.Sent.Contributors = e.contributors(r, i, m.t)
 	}
 	e.announce(r, i, a.breach, m)
