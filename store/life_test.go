@@ -167,19 +167,21 @@ func TestSealingIsSpread(t *testing.T) {
 	settle(t, s, now)
 }
 
+func wantLimit(t *testing.T, err error, what string) {
+	t.Helper()
+	var limit *store.LimitError
+	if !errors.Is(err, store.ErrLimit) || !errors.As(err, &limit) || limit.What != what || !strings.Contains(err.Error(), "too many "+what) {
+		t.Errorf("error %v, want a limit on %s", err, what)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	resolve := func(s *store.Store, now int64, keysAndValues ...string) error {
 		ts := tags.Of(keysAndValues...)
 		_, err := s.Resolve(s.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, now)
 		return err
 	}
-	want := func(err error, what string) {
-		t.Helper()
-		var limit *store.LimitError
-		if !errors.Is(err, store.ErrLimit) || !errors.As(err, &limit) || limit.What != what || !strings.Contains(err.Error(), "too many "+what) {
-			t.Errorf("error %v, want a limit on %s", err, what)
-		}
-	}
+	want := func(err error, what string) { t.Helper(); wantLimit(t, err, what) }
 	s := open(t, store.Options{MaxSeries: 2})
 	for i := range 2 {
 		if err := resolve(s, start, "name", fmt.Sprint(i)); err != nil {
@@ -213,18 +215,21 @@ func TestLimits(t *testing.T) {
 	}
 	want(resolve(s, start-1000, "name", "4"), "new series per second")
 
-	s = open(t, store.Options{})
+}
+
+func TestScanLimits(t *testing.T) {
+	s := open(t, store.Options{})
 	for i := range 5 {
-		resolve(s, start, "name", "m", "n", fmt.Sprint(i))
+		series(t, s, start, "name", "m", "n", fmt.Sprint(i))
 	}
 	scan := func(q store.Scan) error {
 		q.Query, q.Start, q.End = match.True, start, start+100_000
 		_, _, err := s.Scan(context.Background(), q)
 		return err
 	}
-	want(scan(store.Scan{By: []string{"n"}, MaxLines: 4}), "lines")
-	want(scan(store.Scan{Agg: store.AggAll, MaxLines: 4}), "lines")
-	want(scan(store.Scan{MaxDatapoints: 49}), "datapoints")
+	wantLimit(t, scan(store.Scan{By: []string{"n"}, MaxLines: 4}), "lines")
+	wantLimit(t, scan(store.Scan{Agg: store.AggAll, MaxLines: 4}), "lines")
+	wantLimit(t, scan(store.Scan{MaxDatapoints: 49}), "datapoints")
 	if err := scan(store.Scan{By: []string{"n"}, MaxLines: 5, MaxDatapoints: 50}); err != nil {
 		t.Error(err)
 	}
