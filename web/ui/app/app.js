@@ -15,7 +15,7 @@ export const state = {
   from: signal(Number(params.get("s")) || 0), // fixed start and end in ms; 0 follows the clock
   to: signal(Number(params.get("e")) || 0),
   live: signal(params.get("live") !== "0"),
-  band: signal(params.get("band") || ""),
+  band: signal(params.get("band") || params.get("rule") || ""), // links in notifications say rule
   overlay: signal(params.get("overlay") || ""),
 };
 const data = signal(null);      // {step, times, lines, notices}
