@@ -67,7 +67,7 @@ type Kind struct {
 	Name string
 	Doc  string
 	Keys []Key
-	make func(p *params) Detector
+	read func(p *params) func() Detector // reads the keys once, then makes
 }
 
 // Key describes one parameter of a kind.
@@ -81,10 +81,29 @@ type Key struct {
 // ms. An unknown kind, an unknown key or a value out of range is an error that
 // names it and what is allowed.
 func New(spec Spec, step int64) (Detector, error) {
+	m, err := Prepare(spec, step)
+	if err != nil {
+		return nil, err
+	}
+	return m.New(), nil
+}
+
+// Maker makes detectors of one Spec and step, which share their settings: the
+// way to have one per group of a rule. It is immutable and safe for concurrent
+// use.
+type Maker struct {
+	make func() Detector
+}
+
+// New returns a detector that has seen nothing.
+func (m *Maker) New() Detector { return m.make() }
+
+// Prepare checks spec as New does and returns what makes its detectors.
+func Prepare(spec Spec, step int64) (*Maker, error) {
 	kinds := Kinds()
 	for i := range kinds {
 		if kinds[i].Name == spec.Kind {
-			return build(&kinds[i], spec, step)
+			return prepare(&kinds[i], spec, step)
 		}
 	}
 	names := make([]string, len(kinds))
@@ -94,8 +113,8 @@ func New(spec Spec, step int64) (Detector, error) {
 	return nil, fmt.Errorf("detector kind %q is unknown (known: %s)", spec.Kind, strings.Join(names, ", "))
 }
 
-// build checks the keys of spec against the kind's table and makes the detector.
-func build(kind *Kind, spec Spec, step int64) (Detector, error) {
+// prepare checks the keys of spec against the kind's table and reads them.
+func prepare(kind *Kind, spec Spec, step int64) (*Maker, error) {
 	if step < 1 {
 		return nil, fmt.Errorf("detector %s: step %d ms is not positive", kind.Name, step)
 	}
@@ -110,11 +129,11 @@ func build(kind *Kind, spec Spec, step int64) (Detector, error) {
 		}
 	}
 	p := &params{kind: kind.Name, values: spec.Params, step: step}
-	d := kind.make(p)
+	make := kind.read(p)
 	if p.err != nil {
 		return nil, p.err
 	}
-	return d, nil
+	return &Maker{make}, nil
 }
 
 func (k *Kind) has(key string) bool {

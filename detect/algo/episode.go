@@ -52,7 +52,7 @@ const (
 
 // observe counts the step's distance z, in mean absolute residuals, towards hold.
 func (e *episode) observe(s *settings, z float64) {
-	if s.hold == 1 {
+	if s.hold == 1 || e.run[up]|e.run[down] == 0 && math.Abs(z) < s.patience {
 		return
 	}
 	for side := range sides {
@@ -115,10 +115,10 @@ type lesson struct {
 
 // lesson returns what the step may teach: the tails of an episode are learned
 // once, and quantiles from its first steps only.
-func (e *episode) lesson(s *settings, seen int) lesson {
+func (e *episode) lesson(s *settings, seen int32) lesson {
 	l := lesson{tailRate, s.indexWeight}
-	if start := 1 / (1 + tailRateStart*float64(seen)); start > tailRate {
-		l.rate = start
+	if seen < startUp {
+		l.rate = max(tailRate, 1/(1+tailRateStart*float64(seen)))
 	}
 	if e.out && !e.fresh {
 		l.weight = 0
@@ -136,11 +136,13 @@ func (e *episode) lesson(s *settings, seen int) lesson {
 // and returns the score to show.
 func (e *episode) close(s *settings, evidence float64) float64 {
 	e.onsets *= 1 - onsetFading
-	e.peak *= 1 - 1/float64(s.rest+1)
+	e.peak *= s.peakKept
 	e.fresh = false
-	evidence = min(evidence, evidenceMax)
-	if s.width == 0 {
-		evidence /= 1 + onsetWeight*e.onsets
+	if evidence > 0 {
+		evidence = min(evidence, evidenceMax)
+		if s.width == 0 {
+			evidence /= 1 + onsetWeight*e.onsets
+		}
 	}
 	if e.out && e.outFor < maxSteps {
 		e.outFor++

@@ -10,18 +10,18 @@ func Kinds() []Kind {
 	alpha := Key{"alpha", "weight of a new value in the level, up to 1", formatBound(defaultAlpha)}
 	beta := Key{"beta", "weight of a new slope in the trend, up to 1", formatBound(defaultBeta)}
 	return []Kind{
-		{"signal", "the expression's own value is the verdict: out while it is not 0", nil, newSignal},
+		{"signal", "the expression's own value is the verdict: out while it is not 0", nil, readSignal},
 		{"static", "fixed limits; above or below is needed", []Key{
 			{"above", "out when the value is above this", ""},
 			{"below", "out when the value is below this", ""},
 			{"clear_above", "over when the value is at most this", "above"},
 			{"clear_below", "over when the value is at least this", "below"},
 			{"hold", "beyond a limit for how long before it counts", "one step"},
-		}, newStatic},
+		}, readStatic},
 		{"exponential", "exponential smoothing: expects the level of the recent past",
-			append([]Key{alpha}, sharedKeys()...), newExponential},
+			append([]Key{alpha}, sharedKeys()...), readExponential},
 		{"double-exponential", "Holt's double exponential smoothing: expects the level and trend of the recent past to go on",
-			append([]Key{alpha, beta}, sharedKeys()...), newDoubleExponential},
+			append([]Key{alpha, beta}, sharedKeys()...), readDoubleExponential},
 	}
 }
 

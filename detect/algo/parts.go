@@ -18,6 +18,7 @@ type parts struct {
 	mean20    float64
 	low20     float64
 	high20    float64
+	fade      float64 // see tail.go
 	tails     [partCount][sides]tail
 	reach     [sides]float32 // u of part 0 to the distance at which it is out
 }
@@ -31,6 +32,7 @@ const (
 	residualGuess = 2    // first guess of the residual's quantile
 	rangeGuess    = 0.05 // the same for excursions
 	mean20Rate    = 2.0 / 21
+	fadeMin       = 1e-3 // at which it is worked into the tails
 )
 
 var (
@@ -49,6 +51,7 @@ func (p *parts) start(s *settings, v float64) {
 			p.tails[i][side] = tail{guess, indexStart}
 		}
 	}
+	p.fade = 1
 	p.reach = [sides]float32{reachOf(s, indexStart), reachOf(s, indexStart)}
 }
 
@@ -59,41 +62,64 @@ func reachOf(s *settings, index float32) float32 {
 }
 
 // judge returns the evidence of the value v, whose residual is z deviations, and
-// learns what lesson allows. floor is the least length of a range worth measuring.
-func (p *parts) judge(s *settings, e *episode, l lesson, v, z, floor float64, seen int) float64 {
+// learns what the lesson allows. floor is the least length of a range worth
+// measuring.
+func (p *parts) judge(s *settings, e *episode, l lesson, v, z, floor float64, seen int32) float64 {
 	x := p.measure(v, z, floor, seen)
-	best := 0.0
-	for side := range sides {
-		first, open := 0, e.open(s, side)
-		if s.band {
-			first = rangePart
+	first := 0
+	if s.band {
+		first = rangePart
+	}
+	var top, sum [sides]float64
+	for i := first; i < partCount; i++ {
+		size, side := x[i], up
+		if size < 0 {
+			size, side = -size, down
 		}
-		top, sum := 0.0, 0.0
-		for i := first; i < partCount; i++ {
-			q := &p.tails[i][side]
-			excess := q.excess(x[i])
-			weight := 0.0
-			if excess > 0 && open {
-				found := (excess/float64(q.index) + s.holdBonus) * partWeights[i]
-				sum += found
-				top = max(top, found)
-				weight = l.weight
-			}
-			q.learn(excess, l.rate, weight)
+		q := &p.tails[i][side]
+		u := q.quantile(p.fade)
+		if !(size > u) {
+			continue
+		}
+		excess, weight := math.Log(size/u), 0.0
+		if e.open(s, side) {
+			found := (excess/float64(q.index) + s.holdBonus) * partWeights[i]
+			sum[side] += found
+			top[side] = max(top[side], found)
+			weight = l.weight
+		}
+		if l.rate > 0 {
+			q.raise(u, excess, p.fade, l.rate, weight)
 			if i == 0 && weight > 0 {
 				p.reach[side] = reachOf(s, q.index)
 			}
-			x[i] = -x[i] // for the other side
 		}
+	}
+	if p.fade *= 1 - l.rate*tailShare; p.fade < fadeMin {
+		p.settle()
+	}
+	best := 0.0
+	for side := range sides {
 		if s.counts(side) {
-			best = max(best, top+otherShare*(sum-top))
+			best = max(best, top[side]+otherShare*(sum[side]-top[side]))
 		}
 	}
 	return best
 }
 
+// settle works fade into the tails.
+func (p *parts) settle() {
+	for i := range p.tails {
+		for side := range p.tails[i] {
+			q := &p.tails[i][side]
+			q.u = float32(q.quantile(p.fade))
+		}
+	}
+	p.fade = 1
+}
+
 // measure returns the size of each part, positive above and negative below.
-func (p *parts) measure(v, z, floor float64, seen int) (x [partCount]float64) {
+func (p *parts) measure(v, z, floor float64, seen int32) (x [partCount]float64) {
 	x[0] = z
 	clipped := clamp(z, meanClip)
 	for i, rate := range meanRates {
@@ -102,7 +128,11 @@ func (p *parts) measure(v, z, floor float64, seen int) (x [partCount]float64) {
 	}
 	length := max(p.high-p.low, floor)
 	x[rangePart] = beyond(v, &p.low, &p.high, length)
-	p.mean20 += max(mean20Rate, 1/float64(seen+1)) * (v - p.mean20)
+	rate := mean20Rate
+	if seen < startUp {
+		rate = max(rate, 1/float64(seen+1))
+	}
+	p.mean20 += rate * (v - p.mean20)
 	x[rangePart+1] = beyond(p.mean20, &p.low20, &p.high20, length)
 	return x
 }

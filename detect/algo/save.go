@@ -2,7 +2,7 @@ package algo
 
 import "math"
 
-const smoothingVersion = 2
+const smoothingVersion = 1
 
 // AppendState appends the state of the smoothing detectors: counts, then doubles,
 // then the tails, see state.go.
@@ -47,7 +47,7 @@ func (d *smoothing) doubles(f func(x *float64)) {
 	p, e := &d.parts, &d.episode
 	for _, x := range [...]*float64{
 		&d.level, &d.trend, &d.usual, &d.dev, &d.gap,
-		&p.mean[0], &p.mean[1], &p.mean[2], &p.low, &p.high, &p.mean20, &p.low20, &p.high20,
+		&p.mean[0], &p.mean[1], &p.mean[2], &p.low, &p.high, &p.mean20, &p.low20, &p.high20, &p.fade,
 		&e.top[up], &e.top[down], &e.peak, &e.onsets,
 	} {
 		f(x)

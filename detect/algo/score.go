@@ -69,7 +69,11 @@ func newForScore(spec Spec, step int64) (Detector, error) {
 	if spec.Kind != "static" || !learnedStaticKeys(spec.Params) {
 		return New(spec, step)
 	}
-	return build(&Kind{Name: "static", Keys: sharedKeys(), make: newLearnedStatic}, spec, step)
+	m, err := prepare(&Kind{Name: "static", Keys: sharedKeys(), read: readLearnedStatic}, spec, step)
+	if err != nil {
+		return nil, err
+	}
+	return m.New(), nil
 }
 
 // learnedStaticKeys reports whether no key belongs to fixed limits.

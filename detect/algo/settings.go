@@ -11,9 +11,9 @@ type settings struct {
 	band         bool    // judges by the range of values alone (learned static band)
 	width        float64 // deviations at which a step is out; 0: the chance decides
 	train        int
-	above, below bool // which sides count
-	hold         int  // at least 1
-	rest         int
+	above, below bool    // which sides count
+	hold         int     // at least 1
+	peakKept     float64 // share of the highest evidence shown that a step leaves
 	learnShift   int
 
 	limit, clear float64 // evidence at which a step is out, and below which it is over
@@ -69,7 +69,7 @@ func readSettings(p *params) *settings {
 		width:      p.number("width", 0, 0.5, 100),
 		train:      p.steps("train", defaultTrain, 2, maxSteps),
 		hold:       p.steps("hold", defaultHold(p.step), 0, maxSteps),
-		rest:       p.steps("rest", defaultRest, 0, maxSteps),
+		peakKept:   1 - 1/float64(p.steps("rest", defaultRest, 0, maxSteps)+1),
 		learnShift: p.steps("learn_shift", defaultLearnShift(p.step), 1, maxSteps),
 		patience:   2.5,
 	}

@@ -9,7 +9,9 @@ type signal struct{}
 
 const truthFloor = 1e-12
 
-func newSignal(*params) Detector { return signal{} }
+func readSignal(*params) func() Detector {
+	return func() Detector { return signal{} }
+}
 
 func (signal) Step(_ int64, v float64) Verdict {
 	nan := math.NaN()

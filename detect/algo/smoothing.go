@@ -37,6 +37,7 @@ const (
 	tiny        = 1e-12
 	outSpeed    = 0.1  // of alpha, while out
 	outDamping  = 0.95 // of the trend per step, while out or waiting
+	startUp     = 400  // values during which averages are plain means of all so far
 	freeSpread  = 30   // values before residuals are clipped for dev
 	gapMax      = 1000 // steps; longer ones are as long
 	gapWidening = 0.1  // of the deviation, per step without data
@@ -47,14 +48,16 @@ const (
 	seenMax     = math.MaxInt32
 )
 
+func (s *settings) newSmoothing() Detector { return &smoothing{set: s} }
+
 func (d *smoothing) Step(_ int64, v float64) Verdict {
 	nan := math.NaN()
 	verdict := Verdict{Expected: nan, Lower: nan, Upper: nan, Out: d.episode.out}
 	if math.IsNaN(v) || math.Abs(v) > valueMax {
 		d.gap = min(d.gap+1, gapMax)
 		if d.trained() {
-			expected, _, wide := d.predict()
-			d.drawBand(&verdict, expected, wide)
+			p := d.predict()
+			d.drawBand(&verdict, &p)
 		}
 		return verdict
 	}
@@ -62,15 +65,15 @@ func (d *smoothing) Step(_ int64, v float64) Verdict {
 		d.first(v)
 		return verdict
 	}
-	expected, dev, wide := d.predict()
+	p := d.predict()
 	if d.trained() {
-		d.drawBand(&verdict, expected, wide)
+		d.drawBand(&verdict, &p)
 	}
-	r := v - expected
-	z := max(-surpriseMax, min(r/wide, surpriseMax))
+	r := v - p.expected
+	z := clamp(r/p.wide, surpriseMax)
 	d.episode.observe(d.set, z)
-	evidence := d.judge(v, z)
-	d.learn(v, r, dev)
+	evidence := d.judge(v, z, &p)
+	d.learn(v, r, &p)
 	if d.seen < seenMax {
 		d.seen++
 	}
@@ -88,30 +91,35 @@ func (d *smoothing) first(v float64) {
 	d.parts.start(d.set, v)
 }
 
-// predict returns the expected value, the deviation there, and the deviation
-// widened by a gap.
-func (d *smoothing) predict() (expected, dev, wide float64) {
-	expected = d.level + d.trend
-	floor := leastDev*math.Abs(d.usual) + tiny
-	dev = max(d.dev*d.countFactor(expected), floor)
-	return expected, dev, dev * (1 + gapWidening*d.gap)
+// prediction is what is known of a step before its value is.
+type prediction struct {
+	expected float64
+	floor    float64 // least deviation told apart
+	factor   float64 // of the usual deviation, at the expected level
+	dev      float64 // mean absolute residual
+	wide     float64 // the same, widened by a gap
 }
 
-// countFactor is how the deviation at a level compares with the usual one.
-func (d *smoothing) countFactor(level float64) float64 {
-	ratio := math.Abs(level) / max(math.Abs(d.usual), tiny)
-	return math.Sqrt(0.5 + 0.5*max(0.25, min(ratio, 4)))
+func (d *smoothing) predict() prediction {
+	p := prediction{expected: d.level + d.trend}
+	usual := math.Abs(d.usual)
+	p.floor = leastDev*usual + tiny
+	ratio := math.Abs(p.expected) / max(usual, tiny)
+	p.factor = math.Sqrt(0.5 + 0.5*max(0.25, min(ratio, 4)))
+	p.dev = max(d.dev*p.factor, p.floor)
+	p.wide = p.dev * (1 + gapWidening*d.gap)
+	return p
 }
 
 // judge returns how surprising the step is: evidence e stands for a chance of
 // exp(−e−certainty).
-func (d *smoothing) judge(v, z float64) float64 {
-	lesson := d.episode.lesson(d.set, int(d.seen))
+func (d *smoothing) judge(v, z float64, p *prediction) float64 {
 	if d.set.width > 0 {
+		// The range is kept for the band.
+		d.parts.low, d.parts.high = min(d.parts.low, v), max(d.parts.high, v)
 		return d.judgeWidth(z)
 	}
-	floor := leastDev*math.Abs(d.usual) + tiny
-	return d.parts.judge(d.set, &d.episode, lesson, v, z, floor, int(d.seen))
+	return d.parts.judge(d.set, &d.episode, d.episode.lesson(d.set, d.seen), v, z, p.floor, d.seen)
 }
 
 // judgeWidth is the judgement by a fixed number of deviations: exp(−x²/2) bounds
@@ -129,56 +137,58 @@ func (d *smoothing) judgeWidth(z float64) float64 {
 }
 
 // learn moves level, trend and deviation by the residual r = v − expected.
-func (d *smoothing) learn(v, r, dev float64) {
-	set := d.set
-	start := 1 / float64(d.seen+1)
-	alpha, clip, slow := max(set.alpha, start), float64(learnClip), max(slowRate, start)
-	waiting, kept := d.episode.waiting(set), 1.0
+func (d *smoothing) learn(v, r float64, p *prediction) {
+	set, e := d.set, &d.episode
+	alpha, clip, slow := set.alpha, float64(learnClip), slowRate
+	if d.seen < startUp {
+		start := 1 / float64(d.seen+1)
+		alpha, slow = max(alpha, start), max(slow, start)
+	}
+	waiting, trendKept := e.waiting(set), 1.0
 	switch {
-	case d.episode.out && d.episode.outFor < int32(set.learnShift):
+	case e.out && e.outFor < int32(set.learnShift):
 		alpha *= outSpeed
-		kept = outDamping
-	case d.episode.out:
+		trendKept = outDamping
+	case e.out:
 		clip = surpriseMax
-		kept = 0 // the way to a new level is no trend
+		trendKept = 0 // the way to a new level is no trend
 	case waiting:
 		alpha = 0
-		kept = outDamping
+		trendKept = outDamping
 	}
 	if d.gap > 0 {
 		alpha = max(alpha, min(gapAlphaMax, 1-math.Pow(1-set.alpha, d.gap)))
 		clip *= 1 + gapWidening*d.gap
 		d.gap = max(0, d.gap*gapKept-0.1)
 	}
-	factor := d.countFactor(d.level + d.trend)
-	level := d.level + d.trend + alpha*clamp(r, clip*dev)
-	d.trend += set.beta * (level - d.level - d.trend)
+	level := p.expected + alpha*clamp(r, clip*p.dev)
+	d.trend = trendKept * (d.trend + set.beta*(level-d.level-d.trend))
 	d.level = level
-	d.trend *= kept
-	d.usual += slow * clamp(v-d.usual, usualClip*dev)
+	d.usual += slow * clamp(v-d.usual, usualClip*p.dev)
+
+	if d.seen > freeSpread && (waiting || e.out && e.outFor > outLearning) {
+		return
+	}
 	spread := math.Abs(r)
 	if d.seen >= freeSpread {
-		spread = min(spread, learnClip*dev)
+		spread = min(spread, learnClip*p.dev)
 	}
-	if (waiting || d.episode.outFor > outLearning && d.episode.out) && d.seen > freeSpread {
-		slow = 0
-	}
-	d.dev += slow * (spread/factor - d.dev)
+	d.dev += slow * (spread/p.factor - d.dev)
 }
 
 // drawBand fills in what was expected, and on each side that counts where a
 // single step would be out.
-func (d *smoothing) drawBand(verdict *Verdict, expected, wide float64) {
+func (d *smoothing) drawBand(verdict *Verdict, p *prediction) {
 	least := math.Inf(-1)
 	if d.parts.low >= 0 {
 		least = 0 // a stream that was never negative is not expected to be
 	}
-	verdict.Expected = max(expected, least)
+	verdict.Expected = max(p.expected, least)
 	if d.set.below {
-		verdict.Lower = max(expected-wide*d.reach(down), least)
+		verdict.Lower = max(p.expected-p.wide*d.reach(down), least)
 	}
 	if d.set.above {
-		verdict.Upper = max(expected+wide*d.reach(up), verdict.Expected)
+		verdict.Upper = max(p.expected+p.wide*d.reach(up), verdict.Expected)
 	}
 	if d.set.band {
 		verdict.Expected = d.usual
@@ -192,7 +202,7 @@ func (d *smoothing) reach(side int) float64 {
 	if d.set.width > 0 {
 		return d.set.width * sdOfMeanAbs
 	}
-	return float64(d.parts.tails[0][side].u) * float64(d.parts.reach[side])
+	return d.parts.tails[0][side].quantile(d.parts.fade) * float64(d.parts.reach[side])
 }
 
 func (d *smoothing) Reset() { *d = smoothing{set: d.set} }

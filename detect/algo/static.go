@@ -10,53 +10,59 @@ import "math"
 // The limits are what the user calls abnormal, so the score is 1 while out and 0
 // otherwise.
 type static struct {
+	limits *limits
+	run    int32 // steps in a row beyond a limit, at most hold
+	out    bool
+}
+
+// limits are the parameters of a static detector.
+type limits struct {
 	above, below           float64 // NaN: no limit on that side
 	clearAbove, clearBelow float64
 	hold                   int32
-	run                    int32 // steps in a row beyond a limit, at most hold
-	out                    bool
 }
 
 const staticVersion = 1
 
-func newStatic(p *params) Detector {
+func readStatic(p *params) func() Detector {
 	nan, huge := math.NaN(), math.MaxFloat64
-	if !p.has("above") && !p.has("below") && p.err == nil {
+	if !p.has("above") && !p.has("below") {
 		p.fail("above", "missing", "above or below")
 	}
-	d := &static{above: nan, below: nan, clearAbove: nan, clearBelow: nan}
+	l := &limits{above: nan, below: nan, clearAbove: nan, clearBelow: nan}
 	if p.has("above") {
-		d.above = p.number("above", nan, -huge, huge)
-		d.clearAbove = p.number("clear_above", d.above, -huge, d.above)
+		l.above = p.number("above", nan, -huge, huge)
+		l.clearAbove = p.number("clear_above", l.above, -huge, l.above)
 	} else if p.has("clear_above") {
 		p.fail("clear_above", p.values["clear_above"], "above beside it")
 	}
 	if p.has("below") {
-		d.below = p.number("below", nan, -huge, huge)
-		d.clearBelow = p.number("clear_below", d.below, d.below, huge)
+		l.below = p.number("below", nan, -huge, huge)
+		l.clearBelow = p.number("clear_below", l.below, l.below, huge)
 	} else if p.has("clear_below") {
 		p.fail("clear_below", p.values["clear_below"], "below beside it")
 	}
-	if d.below > d.above {
-		p.fail("below", d.below, "at most above")
+	if l.below > l.above {
+		p.fail("below", l.below, "at most above")
 	}
-	d.hold = int32(max(1, p.steps("hold", 1, 0, maxSteps)))
-	return d
+	l.hold = int32(max(1, p.steps("hold", 1, 0, maxSteps)))
+	return func() Detector { return &static{limits: l} }
 }
 
 func (d *static) Step(_ int64, v float64) Verdict {
-	verdict := Verdict{Expected: math.NaN(), Lower: d.below, Upper: d.above, Out: d.out}
+	l := d.limits
+	verdict := Verdict{Expected: math.NaN(), Lower: l.below, Upper: l.above, Out: d.out}
 	if math.IsNaN(v) {
 		return verdict
 	}
 	switch {
-	case v > d.above || v < d.below: // false against a missing limit
-		d.run = min(d.run+1, d.hold)
-		d.out = d.out || d.run >= d.hold
+	case v > l.above || v < l.below: // false against a missing limit
+		d.run = min(d.run+1, l.hold)
+		d.out = d.out || d.run >= l.hold
 	default:
 		d.run = 0
 		// Between a limit and its clearing limit the state stays.
-		d.out = d.out && (v > d.clearAbove || v < d.clearBelow)
+		d.out = d.out && (v > l.clearAbove || v < l.clearBelow)
 	}
 	verdict.Out = d.out
 	if d.out {
@@ -74,7 +80,7 @@ func (d *static) AppendState(dst []byte) []byte {
 func (d *static) Restore(src []byte) (rest []byte, err error) {
 	r := reader{src: src}
 	r.version(staticVersion)
-	d.run, d.out = r.count(d.hold), r.flag()
+	d.run, d.out = r.count(d.limits.hold), r.flag()
 	if r.err != nil {
 		d.Reset()
 		return nil, r.err
@@ -84,11 +90,11 @@ func (d *static) Restore(src []byte) (rest []byte, err error) {
 
 func (d *static) Reset() { d.run, d.out = 0, false }
 
-// newLearnedStatic makes the band that a static detector without limits has when
+// readLearnedStatic makes the band that a static detector without limits has when
 // it only scores: the range of all values before, beyond which a step is the more
 // surprising the further it lies.
-func newLearnedStatic(p *params) Detector {
+func readLearnedStatic(p *params) func() Detector {
 	s := readSettings(p)
 	s.band = true
-	return &smoothing{set: s}
+	return s.newSmoothing
 }

@@ -1,7 +1,5 @@
 package algo
 
-import "math"
-
 // tail models the upper tail of a quantity whose size is unknown in advance: u
 // tracks the quantile that a share tailShare of normal values exceeds, and index
 // the mean of log(v/u) over the values beyond it, which is Hill's estimate of how
@@ -28,23 +26,18 @@ const (
 	quantileMin   = 1e-3
 )
 
-// excess returns log(v/u) when v is an exceedance and 0 otherwise.
-func (q *tail) excess(v float64) float64 {
-	if u := float64(q.u); v > u {
-		return math.Log(v / u)
-	}
-	return 0
-}
+// Since every tail of a detector sees one value per step, the common fall of
+// their quantiles is kept once, as a factor called fade: the quantile is u·fade,
+// and only an exceedance touches the tail itself.
 
-// learn takes one value into the model: excess is what excess returned for it,
+// quantile returns the value that a share tailShare of normal values exceeds.
+func (q *tail) quantile(fade float64) float64 { return max(float64(q.u)*fade, quantileMin) }
+
+// raise takes an exceedance of the quantile u into the model: excess is log(v/u),
 // rate the proportion by which u moves, weight the share of the value in index.
-func (q *tail) learn(excess, rate, weight float64) {
-	u := float64(q.u)
-	if excess > 0 {
-		index := float64(q.index)
-		q.index = float32(max(indexMin, index+weight*(min(excess, excessMax)-index)))
-		q.u = float32(u * (1 + rate*(1-tailShare)))
-		return
-	}
-	q.u = float32(max(quantileMin, u*(1-rate*tailShare)))
+func (q *tail) raise(u, excess, fade, rate, weight float64) {
+	index := float64(q.index)
+	q.index = float32(max(indexMin, index+weight*(min(excess, excessMax)-index)))
+	// The step's own fall, which follows, must not count for this one.
+	q.u = float32(u * (1 + rate*(1-tailShare)) / (fade * (1 - rate*tailShare)))
 }

@@ -1,0 +1,64 @@
+package algo_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"pulse/detect/algo"
+)
+
+// BenchmarkStep judges one value per iteration over 100,000 streams in random
+// order, so that every state comes from memory, not from cache.
+func BenchmarkStep(b *testing.B) {
+	const streams = 100_000
+	order := rand.New(rand.NewPCG(1, 1)).Perm(streams)
+	values := starts(4096, 10_000, 500, 1)
+	for _, kind := range algo.Kinds() {
+		spec := algo.Spec{Kind: kind.Name}
+		if kind.Name == "static" {
+			spec.Params = map[string]any{"below": 1}
+		}
+		b.Run(kind.Name, func(b *testing.B) {
+			maker, err := algo.Prepare(spec, 10_000)
+			if err != nil {
+				b.Fatal(err)
+			}
+			detectors := make([]algo.Detector, streams)
+			for i := range detectors {
+				detectors[i] = maker.New()
+				for j := range 150 {
+					detectors[i].Step(int64(j), values[(i+j)%len(values)])
+				}
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			out := 0
+			for i := range b.N {
+				if detectors[order[i%streams]].Step(int64(i), values[i%len(values)]).Out {
+					out++
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Msteps/s")
+		})
+	}
+}
+
+// BenchmarkStepInCache judges the values of one stream.
+func BenchmarkStepInCache(b *testing.B) {
+	values := starts(8192, 10_000, 500, 1)
+	d := newDetector(b, algo.Spec{Kind: "double-exponential"}, 10_000)
+	for i := range b.N {
+		d.Step(int64(i), values[i%len(values)])
+	}
+}
+
+// BenchmarkAppendState saves the state of one stream per iteration.
+func BenchmarkAppendState(b *testing.B) {
+	d := newDetector(b, algo.Spec{Kind: "double-exponential"}, 10_000)
+	var buffer []byte
+	b.ReportAllocs()
+	for range b.N {
+		buffer = d.AppendState(buffer[:0])
+	}
+	b.ReportMetric(float64(len(buffer)), "bytes")
+}
