@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.etcd.io/bbolt"
+	bberrors "go.etcd.io/bbolt/errors"
 
 	"pulse/detect"
 	"pulse/detect/notify"
@@ -132,7 +133,7 @@ func openState(dir string) (db *bbolt.DB, scratch string, err error) {
 	}
 	name := filepath.Join(dir, "state.db")
 	db, err = bbolt.Open(name, 0o600, &bbolt.Options{Timeout: lockTime})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bberrors.ErrTimeout) {
 		err = fmt.Errorf("%s is in use by another process", name)
 	}
 	return db, scratch, err
