@@ -53,11 +53,13 @@ type Options struct {
 }
 
 // ErrUnknownRule is returned for an id that no rule has, ErrUnknownAlert for
-// one that no incident has.
+// one that no incident has, ErrClosed after Close.
 var (
 	ErrUnknownRule  = errors.New("unknown rule")
 	ErrUnknownAlert = errors.New("unknown alert")
 	ErrClosed       = errors.New("detect engine is closed")
+	// ErrNotStored says that the database could not be written now.
+	ErrNotStored = errors.New("alert state cannot be stored now")
 )
 
 // Engine owns the rules and their alerts. It is safe for concurrent use.

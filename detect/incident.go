@@ -75,9 +75,6 @@ func (in *incident) note(t int64, kind, detail string) {
 	in.Events = append(in.Events, Event{t, kind, detail})
 }
 
-// open reports whether the incident is still on.
-func (in *incident) open() bool { return in.State != StateResolved }
-
 // begin makes in.Sent the notification that opens the incident.
 func (in *incident) begin(kind string, startsAt int64) {
 	in.State = StateFiring

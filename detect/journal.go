@@ -235,7 +235,7 @@ func (j *journal) commit(e *entry) (refused []error, err error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("commit alert state: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrNotStored, err)
 	}
 	j.resolved = resolved
 	if len(e.notes) > 0 {

@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ type rig struct {
 
 // outbox remembers what was enqueued by transactions that were committed.
 type outbox struct {
+	mu    sync.Mutex
 	sent  []notify.Notification
 	woken int
 	// refuse, when set, is what Enqueue answers.
@@ -43,10 +45,20 @@ func (o *outbox) Enqueue(tx *bbolt.Tx, n notify.Notification) error {
 	if o.refuse != nil {
 		return o.refuse
 	}
-	tx.OnCommit(func() { o.sent = append(o.sent, n) })
+	tx.OnCommit(func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.sent = append(o.sent, n)
+	})
 	return nil
 }
-func (o *outbox) Wake()                            { o.woken++ }
+
+func (o *outbox) Wake() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.woken++
+}
+
 func (o *outbox) Attempts(string) []notify.Attempt { return nil }
 
 func newRig(t testing.TB, step int64) *rig {
@@ -64,7 +76,7 @@ func newRig(t testing.TB, step int64) *rig {
 
 func (r *rig) newStore() {
 	r.t.Helper()
-	s, err := store.New(store.Options{Step: r.step})
+	s, err := store.New(store.Options{Step: r.step, Retention: 1440 * r.step})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -158,9 +170,10 @@ func (r *rig) put(body string) {
 	}
 }
 
-// took returns what was sent since the last call, as type, tags and seconds
-// after the epoch.
+// took returns what was sent since the last call.
 func (r *rig) took() []notify.Notification {
+	r.outbox.mu.Lock()
+	defer r.outbox.mu.Unlock()
 	out := r.outbox.sent
 	r.outbox.sent = nil
 	return out

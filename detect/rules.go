@@ -182,7 +182,7 @@ func (e *Engine) delete(id string, now int64) error {
 	}
 	e.commit()
 	if !e.entry.empty() {
-		return fmt.Errorf("delete rule %q: alert state cannot be stored now", id)
+		return fmt.Errorf("delete rule %q: %w", id, ErrNotStored)
 	}
 	const reason = "the rule was deleted"
 	if r != nil {
@@ -194,7 +194,7 @@ func (e *Engine) delete(id string, now int64) error {
 	e.entry.deleted = append(e.entry.deleted, id)
 	e.commit()
 	if !e.entry.empty() {
-		return fmt.Errorf("rule %q is not judged any more, but its deletion could not be stored yet", id)
+		return fmt.Errorf("rule %q is not judged any more, but: %w", id, ErrNotStored)
 	}
 	return nil
 }

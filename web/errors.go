@@ -11,6 +11,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"pulse/detect"
 	"pulse/web/render"
 )
 
@@ -79,7 +80,8 @@ func statusOf(err error) int {
 	switch {
 	case errors.As(err, &known):
 		return known.status
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
+		errors.Is(err, detect.ErrNotStored), errors.Is(err, detect.ErrClosed):
 		return fasthttp.StatusServiceUnavailable
 	}
 	return fasthttp.StatusBadRequest
