@@ -135,6 +135,23 @@ func TestTimeTicks(t *testing.T) {
 	f("America/New_York", "2026-11-01 12:00:00", "2026-11-02 06:00:00", 6, "12:00 15:00 18:00 21:00 *Nov 2 03:00 06:00")
 	f("Australia/Lord_Howe", "2026-04-04 18:00:00", "2026-04-05 06:00:00", 7, "18:00 20:00 22:00 *Apr 5 02:00 04:00 06:00")
 	f("America/Sao_Paulo", "2018-11-03 18:00:00", "2018-11-04 06:00:00", 4, "18:00 21:00 *Nov 4 03:00 06:00")
+
+	// Days that never were.
+	f("Pacific/Apia", "2011-12-28 12:00:00", "2012-01-01 12:00:00", 4, "*Dec 29 *Dec 31 *Jan 1")
+	f("Asia/Manila", "1844-12-29 12:00:00", "1845-01-02 12:00:00", 4, "*Dec 30 *Jan 1 *Jan 2")
+}
+
+// Drawing at a height that is no number takes for ever.
+func TestScaleSpreads(t *testing.T) {
+	for _, ends := range [][2]float64{{1e16, 1e16 + 2}, {1e200, 2e200}, {-1e300, 1e300}, {1e300, math.Nextafter(1e300, 2e300)}, {5e-324, 1e-320}, {7, 7}} {
+		for _, kind := range []Scale{ScaleLinear, ScaleLog, ScalePow2, ScaleSqrt} {
+			s := newScale(Axis{Scale: kind}, ends[0], ends[1], false, 300)
+			low, high := s.part(ends[0]), s.part(ends[1])
+			if !(low >= 0 && low <= high && high <= 1) {
+				t.Errorf("scale %d, data %v: axis [%v, %v], at %v and %v", kind, ends, s.lower, s.upper, low, high)
+			}
+		}
+	}
 }
 
 // FuzzAxes holds that ticks are few, in order, inside the axis and labelled,
@@ -145,7 +162,7 @@ func FuzzAxes(f *testing.F) {
 	f.Add(1e-320, 3e-320, uint8(3), uint8(2), int64(-1e14), int64(2e14))
 	f.Add(1e16, 1e16+2, uint8(2), uint8(0), int64(1_762_000_000_000), int64(86_400_000*200))
 	zones := []*time.Location{time.UTC}
-	for _, name := range []string{"America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "America/Sao_Paulo"} {
+	for _, name := range []string{"America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "America/Sao_Paulo", "Asia/Manila", "Pacific/Apia"} {
 		if zone, err := time.LoadLocation(name); err == nil {
 			zones = append(zones, zone)
 		}
@@ -164,6 +181,11 @@ func FuzzAxes(f *testing.F) {
 		s := newScale(a, min(low, high), max(low, high), kind&16 != 0, 300)
 		if len(s.ticks) > 700 {
 			t.Fatalf("%d ticks", len(s.ticks))
+		}
+		for _, v := range []float64{low, high, 0, -1e300} {
+			if at := s.part(v); math.IsNaN(at) {
+				t.Fatalf("%v stands nowhere on [%v, %v]", v, s.lower, s.upper)
+			}
 		}
 		for _, v := range s.ticks {
 			if !v.minor && v.label == "" || math.IsNaN(v.value) || math.IsInf(v.value, 0) {

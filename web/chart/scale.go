@@ -9,7 +9,9 @@ type tick struct {
 	minor bool // no label, fainter grid line
 }
 
-// scale is a value axis ready to draw: lower < upper, both finite.
+// scale is a value axis ready to draw: lower < upper, both finite, and spreads
+// holds. Ends that are too close, too large or too small for the Scale asked for
+// stand on a linear one.
 type scale struct {
 	Axis
 	lower, upper float64
@@ -37,7 +39,12 @@ func newScale(a Axis, lowest, highest float64, filled bool, height float64) scal
 	if !(s.lower < s.upper) {
 		s.widen(a.Lower.Kind == BoundValue, a.Upper.Kind == BoundValue)
 	}
+	lower, upper := s.lower, s.upper
 	s.pad(0.04)
+	if !s.spreads() || s.lower > lower || s.upper < upper {
+		s.Scale, s.symmetric, s.lower, s.upper = ScaleLinear, false, lower, upper
+		s.pad(0.04)
+	}
 	count := max(2, int(height/40))
 	if a.Scale == ScaleLog {
 		s.ticks = s.logTicks(count)
@@ -126,6 +133,13 @@ func (s *scale) backward(f float64) float64 {
 		return math.Copysign(f*f, f)
 	}
 	return f
+}
+
+// spreads tells whether the ends have different, finite heights, without which
+// part would be NaN, and drawing at NaN never ends.
+func (s *scale) spreads() bool {
+	height := s.forward(s.upper) - s.forward(s.lower)
+	return height > 0 && height <= math.MaxFloat64
 }
 
 // part returns where v lies: 0 at the lower end, 1 at the upper one.

@@ -50,8 +50,8 @@ func clockTicks(start, end int64, zone *time.Location, gap int64) []timeTick {
 		layout = "15:04:05"
 	}
 	var out []timeTick
-	for day := dayOf(start, zone, 0); day.UnixMilli() <= end; day = dayOf(day.UnixMilli(), zone, 1) {
-		begin, next := day.UnixMilli(), dayOf(day.UnixMilli(), zone, 1).UnixMilli()
+	for day := dayOf(start, zone, 0); day.UnixMilli() <= end; day = daysAfter(day, zone, 1) {
+		begin, next := day.UnixMilli(), daysAfter(day, zone, 1).UnixMilli()
 		if begin >= start {
 			out = append(out, timeTick{at: begin, label: day.Format("Jan 2"), day: true})
 		}
@@ -87,15 +87,28 @@ func offset(t time.Time) int {
 }
 
 // dayOf returns the first moment of the local day of ms, plus so many days.
-// Where clocks go forward at midnight that is one o'clock.
+// Where clocks go forward at midnight that is one o'clock. A day that a zone
+// left out, as Samoa did 30 December 2011, gives one of its neighbours.
 func dayOf(ms int64, zone *time.Location, plus int) time.Time {
 	y, m, d := time.UnixMilli(ms).In(zone).Date()
-	want := time.Date(y, m, d+plus, 12, 0, 0, 0, zone)
-	t := time.Date(y, m, d+plus, 0, 0, 0, 0, zone)
-	for t.Day() != want.Day() {
+	noon := time.Date(y, m, d+plus, 12, 0, 0, 0, zone)
+	y, m, d = noon.Date()
+	t := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	for t.Day() != d && t.Before(noon) {
 		t = t.Add(time.Hour)
 	}
 	return t
+}
+
+// daysAfter returns the first moment of the local day so many days after day,
+// or of a later one where that day was left out.
+func daysAfter(day time.Time, zone *time.Location, days int) time.Time {
+	for {
+		if t := dayOf(day.UnixMilli(), zone, days); t.After(day) {
+			return t
+		}
+		days++
+	}
 }
 
 // dayTicks marks every days-th local midnight; weeks begin on Monday.
@@ -104,7 +117,7 @@ func dayTicks(start, end int64, zone *time.Location, days int) []timeTick {
 	if days%7 == 0 {
 		t = dayOf(start, zone, -(int(t.Weekday())+6)%7)
 	}
-	return calendarTicks(start, end, t, "Jan 2", func(t time.Time) time.Time { return dayOf(t.UnixMilli(), zone, days) })
+	return calendarTicks(start, end, t, "Jan 2", func(t time.Time) time.Time { return daysAfter(t, zone, days) })
 }
 
 // monthTicks marks the first of every months-th month.
