@@ -82,8 +82,7 @@ func (e *Engine) recall(stored recalled) {
 	for _, s := range stored.rules {
 		r, err := e.recallRule(s, now)
 		if err != nil {
-			e.o.Log.Error().Err(err).Str("rule", s.Rule.ID).Msg("stored rule cannot be judged")
-			e.broken[s.Rule.ID] = brokenRule{s, err}
+			e.setAside(s, err)
 			continue
 		}
 		if state := stored.checkpoints[s.Rule.ID]; state != nil {
@@ -95,9 +94,19 @@ func (e *Engine) recall(stored recalled) {
 		delete(incidents, s.Rule.ID)
 		e.insert(r)
 	}
+	for id, err := range stored.unreadable {
+		e.setAside(storedRule{Rule: Rule{ID: id}}, err)
+	}
 	for _, left := range incidents {
 		e.loose = append(e.loose, left...)
 	}
+}
+
+// setAside keeps a stored rule that cannot be started where it can be seen,
+// replaced and deleted.
+func (e *Engine) setAside(s storedRule, err error) {
+	e.o.Log.Error().Err(err).Str("rule", s.Rule.ID).Msg("stored rule cannot be judged")
+	e.broken[s.Rule.ID] = brokenRule{s, err}
 }
 
 func (e *Engine) recallRule(s storedRule, now int64) (*running, error) {

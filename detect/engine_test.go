@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.etcd.io/bbolt"
+
 	"pulse/detect"
 	"pulse/detect/notify"
 )
@@ -558,4 +560,90 @@ func TestGivenUp(t *testing.T) {
 	if got := r.engine.Stats(); got.Firing != 0 || got.NoData != 0 {
 		t.Errorf("stats %+v", got)
 	}
+}
+
+// TestBrokenStoredRule: a stored rule that cannot be started stays visible, keeps
+// its alerts open, and can be replaced or deleted; the others run.
+func TestBrokenStoredRule(t *testing.T) {
+	r := newRig(t, 10_000)
+	r.put(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`)
+	r.put(`{"id":"other","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":5}}`)
+	r.at(9_700)
+	r.send("a", p(10, "name", "sps"))
+	r.to(20_000)
+	n := r.one(notify.TypeFiring)
+	r.engine.Close()
+	if err := r.db.Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte("detect")).Bucket([]byte("rules")).Put([]byte("low"), []byte(`{"rule":{"id":"low","novel":1}}`))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.at(60_000)
+	r.newStore()
+	r.start()
+	if got := r.engine.Rules(); len(got) != 2 || got[0].ID != "low" {
+		t.Errorf("rules %+v", got)
+	}
+	if s, err := r.engine.RuleStats("low"); err != nil || !strings.Contains(s.LastError, `"novel" is unknown`) {
+		t.Errorf("stats %+v, %v", s, err)
+	}
+	if got := r.alerts("firing"); len(got) != 1 || got[0].Incident != n.Incident {
+		t.Errorf("firing %+v", got)
+	}
+	if err := r.engine.DeleteRule("low", r.now()); err != nil {
+		t.Fatal(err)
+	}
+	if m := r.one(notify.TypeResolved); m.Incident != n.Incident {
+		t.Errorf("resolved %+v", m)
+	}
+	if got := r.engine.Rules(); len(got) != 1 || got[0].ID != "other" {
+		t.Errorf("rules %+v", got)
+	}
+}
+
+// TestReplaceFileRules: files own what came from them, and nothing else.
+func TestReplaceFileRules(t *testing.T) {
+	r := newRig(t, 10_000)
+	r.put(`{"id":"api","expr":"name,sps,:eq,:sum"}`)
+	sync := func(want int, texts ...string) {
+		t.Helper()
+		var rules []detect.Rule
+		for _, text := range texts {
+			rule, err := detect.ParseRuleJSON([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			rules = append(rules, rule)
+		}
+		if n, err := r.engine.ReplaceFileRules(rules, r.now()); err != nil || n != want {
+			t.Errorf("removed %d, %v, want %d", n, err, want)
+		}
+	}
+	ids := func(want string) {
+		t.Helper()
+		var got []string
+		for _, rule := range r.engine.Rules() {
+			got = append(got, rule.ID)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("rules %v, want %s", got, want)
+		}
+	}
+	a, b := `{"id":"a","expr":"name,x,:eq"}`, `{"id":"b","expr":"name,y,:eq"}`
+	sync(0, a, b)
+	ids("a api b")
+	sync(1, b)
+	ids("api b")
+	bad, err := detect.ParseRuleJSON([]byte(`{"id":"c","expr":"name,x,:nope"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.engine.ReplaceFileRules([]detect.Rule{bad}, r.now()); err == nil {
+		t.Error("a bad rule is taken")
+	}
+	ids("api b")
+	r.restart(true)
+	ids("api b")
+	sync(1)
+	ids("api")
 }

@@ -60,6 +60,7 @@ type journal struct {
 // recalled is everything that the database held.
 type recalled struct {
 	rules       []storedRule
+	unreadable  map[string]error // rule id → why
 	incidents   []*incident
 	checkpoints map[string][]byte
 	marks       map[string]int64
@@ -67,7 +68,7 @@ type recalled struct {
 
 func openJournal(db *bbolt.DB, outbox Outbox) (*journal, recalled, error) {
 	j := &journal{db: db, outbox: outbox}
-	r := recalled{checkpoints: map[string][]byte{}, marks: map[string]int64{}}
+	r := recalled{unreadable: map[string]error{}, checkpoints: map[string][]byte{}, marks: map[string]int64{}}
 	err := db.Update(func(tx *bbolt.Tx) error {
 		root, err := tx.CreateBucketIfNotExists(keyDetect)
 		if err != nil {
@@ -91,7 +92,8 @@ func (r *recalled) load(root *bbolt.Bucket) error {
 	err := root.Bucket(keyRules).ForEach(func(id, text []byte) error {
 		var s storedRule
 		if err := json.Unmarshal(text, &s); err != nil {
-			return fmt.Errorf("read rule %q: %w", id, err)
+			r.unreadable[string(id)] = fmt.Errorf("read stored rule: %w", err)
+			return nil
 		}
 		r.rules = append(r.rules, s)
 		return nil

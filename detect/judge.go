@@ -20,7 +20,7 @@ const maxGroups = 100_000
 // start and the band of a graph are all this code over the lines of a stream,
 // so they agree to the last bit. It is not safe for concurrent use.
 type judge struct {
-	spec   algo.Spec
+	maker  *algo.Maker
 	step   int64
 	keys   []string     // tags that tell the groups apart; nil: all
 	noData alert.NoData // Zero turns no data into 0; Alert makes groups of lines without data
@@ -54,11 +54,12 @@ type lineRef struct {
 }
 
 func newJudge(c *compiled) (*judge, error) {
-	if _, err := algo.New(c.rule.Detector, c.step); err != nil {
+	maker, err := algo.Prepare(c.rule.Detector, c.step)
+	if err != nil {
 		return nil, err
 	}
 	return &judge{
-		spec: c.rule.Detector, step: c.step, keys: c.keys, noData: c.rule.noData(), learns: c.lookback > 0,
+		maker: maker, step: c.step, keys: c.keys, noData: c.rule.noData(), learns: c.lookback > 0,
 		index: map[string]int{},
 	}, nil
 }
@@ -91,17 +92,9 @@ func (j *judge) decide(g *group, t int64) {
 			g.verdict = unknown()
 			return
 		}
-		g.detector = j.newDetector()
+		g.detector = j.maker.New()
 	}
 	g.verdict = g.detector.Step(t, g.value)
-}
-
-func (j *judge) newDetector() algo.Detector {
-	d, err := algo.New(j.spec, j.step)
-	if err != nil { // newJudge made one from the same spec
-		panic("BUG: " + err.Error())
-	}
-	return d
 }
 
 // unknown is the verdict about a group that has not had any data.
@@ -248,7 +241,7 @@ func (j *judge) restore(src []byte) (rest []byte, err error) {
 
 func (j *judge) restoreGroup(g *group, state []byte) error {
 	if g.detector == nil {
-		g.detector = j.newDetector()
+		g.detector = j.maker.New()
 	}
 	left, err := g.detector.Restore(state)
 	if err != nil {
