@@ -207,8 +207,8 @@ func pictureLine(l *query.ResultLine) (chart.Line, int, error) {
 	if text := l.Style.Settings["color"]; text != "" {
 		line.Color, _ = chart.ParseColor(text)
 	}
-	if alpha, err := strconv.ParseUint(l.Style.Settings["alpha"], 16, 8); err == nil && line.Color.A != 0 {
-		line.Color.A = uint8(alpha)
+	if alpha, err := strconv.ParseUint(l.Style.Settings["alpha"], 16, 8); err == nil {
+		line.Alpha = uint8(alpha)
 	}
 	if w, err := strconv.ParseFloat(l.Style.Settings["lw"], 64); err == nil && w > 0 && w <= 20 {
 		line.Width = w
