@@ -6,10 +6,11 @@ import (
 )
 
 // Quick reads what Decode reads, but takes the tags of a metric to end at the
-// first closing brace without looking at them, which is most of the work. Where
-// Quick succeeds and Verify is true for every datapoint whose tags are not known
-// to be an object of tags byte for byte, Decode would have read the same. In all
-// other cases Decode has the answer.
+// first closing brace without looking at them, which is most of the work. It
+// fails on a metric with tags given twice. Where Quick succeeds and Verify is
+// true for every datapoint whose tags are not known to be an object of tags byte
+// for byte, Decode would have read the same. In all other cases Decode has the
+// answer.
 func Quick(b *Batch, body []byte, limits Limits) error {
 	return decode(b, body, limits, true)
 }
@@ -131,9 +132,12 @@ func (s *scanner) metric(b *Batch, i, depth int) int {
 		}
 		switch string(name) {
 		case "tags":
-			if s.quick {
+			switch {
+			case s.quick && own.to != 0:
+				return s.fail(j, "tags given twice") // Verify sees the last ones only
+			case s.quick:
 				own, i = s.quickTags(j)
-			} else {
+			default:
 				own, i = s.tags(j)
 			}
 		case "timestamp", "start":

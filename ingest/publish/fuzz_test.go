@@ -17,7 +17,7 @@ var payloads = []string{
 	`{"metrics":[{"value":1e400},{"value":-0},{"value":0.1234567890123456789},{"value":123456789012345678901234567890}]}`,
 	`{"t\u0061gs":{"n\u0061me":"\u00e9\ud83d\ude00\ud800\n\"\\"},"metrics":[{"v\u0061lue":1}]}`,
 	`{"tags":{"a":"1","a":"2","a":null},"tags":{"b":"1"},"metrics":[{"tags":{"a":"x"},"tags":{"c":"y"}}],"metrics":[{}]}`,
-	`{"unknown":1}`, `{"tags":{"a":1}}`, `{"metrics":[1]}`, `{"metrics":[{"value":true}]}`, `{"metrics":[{"timestamp":1.5}]}`,
+	`[{"tags":{"a:""x"},"tags":{"c":"y"}}]`, `[{"tags":{"a":"x"},"tags":{"c":"y"}}]`, `{"unknown":1}`, `{"tags":{"a":1}}`, `{"metrics":[1]}`, `{"metrics":[{"value":true}]}`, `{"metrics":[{"timestamp":1.5}]}`,
 	`{"metrics":[{"timestamp":"1"}]}`, `{"metrics":[{"timestamp":9223372036854775808}]}`, `{"metrics":[{"value":01}]}`,
 	`{"metrics":[]} x`, `{"metrics":[],}`, `{"metrics":[{},]}`, `[{}`, `{"a`, "{\"tags\":{\"a\x01\":\"\"}}", "[{\"x\":\"\xff\"}]", `/*`,
 	"\xEF\xBB\xBF[{}]", `[{"x":"\q"}]`, `[{"x":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}]`,
