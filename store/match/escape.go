@@ -37,7 +37,7 @@ func AppendEscaped(dst []byte, s string) []byte {
 		case r == ',' || r == ':',
 			edge(r) && (r != ' ' || i < first || i > last),
 			r == '\\' && escapeSize > 0,
-			r == '/' && strings.HasPrefix(s[i:], "/*"):
+			r == '/' && (strings.HasPrefix(s[i:], "/*") || i > 0 && s[i-1] == '*'):
 			dst = appendUnit(dst, r)
 		default:
 			dst = append(dst, s[i:i+size]...)
