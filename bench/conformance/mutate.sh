@@ -13,8 +13,8 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 tar -C "$root" --exclude=./.git --exclude=node_modules -cf - . | tar -C "$copy" -xf -
 
-# conform runs the test on the copy; -trimpath lets it share the build cache.
-conform() { (cd "$copy" && go test -count=1 -trimpath -vet=off -run '^TestConformance$' ./bench/conformance 2>&1); }
+# conform runs the test on the copy; -trimpath lets copies share the build cache.
+conform() { (cd "$copy" && go test -count=1 -trimpath -vet=off -ldflags='-s -w' -run '^TestConformance$' ./bench/conformance 2>&1); }
 
 # replace puts $3 in place of $2 in the file $1 of the copy.
 replace() {
