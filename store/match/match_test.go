@@ -109,20 +109,22 @@ func TestRegexShapes(t *testing.T) {
 
 func TestRegexRefusals(t *testing.T) {
 	for p, want := range map[string]string{
-		"4(?!04)":                    "at 1: lookahead cannot be matched in linear time; write the exception",
-		"(?=a)b":                     "join them with :and",
-		"(?<=a)b":                    "lookbehind",
-		"(?i)a":                      "write :reic",
-		`(a)\1`:                      "back references",
-		`a\b`:                        "word boundaries",
-		`\p{L}`:                      "Unicode classes",
-		"[a-z&&[^b]]":                "class intersection",
-		"(":                          "missing closing )",
-		"a**":                        "invalid nested repetition",
-		"[b-a]":                      "invalid character class range",
-		strings.Repeat("a", 1025):    "1025 bytes, the limit is 1024",
-		strings.Repeat(".{500}", 21): "instructions, the limit is 10000",
-		"a{1001}":                    "invalid repeat count",
+		"4(?!04)":                         "at 1: lookahead cannot be matched in linear time; write the exception",
+		"(?=a)b":                          "join them with :and",
+		"(?<=a)b":                         "lookbehind",
+		"(?i)a":                           "write :reic",
+		`(a)\1`:                           "back references",
+		`a\b`:                             "word boundaries",
+		`\p{L}`:                           "Unicode classes",
+		"[a-z&&[^b]]":                     "class intersection",
+		"(":                               "missing closing )",
+		"a**":                             "invalid nested repetition",
+		"[b-a]":                           "invalid character class range",
+		strings.Repeat("a", 1025):         "1025 bytes, the limit is 1024",
+		strings.Repeat(".{500}", 21):      "instructions, the limit is 10000",
+		strings.Repeat("(?:x?){100}", 60): "instructions, the limit is 10000",
+		"(?:" + strings.Repeat("ab", 500) + "){1000}": "about 1000001 instructions, the limit is 10000", // found without compiling
+		"a{1001}": "invalid repeat count",
 	} {
 		_, err := match.NewRegex("k", p, false)
 		if !errors.Is(err, match.ErrPattern) || !strings.Contains(err.Error(), want) {

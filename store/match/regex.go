@@ -63,6 +63,9 @@ func NewRegex(key, pattern string, ignoreCase bool) (*Regex, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w '%s': %s", ErrPattern, pattern, reason(err))
 	}
+	if n := instructions(tree); n > MaxInstructions { // before repetitions are written out
+		return nil, fmt.Errorf("%w '%s': about %d instructions, the limit is %d", ErrPattern, pattern, n, MaxInstructions)
+	}
 	tree = tree.Simplify()
 	program, err := syntax.Compile(tree)
 	if err != nil {
@@ -168,6 +171,26 @@ func (q *Regex) analyse(tree *syntax.Regexp) {
 	default:
 		q.shape = starts
 	}
+}
+
+// instructions estimates the length of the program that re compiles to, without
+// compiling: a thousand bytes of pattern can ask for a million instructions.
+func instructions(re *syntax.Regexp) int {
+	n := 0
+	for _, sub := range re.Sub {
+		n += instructions(sub)
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpConcat:
+		return n
+	case syntax.OpAlternate:
+		return n + len(re.Sub) - 1
+	case syntax.OpRepeat:
+		return n*max(re.Min, re.Max) + max(re.Max-re.Min, 1)
+	}
+	return n + 1
 }
 
 func anything(re *syntax.Regexp) bool {
