@@ -109,12 +109,13 @@ func parseISO(text string) (time.Duration, error) {
 		if value > math.MaxInt64/int64(size) || value < -math.MaxInt64/int64(size) {
 			return 0, fmt.Errorf("duration out of range: %s", text)
 		}
-		part := time.Duration(value)*size + fraction
-		next := sum + part
-		if (part > 0 && next < sum) || (part < 0 && next > sum) {
-			return 0, fmt.Errorf("duration out of range: %s", text)
+		for _, part := range []time.Duration{time.Duration(value) * size, fraction} {
+			next := sum + part
+			if (part > 0 && next < sum) || (part < 0 && next > sum) {
+				return 0, fmt.Errorf("duration out of range: %s", text)
+			}
+			sum = next
 		}
-		sum = next
 	}
 	if !any {
 		return 0, invalid

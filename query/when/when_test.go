@@ -63,6 +63,8 @@ func TestParseDurationRefuses(t *testing.T) {
 	f("99999999999999999999s", "duration out of range: 99999999999999999999s")
 	f("P99999999999D", "duration out of range: P99999999999D")
 	f("P106751DT24H", "duration out of range: P106751DT24H")
+	f("PT9223372036.9S", "duration out of range: PT9223372036.9S")
+	f("PT-9223372036.9S", "duration out of range: PT-9223372036.9S")
 }
 
 func TestFormatDuration(t *testing.T) {
