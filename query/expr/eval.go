@@ -98,7 +98,8 @@ type node struct {
 // been NaN meanwhile.
 //
 // Evaluating n steps in one window gives the same values, bit for bit, as n
-// windows of one step. With windows of constant length and an unchanged set of
+// windows of one step. A window whose evaluation fails is over: the next one
+// begins after it, and what could not be evaluated was without data. With windows of constant length and an unchanged set of
 // lines Eval allocates nothing. An Evaluator is used by one goroutine.
 type Evaluator struct {
 	nodes   []*node
@@ -203,18 +204,32 @@ func (e *Evaluator) Eval(w Window) error {
 // evalNodes evaluates every node over w.
 func (e *Evaluator) evalNodes(w Window) error {
 	e.notices = e.notices[:0]
-	for _, n := range e.nodes {
+	e.next = w.End
+	for i, n := range e.nodes {
+		var err error
 		if e.Interrupt != nil {
-			if err := e.Interrupt(); err != nil {
-				return err
-			}
+			err = e.Interrupt()
 		}
-		if err := e.evalNode(n, w); err != nil {
+		if err == nil {
+			err = e.evalNode(n, w)
+		}
+		if err != nil {
+			abandon(e.nodes[i:], w)
 			return err
 		}
 	}
-	e.next = w.End
 	return nil
+}
+
+// abandon leaves a window that failed at the first of nodes, which is without
+// data for what remembers and was not reached.
+func abandon(nodes []*node, w Window) {
+	nodes[0].shaped = false
+	for _, n := range nodes {
+		if k, ok := n.kernel.(*statefulKernel); ok {
+			k.skip(int64(w.Len()))
+		}
+	}
 }
 
 // advance checks the order of windows and evaluates the steps that no window

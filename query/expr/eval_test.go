@@ -178,6 +178,51 @@ func TestBudget(t *testing.T) {
 	if !errors.As(err, &budget) || budget.Need <= 8000 {
 		t.Errorf("error %v, want a budget of 8000 bytes exceeded", err)
 	}
+	e.SetData(0, []expr.Line{line([]float64{1}, "name", "a")}, false)
+	if err := e.Eval(expr.Window{Start: minute, End: 2 * minute, Step: minute}); !errors.As(err, &budget) {
+		t.Errorf("error %v at the next step", err)
+	}
+}
+
+// A failed step is over: it fails again as long as its cause lasts, and what
+// remembers takes it for a step without data.
+func TestFailedStep(t *testing.T) {
+	const program = "name,b,:eq,(,z,),:by,name,a,:eq,(,x,y,),:by,x,z,:as,y,z,:as,:add,5,:rolling-sum,name,c,:eq,5,:rolling-sum"
+	few := []expr.Line{line([]float64{1}, "x", "1", "y", "1")}
+	many := append([]expr.Line{line([]float64{1}, "x", "2", "y", "1")}, few...) // both become z=1
+	evaluator := func() *expr.Evaluator {
+		e, err := expr.NewEvaluator(parse(t, program)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	e, skipping := evaluator(), evaluator()
+	step := func(e *expr.Evaluator, i int64, lines []expr.Line, changed bool) error {
+		e.SetData(0, []expr.Line{line([]float64{float64(i)}, "z", "1")}, i == 0)
+		e.SetData(1, lines, changed)
+		e.SetData(2, []expr.Line{line([]float64{float64(i)}, "name", "c")}, i == 0)
+		return e.Eval(expr.Window{Start: i * minute, End: (i + 1) * minute, Step: minute, Aligned: true})
+	}
+	for i := range int64(12) {
+		lines, fails := few, i == 4 || i == 5
+		if fails {
+			lines = many
+		}
+		err := step(e, i, lines, i == 0 || i == 4 || i == 6)
+		if fails != (err != nil) {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		if fails {
+			continue
+		}
+		if err := step(skipping, i, lines, i == 0); err != nil {
+			t.Fatal(err)
+		}
+		if a, b := e.Lines(0)[0].Values, skipping.Lines(0)[0].Values; !sameBits(a, b) {
+			t.Errorf("step %d: %v, want %v", i, a, b)
+		}
+	}
 }
 
 func TestLookback(t *testing.T) {

@@ -253,6 +253,25 @@ func TestAlgorithmArguments(t *testing.T) {
 	f("unknown", 1)
 }
 
+// A state that says nothing was evaluated yet can hold no lines.
+func TestRestoreWithoutStep(t *testing.T) {
+	x := fuzzed(t)
+	e, err := expr.NewEvaluator(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.SetData(0, []expr.Line{line([]float64{1}, "name", "x")}, true)
+	if err := e.Eval(expr.Window{Start: 0, End: minute, Step: minute}); err != nil {
+		t.Fatal(err)
+	}
+	state := e.AppendState(nil)
+	const stepAt = 1 + 3*8
+	clear(state[stepAt : stepAt+8])
+	if _, err := e.Restore(state, true); err == nil {
+		t.Error("a state without step is restored")
+	}
+}
+
 // A damaged state is refused, never followed.
 func FuzzRestore(f *testing.F) {
 	x := fuzzed(f)
@@ -274,7 +293,7 @@ func FuzzRestore(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Restore(src, false); err != nil {
+		if _, err := e.Restore(src, len(src)%2 == 0); err != nil {
 			return
 		}
 		next, began := e.Next()

@@ -257,6 +257,9 @@ func (k *statefulKernel) restore(src []byte, e *Evaluator, aligned bool) ([]byte
 	if err != nil {
 		return nil, err
 	}
+	if count < 0 || count > 0 && !e.started {
+		return nil, errState
+	}
 	for range count {
 		var size int64
 		if src, err = readInts(src, &size); err != nil {
