@@ -135,6 +135,17 @@ func (n *integer) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// someText is a list of strings, or one.
+type someText []string
+
+func (s *someText) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '[' {
+		return json.Unmarshal(b, (*[]string)(s))
+	}
+	*s = make(someText, 1)
+	return json.Unmarshal(b, &(*s)[0])
+}
+
 // literal is a string, or the text of a number.
 type literal string
 

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"cmp"
+
 	"pulse/query/expr"
 	"pulse/store/step"
 )
@@ -74,10 +76,11 @@ func expandStep(c *testCase) error {
 	}
 	multiple := r.Input.Multiple
 	if r.Input.NewStep != 0 {
-		if err := expr.StepMismatch(r.Given.Step, r.Input.NewStep); err != nil || r.Expect.wanted() {
+		old := cmp.Or(r.Given.Step, r.Input.OldStep, r.Input.Step)
+		if err := expr.StepMismatch(old, r.Input.NewStep); err != nil || r.Expect.wanted() {
 			return r.Expect.check(err)
 		}
-		multiple = int(r.Given.Step / r.Input.NewStep)
+		multiple = int(old / r.Input.NewStep)
 	}
 	errs := []error{r.Expect.values(expr.ExpandStep(nil, floats(r.Given.Values), multiple), floats(r.Expect.Values))}
 	if r.Expect.Start != nil {

@@ -13,9 +13,9 @@ import (
 	"pulse/query"
 	"pulse/query/expr"
 	"pulse/store"
+	"pulse/store/block"
 	"pulse/store/match"
 	"pulse/store/norm"
-	"pulse/store/step"
 	"pulse/store/tags"
 )
 
@@ -207,8 +207,8 @@ func (d *database) added(program string, t tags.Tags) (bool, error) {
 	return true, nil
 }
 
-// blocks is the context of a fetch from a store of one series. Its times count
-// steps.
+// blocks is the context of a fetch from a store of one series, a ring of blocks
+// of so many steps each.
 type blocks struct {
 	Step, BlockSize, NumBlocks int64
 	Updates                    []struct {
@@ -217,33 +217,44 @@ type blocks struct {
 	}
 }
 
-// tape spells the times of the case at the finest step of the product. A point
-// is taken as long as it lies in the current block or the one before.
+// unit is the primary step, in ms, to which the times of a block store are
+// spread: with it, the step of a case is one that a graph can have.
+const unit = 500
+
+// spread returns how many primary steps are one step of the case. Where it can
+// be done, a block of the case is a block of the product.
+func (b *blocks) spread() int64 {
+	if block.Size%b.BlockSize != 0 {
+		return 1
+	}
+	return block.Size / b.BlockSize
+}
+
+// at returns the place of a time of the case.
+func (b *blocks) at(t int64) int64 { return t / b.Step * b.spread() * unit }
+
+// tape has a request for every update. A point is taken until it is a block
+// old, and the newest NumBlocks blocks are kept.
 func (b *blocks) tape(first, last int64) *tape {
-	unit := shortest()
 	t := &tape{
 		store: newStoreOptions(unit),
-		expr:  "name,series,:eq,:all",
-		first: first * unit, last: last * unit, step: unit,
+		expr:  "name,series,:eq,:max",
+		first: b.at(first), last: b.at(last), step: b.at(b.Step),
 	}
-	t.store.MaxPast = b.BlockSize * unit
+	t.store.MaxPast = b.at(b.BlockSize * b.Step)
+	if b.spread() > 1 && b.NumBlocks > 1 {
+		t.store.Retention = b.at((b.NumBlocks-1)*b.BlockSize*b.Step) + 1
+	}
+	tagSet := map[string]string{"name": "series", "atlas.dstype": "gauge"}
 	now := int64(0)
 	for _, u := range b.Updates {
 		for i, v := range floats(u.Values) {
-			at := (u.Start + int64(i)*b.Step) * unit
+			at := b.at(u.Start + int64(i)*b.Step)
 			now = max(now, at)
-			t.requests = append(t.requests, request{now, []point{{
-				map[string]string{"name": "series", "atlas.dstype": "gauge"}, at, text(v),
-			}}})
+			t.requests = append(t.requests, request{now, []point{{tagSet, at, text(v)}}})
 		}
 	}
 	return t
-}
-
-// shortest returns the finest step a store can have.
-func shortest() int64 {
-	steps := step.Steps()
-	return steps[slices.IndexFunc(steps, step.ValidPrimary)]
 }
 
 // fetchTape reads a case of kind fetch.

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,7 +92,7 @@ func (t *tape) serve(servers *sites) ([]expr.Line, error) {
 	defer servers.close(s)
 	for _, r := range t.requests {
 		s.clock.Set(time.UnixMilli(r.now))
-		answer, err := s.do("POST", "/api/v1/publish", nil, r.body())
+		answer, err := s.do("POST", "/api/v1/publish", nil, nil, r.body())
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +109,7 @@ func (t *tape) serve(servers *sites) ([]expr.Line, error) {
 	if t.unstable {
 		query.Set("features", "unstable")
 	}
-	answer, err := s.do("GET", "/api/v1/graph", query, nil)
+	answer, err := s.do("GET", "/api/v1/graph", query, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -155,8 +156,8 @@ type wantedReply struct {
 	Accepted        *int64
 	Body            any
 	BodyLength      *int
-	BodyContains    string
-	MessageContains string
+	BodyContains    someText
+	MessageContains someText
 
 	Names, NamesInclude, NamesExclude []string
 }
@@ -167,6 +168,7 @@ func serveRequest(c *testCase) error {
 	var input struct {
 		Method, Path string
 		Query        url.Values
+		ContentType  string
 		Headers      map[string]string
 		Body         json.RawMessage
 	}
@@ -180,10 +182,15 @@ func serveRequest(c *testCase) error {
 		return err
 	}
 	defer c.servers.close(s)
-	if input.Method == "" {
-		input.Method = "GET"
+	input.Method = cmp.Or(input.Method, "GET")
+	header := http.Header{}
+	if len(input.Body) > 0 {
+		header.Set("Content-Type", cmp.Or(input.ContentType, "application/json"))
 	}
-	got, err := s.do(input.Method, input.Path, input.Query, spell(input.Body, now))
+	for name, value := range input.Headers {
+		header.Set(name, value)
+	}
+	got, err := s.do(input.Method, input.Path, input.Query, header, spell(input.Body, now))
 	if err != nil {
 		return err
 	}
@@ -210,8 +217,10 @@ func (w *wantedReply) check(got reply) error {
 		return fmt.Errorf("  got   status %d %s\n  want  status %d", got.status, clip(got.body), w.Status)
 	}
 	var errs []error
-	if !strings.Contains(string(got.body), w.BodyContains) || !strings.Contains(string(got.body), w.MessageContains) {
-		errs = append(errs, fmt.Errorf("  got   %s\n  want  %s%s in it", clip(got.body), w.BodyContains, w.MessageContains))
+	for _, text := range append(w.BodyContains, w.MessageContains...) {
+		if !strings.Contains(string(got.body), text) {
+			errs = append(errs, fmt.Errorf("  got   %s\n  want  %s in it", clip(got.body), text))
+		}
 	}
 	if w.Body != nil {
 		var body any

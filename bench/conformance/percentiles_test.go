@@ -58,7 +58,7 @@ func tableField(name string, text json.RawMessage, bounds []int64) error {
 			return err
 		}
 		return equal(len(bounds), n)
-	case "bounds", "upperBounds", "values", "buckets", "table", "first", "last":
+	case "bounds", "upperBounds", "values", "buckets", "table", "first", "last", "head", "tail", "max":
 	default:
 		return fmt.Errorf("harness: unknown field %q of a table", name)
 	}
@@ -84,9 +84,9 @@ func tableField(name string, text json.RawMessage, bounds []int64) error {
 	}
 	switch {
 	case len(want) > len(bounds):
-	case name == "first":
+	case name == "first" || name == "head":
 		bounds = bounds[:len(want)]
-	case name == "last":
+	case name == "last" || name == "tail" || name == "max":
 		bounds = bounds[len(bounds)-len(want):]
 	}
 	return same(bounds, want)

@@ -111,7 +111,7 @@ type reply struct {
 	body   []byte
 }
 
-func (s *site) do(method, path string, query url.Values, body []byte) (reply, error) {
+func (s *site) do(method, path string, query url.Values, header http.Header, body []byte) (reply, error) {
 	target := s.url + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
@@ -120,8 +120,8 @@ func (s *site) do(method, path string, query url.Values, body []byte) (reply, er
 	if err != nil {
 		return reply{}, err
 	}
-	if len(body) > 0 {
-		request.Header.Set("Content-Type", "application/json")
+	if header != nil {
+		request.Header = header
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
