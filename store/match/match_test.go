@@ -123,8 +123,8 @@ func TestRegexRefusals(t *testing.T) {
 		strings.Repeat("a", 1025):         "1025 bytes, the limit is 1024",
 		strings.Repeat(".{500}", 21):      "instructions, the limit is 10000",
 		strings.Repeat("(?:x?){100}", 60): "instructions, the limit is 10000",
-		"(?:" + strings.Repeat("ab", 500) + "){1000}": "about 1000001 instructions, the limit is 10000", // found without compiling
-		"a{1001}": "invalid repeat count",
+		"a{1001}":                         "invalid repeat count",
+		strings.Repeat("a{999}", 100):     "about 99901 instructions", // found without compiling
 	} {
 		_, err := match.NewRegex("k", p, false)
 		if !errors.Is(err, match.ErrPattern) || !strings.Contains(err.Error(), want) {

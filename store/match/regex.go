@@ -188,7 +188,7 @@ func instructions(re *syntax.Regexp) int {
 	case syntax.OpAlternate:
 		return n + len(re.Sub) - 1
 	case syntax.OpRepeat:
-		return n*max(re.Min, re.Max) + max(re.Max-re.Min, 1)
+		return n*max(re.Min, re.Max) + max(re.Max-re.Min, 0)
 	}
 	return n + 1
 }
