@@ -2,7 +2,7 @@ package algo
 
 import "math"
 
-// The sides of a prediction.
+// The sides of a prediction; down is the sign bit of a negative residual.
 const (
 	up = iota
 	down
@@ -25,14 +25,14 @@ func (s *settings) counts(side int) bool { return side == up && s.above || side 
 // clearSteps steps with little evidence.
 type episode struct {
 	run    [sides]int32   // towards hold
-	top    [sides]float64 // furthest distance of the run
+	top    [sides]float32 // furthest distance of the run
 	waited int32          // steps for which learning has waited
 	outFor int32          // steps since the onset, at most maxSteps
 	quiet  int32          // steps in a row with little evidence
 	out    bool
 	fresh  bool    // the last step was an onset
-	peak   float64 // evidence shown, fading
-	onsets float64 // strong ones, fading
+	peak   float32 // evidence shown, fading
+	onsets float32 // strong ones, fading
 }
 
 const (
@@ -70,20 +70,20 @@ func (e *episode) observe(s *settings, z float64) {
 }
 
 func (e *episode) advance(s *settings, side int, x float64) {
-	run, hold := e.run[side], int32(s.hold)
+	run, hold, top := e.run[side], int32(s.hold), float64(e.top[side])
 	edges := s.width == 0 && !e.out
-	if x < s.patience || edges && x <= edgeShare*e.top[side] {
+	if x < s.patience || edges && x <= edgeShare*top {
 		e.run[side] = max(0, run-runLoss)
 		if e.run[side] == 0 {
 			e.top[side] = 0
 		}
 		return
 	}
-	if run < hold && edges && x*edgeShare > e.top[side] {
+	if run < hold && edges && x*edgeShare > top {
 		run = 0
 	}
 	e.run[side] = min(run+1, hold)
-	e.top[side] = min(max(e.top[side], x), 2*x/edgeShare)
+	e.top[side] = float32(min(max(top, x), 2*x/edgeShare))
 }
 
 // open reports whether evidence on a side is heard.
@@ -135,13 +135,13 @@ func (e *episode) lesson(s *settings, seen int32) lesson {
 // close ends the step: it weighs the evidence against the recent past, moves out,
 // and returns the score to show.
 func (e *episode) close(s *settings, evidence float64) float64 {
-	e.onsets *= 1 - onsetFading
-	e.peak *= s.peakKept
+	e.onsets = float32(settled(float64(e.onsets) * (1 - onsetFading)))
+	e.peak = float32(settled(float64(e.peak) * s.peakKept))
 	e.fresh = false
 	if evidence > 0 {
 		evidence = min(evidence, evidenceMax)
 		if s.width == 0 {
-			evidence /= 1 + onsetWeight*e.onsets
+			evidence /= 1 + onsetWeight*float64(e.onsets)
 		}
 	}
 	if e.out && e.outFor < maxSteps {
@@ -170,18 +170,18 @@ func (e *episode) close(s *settings, evidence float64) float64 {
 // news reports whether the evidence is clearly more than what was shown before,
 // and remembers it if so. With a fixed width only onsets are remembered.
 func (e *episode) news(s *settings, evidence float64) bool {
-	margin := repeatMargin
+	peak, margin := float64(e.peak), repeatMargin
 	if s.width > 0 {
-		margin = min(e.peak, repeatMargin)
+		margin = min(peak, repeatMargin)
 	}
-	if evidence <= repeatFactor*e.peak+margin {
+	if evidence <= repeatFactor*peak+margin {
 		return false
 	}
 	if s.width == 0 || evidence >= s.limit {
-		e.peak = evidence
+		e.peak = float32(evidence)
 	}
 	if evidence > strong {
-		e.onsets = math.Min(e.onsets+1, 1/onsetFading)
+		e.onsets = min(e.onsets+1, 1/onsetFading)
 	}
 	return true
 }

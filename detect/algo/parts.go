@@ -13,7 +13,7 @@ import "math"
 // tail of its own on each side, learned from the stream. The evidence of a side
 // is that of its most telling part and a share of the others'.
 type parts struct {
-	mean      [3]float64
+	mean      [3]float32
 	low, high float64 // range of values
 	mean20    float64
 	low20     float64
@@ -72,10 +72,8 @@ func (p *parts) judge(s *settings, e *episode, l lesson, v, z, floor float64, se
 	}
 	var top, sum [sides]float64
 	for i := first; i < partCount; i++ {
-		size, side := x[i], up
-		if size < 0 {
-			size, side = -size, down
-		}
+		// The sign picks the side without a branch, which would be a coin toss.
+		size, side := math.Abs(x[i]), int(math.Float64bits(x[i])>>63)
 		q := &p.tails[i][side]
 		u := q.quantile(p.fade)
 		if !(size > u) {
@@ -85,7 +83,9 @@ func (p *parts) judge(s *settings, e *episode, l lesson, v, z, floor float64, se
 		if e.open(s, side) {
 			found := (excess/float64(q.index) + s.holdBonus) * partWeights[i]
 			sum[side] += found
-			top[side] = max(top[side], found)
+			if found > top[side] {
+				top[side] = found
+			}
 			weight = l.weight
 		}
 		if l.rate > 0 {
@@ -100,8 +100,8 @@ func (p *parts) judge(s *settings, e *episode, l lesson, v, z, floor float64, se
 	}
 	best := 0.0
 	for side := range sides {
-		if s.counts(side) {
-			best = max(best, top[side]+otherShare*(sum[side]-top[side]))
+		if found := top[side] + otherShare*(sum[side]-top[side]); found > best && s.counts(side) {
+			best = found
 		}
 	}
 	return best
@@ -123,10 +123,14 @@ func (p *parts) measure(v, z, floor float64, seen int32) (x [partCount]float64) 
 	x[0] = z
 	clipped := clamp(z, meanClip)
 	for i, rate := range meanRates {
-		p.mean[i] += rate * (clipped - p.mean[i])
-		x[i+1] = p.mean[i]
+		mean := float64(p.mean[i])
+		mean = settled(mean + rate*(clipped-mean))
+		p.mean[i], x[i+1] = float32(mean), mean
 	}
-	length := max(p.high-p.low, floor)
+	length := p.high - p.low
+	if length < floor {
+		length = floor
+	}
 	x[rangePart] = beyond(v, &p.low, &p.high, length)
 	rate := mean20Rate
 	if seen < startUp {

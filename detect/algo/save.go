@@ -23,7 +23,7 @@ func (d *smoothing) Restore(src []byte) (rest []byte, err error) {
 	d.counts(func(n *int32, most int32) { *n = r.count(most) })
 	d.episode.out, d.episode.fresh = r.flag(), r.flag()
 	d.doubles(func(x *float64) { *x = r.float64() })
-	d.floats(func(x *float32) { *x = r.positive() })
+	d.floats(func(x *float32) { *x = r.float32() })
 	if r.err != nil {
 		d.Reset()
 		return nil, r.err
@@ -44,25 +44,28 @@ func (d *smoothing) counts(f func(n *int32, most int32)) {
 
 // doubles calls f with every double of the state.
 func (d *smoothing) doubles(f func(x *float64)) {
-	p, e := &d.parts, &d.episode
+	p := &d.parts
 	for _, x := range [...]*float64{
-		&d.level, &d.trend, &d.usual, &d.dev, &d.gap,
-		&p.mean[0], &p.mean[1], &p.mean[2], &p.low, &p.high, &p.mean20, &p.low20, &p.high20, &p.fade,
-		&e.top[up], &e.top[down], &e.peak, &e.onsets,
+		&d.level, &d.trend, &d.usual, &d.dev,
+		&p.low, &p.high, &p.mean20, &p.low20, &p.high20, &p.fade,
 	} {
 		f(x)
 	}
 }
 
-// floats calls f with every single of the state, all of which are positive once a
-// value has been seen.
+// floats calls f with every single of the state.
 func (d *smoothing) floats(f func(x *float32)) {
-	for i := range d.parts.tails {
-		for side := range sides {
-			f(&d.parts.tails[i][side].u)
-			f(&d.parts.tails[i][side].index)
+	p, e := &d.parts, &d.episode
+	for _, x := range [...]*float32{
+		&d.gap, &p.mean[0], &p.mean[1], &p.mean[2], &p.reach[up], &p.reach[down],
+		&e.top[up], &e.top[down], &e.peak, &e.onsets,
+	} {
+		f(x)
+	}
+	for i := range p.tails {
+		for side := range p.tails[i] {
+			f(&p.tails[i][side].u)
+			f(&p.tails[i][side].index)
 		}
 	}
-	f(&d.parts.reach[up])
-	f(&d.parts.reach[down])
 }

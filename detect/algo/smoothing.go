@@ -17,13 +17,15 @@ import "math"
 // The deviation follows the level as over-dispersed count noise does: half its
 // variance is constant and half in proportion to the level (A. C. Cameron, P. K.
 // Trivedi, "Regression Analysis of Count Data", 1998, on the variance of counts).
+//
+// The state has 256 bytes, four cache lines.
 type smoothing struct {
 	set *settings
 
 	level, trend float64
 	usual        float64 // slow level
 	dev          float64 // mean absolute residual at the usual level
-	gap          float64 // steps without data, forgotten as values arrive
+	gap          float32 // steps without data, forgotten as values arrive
 	seen         int32   // values, at most seenMax
 	parts        parts
 	episode      episode
@@ -51,6 +53,7 @@ const (
 func (s *settings) newSmoothing() Detector { return &smoothing{set: s} }
 
 func (d *smoothing) Step(_ int64, v float64) Verdict {
+	fresh := d.untouched()
 	nan := math.NaN()
 	verdict := Verdict{Expected: nan, Lower: nan, Upper: nan, Out: d.episode.out}
 	if math.IsNaN(v) || math.Abs(v) > valueMax {
@@ -61,7 +64,7 @@ func (d *smoothing) Step(_ int64, v float64) Verdict {
 		}
 		return verdict
 	}
-	if d.seen == 0 {
+	if fresh {
 		d.first(v)
 		return verdict
 	}
@@ -84,6 +87,14 @@ func (d *smoothing) Step(_ int64, v float64) Verdict {
 	return verdict
 }
 
+// untouched reports whether no value has been seen. It reads a field of each
+// cache line of the state, any of which would tell: among many streams all lines
+// are missing from the cache, and this lets them arrive together.
+func (d *smoothing) untouched() bool {
+	t := &d.parts.tails
+	return d.seen == 0 || d.parts.fade == 0 || t[2][up].u == 0 || t[5][down].u == 0 || d.episode.onsets < 0
+}
+
 func (d *smoothing) trained() bool { return int(d.seen) >= d.set.train }
 
 func (d *smoothing) first(v float64) {
@@ -104,10 +115,21 @@ func (d *smoothing) predict() prediction {
 	p := prediction{expected: d.level + d.trend}
 	usual := math.Abs(d.usual)
 	p.floor = leastDev*usual + tiny
-	ratio := math.Abs(p.expected) / max(usual, tiny)
-	p.factor = math.Sqrt(0.5 + 0.5*max(0.25, min(ratio, 4)))
-	p.dev = max(d.dev*p.factor, p.floor)
-	p.wide = p.dev * (1 + gapWidening*d.gap)
+	size := math.Abs(p.expected)
+	switch {
+	case size >= 4*usual: // also when both are 0
+		size = 4
+	case size <= 0.25*usual:
+		size = 0.25
+	default:
+		size /= usual
+	}
+	p.factor = math.Sqrt(0.5 + 0.5*size)
+	p.dev = d.dev * p.factor
+	if p.dev < p.floor {
+		p.dev = p.floor
+	}
+	p.wide = p.dev * (1 + gapWidening*float64(d.gap))
 	return p
 }
 
@@ -156,10 +178,10 @@ func (d *smoothing) learn(v, r float64, p *prediction) {
 		alpha = 0
 		trendKept = outDamping
 	}
-	if d.gap > 0 {
-		alpha = max(alpha, min(gapAlphaMax, 1-math.Pow(1-set.alpha, d.gap)))
-		clip *= 1 + gapWidening*d.gap
-		d.gap = max(0, d.gap*gapKept-0.1)
+	if gap := float64(d.gap); gap > 0 {
+		alpha = max(alpha, min(gapAlphaMax, 1-math.Pow(1-set.alpha, gap)))
+		clip *= 1 + gapWidening*gap
+		d.gap = float32(max(0, gap*gapKept-0.1))
 	}
 	level := p.expected + alpha*clamp(r, clip*p.dev)
 	d.trend = trendKept * (d.trend + set.beta*(level-d.level-d.trend))
@@ -170,10 +192,10 @@ func (d *smoothing) learn(v, r float64, p *prediction) {
 		return
 	}
 	spread := math.Abs(r)
-	if d.seen >= freeSpread {
-		spread = min(spread, learnClip*p.dev)
+	if most := learnClip * p.dev; d.seen >= freeSpread && spread > most {
+		spread = most
 	}
-	d.dev += slow * (spread/p.factor - d.dev)
+	d.dev = settled(d.dev + slow*(spread/p.factor-d.dev))
 }
 
 // drawBand fills in what was expected, and on each side that counts where a
@@ -207,5 +229,24 @@ func (d *smoothing) reach(side int) float64 {
 
 func (d *smoothing) Reset() { *d = smoothing{set: d.set} }
 
+// settled turns what has faded to nothing into 0, since processors are slow with
+// numbers that are almost too small to exist.
+func settled(x float64) float64 {
+	if math.Abs(x) < 1e-30 {
+		return 0
+	}
+	return x
+}
+
 // clamp limits x to [−limit, limit].
-func clamp(x, limit float64) float64 { return max(-limit, min(x, limit)) }
+// Comparisons, here and below, because the built-in min and max of floats also
+// order NaN and zeros and cost several times as much.
+func clamp(x, limit float64) float64 {
+	if x > limit {
+		return limit
+	}
+	if x < -limit {
+		return -limit
+	}
+	return x
+}

@@ -79,10 +79,10 @@ func (r *reader) float64() float64 {
 	return x
 }
 
-// positive reads a single that is finite and not negative.
-func (r *reader) positive() float32 {
+// float32 reads a single that is finite.
+func (r *reader) float32() float32 {
 	x := math.Float32frombits(binary.LittleEndian.Uint32(r.take(4)))
-	if !(x >= 0) || math.IsInf(float64(x), 0) {
+	if !(math.Abs(float64(x)) <= math.MaxFloat32) {
 		r.fail("a single is %v", x)
 	}
 	return x

@@ -31,7 +31,13 @@ const (
 // and only an exceedance touches the tail itself.
 
 // quantile returns the value that a share tailShare of normal values exceeds.
-func (q *tail) quantile(fade float64) float64 { return max(float64(q.u)*fade, quantileMin) }
+func (q *tail) quantile(fade float64) float64 {
+	u := float64(q.u) * fade
+	if u < quantileMin {
+		return quantileMin
+	}
+	return u
+}
 
 // raise takes an exceedance of the quantile u into the model: excess is log(v/u),
 // rate the proportion by which u moves, weight the share of the value in index.
