@@ -187,11 +187,7 @@ func (r *request) tagsOf(i int, op publish.Op) tags.Tags {
 	r.readCommon()
 	own, _ := r.batch.Tags(i)
 	set := publish.AppendTags(append(r.set[:0], r.common...), own)
-	if replace := r.route.replace; replace != nil {
-		for j := range set {
-			set[j].Key, set[j].Value = replace.replace(set[j].Key), replace.replace(set[j].Value)
-		}
-	}
+	r.replace(set[len(r.common):])
 	if op != publish.Report {
 		set = append(set, op.Tag())
 	}
@@ -201,7 +197,18 @@ func (r *request) tagsOf(i int, op publish.Op) tags.Tags {
 
 func (r *request) readCommon() {
 	if !r.read {
-		r.common, r.read = tags.Normalize(publish.AppendTags(r.common[:0], r.batch.Common())), true
+		common := publish.AppendTags(r.common[:0], r.batch.Common())
+		r.replace(common)
+		r.common, r.read = tags.Normalize(common), true
+	}
+}
+
+// replace replaces, in place, the characters that the route replaces.
+func (r *request) replace(set tags.Tags) {
+	if replace := r.route.replace; replace != nil {
+		for i := range set {
+			set[i].Key, set[i].Value = replace.replace(set[i].Key), replace.replace(set[i].Value)
+		}
 	}
 }
 

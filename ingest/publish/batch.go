@@ -40,6 +40,10 @@ const tableLimit = 100_000
 // length, by naming one long string again and again.
 const MaxTags = 64 << 10
 
+// maxWritten is the most bytes that the tags of all datapoints of a flat array
+// may take when they are written out, more than 1,300 for each of 100,000.
+const maxWritten = 128 << 20
+
 func (l Limits) withDefaults() Limits {
 	if l.Points == 0 {
 		l.Points = 100_000
@@ -60,11 +64,14 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("unreadable payload: %s at byte %d", e.Message, e.Offset)
 }
 
-// LimitError says that a body holds more datapoints than one request may.
-type LimitError struct{ Points int }
+// LimitError says that a body holds more than one request may.
+type LimitError struct {
+	What string // datapoints or bytes of tags
+	Most int
+}
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("more than %d datapoints in one request", e.Points)
+	return fmt.Sprintf("more than %d %s in one request", e.Most, e.What)
 }
 
 // Op is what a datapoint does to its series.

@@ -162,9 +162,11 @@ func (s *scanner) metric(b *Batch, i, depth int) int {
 	return i
 }
 
-func (s *scanner) tooMany() int {
+func (s *scanner) tooMany() int { return s.exceed("datapoints", s.limits.Points) }
+
+func (s *scanner) exceed(what string, most int) int {
 	if s.err == nil {
-		s.err = &LimitError{s.limits.Points}
+		s.err = &LimitError{what, most}
 	}
 	return -1
 }

@@ -151,6 +151,15 @@ func TestLimits(t *testing.T) {
 	if err := publish.Decode(&b, []byte(`[0,4]`), publish.Limits{Points: 3}); !errors.As(err, &limit) {
 		t.Errorf("four announced points of three: %v", err)
 	}
+	shared := func(n int) []byte { // n points that share one long string
+		return []byte(`[2,"name","` + strings.Repeat("x", 20_000) + `"` + strings.Repeat(`,1,0,1,0,1`, n) + `]`)
+	}
+	if err := publish.DecodeUpdate(&b, shared(6000), publish.Limits{}); err != nil || b.Len() != 6000 {
+		t.Errorf("120 MB of tags: %v", err)
+	}
+	if err := publish.DecodeUpdate(&b, shared(7000), publish.Limits{}); !errors.As(err, &limit) || limit.What != "bytes of tags" || b.Len() != 0 {
+		t.Errorf("140 MB of tags: %v", err)
+	}
 	nested := func(n int) []byte { // n objects and lists inside each other
 		return []byte(`[{"x":` + strings.Repeat(`[`, n-2) + strings.Repeat(`]`, n-2) + `}]`)
 	}

@@ -149,7 +149,11 @@ func (s *scanner) pairs(b *Batch, i int) int {
 				return -1
 			}
 			b.pairs = append(b.pairs, uint32(at))
+			s.written += int(b.table[at].to - b.table[at].from)
 		}
+	}
+	if s.written > maxWritten {
+		return s.exceed("bytes of tags", maxWritten)
 	}
 	b.spans = append(b.spans, span{uint32(from), uint32(len(b.pairs))})
 	return s.comma(i)

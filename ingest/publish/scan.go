@@ -16,6 +16,7 @@ type scanner struct {
 	limits  Limits
 	quick   bool
 	err     error
+	written int    // bytes of a flat array's tags, see maxWritten
 	scratch []byte // decoded text of the last field name that held an escape
 }
 
