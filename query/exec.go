@@ -152,11 +152,15 @@ func (x *execution) styleLines(s *expr.Style, lines []expr.Line) ([]ResultLine, 
 		return nil, &LimitError{"lines", int64(len(lines)), int64(most)}
 	}
 	offset := expr.FormatDuration(s.OffsetMs())
+	legends := s.Legends()
 	out := make([]ResultLine, len(lines))
 	for i, l := range lines {
+		if err := x.ctx.Err(); err != nil {
+			return nil, err
+		}
 		t := l.Tags.With("atlas.offset", offset)
 		out[i] = ResultLine{Style: s, Label: l.Label, Tags: t, Values: l.Values}
-		out[i].Legend = s.Legend(l.Label, LegendVars(t, l.Values))
+		out[i].Legend = legends.Of(l.Label, legendVars(t, l.Values))
 	}
 	mode := s.Settings["sort"]
 	if err := sortLines(out, mode, s.Settings["order"] == "desc"); err != nil {
@@ -176,9 +180,9 @@ func sortLines(lines []ResultLine, mode string, descending bool) error {
 		func(l ResultLine) string { return l.Legend }, func(l ResultLine) []float64 { return l.Values })
 }
 
-// LegendVars returns what a legend may refer to: the tags of a result line and
+// legendVars returns what a legend may refer to: the tags of a result line and
 // the statistics of its values as atlas.avg and so on.
-func LegendVars(t tags.Tags, values []float64) tags.Tags {
+func legendVars(t tags.Tags, values []float64) tags.Tags {
 	stats := expr.SummaryStats(values)
 	vars := slices.Clone(t)
 	for _, name := range []string{"avg", "last", "max", "min", "total"} {

@@ -22,7 +22,7 @@ func StyleWords() Vocabulary {
 				if err != nil {
 					return nil, err
 				}
-				return s.WithCommand(command), nil
+				return s.WithCommand(command)
 			}),
 		styleWord("s", "TimeSeries search:String replace:String -- Style",
 			"Searches the legend for a regular expression and replaces every match; `$1` and `$name` are its groups.",
@@ -32,7 +32,7 @@ func StyleWords() Vocabulary {
 				if err != nil {
 					return nil, err
 				}
-				return s.WithCommand(command), nil
+				return s.WithCommand(command)
 			}),
 		settingWord("axis", "Number of the Y axis, 0 to 4.", []string{"name,sps,:eq,:sum,1", "ERROR:1,5"}, within(0, 4)),
 		styleWord("offset", "TimeSeries durations:List -- Style",

@@ -161,22 +161,8 @@ func (s *Style) Limit() (int, bool) {
 	return n, err == nil && n >= 0
 }
 
-// Legend returns the text shown for a line: the legend setting, or the line's
-// label, with variables replaced and the legend's commands applied. A label
-// gets ` (offset=1d)` when the data is shifted. vars are the line's tags and
-// what else may be referred to.
-func (s *Style) Legend(label string, vars tags.Tags) string {
-	text, ok := s.Settings["legend"]
-	if !ok {
-		suffix := OffsetLabel("", s.OffsetMs())
-		text = strings.TrimSuffix(label, suffix) + suffix
-	}
-	text = Substitute(text, vars.Get)
-	if commands, ok := s.Settings["sed"]; ok {
-		text = RewriteLegend(text, commands, vars)
-	}
-	return text
-}
+// Legend returns the text shown for one line, see Legends.Of.
+func (s *Style) Legend(label string, vars tags.Tags) string { return s.Legends().Of(label, vars) }
 
 // SortBy orders lines by a mode of SortModes, "" being legend. legend and values
 // give the text and the values of a line. NaN comes last in both directions.

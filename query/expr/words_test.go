@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pulse/query/asl"
 	"pulse/query/expr"
@@ -206,6 +207,32 @@ func TestLegends(t *testing.T) {
 	f(`1,a\u002cb,:legend,\u002c,-,:s`, "", "a-b")
 	f("1,x-y,:legend,(?<first>[a-z])-([a-z]),$2$first,:s", "", "yx")
 	f("1,(x),:legend,\\(,[,:s", "", "[x)")
+}
+
+// Words that make a legend longer and longer, or slow to work out, end.
+func TestLegendsAreBounded(t *testing.T) {
+	in := asl.New(asl.All(), asl.Limits{})
+	f := func(program, want string) {
+		t.Helper()
+		s, err := in.ParseStyle(program)
+		if err != nil {
+			if want == "" || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", program, err, want)
+			}
+			return
+		}
+		text := s[0].Legend(strings.Repeat("x", 2000), tags.Of("a", strings.Repeat("ä", 100)))
+		if want != "" || len(text) > 1024 || len(text) < 1000 || !utf8.ValidString(text) {
+			t.Errorf("%s: %d bytes, valid %v, want %q", program, len(text), utf8.ValidString(text), want)
+		}
+	}
+	f("1,ab,:legend"+strings.Repeat(",.,$0$0,:s", 20), "")
+	f("1,y"+strings.Repeat("$a", 1000)+",:legend", "")
+	f("1,.,$0,:s", "")
+	f("1,_,:legend,_,y"+strings.Repeat("$a", 20)+",:s", "")
+	f("1,ab,:legend"+strings.Repeat(",.,$0$0,:s", 21), "too many search, replace and decode words")
+	f("1,(?:a?){100}b,x,:s", "instructions")
+	f("1,"+strings.Repeat("a", 1025)+",x,:s", "1025 bytes")
 }
 
 func TestColours(t *testing.T) {

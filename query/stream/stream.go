@@ -175,12 +175,12 @@ func (s *Stream) collect(i int) ([]Line, error) {
 func (s *Stream) label() {
 	s.lines = s.lines[:0]
 	for r, style := range s.styles {
-		offset := expr.FormatDuration(style.OffsetMs())
+		offset, legends := expr.FormatDuration(style.OffsetMs()), style.Legends()
 		for _, l := range s.ev.Lines(r) {
 			line := Line{Expr: r, Tags: l.Tags, Label: l.Label}
 			if len(style.Settings) > 0 {
 				vars := append(slices.Clone(l.Tags), tags.Tag{Key: "atlas.offset", Value: offset})
-				line.Label = style.Legend(l.Label, tags.Normalize(vars))
+				line.Label = legends.Of(l.Label, tags.Normalize(vars))
 			}
 			s.lines = append(s.lines, line)
 		}
