@@ -143,12 +143,13 @@ func (s *Service) sorted() []*channel {
 	return out
 }
 
-// disable stops a receiver that answered 410, durably, and tells the others.
-func (s *Service) disable(c *channel, now int64) {
+// disable stops a receiver whose URL answered 410, durably, and tells the
+// others. One that has another URL by now is left alone.
+func (s *Service) disable(c *channel, url string, now int64) {
 	s.admin.Lock()
 	defer s.admin.Unlock()
 	r := c.snapshot()
-	if r.Disabled {
+	if r.Disabled || r.URL != url {
 		return
 	}
 	r.Disabled, r.DisabledAt, r.DisabledReason = true, now, "it answered 410 Gone"

@@ -3,9 +3,12 @@ package notify
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -72,10 +75,13 @@ func (s *Service) post(ctx context.Context, r Receiver, id string, body []byte) 
 }
 
 // errorText returns what may be shown of a failed request: never bytes that
-// the other side sent.
+// the other side sent, which would let receivers read what only the server can
+// reach.
 func errorText(ctx context.Context, err error) string {
 	var egress *EgressError
-	text := err.Error()
+	var certificate *tls.CertificateVerificationError
+	var network *net.OpError
+	text := "the answer is not HTTP, or its header is too large"
 	switch {
 	case errors.As(err, &egress):
 		text = egress.Error()
@@ -83,8 +89,14 @@ func errorText(ctx context.Context, err error) string {
 		text = fmt.Sprintf("no answer within %v", attemptTimeout)
 	case errors.Is(err, context.Canceled):
 		text = "stopped"
-	case strings.Contains(text, "malformed"):
-		text = "the answer is not HTTP"
+	case errors.As(err, &certificate):
+		text = certificateText(certificate)
+	case errors.As(err, &network):
+		text = network.Error() // the address, and words of the system or of TLS
+	case errors.Is(err, http.ErrSchemeMismatch):
+		text = "the server speaks HTTP, not HTTPS"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		text = "the connection ended without an answer"
 	}
 	text = strings.Map(func(c rune) rune {
 		if c < ' ' || c > '~' {
@@ -93,6 +105,18 @@ func errorText(ctx context.Context, err error) string {
 		return c
 	}, text)
 	return text[:min(len(text), maxErrorBytes)]
+}
+
+func certificateText(err error) string {
+	var host x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &host):
+		return "the certificate is for another host"
+	case errors.As(err, &authority):
+		return "the certificate's authority is not known"
+	}
+	return "the certificate is not valid"
 }
 
 // attempt tries to deliver an item that plan has marked in flight. Until
@@ -106,7 +130,8 @@ func (s *Service) attempt(run *running, c *channel, it *item) {
 		return
 	}
 	s.stats.attempts.Add(1)
-	a := s.post(run.attempts, c.snapshot(), it.ID, body)
+	receiver := c.snapshot()
+	a := s.post(run.attempts, receiver, it.ID, body)
 	now := s.o.Clock.Now().UnixMilli()
 	stopped := a.status == 0 && run.attempts.Err() != nil
 	o := s.judgeAttempt(it, a, stopped, now)
@@ -124,7 +149,7 @@ func (s *Service) attempt(run *running, c *channel, it *item) {
 	}
 	s.applyOutcome(c, it, o, now)
 	if o.disable {
-		s.disable(c, now)
+		s.disable(c, receiver.URL, now)
 	}
 	c.poke()
 }

@@ -65,6 +65,11 @@ func (s *Service) persistDrops(c *channel, drops []drop, now int64) {
 					return err
 				}
 			}
+			if d.over {
+				if err := b.open.Delete([]byte(d.it.Incident)); err != nil {
+					return err
+				}
+			}
 			remove := b.remove
 			if d.bury {
 				remove = func(it *item) error { return b.bury(it, now, d.reason) }

@@ -49,12 +49,14 @@ func newGuard(allow []netip.Prefix) *guard {
 }
 
 // metadata are the addresses at which clouds hand out credentials: the common
-// one, container and pod credentials, Alibaba, Azure, Oracle, Google.
+// one, container and pod credentials, Alibaba, Azure, Oracle, Google, Scaleway,
+// Tencent.
 var metadata = []netip.Addr{
 	netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("fd00:ec2::254"),
 	netip.MustParseAddr("169.254.170.2"), netip.MustParseAddr("169.254.170.23"), netip.MustParseAddr("fd00:ec2::23"),
 	netip.MustParseAddr("100.100.100.200"), netip.MustParseAddr("168.63.129.16"), netip.MustParseAddr("192.0.0.192"),
-	netip.MustParseAddr("fd20:ce::254"),
+	netip.MustParseAddr("fd20:ce::254"), netip.MustParseAddr("169.254.42.42"), netip.MustParseAddr("fd00:42::42"),
+	netip.MustParseAddr("169.254.0.23"),
 }
 
 // denied are the IPv4 ranges that are not global unicast, and the parts of

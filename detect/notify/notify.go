@@ -15,8 +15,9 @@
 // Repeats come from retries and from a crash between an acceptance and its
 // record; they carry the same webhook-id, Idempotency-Key and body.
 //
-// Locks: Service.mu before channel.mu; neither is held across I/O or inside a
-// database transaction's body, except that Enqueue's commit hook takes them.
+// Locks: Service.admin, then a database transaction, then Service.mu, then
+// channel.mu. The last two are held for moments only, and never across I/O or
+// another transaction.
 package notify
 
 import (

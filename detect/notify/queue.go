@@ -28,6 +28,7 @@ type drop struct {
 	reason   string
 	bury     bool // to the dead letters
 	markOpen bool // the incident's beginning may have been accepted
+	over     bool // the incident's end, after which nothing follows
 }
 
 // plan is what a queue wants done now.
@@ -277,7 +278,11 @@ func (q *queue) expire(now int64) {
 		if it.inFlight {
 			continue
 		}
-		d := drop{it: it, reason: reasonExpired, bury: true, markOpen: it.Unsure && opens(it.Type) && q.begin(it.Incident)}
+		d := drop{it: it, reason: reasonExpired, bury: true, over: it.Type == TypeResolved,
+			markOpen: it.Unsure && opens(it.Type) && q.begin(it.Incident)}
+		if d.over {
+			delete(q.open, it.Incident)
+		}
 		if full {
 			d.reason = reasonOverflow
 		}

@@ -2,7 +2,13 @@ package notify
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"pulse/store/clock"
 )
 
 func TestBegunIncidentsAreBounded(t *testing.T) {
@@ -36,5 +42,45 @@ func TestInsertOutOfOrder(t *testing.T) {
 	}
 	if fmt.Sprint(got) != "[1 2 3]" || q.bytes != 3 {
 		t.Errorf("order %v, %d bytes", got, q.bytes)
+	}
+}
+
+// The end of an incident that is given up is its end all the same: what is not
+// forgotten then stays for ever.
+func TestGivenUpEndsAreForgotten(t *testing.T) {
+	q := newQueue(10, 1000, 60)
+	q.begin("a")
+	q.insert(&item{Seq: 1, ID: "1", Type: TypeResolved, Incident: "a", Bytes: 1, Enqueued: 1})
+	p := q.plan(1 + keepTrying.Milliseconds())
+	if len(p.drops) != 1 || !p.drops[0].bury || !p.drops[0].over || len(q.open) != 0 {
+		t.Errorf("drops %+v, open %v", p.drops, q.open)
+	}
+}
+
+// An answer of 410 that arrives after the operator has put another URL does not
+// speak for that one.
+func TestGoneOfAnOldURL(t *testing.T) {
+	db, err := bbolt.Open(filepath.Join(t.TempDir(), "state.db"), 0o600, &bbolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s, err := New(Options{DB: db, Clock: clock.NewManual(time.UnixMilli(1_700_000_000_000))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const was, is = "http://93.184.216.34/was", "http://93.184.216.34/is"
+	for _, url := range []string{was, is} {
+		if err := s.PutReceiver(Receiver{Name: "a", URL: url}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.disable(s.channel("a"), was, 1)
+	if r := s.channel("a").snapshot(); r.Disabled {
+		t.Error("disabled by its former URL")
+	}
+	s.disable(s.channel("a"), is, 1)
+	if r := s.channel("a").snapshot(); !r.Disabled {
+		t.Error("not disabled by its own")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 )
@@ -25,7 +26,7 @@ type Receiver struct {
 	// Kind is "webhook", which is also what empty means.
 	Kind string `json:"kind"`
 	// URL is http or https, without user information. Where it is shown, the
-	// values of its query are ***.
+	// values of its query, and what has no name there, are ***.
 	URL string `json:"url"`
 	// Secret signs the body: whsec_ and base64 of 24 to 64 bytes. Absent: no
 	// signature. *** keeps the stored one.
@@ -51,7 +52,7 @@ func ParseReceiver(src []byte) (Receiver, error) {
 	if err := d.Decode(&r); err != nil {
 		return Receiver{}, fmt.Errorf("receiver: %w", err)
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF {
 		return Receiver{}, errors.New("receiver: text after the object")
 	}
 	return r, nil
@@ -128,8 +129,11 @@ func maskedURL(text string) string {
 	}
 	pairs := strings.Split(u.RawQuery, "&")
 	for i, pair := range pairs {
-		key, _, _ := strings.Cut(pair, "=")
-		pairs[i] = key + "=" + masked
+		if key, _, named := strings.Cut(pair, "="); named {
+			pairs[i] = key + "=" + masked
+		} else {
+			pairs[i] = masked
+		}
 	}
 	u.RawQuery = strings.Join(pairs, "&")
 	return u.String()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -22,15 +23,10 @@ import (
 	"pulse/store/clock"
 )
 
-// local returns a service with its own transport that may reach loopback.
-func local(t *testing.T, allow ...string) *notify.Service {
+// local returns a service with its own transport that may reach what allow says.
+func local(t *testing.T, db *bbolt.DB, allow ...string) *notify.Service {
 	t.Helper()
-	db, err := bbolt.Open(filepath.Join(t.TempDir(), "state.db"), 0o600, &bbolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	o := notify.Options{DB: db, Clock: clock.NewManual(time.UnixMilli(1_700_000_000_000)), Resolver: names{"rebound.test": {"93.184.216.34"}}}
+	o := notify.Options{DB: db, Clock: clock.NewManual(time.UnixMilli(1_700_000_000_000))}
 	for _, text := range allow {
 		o.EgressAllow = append(o.EgressAllow, netip.MustParsePrefix(text))
 	}
@@ -39,6 +35,16 @@ func local(t *testing.T, allow ...string) *notify.Service {
 		t.Fatal(err)
 	}
 	return svc
+}
+
+func openDB(t *testing.T) *bbolt.DB {
+	t.Helper()
+	db, err := bbolt.Open(filepath.Join(t.TempDir(), "state.db"), 0o600, &bbolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
 }
 
 func TestOverTheWire(t *testing.T) {
@@ -66,7 +72,7 @@ func TestOverTheWire(t *testing.T) {
 			}
 		}
 	})
-	svc := local(t, "127.0.0.0/8")
+	svc := local(t, openDB(t), "127.0.0.0/8")
 	test := func(path string) notify.TestResult {
 		t.Helper()
 		if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: server.URL + path}); err != nil {
@@ -92,19 +98,55 @@ func TestOverTheWire(t *testing.T) {
 	}
 }
 
-// A name that was public when the receiver was put and leads to loopback now
-// is refused when it is dialled.
+// A name that was open when the receiver was put, and leads to an address that
+// is closed now, is refused when it is dialled.
 func TestRebinding(t *testing.T) {
-	svc := local(t)
-	if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: "http://127.0.0.1:9999"}); err == nil || !strings.Contains(err.Error(), "--egress-allow") {
-		t.Errorf("loopback at creation: %v", err)
-	}
-	if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: "http://rebound.test:9999"}); err != nil {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer listener.Close()
+	db, url := openDB(t), fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port)
+	if err := local(t, db, "127.0.0.0/8", "::1/128").PutReceiver(notify.Receiver{Name: "a", URL: url}); err != nil {
+		t.Fatal(err)
+	}
+	svc := local(t, db)
 	got, err := svc.Test(t.Context(), "a")
-	if err != nil || got.OK || got.Status != 0 || got.Error == "" {
+	if err != nil || got.OK || got.Status != 0 || !strings.Contains(got.Error, "a loopback address; --egress-allow") {
 		t.Errorf("got %+v, %v", got, err)
+	}
+	if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: url}); err == nil || !strings.Contains(err.Error(), "--egress-allow") {
+		t.Errorf("loopback at creation: %v", err)
+	}
+}
+
+// What stands in an answer that is no HTTP is not shown: it may come from where
+// the one who asks cannot reach.
+func TestErrorsShowNothingOfTheAnswer(t *testing.T) {
+	for _, answer := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: inside\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: inside\r\n\r\n",
+		"HTTP/1.1 inside\r\n\r\n", "inside\r\n\r\n", "HTTP/1.1 200 OK\r\ninside\r\n\r\n", "HTTP/inside 200 OK\r\n\r\n", "",
+	} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			defer listener.Close()
+			if conn, err := listener.Accept(); err == nil {
+				defer conn.Close()
+				conn.Read(make([]byte, 16<<10))
+				io.WriteString(conn, answer)
+			}
+		}()
+		svc := local(t, openDB(t), "127.0.0.0/8")
+		if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: "http://" + listener.Addr().String()}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := svc.Test(t.Context(), "a")
+		if err != nil || got.OK || got.Error == "" || strings.Contains(got.Error, "inside") {
+			t.Errorf("%q: %+v, %v", answer, got, err)
+		}
 	}
 }
 
@@ -150,7 +192,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 func TestReceiversAreMaskedAndCanBeWrittenBack(t *testing.T) {
 	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef01234567"))
 	bubble(t, notify.Options{}, func(r *rig) {
-		hook := notify.Receiver{Name: "a", URL: "https://a.example.com/hook?token=hidden&x=1", Secret: notify.NewSecret(secret)}
+		hook := notify.Receiver{Name: "a", URL: "https://a.example.com/hook?token=hidden&x=1&hidden", Secret: notify.NewSecret(secret)}
 		if err := r.svc.PutReceiver(hook); err != nil {
 			t.Fatal(err)
 		}
@@ -182,6 +224,7 @@ func TestBadReceivers(t *testing.T) {
 	bubble(t, notify.Options{}, func(r *rig) {
 		for _, text := range []string{
 			`{`, `[]`, `{"name":"a","url":"https://a.example.com","extra":1}`, `{"name":"a","url":"https://a.example.com"} x`,
+			`{"name":"a","url":"https://a.example.com"}}`,
 			`{"url":"https://a.example.com"}`, `{"name":"a b","url":"https://a.example.com"}`, `{"name":"../a","url":"https://a.example.com"}`,
 			`{"name":"` + strings.Repeat("a", 65) + `","url":"https://a.example.com"}`,
 			`{"name":"a","kind":"email","url":"https://a.example.com"}`, `{"name":"a"}`, `{"name":"a","url":"ftp://a.example.com"}`,
