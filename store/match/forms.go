@@ -3,7 +3,6 @@ package match
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"pulse/store/tags"
 )
@@ -181,18 +180,6 @@ func appendExact(t tags.Tags, q Query) tags.Tags {
 		return append(t, tags.Tag{Key: q.Key, Value: q.Value})
 	}
 	return t
-}
-
-// Keys returns every key that q mentions, sorted, each once.
-func Keys(q Query) []string {
-	var keys []string
-	Walk(q, func(leaf Query) {
-		if l, ok := leaf.(Leaf); ok {
-			keys = append(keys, l.TagKey())
-		}
-	})
-	slices.Sort(keys)
-	return slices.Compact(keys)
 }
 
 // Walk calls visit for every leaf and constant of q from left to right.

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -66,6 +67,10 @@ func compareClauses(a, b clause) int {
 	return strings.Compare(a.text, b.text)
 }
 
+// maxNormal bounds a normalized query, in nodes as Size counts them: 50,000
+// are some three megabytes of text.
+const maxNormal = 50_000
+
 // Normalize returns the form of q in which queries that differ only in order,
 // repetition and constants have one text: an or of conjunctions, each sorted
 // and without repetition; a conjunction that has all clauses of every other one
@@ -74,6 +79,12 @@ func Normalize(q Query) (Query, error) {
 	conjunctions, err := DNF(Simplify(q, false))
 	if err != nil {
 		return nil, err
+	}
+	size := 0
+	for _, c := range conjunctions {
+		if size += Size(c, maxNormal-size); size > maxNormal {
+			return nil, fmt.Errorf("%w: more than %d nodes in all", ErrClauses, maxNormal)
+		}
 	}
 	var lists [][]clause
 	seen := make(map[string]bool)
