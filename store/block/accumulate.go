@@ -2,7 +2,6 @@ package block
 
 import (
 	"fmt"
-	"math"
 )
 
 // The accumulators fold the steps [from, to) of a block of Size values into
@@ -139,20 +138,4 @@ func (b *view) window(scratch *[Size]float64, from, to int) []float64 {
 		b.decode(scratch[:])
 	}
 	return scratch[from:to]
-}
-
-// Constant returns the one value that all n steps of the block have, NaN when
-// the block is empty of data, and false when the steps differ.
-func Constant(src []byte, n int) (float64, bool, error) {
-	var b view
-	_, err := b.parse(src, n)
-	switch {
-	case err != nil:
-		return math.NaN(), false, err
-	case b.kind == absent:
-		return math.NaN(), true, nil
-	case b.kind == constant && b.mask == maskNone:
-		return b.constantValue(), true, nil
-	}
-	return math.NaN(), false, nil
 }

@@ -214,24 +214,6 @@ func TestAccumulatorsOfCorruptBytes(t *testing.T) {
 	}
 }
 
-func TestConstant(t *testing.T) {
-	f := func(values []float64, want float64, ok bool) {
-		t.Helper()
-		got, isConstant, err := block.Constant(block.AppendTo(nil, values, 1000), len(values))
-		if err != nil || isConstant != ok || !sameBits(got, want) {
-			t.Errorf("%v: %v, %v, %v, want %v, %v", values, got, isConstant, err, want, ok)
-		}
-	}
-	nan := math.NaN()
-	f([]float64{3, 3}, 3, true)
-	f([]float64{nan, nan}, nan, true)
-	f([]float64{3, nan}, nan, false)
-	f([]float64{3, 4}, nan, false)
-	if _, _, err := block.Constant([]byte{9}, 2); err == nil {
-		t.Error("corrupt bytes are no constant")
-	}
-}
-
 // blocksOfEachForm returns a block of Size values for every kind, mask and
 // transform that the encoder writes.
 func blocksOfEachForm() [][]byte {

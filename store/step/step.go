@@ -125,15 +125,3 @@ func FirstPrimary(t, step, multiple int64) (int64, error) {
 	}
 	return t - step + step/multiple, nil
 }
-
-// Multiple returns an error unless step is a positive multiple of primary that
-// Round would leave as it is.
-func Multiple(primary, step int64) error {
-	if primary <= 0 || step <= 0 || step%primary != 0 {
-		return fmt.Errorf("step %d ms is not a multiple of the primary step %d ms", step, primary)
-	}
-	if r, err := Round(primary, step); err != nil || r != step {
-		return fmt.Errorf("step %d ms is not an allowed step", step)
-	}
-	return nil
-}

@@ -127,9 +127,6 @@ func TestStepsAscendAndDivideADay(t *testing.T) {
 		if day%s != 0 {
 			t.Errorf("step %d does not divide a day", s)
 		}
-		if err := step.Multiple(s, s); err != nil {
-			t.Error(err)
-		}
 		last = s
 	}
 }
@@ -150,21 +147,4 @@ func TestValidPrimary(t *testing.T) {
 			t.Fatalf("valid primary steps %v, want %v", valid, want)
 		}
 	}
-}
-
-func TestMultiple(t *testing.T) {
-	f := func(primary, s int64, ok bool) {
-		t.Helper()
-		if err := step.Multiple(primary, s); (err == nil) != ok {
-			t.Errorf("Multiple(%d, %d) = %v, want ok %v", primary, s, err, ok)
-		}
-	}
-	f(10*second, minute, true)
-	f(10*second, 10*second, true)
-	f(10*second, day, true)
-	f(10*second, 15*second, false) // allowed, but no multiple
-	f(10*second, 70*second, false) // a multiple, but not allowed
-	f(10*second, 0, false)
-	f(0, minute, false)
-	f(10*second, -minute, false)
 }
