@@ -19,7 +19,7 @@ const (
 	maxBacklog  = 10_000                // steps sent before the live ones
 	recheck     = 50 * time.Millisecond // between looks at whether a step is complete
 	keepalive   = 10 * time.Second      // a comment line this often tells both sides that the other lives
-	streamGrace = time.Second           // a step is sent after this at the latest, or after one step if that is longer
+	streamGrace = time.Second           // a step is sent after this at the latest, or after one primary step if that is longer
 )
 
 // stream sends one event per closed step of an expression. A step closes when
@@ -135,7 +135,7 @@ func (f *follower) run(w *bufio.Writer) {
 			return
 		}
 	}
-	grace := max(f.step, streamGrace.Milliseconds())
+	grace := max(f.s.opts.Store.Step(), streamGrace.Milliseconds())
 	quiet := clk.Now()
 	for next := f.from + f.step; ; {
 		now := clk.Now()
