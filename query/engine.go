@@ -131,17 +131,12 @@ func (e *Engine) parse(r Request) ([]*expr.Style, error) {
 			return nil, err
 		}
 	}
-	var out []*expr.Style
-	for _, s := range parsed {
+	for i, s := range parsed {
 		x, err := expr.CommonQuery(s, common)
 		if err != nil {
 			return nil, err
 		}
-		shifted, err := x.(*expr.Style).PerOffset()
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, shifted...)
+		parsed[i] = x.(*expr.Style)
 	}
-	return out, nil
+	return expr.SplitOffsets(parsed)
 }

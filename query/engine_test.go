@@ -12,6 +12,7 @@ import (
 
 	"pulse/bench/testkit"
 	"pulse/query"
+	"pulse/query/expr"
 	"pulse/store"
 	"pulse/store/tags"
 )
@@ -148,14 +149,38 @@ func TestLimits(t *testing.T) {
 	f(query.Limits{DatapointsPerLine: 9}, by, "datapoints per line")
 	f(query.Limits{DatapointsRead: 199}, by, "datapoints")
 	f(query.Limits{DatapointsRead: 399}, by+",name,x,:eq,:max,(,node,),:by,:add", "datapoints")
-	f(query.Limits{MemoryBytes: 1599}, by, "bytes")
-	f(query.Limits{MemoryBytes: 3199}, by+",:abs", "bytes")
-	f(query.Limits{MemoryBytes: 10_000}, by+",1000,:rolling-sum", "bytes")
+	const lines = 20 * (expr.LineBytes + 10*8)
+	f(query.Limits{MemoryBytes: 100}, by, "bytes")
+	f(query.Limits{MemoryBytes: lines - 1}, by, "bytes")
+	f(query.Limits{MemoryBytes: 2*lines - 1}, by+",:abs", "bytes")
+	f(query.Limits{MemoryBytes: 2*lines - 1}, by+",name,x,:eq,:max,(,node,),:by", "bytes")
+	f(query.Limits{MemoryBytes: 2*lines + 20*8000}, by+",1000,:rolling-sum", "bytes")
+	f(query.Limits{MemoryBytes: 2 << 20}, "name,x,:eq"+strings.Repeat(",10000,:delay", 30), "bytes")
 	for _, program := range []string{by + ",19,:limit", by + ",:sum", by + ",max,5,:topk"} {
-		if err := eval(query.Limits{Lines: 19, MemoryBytes: 6400}, program); err != nil {
+		if err := eval(query.Limits{Lines: 19, MemoryBytes: 2 * lines}, program); err != nil {
 			t.Errorf("%s: %v", program, err)
 		}
 	}
+}
+
+// A list of shifts multiplies an expression, as the query of a request does.
+func TestLimitOfShiftedNodes(t *testing.T) {
+	e := query.New(open(t), query.Options{})
+	f := func(program, cq string, ok bool) {
+		t.Helper()
+		_, err := e.Eval(context.Background(), query.Request{Program: program, CQ: cq, End: 60_000, Step: 60_000})
+		if ok != (err == nil) || err != nil && !strings.Contains(err.Error(), "expression too large") {
+			t.Errorf("%.50s: %v", program, err)
+		}
+	}
+	shifts := ",(," + strings.Repeat("1h,", 100) + "),:offset"
+	large := "name,x,:eq" + strings.Repeat(",:dup,:add", 9)
+	f("name,x,:eq"+shifts, "", true)
+	f(large, "", true)
+	f(large+shifts, "", false)
+	f("name,x,:eq"+shifts, "a,b,:eq"+strings.Repeat(",:dup,:and", 9), false)
+	f(large, "a,b,:eq"+strings.Repeat(",:dup,:and", 9), false)
+	f("s,(,"+strings.Repeat("1h,", 100)+"),:set"+strings.Repeat(",name,x,:eq,:dup,:add,:dup,:add,:dup,:add,s,:get,:offset", 40), "", false)
 }
 
 func TestTimeLimit(t *testing.T) {

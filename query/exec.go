@@ -72,18 +72,21 @@ func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
 	if offset != d.OffsetMs() {
 		x.notices = append(x.notices, fmt.Sprintf("offset %s rounded down to %s", expr.FormatDuration(d.OffsetMs()), expr.FormatDuration(offset)))
 	}
-	steps := (r.End - r.Start) / primary
-	left := limits.MemoryBytes - x.held
+	perLine := expr.LineBytes + (r.End-r.Start)/primary*8 // while it is read
+	most := (limits.MemoryBytes - x.held) / perLine
+	if most < 1 {
+		return nil, &LimitError{"bytes", x.held + perLine, limits.MemoryBytes}
+	}
 	lines, stats, err := Fetch(x.ctx, x.engine.store, d, FetchRange{
 		Start: r.Start - offset, End: r.End - offset, Step: r.Step,
-		MaxDatapoints: max(limits.DatapointsRead-x.read, 1), MaxLines: max(left/(steps*8), 1),
+		MaxDatapoints: max(limits.DatapointsRead-x.read, 1), MaxLines: most,
 	})
 	if err != nil {
-		return nil, x.scanError(err, steps)
+		return nil, x.scanError(err, perLine)
 	}
 	x.read += stats.Datapoints
 	n := (r.End - r.Start) / r.Step
-	x.held += int64(len(lines)) * steps * 8
+	x.held += int64(len(lines)) * (expr.LineBytes + n*8)
 	x.explain.InputLines += int64(stats.Series)
 	x.explain.InputDatapoints += stats.Datapoints
 	x.explain.IntermediateLines += int64(len(lines))
@@ -92,7 +95,7 @@ func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
 }
 
 // scanError says a limit of the store in terms of the query.
-func (x *execution) scanError(err error, steps int64) error {
+func (x *execution) scanError(err error, perLine int64) error {
 	limits := x.engine.options.Limits
 	var limit *store.LimitError
 	if !errors.As(err, &limit) {
@@ -102,7 +105,7 @@ func (x *execution) scanError(err error, steps int64) error {
 	case "lines":
 		need := int64(0)
 		if limit.Got > 0 {
-			need = x.held + limit.Got*steps*8
+			need = x.held + limit.Got*perLine
 		}
 		return &LimitError{"bytes", need, limits.MemoryBytes}
 	case "datapoints":

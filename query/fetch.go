@@ -37,7 +37,7 @@ func Fetch(ctx context.Context, st *store.Store, d expr.DataExpr, r FetchRange) 
 	for i, l := range found {
 		values := l.Values
 		if m := int(r.Step / st.Step()); m > 1 {
-			values = expr.Consolidate(values[:0], values, d.CF(), m, l.Gauge)
+			values = expr.Consolidate(make([]float64, 0, len(values)/m), values, d.CF(), m, l.Gauge)
 		}
 		if perSeries {
 			lines[i] = expr.Line{Tags: l.Tags, Gauge: l.Gauge}

@@ -12,7 +12,7 @@ type Limits struct {
 	DatapointsPerLine int           // steps of the range, 1440
 	DatapointsRead    int64         // series × primary steps read, 20,000,000
 	Time              time.Duration // from the call of Eval, 10 s
-	MemoryBytes       int64         // values fetched and computed, 64 MiB
+	MemoryBytes       int64         // lines and values fetched and computed, and state, 64 MiB
 }
 
 func (l Limits) withDefaults() Limits {

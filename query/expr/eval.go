@@ -89,6 +89,7 @@ type node struct {
 	shaped bool
 	kernel kernel
 	out    result
+	held   int64 // bytes, see afford
 }
 
 // Evaluator computes one or more expressions over ascending windows of time,
@@ -112,8 +113,8 @@ type Evaluator struct {
 	started bool
 	notices []string
 
-	// Budget bounds the bytes of values and state the nodes may hold; 0 is no
-	// bound. Exceeding it is a *BudgetError.
+	// Budget bounds the bytes of lines and state that the nodes may hold, without
+	// the lines supplied; 0 is no bound. Exceeding it is a *BudgetError.
 	Budget int64
 	// Interrupt, if set, is asked between nodes and ends Eval with its error.
 	Interrupt func() error
@@ -319,24 +320,33 @@ func (e *Evaluator) evalNode(n *node, w Window) error {
 	return nil
 }
 
-// afford checks that n fits the budget when it has as many lines as the input
-// that has most, before anything is allocated for it.
+// LineBytes is about what a line takes besides its values: its tags, its label
+// and its place in a slice.
+const LineBytes = 256
+
+// afford checks that n fits the budget with as many lines as its inputs can
+// make, before anything is allocated for it.
 func (e *Evaluator) afford(n *node, w Window) error {
-	if e.Budget == 0 {
-		return nil
-	}
-	var need, most int64
-	for _, m := range e.nodes {
-		need += int64(len(m.out.slab)) * 8
-	}
+	lines := int64(1)
 	for _, r := range n.inRes {
-		most = max(most, int64(len(r.lines)))
+		lines = max(lines, int64(len(r.lines)))
 	}
-	per := int64(w.Len()) * 8
-	if s, ok := n.expr.(*Stateful); ok {
-		per += s.stateBytes(w.Step)
+	per := LineBytes + int64(w.Len())*8
+	switch x := n.expr.(type) {
+	case DataExpr:
+		return nil // the budget of whoever supplies it
+	case *Percentiles:
+		per *= int64(max(len(x.Wants), 1))
+	case *Stateful:
+		per += x.stateBytes(w.Step)
+		lines += int64(len(n.kernel.(*statefulKernel).gone))
 	}
-	if need += most*per - int64(len(n.out.slab))*8; need > e.Budget {
+	n.held = lines * per
+	var need int64
+	for _, m := range e.nodes {
+		need += m.held
+	}
+	if e.Budget > 0 && need > e.Budget {
 		return &BudgetError{need, e.Budget}
 	}
 	return nil

@@ -2,6 +2,7 @@ package expr_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -164,6 +165,35 @@ func TestStepAllocatesNothing(t *testing.T) {
 	}
 	step()
 	testkit.NoAllocs(t, "evaluating a step", step)
+}
+
+// What is held counts for all nodes together, and by what each makes of its
+// input.
+func TestBudgetOfManyNodes(t *testing.T) {
+	f := func(program string, most int64, fits bool) {
+		t.Helper()
+		e, err := expr.NewEvaluator(parse(t, program)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Budget = most
+		e.SetData(0, []expr.Line{line([]float64{1}, "name", "a", "n", "1", "percentile", "T0001")}, true)
+		err = e.Eval(expr.Window{Start: 0, End: minute, Step: minute})
+		var budget *expr.BudgetError
+		if fits != (err == nil) || err != nil && !errors.As(err, &budget) {
+			t.Errorf("%.60s: %v", program, err)
+		}
+	}
+	delays := "name,a,:eq" + strings.Repeat(",1000,:delay", 10)
+	f(delays, 50_000, false)
+	f(delays, 100_000, true)
+	f("name,a,:eq"+strings.Repeat(",:abs", 100), 20_000, false)
+	wants := "name,a,:eq,(,0"
+	for i := range 100 {
+		wants += "," + strconv.Itoa(i)
+	}
+	f(wants+",),:percentiles", 20_000, false)
+	f(wants+",),:percentiles", 40_000, true)
 }
 
 func TestBudget(t *testing.T) {

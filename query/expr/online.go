@@ -38,17 +38,8 @@ var errState = errors.New("state of an online algorithm is damaged")
 // ignored.
 func NewAlgorithm(name string, args ...float64) (Algorithm, error) {
 	name = strings.TrimPrefix(name, ":")
-	count := map[string]int{
-		"delay": 1, "rolling-count": 1, "rolling-sum": 1, "rolling-min": 1, "rolling-max": 1,
-		"rolling-mean": 2, "derivative": 0, "integral": 0, "cumulative-max": 0,
-		"des": 3, "sdes": 3, "trend-by-count": 1, "ignore-n": 1,
-	}
-	want, ok := count[name]
-	if !ok {
-		return nil, fmt.Errorf("unknown online algorithm: %s", name)
-	}
-	if len(args) != want {
-		return nil, fmt.Errorf("%s takes %d arguments, got %d", name, want, len(args))
+	if err := checkArguments(name, args); err != nil {
+		return nil, err
 	}
 	switch name {
 	case "derivative":
@@ -58,19 +49,13 @@ func NewAlgorithm(name string, args ...float64) (Algorithm, error) {
 	case "cumulative-max":
 		return &accumulate{total: math.NaN(), fold: foldMax}, nil
 	case "des":
-		return newDES(args[0], args[1], args[2])
+		return newDES(args[0], args[1], args[2]), nil
 	case "sdes":
-		return newSlidingDES(args[0], args[1], args[2], 0, false)
+		return newSlidingDES(args[0], args[1], args[2], 0, false), nil
 	case "ignore-n":
-		if args[0] < 0 || args[0] != math.Trunc(args[0]) {
-			return nil, errRequire("number of ignored values must not be negative: %s", FormatDouble(args[0]))
-		}
 		return &ignore{n: int64(args[0])}, nil
 	}
-	n, err := windowSize(args[0])
-	if err != nil {
-		return nil, err
-	}
+	n := int(args[0])
 	switch name {
 	case "delay":
 		return newDelay(n), nil
@@ -85,14 +70,40 @@ func NewAlgorithm(name string, args ...float64) (Algorithm, error) {
 	case "trend-by-count":
 		return &trend{sum: newWindow(n, foldSum)}, nil
 	}
-	return newRollingMean(n, args[1])
+	return newRollingMean(n, args[1]), nil
 }
 
-func windowSize(v float64) (int, error) {
-	if !(v >= 1 && v <= MaxWindow) || v != math.Trunc(v) {
-		return 0, errRequire("window size must be between 1 and %d: %s", MaxWindow, integerText(v))
+// checkArguments returns what NewAlgorithm fails with.
+func checkArguments(name string, args []float64) error {
+	count := map[string]int{
+		"delay": 1, "rolling-count": 1, "rolling-sum": 1, "rolling-min": 1, "rolling-max": 1,
+		"rolling-mean": 2, "derivative": 0, "integral": 0, "cumulative-max": 0,
+		"des": 3, "sdes": 3, "trend-by-count": 1, "ignore-n": 1,
 	}
-	return int(v), nil
+	want, ok := count[name]
+	if !ok {
+		return fmt.Errorf("unknown online algorithm: %s", name)
+	}
+	if len(args) != want {
+		return fmt.Errorf("%s takes %d arguments, got %d", name, want, len(args))
+	}
+	whole := func(v, least, most float64) bool { return v >= least && v <= most && v == math.Trunc(v) }
+	switch {
+	case want == 0:
+	case name == "ignore-n" && !whole(args[0], 0, math.MaxInt32):
+		return errRequire("number of ignored values must not be negative: %s", integerText(args[0]))
+	case name == "des" && !whole(args[0], 0, math.MaxInt32):
+		return errRequire("training must not be negative: %s", integerText(args[0]))
+	case name == "sdes" && !whole(args[0], 1, math.MaxInt32):
+		return errRequire("training must be positive: %s", integerText(args[0]))
+	case want == 3 && (math.IsNaN(args[1]) || math.IsNaN(args[2])):
+		return errRequire("alpha and beta must be numbers (alpha=%s, beta=%s)", FormatDouble(args[1]), FormatDouble(args[2]))
+	case want < 3 && name != "ignore-n" && !whole(args[0], 1, MaxWindow):
+		return errRequire("window size must be between 1 and %d: %s", MaxWindow, integerText(args[0]))
+	case name == "rolling-mean" && !whole(args[1], 1, args[0]):
+		return errRequire("minNumValues must be between 1 and the window size %d: %s", int(args[0]), integerText(args[1]))
+	}
+	return nil
 }
 
 // integerText writes a number without decimals if it has none.

@@ -11,14 +11,8 @@ type des struct {
 	level, slope          float64
 }
 
-func newDES(training, alpha, beta float64) (*des, error) {
-	if !(training >= 0) || training != math.Trunc(training) {
-		return nil, errRequire("training must not be negative: %s", integerText(training))
-	}
-	if math.IsNaN(alpha) || math.IsNaN(beta) {
-		return nil, errRequire("alpha and beta must be numbers (alpha=%s, beta=%s)", FormatDouble(alpha), FormatDouble(beta))
-	}
-	return &des{training: training, alpha: alpha, beta: beta}, nil
+func newDES(training, alpha, beta float64) *des {
+	return &des{training: training, alpha: alpha, beta: beta}
 }
 
 func (d *des) Next(v float64) float64 {
@@ -68,15 +62,9 @@ type slidingDES struct {
 	second   bool  // b is active
 }
 
-func newSlidingDES(training, alpha, beta float64, blind int64, aligned bool) (*slidingDES, error) {
-	d, err := newDES(training, alpha, beta)
-	if err != nil {
-		return nil, err
-	}
-	if training < 1 {
-		return nil, errRequire("training must be positive: %s", integerText(training))
-	}
-	return &slidingDES{a: *d, b: *d, training: int64(training), blind: blind, aligned: aligned}, nil
+func newSlidingDES(training, alpha, beta float64, blind int64, aligned bool) *slidingDES {
+	d := *newDES(training, alpha, beta)
+	return &slidingDES{a: d, b: d, training: int64(training), blind: blind, aligned: aligned}
 }
 
 func (s *slidingDES) Next(v float64) float64 {

@@ -35,7 +35,7 @@ func NewStateful(name string, t TimeSeries, args ...float64) (*Stateful, error) 
 		}
 		return s, nil
 	}
-	if _, err := NewAlgorithm(name, args...); err != nil {
+	if err := checkArguments(name, args); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -96,7 +96,7 @@ func (s *Stateful) create(origin, stepMs int64, aligned bool) (Algorithm, error)
 		if turn := stepMs * int64(s.Args[0]); turn > 0 {
 			blind = (step.Ceil(origin, turn) - origin) / stepMs
 		}
-		return newSlidingDES(s.Args[0], s.Args[1], s.Args[2], blind, aligned)
+		return newSlidingDES(s.Args[0], s.Args[1], s.Args[2], blind, aligned), nil
 	}
 	return NewAlgorithm(s.Name, s.Args...)
 }

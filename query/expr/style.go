@@ -131,6 +131,28 @@ func (s *Style) PerOffset() ([]*Style, error) {
 	return out, nil
 }
 
+// maxShifted bounds the nodes of all the copies that SplitOffsets makes.
+const maxShifted = 50_000
+
+// SplitOffsets returns PerOffset of every style. It fails when the copies
+// together have more than 50,000 nodes.
+func SplitOffsets(styles []*Style) ([]*Style, error) {
+	var out []*Style
+	left := maxShifted
+	for _, s := range styles {
+		copies := max(strings.Count(s.Settings["offset"], ",")-1, 1)
+		if left -= size(s.Expr, left/copies) * copies; left < 0 {
+			return nil, fmt.Errorf("expression too large: more than %d nodes with all its shifts", maxShifted)
+		}
+		shifted, err := s.PerOffset()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, shifted...)
+	}
+	return out, nil
+}
+
 // OffsetMs returns the smallest shift of the style's data, in ms.
 func (s *Style) OffsetMs() int64 {
 	var least int64

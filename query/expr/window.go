@@ -155,11 +155,8 @@ type rollingMean struct {
 	least      float64
 }
 
-func newRollingMean(n int, least float64) (*rollingMean, error) {
-	if !(least >= 1 && least <= float64(n)) || least != math.Trunc(least) {
-		return nil, errRequire("minNumValues must be between 1 and the window size %d: %s", n, integerText(least))
-	}
-	return &rollingMean{sum: newWindow(n, foldSum), count: newWindow(n, foldSum), least: least}, nil
+func newRollingMean(n int, least float64) *rollingMean {
+	return &rollingMean{sum: newWindow(n, foldSum), count: newWindow(n, foldSum), least: least}
 }
 
 func (r *rollingMean) Next(v float64) float64 {

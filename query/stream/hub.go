@@ -42,7 +42,7 @@ type Options struct {
 	// source reported the step.
 	ZeroFill    bool
 	MaxLines    int   // lines of a step, 10,000
-	MemoryBytes int64 // values and state, 64 MiB
+	MemoryBytes int64 // lines, values and state, 64 MiB
 }
 
 func (o Options) withDefaults() Options {
@@ -72,13 +72,9 @@ func (h *Hub) OpenProgram(program string, stepMs int64, o Options) (*Stream, err
 	if err != nil {
 		return nil, err
 	}
-	var styles []*expr.Style
-	for _, s := range parsed {
-		shifted, err := s.PerOffset()
-		if err != nil {
-			return nil, err
-		}
-		styles = append(styles, shifted...)
+	styles, err := expr.SplitOffsets(parsed)
+	if err != nil {
+		return nil, err
 	}
 	return h.OpenStyles(styles, stepMs, o)
 }
@@ -90,6 +86,9 @@ func (h *Hub) OpenStyles(styles []*expr.Style, stepMs int64, o Options) (*Stream
 		return nil, fmt.Errorf("step %d ms is not a multiple of the primary step %d ms", stepMs, primary)
 	}
 	s := &Stream{hub: h, styles: slices.Clone(styles), step: stepMs, options: o.withDefaults()}
+	if most := (s.options.MemoryBytes - expr.LineBytes) / 8; stepMs/primary > most {
+		return nil, fmt.Errorf("step %d ms is longer than %d steps of %d ms", stepMs, most, primary)
+	}
 	roots := make([]expr.TimeSeries, len(styles))
 	for i, x := range styles {
 		roots[i] = x.Expr

@@ -2,10 +2,12 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"pulse/query"
 	"pulse/query/expr"
+	"pulse/store"
 	"pulse/store/step"
 )
 
@@ -103,6 +105,10 @@ func (in *input) scanned(s *Stream, t int64) ([]expr.Line, bool, error) {
 		k := (in.offset - s.hub.store.Options().MaxPast) / s.step // what can change no more
 		k = max(1, min(k, prefetch))
 		lines, err := in.scan(context.Background(), s, t-s.step, t+(k-1)*s.step)
+		if k > 1 && errors.Is(err, query.ErrLimit) {
+			k = 1
+			lines, err = in.scan(context.Background(), s, t-s.step, t)
+		}
 		if err != nil {
 			return nil, false, err
 		}
@@ -120,10 +126,17 @@ func (in *input) scanned(s *Stream, t int64) ([]expr.Line, bool, error) {
 
 // scan returns the lines for the steps in (start, end] from stored data.
 func (in *input) scan(ctx context.Context, s *Stream, start, end int64) ([]expr.Line, error) {
+	most := s.options.MemoryBytes / (expr.LineBytes + (end-start)/s.hub.store.Step()*8)
+	if most < 1 {
+		return nil, s.tooLarge()
+	}
 	lines, _, err := query.Fetch(ctx, s.hub.store, in.data, query.FetchRange{
-		Start: start - in.offset, End: end - in.offset, Step: s.step, ZeroFill: s.options.ZeroFill,
-		MaxLines: max(s.options.MemoryBytes/(8*(end-start)/s.hub.store.Step()), 1),
+		Start: start - in.offset, End: end - in.offset, Step: s.step, ZeroFill: s.options.ZeroFill, MaxLines: most,
 	})
+	var limit *store.LimitError
+	if errors.As(err, &limit) {
+		err = s.tooLarge()
+	}
 	return lines, err
 }
 

@@ -46,6 +46,11 @@ func (s *Stream) StepMs() int64 { return s.step }
 // on: 0 when there is no such limit, which Options.Rule refuses.
 func (s *Stream) Lookback() int64 { return s.lookback }
 
+// tooLarge is the refusal of what does not fit Options.MemoryBytes.
+func (s *Stream) tooLarge() error {
+	return &query.LimitError{What: "bytes", Most: s.options.MemoryBytes}
+}
+
 // Close gives back what the stream holds. Using it further is a mistake.
 func (s *Stream) Close() {
 	for _, in := range s.inputs {
@@ -65,12 +70,16 @@ func (s *Stream) Step(t int64) ([]Line, error) {
 	if s.began && t <= s.last {
 		return nil, fmt.Errorf("step %d was evaluated before, up to %d", t, s.last)
 	}
+	var held int64
 	for i, in := range s.inputs {
 		lines, changed, err := in.step(s, t)
 		if err != nil {
 			return nil, err
 		}
 		s.ev.SetData(i, lines, changed)
+		if held += int64(len(lines)) * expr.LineBytes; held > s.options.MemoryBytes {
+			return nil, s.tooLarge()
+		}
 	}
 	w := expr.Window{Start: t, End: t + s.step, Step: s.step, Now: t, Aligned: true}
 	if err := s.ev.Eval(w); err != nil {
@@ -127,6 +136,7 @@ func (s *Stream) History(ctx context.Context, start, end int64, yield func(t int
 
 // replay evaluates (from, to] in one window.
 func (s *Stream) replay(ctx context.Context, from, to int64) error {
+	var held int64
 	for i, in := range s.inputs {
 		lines, err := in.scan(ctx, s, from, to)
 		if err != nil {
@@ -134,6 +144,9 @@ func (s *Stream) replay(ctx context.Context, from, to int64) error {
 		}
 		in.shaped = 0
 		s.ev.SetData(i, lines, true)
+		if held += int64(len(lines)) * (expr.LineBytes + (to-from)/s.step*8); held > s.options.MemoryBytes {
+			return s.tooLarge()
+		}
 	}
 	w := expr.Window{Start: from + s.step, End: to + s.step, Step: s.step, Now: to, Aligned: true}
 	if err := s.ev.Eval(w); err != nil {

@@ -424,6 +424,45 @@ func TestLimitOfLines(t *testing.T) {
 	}
 }
 
+// Limits of memory hold for long steps and for what is read ahead, which falls
+// back to a single step.
+func TestLimitOfMemory(t *testing.T) {
+	w := newWorld(t, 20)
+	for range 30 {
+		w.tick()
+	}
+	hub := stream.NewHub(w.st)
+	step := func(program string, step int64, most int64) error {
+		t.Helper()
+		s, err := hub.OpenProgram(program, step, stream.Options{MemoryBytes: most})
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		_, err = s.Step((w.now + 200*second) / step * step)
+		return err
+	}
+	const all = "name,sps,:eq,(,node,),:by"
+	const line = expr.LineBytes + 8
+	f := func(program string, ms, most int64, ok bool) {
+		t.Helper()
+		err := step(program, ms, most)
+		if ok != (err == nil) || err != nil && !errors.Is(err, query.ErrLimit) {
+			t.Errorf("%s by %d ms, %d bytes: %v", program, ms, most, err)
+		}
+	}
+	f(all, second, 20*line, true)
+	f(all, second, 20*expr.LineBytes-1, false)
+	f(all+",name,sps,:eq,:max,(,node,),:by", second, 30*line, false)
+	f(all+",1h,:offset", second, 20*line, true)
+	f(all+",1h,:offset", second, 20*line-1, false)
+	f(all+",1h,:offset", 50*second, 20*(expr.LineBytes+50*8), true)
+	f(all, 50*second, 20*expr.LineBytes, false)
+	if err := step(all, 1<<50/1000*1000, 0); err == nil || !strings.Contains(err.Error(), "longer than") {
+		t.Errorf("a step of %d ms: %v", int64(1)<<50, err)
+	}
+}
+
 func TestCompletenessAndSources(t *testing.T) {
 	w := newWorld(t, 4)
 	s := w.open(stream.NewHub(w.st), "name,sps,:eq,(,node,),:by,name,sps,:eq,:add", second, stream.Options{})
