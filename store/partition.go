@@ -55,8 +55,9 @@ func kindOf(flags uint8) norm.Kind { return norm.Kind(flags & flagKind) }
 // maxLinks is the most sources of one series that are told apart.
 const maxLinks = 4096
 
-// add appends a slot for a series. The caller holds the lock.
-func (p *partition) add(kind norm.Kind, pairs []uint32, hash uint64, now int64) uint32 {
+// add appends a slot for a series, which nobody finds before name. The caller
+// holds the lock.
+func (p *partition) add(kind norm.Kind, pairs []uint32, now int64) uint32 {
 	n := uint32(len(p.slots))
 	flags := uint8(kind)
 	if kind == norm.Counter {
@@ -67,10 +68,16 @@ func (p *partition) add(kind norm.Kind, pairs []uint32, hash uint64, now int64) 
 	p.states = append(p.states, norm.State{})
 	p.pairs = append(p.pairs, pairs...)
 	p.pairEnd = append(p.pairEnd, uint32(len(p.pairs)))
+	return n
+}
+
+// name makes find return slot n for the tags with the given hash. The caller
+// holds the lock.
+func (p *partition) name(n uint32, hash uint64) {
 	for {
 		if _, taken := p.byTags[hash]; !taken {
 			p.byTags[hash] = n
-			return n
+			return
 		}
 		hash++
 	}

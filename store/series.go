@@ -53,6 +53,8 @@ func (p *partition) find(dict index.Dictionary, hash uint64, t tags.Tags) (uint3
 }
 
 // create makes a series searchable that was not found, or finds it after all.
+// Others find it by its tags only when it is complete: they do not wait for
+// s.changing.
 func (s *Store) create(part int, hash uint64, t tags.Tags, now int64) (Ref, error) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
@@ -75,12 +77,15 @@ func (s *Store) create(part int, hash uint64, t tags.Tags, now int64) (Ref, erro
 	}
 	kind, _ := t.Get(dstype)
 	p.mu.Lock()
-	slot := p.add(norm.KindOf(kind), pairs, hash, s.grid.floor(now))
+	slot := p.add(norm.KindOf(kind), pairs, s.grid.floor(now))
 	p.mu.Unlock()
 	ref := makeRef(part, slot)
 	s.lookup.grow(ref)
 	s.seen++
 	s.enter(ref, pairs)
+	p.mu.Lock()
+	p.name(slot, hash)
+	p.mu.Unlock()
 	return ref, nil
 }
 
