@@ -170,8 +170,8 @@ func (q *queue) plan(now int64) plan {
 	}
 	q.expire(now)
 	p.drops, q.drops = q.drops, nil
-	if len(q.items) > 0 {
-		wakeAt(q.items[0].Enqueued + keepTrying.Milliseconds())
+	if at := slices.IndexFunc(q.items, func(it *item) bool { return !it.inFlight }); at >= 0 {
+		wakeAt(q.items[at].Enqueued + keepTrying.Milliseconds())
 	}
 	if q.disabled {
 		return p

@@ -84,3 +84,16 @@ func TestGoneOfAnOldURL(t *testing.T) {
 		t.Error("not disabled by its own")
 	}
 }
+
+// What is too old while it is in flight leaves when its attempt ends; nothing is
+// to be done before.
+func TestInFlightDoesNotWake(t *testing.T) {
+	q := newQueue(10, 1000, 60)
+	q.insert(&item{Seq: 1, ID: "1", Type: TypeFiring, Incident: "a", Bytes: 1, Enqueued: 1})
+	if p := q.plan(1); len(p.start) != 1 {
+		t.Fatalf("%+v", p)
+	}
+	if p := q.plan(keepTrying.Milliseconds() + 5000); p.wake != 0 || len(p.drops) != 0 {
+		t.Errorf("%+v", p)
+	}
+}
