@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -215,6 +216,15 @@ func FuzzRegex(f *testing.F) {
 				t.Fatalf("%q: %v", pattern, err)
 			}
 			return
+		}
+		if !strings.Contains(pattern, `\u`) && !strings.Contains(pattern, `\e`) { // Go's engine reads the rest as it stands
+			flags := ""
+			if ignoreCase {
+				flags = "(?i)"
+			}
+			if want := regexp.MustCompile(flags + "^" + pattern).MatchString(value); q.Check(value) != want {
+				t.Errorf("%q on %q: %v, want %v", pattern, value, !want, want)
+			}
 		}
 		if q.Check(value) && !strings.HasPrefix(value, q.Prefix()) {
 			t.Errorf("%q matches %q without the prefix %q", pattern, value, q.Prefix())
