@@ -18,7 +18,7 @@ import (
 //	        length since the epoch instead of counting from the first window.
 //	        Once a word's look-back has passed, results then do not depend on
 //	        where evaluation began, to the last bit; those of graphs do, as in
-//	        Atlas.
+//	        Atlas. :time-span then takes each step for itself.
 type Window struct {
 	Start, End, Step int64
 	Now              int64

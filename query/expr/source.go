@@ -22,7 +22,7 @@ func (c *Const) withInputs([]TimeSeries) (TimeSeries, error) { return c, nil }
 func (c *Const) identity() string                            { return c.String() }
 func (c *Const) kernel() kernel {
 	text := FormatDouble(c.Value)
-	return &generated{name: text, value: func(Window, int64) float64 { return c.Value }}
+	return &generated{name: text, value: func(int64) float64 { return c.Value }}
 }
 
 // Random is noise in [0, 1) that depends on nothing but the time and the seed.
@@ -49,7 +49,7 @@ func (r *Random) kernel() kernel {
 		name = fmt.Sprintf("seeded-random(%d)", r.Seed)
 	}
 	seed := int64(r.Seed)
-	return &generated{name: name, value: func(_ Window, t int64) float64 { return random(t ^ seed) }}
+	return &generated{name: name, value: func(t int64) float64 { return random(t ^ seed) }}
 }
 
 // random maps a time to [0, 1) in steps of a thousandth.
@@ -91,7 +91,7 @@ func (x *Time) withInputs([]TimeSeries) (TimeSeries, error) { return x, nil }
 func (x *Time) identity() string                            { return x.String() }
 func (x *Time) kernel() kernel {
 	f := timeMode(x.Mode)
-	return &generated{name: x.Mode, value: func(_ Window, t int64) float64 { return f(t) }}
+	return &generated{name: x.Mode, value: f}
 }
 
 // timeMode returns the function of a mode, nil for an unknown one.
@@ -167,7 +167,7 @@ func floorDiv(a, b int64) int64 {
 // generated is the kernel of lines that need no data. value must be pure.
 type generated struct {
 	name  string
-	value func(w Window, t int64) float64
+	value func(t int64) float64
 }
 
 func (g *generated) shape(_ []*result, out *result) error {
@@ -178,7 +178,7 @@ func (g *generated) shape(_ []*result, out *result) error {
 func (g *generated) run(w Window, _ []*result, out *result) error {
 	dst := out.lines[0].Values
 	for i := range dst {
-		dst[i] = g.value(w, w.Start+int64(i)*w.Step)
+		dst[i] = g.value(w.Start + int64(i)*w.Step)
 	}
 	return nil
 }

@@ -10,7 +10,9 @@ import (
 )
 
 // TimeSpan is 1 from Start to End, both included, and 0 elsewhere. The texts
-// are read anew for each window: gs and ge mean its start and end.
+// are read anew for each window: gs and ge mean its start and end. In an
+// aligned window they, and now, mean each step by itself, so that a stream and
+// its history agree.
 type TimeSpan struct {
 	noInputs
 	ungrouped
@@ -85,11 +87,21 @@ func (k *timeSpanKernel) shape(in []*result, out *result) error {
 	return k.generated.shape(in, out)
 }
 
-func (k *timeSpanKernel) run(w Window, in []*result, out *result) error {
-	start, end, err := k.span.Range(w)
-	if err != nil {
-		return err
+func (k *timeSpanKernel) run(w Window, _ []*result, out *result) error {
+	var start, end int64
+	var err error
+	dst := out.lines[0].Values
+	for i := range dst {
+		t := w.Start + int64(i)*w.Step
+		if w.Aligned {
+			start, end, err = k.span.Range(Window{Start: t, End: t + w.Step, Step: w.Step, Now: t})
+		} else if i == 0 {
+			start, end, err = k.span.Range(w)
+		}
+		if err != nil {
+			return err
+		}
+		dst[i] = BoolValue(start <= t && t <= end)
 	}
-	k.value = func(_ Window, t int64) float64 { return BoolValue(start <= t && t <= end) }
-	return k.generated.run(w, in, out)
+	return nil
 }

@@ -114,6 +114,7 @@ var programs = []string{
 	"name,sps,:eq,:cf-max,(,region,),:by,name,sps,:eq,:sum,:cf-min,2,:rolling-max",
 	"name,none,:eq,name,none,:eq,(,a,),:by,1",
 	"minuteOfHour,:time,:random,:mul",
+	"gs,s+3s,:time-span,now-5s,s+2s,:time-span,e-4s,ge,:time-span,name,sps,:eq,:mul",
 }
 
 // Live steps, history over stored data, and a stream restored in the middle
