@@ -18,6 +18,8 @@ const maxBandRows = 500_000
 // ErrRange is returned for a band that is empty or too long.
 var ErrRange = errors.New("band")
 
+var errBandRows = fmt.Errorf("%w: more than %d rows; ask for fewer groups or a shorter range", ErrRange, maxBandRows)
+
 // BandRow is what was expected of one step.
 type BandRow struct {
 	T     int64 // Unix ms of the step
@@ -137,6 +139,9 @@ func (b *bandRun) rows(t int64, filter tags.Tags) error {
 		if i == len(b.index) {
 			b.index = append(b.index, -1)
 			if contains(g.tags, filter) {
+				if b.count += int((t-b.start)/b.c.step) - 1; b.count > maxBandRows {
+					return errBandRows
+				}
 				b.index[i] = len(b.out)
 				b.out = append(b.out, newBandGroup(g.tags, b.start, t, b.c.step))
 			}
@@ -147,7 +152,7 @@ func (b *bandRun) rows(t int64, filter tags.Tags) error {
 		}
 	}
 	if b.count > maxBandRows {
-		return fmt.Errorf("%w: more than %d rows; ask for fewer groups or a shorter range", ErrRange, maxBandRows)
+		return errBandRows
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package detect_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -234,5 +235,23 @@ func TestBandErrors(t *testing.T) {
 	}
 	if groups, err := r.engine.Band(context.Background(), "sps", math.MinInt64, math.MaxInt64, nil); err != nil || len(groups) != 0 {
 		t.Errorf("all of time before any close: %v, %d groups", err, len(groups))
+	}
+}
+
+// TestBandRowsOfLateGroups: rows from before a group appeared count towards the
+// limit of a band as all others do.
+func TestBandRowsOfLateGroups(t *testing.T) {
+	r := newRig(t, 1000)
+	r.put(`{"id":"low","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}}`)
+	r.at(700)
+	r.many(1, 100, nil)
+	r.to(2000)
+	r.to(900_000)
+	r.at(900_700)
+	r.many(600, 100, nil)
+	r.to(903_000)
+	groups, err := r.engine.Band(context.Background(), "low", epoch, epoch+901_000, nil)
+	if !errors.Is(err, detect.ErrRange) {
+		t.Errorf("a band of %d groups over 901 steps: %v", len(groups), err)
 	}
 }

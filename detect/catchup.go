@@ -34,7 +34,9 @@ func (e *Engine) catchUp(r *running, t int64) {
 	r.trust(end, r.stream.Completeness(end, e.now))
 	r.fit()
 	for i := range r.alerts {
-		r.alerts[i].state.HadData = true
+		if r.judge.groups[i].detector != nil {
+			r.alerts[i].state.HadData = true
+		}
 	}
 	r.judged, r.behind = end, false
 }

@@ -307,32 +307,3 @@ func TestNoDataPolicies(t *testing.T) {
 	f("alert", "firing@1m20s", "resolved@2m40s")
 	f("zero", "firing@1m20s", "resolved@2m40s")
 }
-
-// TestGivenUp: a group without data for the whole retention is gone; its
-// incidents end with that reason.
-func TestGivenUp(t *testing.T) {
-	r := newRig(t, 10_000)
-	r.put(`{"id":"low","expr":"name,temp,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}}`)
-	r.at(9_000)
-	r.send("a", p(10, "name", "temp", "node", "x", "atlas.dstype", "gauge"))
-	r.to(20_000)
-	fired := r.one(notify.TypeFiring)
-	retention := r.store.Options().Retention / 1000
-	for s := int64(30); s <= 20+retention; s += 10 {
-		r.to(s * 1000)
-	}
-	lost := r.one(notify.TypeNoData)
-	r.to((60 + retention) * 1000)
-	sent := r.took()
-	if len(sent) != 2 || sent[0].Incident != fired.Incident || sent[1].Incident != lost.Incident {
-		t.Fatalf("sent %s", brief(sent))
-	}
-	for _, n := range sent {
-		if n.Type != notify.TypeResolved || !strings.Contains(n.Annotations["reason"], "nothing of it is left") {
-			t.Errorf("sent %+v", n)
-		}
-	}
-	if got := r.engine.Stats(); got.Firing != 0 || got.NoData != 0 {
-		t.Errorf("stats %+v", got)
-	}
-}

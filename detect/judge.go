@@ -177,28 +177,33 @@ func identity(dst, t tags.Tags, keys []string) tags.Tags {
 // The state of a judge, drawn as
 //
 //	version   1 byte
-//	groups    uvarint
+//	groups    uvarint; those without a detector are left out
 //	per group tags   uvarint of how many, then key and value, each with its length
-//	          state  uvarint of its length + 1, 0: no detector; then the detector's own
-const judgeVersion = 1
+//	          state  uvarint of its length, then the detector's own
+const judgeVersion = 2
 
 var errCheckpoint = errors.New("detector checkpoint is corrupt")
 
 // appendState appends the groups and their detectors to dst.
 func (j *judge) appendState(dst []byte) []byte {
+	n := 0
+	for i := range j.groups {
+		if j.groups[i].detector != nil {
+			n++
+		}
+	}
 	dst = append(dst, judgeVersion)
-	dst = binary.AppendUvarint(dst, uint64(len(j.groups)))
+	dst = binary.AppendUvarint(dst, uint64(n))
 	var scratch []byte
 	for i := range j.groups {
 		g := &j.groups[i]
-		dst = binary.AppendUvarint(dst, uint64(len(g.tags)))
-		dst = append(dst, g.key...)
 		if g.detector == nil {
-			dst = append(dst, 0)
 			continue
 		}
+		dst = binary.AppendUvarint(dst, uint64(len(g.tags)))
+		dst = append(dst, g.key...)
 		scratch = g.detector.AppendState(scratch[:0])
-		dst = binary.AppendUvarint(dst, uint64(len(scratch))+1)
+		dst = binary.AppendUvarint(dst, uint64(len(scratch)))
 		dst = append(dst, scratch...)
 	}
 	return dst
@@ -215,7 +220,7 @@ func (j *judge) restore(src []byte) (rest []byte, err error) {
 	restored := make([]bool, len(j.groups), len(j.groups)+1)
 	for range r.uvarint(maxGroups) {
 		t := r.tags()
-		state, present := r.state()
+		state := r.bytes(r.uvarint(1 << 30))
 		if r.err != nil {
 			return nil, r.err
 		}
@@ -224,9 +229,7 @@ func (j *judge) restore(src []byte) (rest []byte, err error) {
 			at = j.add(t)
 			restored = append(restored, false)
 		}
-		if restored[at] = present; !present {
-			continue
-		}
+		restored[at] = true
 		if err := j.restoreGroup(&j.groups[at], state); err != nil {
 			return nil, err
 		}
@@ -310,12 +313,4 @@ func (c *cursor) tags() tags.Tags {
 		t = append(t, tags.Tag{Key: string(key), Value: string(value)})
 	}
 	return t
-}
-
-func (c *cursor) state() (state []byte, present bool) {
-	n := c.uvarint(1 << 30)
-	if n == 0 {
-		return nil, false
-	}
-	return c.bytes(n - 1), true
 }
