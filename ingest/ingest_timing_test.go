@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"pulse/bench/testkit"
 	"pulse/ingest"
 	"pulse/store"
 	"pulse/store/tags"
@@ -30,6 +31,9 @@ func senderBody(sender, n int, at int64) []byte {
 // TestPublishAllocations publishes known series: what is allocated belongs to
 // the request and does not grow with its datapoints.
 func TestPublishAllocations(t *testing.T) {
+	if testkit.Race {
+		t.Skip("the race detector is on")
+	}
 	count := func(name string, n int, send func(p *ingest.Pipeline, at int64) ingest.Answer) float64 {
 		t.Helper()
 		st := newStore(t, store.Options{})

@@ -6,6 +6,10 @@ import (
 	"go.uber.org/goleak"
 )
 
+// Race tells whether the race detector is on: a sync.Pool then forgets at
+// random, and counts of allocations say nothing.
+const Race = raceEnabled
+
 // NoAllocs fails t when f allocates. It does nothing under the race detector,
 // which allocates on its own and empties pools at random.
 func NoAllocs(t *testing.T, what string, f func()) {
