@@ -139,15 +139,16 @@ func (s *Store) expire(now int64) {
 		p.mu.Unlock()
 	}
 	number, _ := s.grid.place(s.grid.floor(horizon) + s.grid.step)
-	if end := s.grid.end(number - 1); end > s.buried { // a block time is gone
-		s.bury(end)
+	if end := s.grid.end(number - 1); end != s.buried { // a block time is gone, or the clock went back
+		s.bury(end, s.grid.ceil(now+s.options.MaxFuture))
 		s.buried = end
 	}
 }
 
-// bury takes the series that were last written at or before the given step out
-// of the index and the watches.
-func (s *Store) bury(end int64) {
+// bury takes the series that were last written at or before the step end out
+// of the index and the watches. A step after newest was written while the
+// clock was ahead and counts as written now.
+func (s *Store) bury(end, newest int64) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	var dead []Ref
@@ -155,9 +156,11 @@ func (s *Store) bury(end int64) {
 		p := &s.parts[i]
 		p.mu.Lock()
 		for n := range p.slots {
-			if p.slots[n].last <= end && p.flags[n]&flagDead == 0 {
+			slot := &p.slots[n]
+			slot.last = min(slot.last, newest)
+			if slot.last <= end && p.flags[n]&flagDead == 0 {
 				p.flags[n] |= flagDead
-				p.slots[n].first = 0
+				slot.first = 0
 				dead = append(dead, makeRef(i, uint32(n)))
 			}
 		}

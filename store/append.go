@@ -40,7 +40,7 @@ func (s *Store) Append(b *Batch, now int64) Result {
 		s.linkWatches(b.Source, b.links)
 	}
 	if src := s.sources.get(b.Source); src != nil {
-		src.report(s.grid, b.sent, w.last, b.Arrival, now, w.result)
+		src.report(s.grid, b.sent, w.last, w.newest, b.Arrival, now, w.result)
 	}
 	s.stored.Add(int64(w.result.Stored))
 	s.superseded.Add(int64(w.result.Superseded))
@@ -136,12 +136,29 @@ func (w *writer) point(kind norm.Kind, n uint32, step, t int64, v float64) outco
 		return w.merge(n, step, v, false)
 	case norm.Sum:
 		return w.merge(n, step, w.unit(n, v), true)
-	case norm.Rate:
-		e, changed := w.p.states[n].Rate(norm.Params{Step: w.grid.step, Heartbeat: w.store.options.RateHeartbeat}, t, v)
-		return w.emit(n, &e, changed)
-	default:
-		e, changed := w.p.states[n].Counter(norm.Params{Step: w.grid.step, Heartbeat: w.store.options.CounterHeartbeat}, t, v)
-		return w.emit(n, &e, changed)
+	}
+	e, changed := w.update(kind, &w.p.states[n], t, v)
+	if !changed {
+		return superseded
+	}
+	w.emit(n, &e)
+	return stored
+}
+
+// update takes the point into the state of a rate or a counter, which begins
+// anew when its last report came while the clock was ahead.
+func (w *writer) update(kind norm.Kind, s *norm.State, t int64, v float64) (e norm.Emit, changed bool) {
+	o := &w.store.options
+	for {
+		if kind == norm.Rate {
+			e, changed = s.Rate(norm.Params{Step: w.grid.step, Heartbeat: o.RateHeartbeat}, t, v)
+		} else {
+			e, changed = s.Counter(norm.Params{Step: w.grid.step, Heartbeat: o.CounterHeartbeat}, t, v)
+		}
+		if last, ok := s.Last(); changed || !ok || last <= w.newest {
+			return e, changed
+		}
+		*s = norm.State{}
 	}
 }
 
@@ -190,10 +207,7 @@ func (w *writer) merge(n uint32, step int64, v float64, add bool) outcome {
 }
 
 // emit writes the steps that a report completed, as far as they may change.
-func (w *writer) emit(n uint32, e *norm.Emit, changed bool) outcome {
-	if !changed {
-		return superseded
-	}
+func (w *writer) emit(n uint32, e *norm.Emit) {
 	step, v := e.First, e.FirstValue
 	for range e.N {
 		if v == v && step >= w.oldestStep && w.seek(n, step) {
@@ -203,7 +217,6 @@ func (w *writer) emit(n uint32, e *norm.Emit, changed bool) outcome {
 		step += w.grid.step
 		v = e.Value
 	}
-	return stored
 }
 
 // wrote notes that slot n has a value at the step.

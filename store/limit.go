@@ -26,6 +26,8 @@ func (e *LimitError) Error() string {
 // Is reports whether target is ErrLimit.
 func (e *LimitError) Is(target error) bool { return target == ErrLimit }
 
+const maxDisorder = 1000 // ms between requests that overtake each other
+
 // bucket is a token bucket on data time. A negative rate never refuses.
 type bucket struct {
 	rate, burst float64 // tokens per second; the most there can be
@@ -36,13 +38,13 @@ type bucket struct {
 func newBucket(rate, burst float64) bucket { return bucket{rate: rate, burst: burst, tokens: burst} }
 
 // take removes one token, and reports whether there was one. A now before the
-// last one adds nothing.
+// last one adds nothing; one that is far before it is a clock set right.
 func (b *bucket) take(now int64) bool {
 	if b.rate < 0 {
 		return true
 	}
-	if now > b.last {
-		if b.last != 0 {
+	if now > b.last || now < b.last-maxDisorder {
+		if b.last != 0 && now > b.last {
 			b.tokens = min(b.burst, b.tokens+b.rate*float64(now-b.last)/1000)
 		}
 		b.last = now

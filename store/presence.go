@@ -27,8 +27,9 @@ func newPresence(steps int64) presence {
 	return presence{make([]atomic.Pointer[presencePage], n)}
 }
 
-// set marks the step with index i, which is its stamp divided by the step.
-// A step older than the ring reaches is forgotten.
+// set marks the step with index i, which is its stamp divided by the step. The
+// page that was in its place is older than the ring reaches, or was set while
+// the clock was ahead.
 func (p *presence) set(i int64) {
 	number := i / pageSteps
 	if i < 0 {
@@ -36,11 +37,11 @@ func (p *presence) set(i int64) {
 	}
 	at := &p.pages[number&int64(len(p.pages)-1)]
 	page := at.Load()
-	if page == nil || page.number < number {
+	if page == nil || page.number != number {
 		page = &presencePage{number, new([pageSteps / 64]atomic.Uint64)}
 		at.Store(page)
 	}
-	if page.number > number || page.bits == nil {
+	if page.bits == nil {
 		return
 	}
 	word := &page.bits[i%pageSteps/64]

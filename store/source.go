@@ -21,7 +21,7 @@ type source struct {
 	within, behind presence
 
 	mu       sync.Mutex
-	seen     int64                    // data time it was last looked up or heard of
+	seen     int64                    // when it was last looked up or heard of
 	lastTime int64                    // newest time it sent, inside the age limits
 	arrival  int64                    // of its newest batch
 	steps    [reportedSteps]stepCount // distinct reported steps, ascending
@@ -53,24 +53,29 @@ const (
 	silentMs      = 60_000 // a source is given up after this, 3 intervals or 3 steps, whichever is longest
 )
 
-// report takes what one batch contained; newest is its newest time.
-func (s *source) report(g grid, list []sent, newest, arrival, now int64, r Result) {
+// report takes what one batch contained; newest is its newest time, and limit
+// the newest that is accepted.
+func (s *source) report(g grid, list []sent, newest, limit, arrival, now int64, r Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen = max(s.seen, now)
+	if s.lastTime > limit {
+		s.rewind(g.floor(now) - g.step)
+	}
+	s.seen = now
 	s.arrival = max(s.arrival, arrival)
 	s.total.add(r)
+	jitter := s.n > 1 && s.interval == g.step && newest-s.lastTime < g.step*3/2
 	s.lastTime = max(s.lastTime, newest)
 	for _, x := range list {
 		if x.complete+x.next == 0 {
 			continue // every point was late after all
 		}
-		s.mark(g, &s.behind, &s.lastBehind, x.end)
+		mark(g, &s.behind, &s.lastBehind, x.end, jitter)
 		if x.at {
-			s.mark(g, &s.within, &s.lastWithin, x.end)
+			mark(g, &s.within, &s.lastWithin, x.end, jitter)
 		}
 		if x.past {
-			s.mark(g, &s.within, &s.lastWithin, x.end+g.step)
+			mark(g, &s.within, &s.lastWithin, x.end+g.step, jitter)
 		}
 		s.count(stepCount{x.end, x.complete})
 		s.count(stepCount{x.end + g.step, x.next})
@@ -78,14 +83,27 @@ func (s *source) report(g grid, list []sent, newest, arrival, now int64, r Resul
 	s.interval = s.usualInterval(g)
 }
 
-// mark sets a step in one of the presences. A source that reports every step
-// is present in a step that it jumped over by jitter.
-func (s *source) mark(g grid, p *presence, last *int64, step int64) {
+// rewind moves what was reported while the clock was ahead back to the given
+// step, so that what is usual is still known.
+func (s *source) rewind(newest int64) {
+	s.lastTime, s.arrival, s.lastWithin, s.lastBehind = newest, 0, newest, newest
+	if s.n > 0 {
+		ahead := s.steps[s.n-1].step - newest
+		for i := range s.n {
+			s.steps[i].step -= ahead
+		}
+	}
+}
+
+// mark sets a step in a presence, of which last is the newest one. A source
+// that reports every step, and lost no report, is present in a step that it
+// jumped over by jitter.
+func mark(g grid, p *presence, last *int64, step int64, jitter bool) {
 	p.set(step / g.step)
 	if step <= *last {
 		return
 	}
-	if s.n > 1 && s.interval == g.step && step == *last+2*g.step {
+	if jitter && step == *last+2*g.step {
 		p.set(step/g.step - 1)
 	}
 	*last = step

@@ -350,3 +350,26 @@ func TestWatchedSourcesFollowTheSeries(t *testing.T) {
 		t.Errorf("a watch from now on: %+v", c)
 	}
 }
+
+// A report that was lost leaves a gap and no zero: nobody knows what was in it.
+func TestLostReportIsNoZero(t *testing.T) {
+	for _, off := range []int64{0, 3 * sec} {
+		f := newFleet(t, "a")
+		at := start + off
+		for range 6 {
+			at += 10 * sec
+			f.send("a", at, at, 3, 5)
+		}
+		lost := f.s.Options().Step * ((at-1)/(10*sec) + 2)
+		at += 20 * sec
+		f.send("a", at, at, 3, 5)
+		column := f.column(lost, true)
+		if v, ok := column["sps"]; ok {
+			t.Errorf("%d ms off the step: sps is %v where the report was lost", off, v)
+		}
+		got := one(t, f.s, store.Scan{Query: named("sps"), ZeroFill: true, Start: lost - 20*sec, End: lost + 10*sec})
+		if !same(got, []float64{5, nan, 5}) {
+			t.Errorf("%d ms off the step: sps reads %v", off, got)
+		}
+	}
+}

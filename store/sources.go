@@ -79,7 +79,7 @@ func (t *sources) lookup(key string, now int64) SourceID {
 
 func (s *source) touch(now int64) {
 	s.mu.Lock()
-	s.seen = max(s.seen, now)
+	s.seen = now
 	s.mu.Unlock()
 }
 

@@ -31,7 +31,7 @@ type Store struct {
 	advancing sync.Mutex // held by Advance
 	sealer    sealer     // under advancing
 	cursor    int        // the partition that is sealed next
-	buried    int64      // end of the newest block time that was searched for dead series
+	buried    int64      // end of the block time that was last searched for dead series
 	swept     int64      // time of the last search for silent sources
 
 	stored, superseded, late atomic.Int64
