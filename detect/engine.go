@@ -151,10 +151,10 @@ func (e *Engine) pace(ctx context.Context, c clock.Clock) {
 		next := min(e.Advance(now), now+idleMs)
 		spent := c.Now().Sub(began).Milliseconds()
 		quiet := now + spent + max(minGapMs, 3*spent)
-		for {
+		for last := now; ; last = now {
 			now = c.Now().UnixMilli()
 			at := max(next, quiet)
-			if now >= at {
+			if now >= at || now < last { // or the clock was set back
 				break
 			}
 			if timer == nil || timerAt > at || timerAt < now {

@@ -64,6 +64,9 @@ func (e *Engine) put(rule Rule, file bool, now int64) error {
 	if e.closed {
 		return ErrClosed
 	}
+	if err := e.settled(); err != nil {
+		return fmt.Errorf("put rule %q: %w", c.rule.ID, err)
+	}
 	old := e.rules[c.rule.ID]
 	if old == nil && len(e.rules) >= maxRules {
 		return fmt.Errorf("rule %q: there are %d rules, at most %d", c.rule.ID, len(e.rules), maxRules)
@@ -107,6 +110,15 @@ func (e *Engine) amend(r *running, c *compiled, file bool) error {
 	if err := e.store(r); err != nil {
 		r.c, r.file = before, wasFile
 		return err
+	}
+	return nil
+}
+
+// settled writes what an earlier failure left, so that what follows is stored
+// after it.
+func (e *Engine) settled() error {
+	if e.commit(); !e.entry.empty() {
+		return ErrNotStored
 	}
 	return nil
 }
@@ -180,9 +192,8 @@ func (e *Engine) delete(id string, now int64) error {
 	if r == nil && !broken {
 		return fmt.Errorf("%w %q", ErrUnknownRule, clip(id, maxID))
 	}
-	e.commit()
-	if !e.entry.empty() {
-		return fmt.Errorf("delete rule %q: %w", id, ErrNotStored)
+	if err := e.settled(); err != nil {
+		return fmt.Errorf("delete rule %q: %w", id, err)
 	}
 	const reason = "the rule was deleted"
 	if r != nil {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.etcd.io/bbolt"
+
 	"pulse/detect"
 	"pulse/detect/notify"
 )
@@ -126,4 +128,26 @@ func TestReplaceFileRules(t *testing.T) {
 	ids("api b")
 	sync(1)
 	ids("api")
+}
+
+// TestPutAfterFailedDelete: a deletion that could not be stored does not take
+// away the rule that is put in its place later.
+func TestPutAfterFailedDelete(t *testing.T) {
+	r := newRig(t, 10_000)
+	r.put(`{"id":"low","expr":"name,sps,:eq,:sum"}`)
+	broken, err := bbolt.Open(t.TempDir()+"/x.db", 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken.Close()
+	r.engine.UseDB(broken)
+	if err := r.engine.DeleteRule("low", r.now()); !errors.Is(err, detect.ErrNotStored) {
+		t.Errorf("delete without a disk: %v", err)
+	}
+	r.engine.UseDB(r.db)
+	r.put(`{"id":"low","expr":"name,sps,:eq,:max"}`)
+	r.restart(true)
+	if rules := r.engine.Rules(); len(rules) != 1 || rules[0].Expr != "name,sps,:eq,:max" {
+		t.Errorf("rules after a restart: %+v", rules)
+	}
 }

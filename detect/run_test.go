@@ -3,6 +3,7 @@ package detect_test
 import (
 	"context"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,4 +100,56 @@ func (r *rig) sendWall(source string, v float64) {
 	r.clock = nil
 	now := time.Now().UnixMilli()
 	r.publish(source, now, now, p(v, "name", "sps"))
+}
+
+// setBack is a clock whose time of day was set back; its timers run on.
+type setBack struct {
+	wall
+	by *atomic.Int64 // ns
+}
+
+func (c setBack) Now() time.Time { return time.Now().Add(-time.Duration(c.by.Load())) }
+
+// TestRunClockBack: when the clock is set back and nobody sends, the engine does
+// not sleep until the old time is reached again.
+func TestRunClockBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	synctest.Test(t, func(t *testing.T) {
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		r := &rig{t: t, db: db, outbox: &outbox{}, step: 1000}
+		r.newStore()
+		c := setBack{by: new(atomic.Int64)}
+		e, err := detect.New(detect.Options{Store: r.store, Hub: stream.NewHub(r.store), DB: db, Notify: r.outbox, Clock: c, Log: zerolog.Nop()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule, err := detect.ParseRuleJSON([]byte(`{"id":"low","expr":"name,sps,:eq,:sum"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.PutRule(rule, c.Now().UnixMilli()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- e.Run(ctx, c) }()
+		time.Sleep(10 * time.Second)
+		c.by.Store(int64(time.Hour))
+		time.Sleep(5 * time.Second)
+		before := e.Stats().Closed
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if got := e.Stats().Closed - before; got < 9 {
+			t.Errorf("%d steps judged in 10 s after the clock was set back", got)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
