@@ -23,7 +23,7 @@ func (e *Engine) Alerts(state string) ([]Alert, error) {
 	}
 	out := e.openAlerts(func(in *incident) bool { return state == "" || in.State == state })
 	if state == "" || state == StateResolved {
-		ended, err := e.journal.ended(maxListed, func(*incident) bool { return true })
+		ended, err := e.journal.ended(maxListed)
 		if err != nil {
 			return nil, fmt.Errorf("list alerts: %w", err)
 		}
@@ -119,14 +119,14 @@ func (e *Engine) find(id string) (Alert, incident, error) {
 	if len(open) > 0 {
 		return open[0], copied, nil
 	}
-	ended, err := e.journal.ended(1, func(in *incident) bool { return in.ID == id })
+	ended, err := e.journal.endedByID(id)
 	if err != nil {
 		return Alert{}, incident{}, fmt.Errorf("find alert: %w", err)
 	}
-	if len(ended) == 0 {
+	if ended == nil {
 		return Alert{}, incident{}, fmt.Errorf("%w %q", ErrUnknownAlert, clip(id, 80))
 	}
-	return shown(ended[0]), *ended[0], nil
+	return shown(ended), *ended, nil
 }
 
 // Points of a timeline: how many steps before the beginning, and how many from

@@ -20,8 +20,9 @@ const (
 	contributorValues  = 50
 	contributorSteps   = 30 // primary steps of the recent past that a value is compared with
 	contributorTop     = 5
-	contributorPoints  = 5_000_000
-	contributorMinimum = 0.1 // share of the whole change that is worth naming
+	contributorPoints  = 5_000_000  // datapoints of one scan
+	contributorBudget  = 50_000_000 // datapoints of all scans per step of all rules
+	contributorMinimum = 0.1        // share of the whole change that is worth naming
 )
 
 // contributors says which tag values carry the change of a group that fires at
@@ -110,7 +111,11 @@ func (r *running) before(i int, t int64) int64 {
 // rule's step that ends at t minus the mean of the steps before the episode.
 func (e *Engine) changes(scan store.Scan, by []string, r *running, i int, t int64) ([]notify.Contributor, bool) {
 	scan.By = by
-	lines, _, err := e.o.Store.Scan(context.Background(), scan)
+	if scan.MaxDatapoints = min(scan.MaxDatapoints, contributorBudget-e.scanned); scan.MaxDatapoints <= 0 {
+		return nil, false
+	}
+	lines, read, err := e.o.Store.Scan(context.Background(), scan)
+	e.scanned += read.Datapoints
 	if err != nil {
 		return nil, false // too many values, or too much to read
 	}

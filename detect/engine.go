@@ -78,8 +78,9 @@ type Engine struct {
 	entry     entry // what the current step writes; kept and retried when that fails
 	now       int64 // of the last Advance
 	kept      checkpointBudget
-	verified  int // detector steps spent on verifying at the current time
-	explained int // alerts of the current step whose contributors were sought
+	verified  int   // detector steps spent on verifying at the current time
+	explained int   // alerts of the current step whose contributors were sought
+	scanned   int64 // datapoints read for them
 	stats     Stats
 	broken    map[string]brokenRule
 	loose     []*incident // open incidents of rules that could not be started again
@@ -217,7 +218,7 @@ func (e *Engine) closeEarliest(now int64) {
 	for _, r := range e.due {
 		t = min(t, r.next)
 	}
-	e.explained, e.verified = 0, 0
+	e.explained, e.scanned, e.verified = 0, 0, 0
 	e.due = slices.DeleteFunc(e.due, func(r *running) bool {
 		if r.next != t {
 			return false

@@ -311,9 +311,8 @@ func (e *entry) writeRules(root *bbolt.Bucket) error {
 	return nil
 }
 
-// ended returns up to limit ended incidents, newest first, for which keep
-// answers true.
-func (j *journal) ended(limit int, keep func(*incident) bool) ([]*incident, error) {
+// ended returns up to limit ended incidents, newest first.
+func (j *journal) ended(limit int) ([]*incident, error) {
 	var out []*incident
 	err := j.db.View(func(tx *bbolt.Tx) error {
 		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
@@ -322,11 +321,25 @@ func (j *journal) ended(limit int, keep func(*incident) bool) ([]*incident, erro
 			if err := json.Unmarshal(text, in); err != nil {
 				return fmt.Errorf("read incident %q: %w", key[8:], err)
 			}
-			if keep(in) {
-				out = append(out, in)
-			}
+			out = append(out, in)
 		}
 		return nil
 	})
 	return out, err
+}
+
+// endedByID returns one ended incident, nil when there is none of that id. Only
+// its own record is read.
+func (j *journal) endedByID(id string) (in *incident, err error) {
+	err = j.db.View(func(tx *bbolt.Tx) error {
+		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
+		for key, text := cursor.Last(); key != nil; key, text = cursor.Prev() {
+			if string(key[8:]) == id {
+				in = &incident{}
+				return json.Unmarshal(text, in)
+			}
+		}
+		return nil
+	})
+	return in, err
 }

@@ -12,8 +12,8 @@ import (
 	"pulse/store/tags"
 )
 
-// maxGroups bounds how many groups one rule judges. Lines of further groups
-// are counted and left alone.
+// maxGroups bounds how many groups one rule judges. A stream with more lines
+// fails as a whole, and says so.
 const maxGroups = 100_000
 
 // judge runs one detector per group of an expression. The live rule, its warm
@@ -30,7 +30,6 @@ type judge struct {
 	index  map[string]int
 	lines  []lineRef // line number → group, as of the last step
 	tick   uint64
-	over   int64 // lines beyond maxGroups
 
 	idScratch  tags.Tags
 	keyScratch []byte
@@ -135,7 +134,6 @@ func (j *judge) groupOf(i int, line *stream.Line) int {
 			return -1
 		}
 		if len(j.groups) >= maxGroups {
-			j.over++
 			return -1
 		}
 		at = j.add(append(tags.Tags(nil), j.idScratch...))
