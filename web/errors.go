@@ -46,11 +46,14 @@ func closeAfter(c *fasthttp.RequestCtx) {
 func (s *Server) transportError(c *fasthttp.RequestCtx, err error) {
 	s.stats.request(0)
 	closeAfter(c)
+	full := s.bodies.leave(c)
 	var small *fasthttp.ErrSmallBuffer
 	var netErr net.Error
 	switch {
 	case errors.As(err, &small) || errors.Is(err, fasthttp.ErrSmallReadBuffer):
 		writeError(c, fasthttp.StatusRequestHeaderFieldsTooLarge, "request line and headers are larger than "+strconv.Itoa(s.opts.MaxHeader)+" bytes")
+	case full && errors.Is(err, fasthttp.ErrBodyTooLarge):
+		writeError(c, fasthttp.StatusServiceUnavailable, noPlace)
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		writeError(c, fasthttp.StatusRequestEntityTooLarge, "body is larger than the limit of "+strconv.Itoa(s.opts.MaxBody)+" bytes (smaller for some routes)")
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout(),

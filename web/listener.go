@@ -77,7 +77,28 @@ func refuse(c net.Conn, most int) {
 type addressConn struct {
 	net.Conn
 	leave  func()
+	begun  bool // a byte has come
 	linger atomic.Bool
+	body   atomic.Pointer[func()] // gives back the place of a body, see bodies
+}
+
+// Read tells an end in the middle of things from one before anything came: the
+// HTTP library takes a plain end of file between two chunks of a body for a
+// connection that was not used, and tells nobody.
+func (c *addressConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.begun = c.begun || n > 0
+	if err == io.EOF && c.begun {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// giveBack gives back the place of the body that is being received, if any.
+func (c *addressConn) giveBack() {
+	if back := c.body.Swap(nil); back != nil {
+		(*back)()
+	}
 }
 
 const (
@@ -90,6 +111,7 @@ const (
 // resets the connection, and the answer in front of it would be lost.
 func (c *addressConn) Close() error {
 	defer c.leave()
+	c.giveBack()
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger.Swap(false) && half.CloseWrite() == nil {
 		_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
 		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)

@@ -50,6 +50,7 @@ type Options struct {
 	Reload  func() error   // re-reads the rule files; nil when there are none
 
 	MaxBody         int           // bytes on the wire [8 MiB]
+	MaxBodies       int           // bytes of all bodies being received and handled; those up to 64 KiB do not count [256 MiB, at least MaxBody]
 	MaxHeader       int           // bytes of request line and headers [16 KiB]
 	HeaderTimeout   time.Duration // to receive the headers [5 s]
 	RequestTimeout  time.Duration // to receive the body after them [10 s]
@@ -77,6 +78,7 @@ func (o *Options) setDefaults() {
 		}
 	}
 	number(&o.MaxBody, 8<<20)
+	number(&o.MaxBodies, max(256<<20, o.MaxBody))
 	number(&o.MaxHeader, 16<<10)
 	duration(&o.HeaderTimeout, 5*time.Second)
 	duration(&o.RequestTimeout, 10*time.Second)
@@ -101,6 +103,7 @@ type Server struct {
 	http   *fasthttp.Server
 	routes *routeTable
 	gate   *gate
+	bodies *bodies
 	stats  counters
 
 	stop     context.Context // ends when the server shuts down; every stream and query hangs on it
@@ -117,12 +120,14 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("BUG: web.New needs a store, a pipeline, a query engine, a hub, a detect engine, a notify service and a clock")
 	}
 	s := &Server{opts: o, gate: newGate(o.Queries, o.QueryQueue), started: o.Clock.Now()}
+	s.bodies = &bodies{most: int64(o.MaxBodies), held: map[*fasthttp.RequestHeader]int64{}}
 	s.routes = newRouteTable(routes())
 	s.stop, s.stopFunc = context.WithCancel(context.Background())
 	s.http = &fasthttp.Server{
 		Handler:                      s.serve,
 		ErrorHandler:                 s.transportError,
 		HeaderReceived:               s.headerReceived,
+		ExpectHandler:                s.expect,
 		Name:                         "pulse",
 		ReadBufferSize:               o.MaxHeader,
 		MaxRequestBodySize:           o.MaxBody,
@@ -161,17 +166,17 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // headerReceived sets the deadlines of one request: the rest of it, and its
-// answer unless the route streams (a stream sets one per flush).
+// answer unless the route streams (a stream sets one per flush). It also takes
+// the place that the body needs.
 func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	c := fasthttp.RequestConfig{ReadTimeout: s.opts.RequestTimeout, WriteTimeout: s.opts.WriteTimeout}
-	path, _, _ := cutByte(string(h.RequestURI()), '?')
-	if rt, _, _ := s.routes.find(string(h.Method()), path); rt != nil {
-		if rt.streams {
-			c.WriteTimeout = 0
-		}
-		if rt.maxBody > 0 && rt.maxBody < s.opts.MaxBody {
-			c.MaxRequestBodySize = rt.maxBody
-		}
+	rt := s.routeOf(h)
+	if rt != nil && rt.streams {
+		c.WriteTimeout = 0
+	}
+	c.MaxRequestBodySize = s.bodyLimit(rt)
+	if !expectsContinue(h) && !s.bodies.enter(h, announced(h, c.MaxRequestBodySize)) {
+		c.MaxRequestBodySize = 1 // transportError says why
 	}
 	return c
 }
@@ -186,6 +191,7 @@ func (s *Server) serve(c *fasthttp.RequestCtx) {
 			writeError(c, fasthttp.StatusInternalServerError, "internal error; the server's log has the details")
 		}
 		s.stats.request(c.Response.StatusCode())
+		s.bodies.leave(c)
 	}()
 	c.Response.Header.Set("X-Content-Type-Options", "nosniff")
 	c.Response.Header.Set("Referrer-Policy", "no-referrer")

@@ -51,6 +51,7 @@ func (s *Server) status(r *request) {
 			"queriesWaiting": {int64(s.opts.QueryQueue), s.gate.waiting.Load()},
 			"eventStreams":   {int64(s.opts.Streams), s.open.Load()},
 			"bodyBytes":      {int64(s.opts.MaxBody), 0},
+			"bodiesBytes":    {int64(s.opts.MaxBodies), s.bodies.inUse()},
 			"expandedBytes":  {int64(limits.Body), 0},
 			"pointsPerBody":  {int64(limits.Points), 0},
 		},

@@ -1,0 +1,153 @@
+package web
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/valyala/fasthttp"
+)
+
+// freeBody is the size up to which bodies need no place in the budget: at most
+// as many of them exist as connections.
+const freeBody = 64 << 10
+
+// bodies is the budget for bodies that are being received and handled. The HTTP
+// library allocates what a request announces before a byte of it has come, so a
+// place is taken when the headers are there and given back with the answer.
+//
+// A request is known by its header, which belongs to one request at a time. One
+// that expects to be told to continue is known by its connection instead,
+// because it may end between header and body without anybody being told.
+type bodies struct {
+	most int64
+
+	mu   sync.Mutex
+	used int64
+	held map[*fasthttp.RequestHeader]int64 // bytes; refused for a request that got no place
+}
+
+const refused = -1
+
+// enter takes a place of n bytes for the request of h.
+func (b *bodies) enter(h *fasthttp.RequestHeader, n int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drop(h)
+	if !b.take(n) {
+		b.held[h] = refused
+		return false
+	}
+	if n > freeBody {
+		b.held[h] = n
+	}
+	return true
+}
+
+// take is called with mu held.
+func (b *bodies) take(n int64) bool {
+	if n <= freeBody {
+		return true
+	}
+	if b.used+n > b.most {
+		return false
+	}
+	b.used += n
+	return true
+}
+
+// drop gives back what the request of h holds and reports whether it was
+// refused. It is called with mu held.
+func (b *bodies) drop(h *fasthttp.RequestHeader) bool {
+	n := b.held[h]
+	delete(b.held, h)
+	b.used -= max(n, 0)
+	return n == refused
+}
+
+// leave gives back the place of a request that was answered, and lets go of
+// memory that only large bodies need. It reports whether there was no place.
+func (b *bodies) leave(c *fasthttp.RequestCtx) bool {
+	c.Request.ReleaseBody(freeBody)
+	if conn, ok := c.Conn().(*addressConn); ok {
+		conn.giveBack()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.drop(&c.Request.Header)
+}
+
+// enterConn takes a place of n bytes that the connection gives back at the
+// latest when it closes.
+func (b *bodies) enterConn(conn *addressConn, n int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.take(n) {
+		return false
+	}
+	if n > freeBody {
+		back := func() { b.mu.Lock(); b.used -= n; b.mu.Unlock() }
+		conn.body.Store(&back)
+	}
+	return true
+}
+
+func (b *bodies) inUse() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.used
+}
+
+// routeOf returns the route of a request of which only the headers are there.
+func (s *Server) routeOf(h *fasthttp.RequestHeader) *route {
+	path := string(h.RequestURI())
+	if _, rest, ok := strings.Cut(path, "://"); ok && path[0] != '/' { // a whole URL, as proxies send it
+		_, path, _ = cutByte(rest, '/')
+		path = "/" + path
+	}
+	path, _, _ = cutByte(path, '?')
+	rt, _, _ := s.routes.find(string(h.Method()), path)
+	return rt
+}
+
+// bodyLimit is the largest body that the route takes; a path that is not there
+// takes none.
+func (s *Server) bodyLimit(rt *route) int {
+	switch {
+	case rt == nil:
+		return noBody
+	case rt.maxBody > 0:
+		return min(rt.maxBody, s.opts.MaxBody)
+	}
+	return s.opts.MaxBody
+}
+
+// announced is how many bytes the request may make the server hold. A body in
+// chunks may come to the limit; one above it is refused before it is read.
+func announced(h *fasthttp.RequestHeader, limit int) int64 {
+	n := h.ContentLength()
+	switch {
+	case n == -1:
+		return int64(limit)
+	case n > limit:
+		return 0
+	}
+	return int64(n)
+}
+
+func expectsContinue(h *fasthttp.RequestHeader) bool {
+	return string(h.Peek("Expect")) == "100-continue"
+}
+
+const noPlace = "too many bytes of requests are being received; try again later"
+
+// expect answers a request that asks before it sends its body.
+func (s *Server) expect(c *fasthttp.RequestCtx) int {
+	conn, ok := c.Conn().(*addressConn)
+	h := &c.Request.Header
+	if ok && !s.bodies.enterConn(conn, announced(h, s.bodyLimit(s.routeOf(h)))) {
+		closeAfter(c)
+		writeError(c, fasthttp.StatusServiceUnavailable, noPlace)
+		return fasthttp.StatusServiceUnavailable
+	}
+	return fasthttp.StatusContinue
+}
