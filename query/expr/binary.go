@@ -124,8 +124,6 @@ type binaryKernel struct {
 	pairs []pair
 }
 
-var errManyValues = errors.New("too many values for key")
-
 func (k *binaryKernel) shape(in []*result, out *result) error {
 	left, right := in[0].lines, in[1].lines
 	useLeft := k.expr.leftLarger()
@@ -136,13 +134,13 @@ func (k *binaryKernel) shape(in []*result, out *result) error {
 	if !useLeft {
 		large, small, keys = right, left, k.expr.L.Keys()
 	}
-	partner, err := partners(large, small, keys)
-	if err != nil {
-		return err
-	}
+	partner := partners(large, small, keys)
 	k.pairs = k.pairs[:0]
 	lines := make([]Line, 0, len(large))
 	for i, j := range partner {
+		if j == ambiguous {
+			return errors.New("too many values for key")
+		}
 		if j < 0 {
 			continue
 		}
@@ -158,38 +156,38 @@ func (k *binaryKernel) shape(in []*result, out *result) error {
 	return nil
 }
 
-// partners returns for each line of large the index of its partner in small,
-// or -1.
-func partners(large, small []Line, keys []string) ([]int, error) {
+// What partners answers instead of an index.
+const (
+	alone     = -1 // no line has the key
+	ambiguous = -2 // several have it
+)
+
+// partners returns for each line of large the index of its partner in small.
+func partners(large, small []Line, keys []string) []int {
 	out := make([]int, len(large))
 	if len(keys) == 0 && len(small) == 1 {
-		return out, nil
+		return out
 	}
 	index := make(map[string]int, len(small))
-	many := map[string]bool{}
 	for j, l := range small {
 		key, ok := joinKey(keys, l)
 		if !ok {
 			continue
 		}
 		if _, twice := index[key]; twice {
-			many[key] = true
+			j = ambiguous
 		}
 		index[key] = j
 	}
 	for i, l := range large {
-		key, ok := joinKey(keys, l)
-		j, found := index[key]
-		switch {
-		case !ok || !found:
-			out[i] = -1
-		case many[key]:
-			return nil, errManyValues
-		default:
-			out[i] = j
+		out[i] = alone
+		if key, ok := joinKey(keys, l); ok {
+			if j, found := index[key]; found {
+				out[i] = j
+			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 // joinKey identifies a line by the keys, or by all its tags when there are none.

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -135,16 +134,12 @@ func (k *filterKernel) keep(lines, conds []Line) ([]int, error) {
 		}
 		return out, nil
 	}
-	partner, err := partners(lines, conds, k.expr.Expr.Keys())
-	if errors.Is(err, errManyValues) {
-		return nil, nil
-	}
-	for i, j := range partner {
+	for i, j := range partners(lines, conds, k.expr.Expr.Keys()) {
 		if j >= 0 && anyTrue(conds[j].Values) {
 			out = append(out, i)
 		}
 	}
-	return out, err
+	return out, nil
 }
 
 func anyTrue(values []float64) bool { return slices.ContainsFunc(values, Truth) }

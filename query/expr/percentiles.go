@@ -293,16 +293,22 @@ func (k *distinctKernel) run(w Window, in []*result, out *result) error {
 	for gi, members := range k.groups {
 		dst := out.lines[gi].Values
 		for i := range dst {
-			sum, used := 0.0, 0
+			sum, used, known := 0.0, 0, false
 			for _, m := range members {
 				v := in[0].lines[m].Values[i]
 				if math.IsNaN(v) {
 					continue
 				}
-				used++
-				sum += math.Exp2(-v)
+				known = true
+				if v > 0 {
+					used++
+					sum += math.Exp2(-v)
+				}
 			}
-			dst[i] = distinctEstimate(sum, used)
+			dst[i] = math.NaN()
+			if known {
+				dst[i] = distinctEstimate(sum, used)
+			}
 		}
 	}
 	return nil
@@ -312,9 +318,6 @@ func (k *distinctKernel) run(w Window, in []*result, out *result) error {
 // used registers; the others are zero. Few values are counted by the share of
 // registers still zero.
 func distinctEstimate(sum float64, used int) float64 {
-	if used == 0 {
-		return math.NaN()
-	}
 	const m = registers
 	zeros := max(m-used, 0)
 	alpha := 0.7213 / (1 + 1.079/m)

@@ -86,6 +86,9 @@ func TestEvaluation(t *testing.T) {
 	f(whole, "name,disk,:eq,0,:filter,name,disk,:eq,:stat-max,70,:gt,:filter", "name=disk: 16 7 38 49 55 71")
 	f(whole, "name,disk,:eq,(,node,),:by,:stat-avg,:stat-count,:mul,:stat-total,:sub,:abs,1e-6,:lt,:filter,last,:stat",
 		"stat-last((node=a)): 66 66 66 66 66 66\nstat-last((node=b)): 5 5 5 5 5 5")
+	// Conditions that share a key by a new name keep nothing of that key only.
+	f(whole, "name,disk,:eq,(,node,),:by,name,disk,:eq,(,disk,node,),:by,disk,node,:as,0,:gt,:filter", "")
+	f(whole, "name,disk,:eq,(,node,),:by,name,disk,:eq,(,node,disk,),:by,disk,x,:as,0,:gt,:filter", "(node=b): 5 5 5 5 5 5")
 	f(whole, "name,disk,:eq,median,:stat", "error: unknown statistic: median")
 	f(whole, "name,req,:eq,avg,2m,:consolidate,node,b,:eq,avg,2m,:consolidate", "name=req: 0.5 0.5 0.5 1 1 0.5\nnode=b: 5 5 5 5 5 5")
 
@@ -184,6 +187,8 @@ func TestApproxDistinct(t *testing.T) {
 	}
 	f("name,users,:eq,:approx-distinct", one, nan, nan)
 	f("name,users,:eq,:approx-distinct-cumulative", one, one, one)
+	series[1].Values = []float64{0, 0, nan} // a register that is zero is not used
+	f("name,users,:eq,:approx-distinct", one, 0, nan)
 }
 
 func TestLegends(t *testing.T) {
