@@ -27,6 +27,9 @@ type File struct {
 	Receivers []notify.Receiver
 }
 
+// Empty reports whether there is neither a rule nor a receiver.
+func (file *File) Empty() bool { return len(file.Rules)+len(file.Receivers) == 0 }
+
 // ParseRulesYAML reads the text of one file: a mapping with the keys `rules` and
 // `receivers`, both optional lists. JSON is YAML too. An unknown key at any
 // level, a repeated key or a repeated id is an error.

@@ -47,7 +47,7 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	}
 	ln, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("listen: %w (another server may be running; --listen 127.0.0.1:0 takes a free port)", err)
+		return fmt.Errorf("--listen: %w (another server may be running; --listen 127.0.0.1:0 takes a free port)", err)
 	}
 	receiver, err := newDemoReceiver(e.stdout)
 	if err != nil {

@@ -19,7 +19,7 @@ type replayCmd struct {
 	Name   string   `help:"Name of the series." required:""`
 	Dstype string   `help:"How the server normalizes the values." enum:"gauge,counter,rate,sum" default:"gauge"`
 	Tag    []string `help:"A further tag, key=value (repeatable)." sep:"none" placeholder:"K=V"`
-	Step   span     `help:"Distance of two rows in data time. Default: the server's step." placeholder:"D"`
+	Step   span     `help:"Distance of two rows in data time. Default: the server's step." env:"PULSE_REPLAY_STEP" placeholder:"D"`
 	Origin int64    `help:"Time of the first row, Unix milliseconds, a multiple of the step. Default: the next step." placeholder:"MS"`
 	Every  span     `help:"Distance of two rows in real time. Default: the step." placeholder:"D"`
 	Target string   `help:"The server." default:"http://127.0.0.1:7101" placeholder:"URL"`

@@ -36,12 +36,37 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Values["server"] = &child{}
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serveScript,
-			"end":   endScript,
-			"http":  httpScript,
+			"serve":     serveScript,
+			"end":       endScript,
+			"log":       logScript,
+			"interrupt": interruptScript,
+			"http":      httpScript,
 		},
 	})
+}
+
+// child is the server that a script has started last.
+type child struct {
+	cmd  *exec.Cmd
+	log  *bytes.Buffer
+	done chan error
+}
+
+// pulse returns a command that runs this binary as pulse.
+func pulse(ts *testscript.TestScript, args ...string) *exec.Cmd {
+	binary, err := exec.LookPath("pulse")
+	if path := findIn(ts.Getenv("PATH"), "pulse"); path != "" {
+		binary, err = path, nil
+	}
+	ts.Check(err)
+	cmd := exec.Command(binary, args...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "TESTSCRIPT_COMMAND=pulse")
+	return cmd
 }
 
 // serveScript: serve [flags] starts a server on a free port and sets $URL.
@@ -50,25 +75,20 @@ func serveScript(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	address := ln.Addr().String()
 	ts.Check(ln.Close())
-	binary, err := exec.LookPath("pulse")
-	if path := findIn(ts.Getenv("PATH"), "pulse"); path != "" {
-		binary, err = path, nil
-	}
-	ts.Check(err)
-	cmd := exec.Command(binary, append([]string{"serve", "--listen", address, "--log-level", "warn"}, args...)...)
-	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "TESTSCRIPT_COMMAND=pulse")
-	var out bytes.Buffer
-	cmd.Stderr = &out
-	ts.Check(cmd.Start())
+	c := ts.Value("server").(*child)
+	*c = child{pulse(ts, append([]string{"serve", "--listen", address, "--log-level", "warn"}, args...)...), &bytes.Buffer{}, make(chan error, 1)}
+	c.cmd.Stderr = c.log
+	ts.Check(c.cmd.Start())
+	cmd, log, done := c.cmd, c.log, c.done
+	go func() { done <- cmd.Wait(); close(done) }()
 	ts.Defer(func() {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if out.Len() > 0 {
-			ts.Logf("server: %s", out.String())
+		<-done
+		if log.Len() > 0 {
+			ts.Logf("server: %s", log.String())
 		}
 	})
 	ts.Setenv("URL", "http://"+address)
-	ts.Setenv("PID", fmt.Sprint(cmd.Process.Pid))
 	for range 200 {
 		if res, err := http.Get("http://" + address + "/ready"); err == nil {
 			res.Body.Close()
@@ -76,7 +96,7 @@ func serveScript(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
-	ts.Fatalf("the server did not answer within 5 s: %s", out.String())
+	ts.Fatalf("the server did not answer within 5 s")
 }
 
 func findIn(path, name string) string {
@@ -88,24 +108,38 @@ func findIn(path, name string) string {
 	return ""
 }
 
-// endScript: end SIGNAL sends INT or KILL to the server and waits until its
-// port is closed.
+// endScript: end SIGNAL sends INT or KILL to the server and waits for its end,
+// which has exit code 0 after INT.
 func endScript(ts *testscript.TestScript, neg bool, args []string) {
-	var pid int
-	_, err := fmt.Sscan(ts.Getenv("PID"), &pid)
-	ts.Check(err)
-	sig := map[string]syscall.Signal{"INT": syscall.SIGINT, "KILL": syscall.SIGKILL}[args[0]]
-	ts.Check(syscall.Kill(pid, sig))
-	address := strings.TrimPrefix(ts.Getenv("URL"), "http://")
-	for range 400 {
-		c, err := net.Dial("tcp", address)
-		if err != nil {
-			return
+	c := ts.Value("server").(*child)
+	ts.Check(c.cmd.Process.Signal(map[string]syscall.Signal{"INT": syscall.SIGINT, "KILL": syscall.SIGKILL}[args[0]]))
+	select {
+	case err := <-c.done:
+		if args[0] == "INT" {
+			ts.Check(err)
 		}
-		c.Close()
-		time.Sleep(25 * time.Millisecond)
+	case <-time.After(20 * time.Second):
+		ts.Fatalf("the server did not end within 20 s")
 	}
-	ts.Fatalf("the server still listens after 10 s")
+}
+
+// logScript: log TEXT wants the text in what a server that has ended logged.
+func logScript(ts *testscript.TestScript, neg bool, args []string) {
+	if text := ts.Value("server").(*child).log.String(); !strings.Contains(text, args[0]) {
+		ts.Fatalf("the log has no %q:\n%s", args[0], text)
+	}
+}
+
+// interruptScript: interrupt DELAY args... runs pulse, interrupts it after the
+// delay, and wants exit code 0.
+func interruptScript(ts *testscript.TestScript, neg bool, args []string) {
+	delay, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	cmd := pulse(ts, args[1:]...)
+	ts.Check(cmd.Start())
+	timer := time.AfterFunc(delay, func() { _ = cmd.Process.Signal(os.Interrupt) })
+	defer timer.Stop()
+	ts.Check(cmd.Wait())
 }
 
 // httpScript: http METHOD PATH WANT-STATUS [BODY] sends a request; the answer is

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
+	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +37,7 @@ type serveCmd struct {
 	Grace          span     `name:"grace" help:"How long after a step's end late sources are waited for. Default: one step, at least 100ms." placeholder:"D"`
 	Rules          string   `name:"rules" help:"Rule files to load at the start and on reload." placeholder:"GLOB"`
 	EgressAllow    []string `name:"egress-allow" help:"Addresses otherwise closed to webhooks that are open, such as 10.0.0.0/8 or 127.0.0.1/32 (repeatable)." placeholder:"CIDR"`
-	BaseURL        string   `name:"base-url" help:"How people reach this server, for links in notifications. Default: http:// and the address." placeholder:"URL"`
+	BaseURL        string   `name:"base-url" help:"How people reach this server, for links in notifications. Default: http:// and the address, or the host's name when that is every address." placeholder:"URL"`
 	Timezone       string   `name:"timezone" help:"Time zone of graphs and of dates without one." default:"UTC" placeholder:"ZONE"`
 	LogFormat      string   `name:"log-format" help:"console or json." enum:"console,json" default:"console"`
 	LogLevel       string   `name:"log-level" help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
@@ -74,7 +77,7 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 	log := c.logger(e)
 	ln, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return fmt.Errorf("--listen: %w", err)
 	}
 	s, err := c.start(ctx, ln, realClock{}, log)
 	if err != nil {
@@ -106,6 +109,9 @@ func (c *serveCmd) complete() error {
 	if c.Tiers.retention < c.Tiers.step {
 		return fmt.Errorf("--tiers %s: the retention is shorter than the step", c.Tiers)
 	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("--listen %q is not address:port, such as 127.0.0.1:7101", c.Listen)
+	}
 	if !c.loopback() && !c.InsecureListen {
 		return fmt.Errorf("--listen %s is not a loopback address; add --insecure-listen to serve it without encryption and tokens", c.Listen)
 	}
@@ -114,6 +120,30 @@ func (c *serveCmd) complete() error {
 	}
 	if _, err := c.egress(); err != nil {
 		return err
+	}
+	return c.checkNames()
+}
+
+// checkNames checks how people reach the server, and the limits.
+func (c *serveCmd) checkNames() error {
+	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return fmt.Errorf("--base-url %q is not a URL such as https://pulse.example.com", c.BaseURL)
+	}
+	for _, name := range c.Host {
+		if name == "" || strings.ContainsAny(name, "/:@ ") {
+			return fmt.Errorf("--host %q is not a name such as pulse.example.com, without scheme and port", name)
+		}
+	}
+	return c.LimitFlags.check()
+}
+
+// check refuses limits that let nothing pass.
+func (l *LimitFlags) check() error {
+	v := reflect.ValueOf(*l)
+	for i := range v.NumField() {
+		if f := v.Field(i); f.Int() <= 0 {
+			return fmt.Errorf("--%s %v must be more than 0", v.Type().Field(i).Tag.Get("name"), f.Interface())
+		}
 	}
 	return nil
 }
@@ -160,10 +190,21 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// base is how links in notifications begin.
+// base is how links in notifications begin. A server that listens on every
+// address is reached by name.
 func (c *serveCmd) base(ln net.Listener) string {
 	if c.BaseURL != "" {
 		return strings.TrimRight(c.BaseURL, "/")
 	}
-	return "http://" + ln.Addr().String()
+	addr, ok := ln.Addr().(*net.TCPAddr)
+	if !ok || !addr.IP.IsUnspecified() {
+		return "http://" + ln.Addr().String()
+	}
+	name, err := os.Hostname()
+	if len(c.Host) > 0 {
+		name = c.Host[0]
+	} else if err != nil {
+		name = "localhost"
+	}
+	return "http://" + net.JoinHostPort(name, strconv.Itoa(addr.Port))
 }

@@ -52,12 +52,16 @@ type server struct {
 func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, log zerolog.Logger) (s *server, err error) {
 	s = &server{log: log, clock: clk, ctx: ctx, failed: make(chan error, 8)}
 	defer func() {
-		if err != nil {
-			s.closeFiles()
+		if err == nil {
+			return
+		}
+		s.closeFiles()
+		if ctx.Err() != nil { // interrupted: what went wrong matters to nobody
+			err = ctx.Err()
 		}
 	}()
 	if s.db, s.scratch, err = openState(c.Data); err != nil {
-		return s, err
+		return s, fmt.Errorf("--data: %w", err)
 	}
 	if s.store, err = store.New(c.storeOptions()); err != nil {
 		return s, err
@@ -161,6 +165,9 @@ func (c *serveCmd) reloader(engine *detect.Engine, out *notify.Service, clk cloc
 		n, err := engine.ReplaceFileRules(file.Rules, clk.Now().UnixMilli())
 		if err != nil {
 			return err
+		}
+		if file.Empty() {
+			log.Warn().Str("rules", c.Rules).Msg("no rule file, or none with a rule or receiver")
 		}
 		log.Info().Int("rules", len(file.Rules)).Int("receivers", len(file.Receivers)).Int("removed", n).Msg("rule files loaded")
 		return nil
