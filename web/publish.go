@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"pulse/ingest"
+	"pulse/ingest/publish"
 	"pulse/store/tags"
 	"pulse/web/render"
 )
@@ -89,8 +90,8 @@ type oneLine func(name string, t tags.Tags, v float64, from ingest.From, now int
 func (s *Server) one(r *request, add oneLine, empty float64) {
 	v, text := empty, strings.TrimSpace(string(r.ctx.PostBody()))
 	if text != "" || empty == 0 {
-		var err error
-		if v, err = strconv.ParseFloat(text, 64); err != nil {
+		var ok bool
+		if v, ok = publish.ParseValue([]byte(text)); !ok {
 			r.failWith(fasthttp.StatusBadRequest, "body is "+strconv.Quote(clip(text, 40))+", must be one number")
 			return
 		}

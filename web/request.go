@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"strconv"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"pulse/ingest"
+	"pulse/query/asl"
+	"pulse/web/render"
 )
 
 // request is what a handler works on. It is valid until the handler returns.
@@ -64,7 +67,13 @@ func (r *request) from() ingest.From {
 	return ingest.From{Peer: peer, Header: string(r.ctx.Request.Header.Peek("X-Pulse-Source"))}
 }
 
-func (r *request) fail(err error) { writeError(r.ctx, statusOf(err), err.Error()) }
+// fail answers with err; one about a program also says where in it.
+func (r *request) fail(err error) {
+	writeError(r.ctx, statusOf(err), err.Error())
+	if e := (*asl.Error)(nil); errors.As(err, &e) && e.Offset >= 0 {
+		r.ctx.SetBody(render.AppendProgramError(nil, err.Error(), e.Offset, e.Token))
+	}
+}
 
 func (r *request) failWith(status int, message string) { writeError(r.ctx, status, message) }
 

@@ -3,6 +3,7 @@ package publish
 import (
 	"bytes"
 	"math"
+	"strconv"
 )
 
 // Quick reads what Decode reads, but takes the tags of a metric to end at the
@@ -54,6 +55,14 @@ func decode(b *Batch, body []byte, limits Limits, quick bool) error {
 	return b.finish(&s, i)
 }
 
+// quote shows a name from outside in an error, shortened.
+func quote(name []byte) string {
+	if len(name) > 60 {
+		name = name[:60]
+	}
+	return strconv.Quote(string(name))
+}
+
 // payload reads the object form, whose brace stands at i.
 func (s *scanner) payload(b *Batch, i int) int {
 	if i = skip(s.b, i+1); i < len(s.b) && s.b[i] == '}' {
@@ -71,7 +80,7 @@ func (s *scanner) payload(b *Batch, i int) int {
 		case "metrics":
 			i = s.metricsField(b, j)
 		default:
-			return s.fail(at, "unknown field beside tags and metrics")
+			return s.fail(at, "unknown field "+quote(name)+" beside tags and metrics")
 		}
 		if i < 0 {
 			return -1

@@ -77,7 +77,7 @@ func TestDecode(t *testing.T) {
 	bad(`fubar`, "expected an object or a list at byte 0")
 	bad(`{"metrics":[]} x`, "unexpected text behind the payload at byte 15")
 	bad(`[]/* open`, "unexpected text behind the payload at byte 2")
-	bad(`{"other":1}`, "unknown field beside tags and metrics at byte 1")
+	bad(`{"other":1}`, `unknown field "other" beside tags and metrics at byte 1`)
 	bad(`{"tags":{"a":1}}`, "the value of a tag must be a string at byte 13")
 	bad(`{"tags":["a"]}`, "expected an object of tags at byte 8")
 	bad(`{"metrics":{}}`, "expected a list of metrics at byte 11")

@@ -18,6 +18,18 @@ func AppendError(dst []byte, message string) []byte {
 	return append(dst, '}')
 }
 
+// AppendProgramError appends the error object of a program, with the byte at which
+// the token begins that does not fit.
+func AppendProgramError(dst []byte, message string, offset int, token string) []byte {
+	dst = append(dst, `{"type":"error","message":`...)
+	dst = AppendString(dst, message)
+	dst = append(dst, `,"offset":`...)
+	dst = strconv.AppendInt(dst, int64(offset), 10)
+	dst = append(dst, `,"token":`...)
+	dst = AppendString(dst, token)
+	return append(dst, '}')
+}
+
 // AppendString appends s as a JSON string. Bytes that are not UTF-8 become
 // U+FFFD; `<`, `>` and `&` are escaped so that the text is inert in HTML.
 func AppendString(dst []byte, s string) []byte {

@@ -5,7 +5,8 @@ async function get(path, signal) {
   const body = await res.json().catch(() => ({}));
   if (!res.ok) {
     const text = Array.isArray(body.message) ? body.message.join("; ") : body.message;
-    throw new Error(text || res.status + " " + res.statusText);
+    const where = body.offset >= 0 ? " (at " + (body.offset + 1) + (body.token ? ": " + body.token : "") + ")" : "";
+    throw new Error(text ? text + where : res.status + " " + res.statusText);
   }
   return body;
 }
