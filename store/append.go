@@ -196,14 +196,16 @@ func (w *writer) merge(n uint32, step int64, v float64, add bool) outcome {
 		*at = v
 		w.wrote(n, step)
 		return stored
-	case add && old+v != old:
-		*at = old + v
-		return stored
-	case !add && v > old:
-		*at = v
-		return stored
+	case add:
+		v += old
+		if v == old || v != v {
+			return superseded // the second: infinities of both signs
+		}
+	case !(v > old):
+		return superseded
 	}
-	return superseded
+	*at = v
+	return stored
 }
 
 // emit writes the steps that a report completed, as far as they may change.
@@ -222,7 +224,7 @@ func (w *writer) emit(n uint32, e *norm.Emit) {
 // wrote notes that slot n has a value at the step.
 func (w *writer) wrote(n uint32, step int64) {
 	s := &w.p.slots[n]
-	if s.first == 0 {
+	if s.first == 0 || step < s.first {
 		s.first = step
 	}
 	s.last = max(s.last, step)

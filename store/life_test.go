@@ -238,7 +238,7 @@ func TestScanLimits(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	for _, o := range []store.Options{
 		{Step: 150}, {Step: 50}, {Step: 120_000}, {Retention: 1000}, {Retention: -1},
-		{MaxPast: -1}, {MaxPast: 24 * 3600 * sec}, {MaxSeries: -1}, {MaxValuesPerKey: -1}, {MaxSources: -1},
+		{MaxPast: -1}, {MaxPast: 24 * 3600 * sec}, {MaxSeries: -1}, {MaxValuesPerKey: -1}, {MaxKeys: -1}, {MaxPairs: -1}, {Retention: 1200 * sec, MaxPast: 1300 * sec}, {MaxSources: -1},
 		{NewSeriesBurst: -1}, {Step: -1},
 	} {
 		if _, err := store.New(o); err == nil {

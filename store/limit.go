@@ -10,7 +10,7 @@ var ErrLimit = errors.New("limit exceeded")
 
 // LimitError says that a limit would be exceeded, and which.
 type LimitError struct {
-	What string // "series", "new series", "values for tag key node", "lines", "datapoints"
+	What string // "series", "series ever seen", "new series per second", "tag keys", "tag pairs", "values for tag key node", "lines", "datapoints"
 	Got  int64  // what was asked for; 0 when it is not known
 	Max  int64
 }

@@ -93,7 +93,7 @@ func (m *model) point(s *modelSeries, at, t int64, v float64, amount bool, now i
 			v /= m.secs()
 		}
 		old, ok := s.values[at]
-		return v == v && (!ok || old+v != old) && s.set(at, old+v)
+		return v == v && (!ok || old+v != old && old+v == old+v) && s.set(at, old+v)
 	case norm.Rate:
 		e, changed = s.state.Rate(norm.Params{Step: m.o.Step, Heartbeat: m.o.RateHeartbeat}, t, v)
 	case norm.Counter:
@@ -114,7 +114,7 @@ func (m *model) point(s *modelSeries, at, t int64, v float64, amount bool, now i
 
 func (s *modelSeries) set(at int64, v float64) bool {
 	s.values[at] = v
-	if s.first == 0 {
+	if s.first == 0 || at < s.first {
 		s.first = at
 	}
 	return true
@@ -298,7 +298,7 @@ func modelValue(r *rand.Rand) float64 {
 	case 2:
 		return r.NormFloat64() * 1e9
 	case 3:
-		return math.Inf(1)
+		return math.Inf(1 - r.IntN(2)*2)
 	default:
 		return float64(r.IntN(50))
 	}

@@ -20,7 +20,9 @@ type Options struct {
 	CounterHeartbeat int64
 
 	MaxSeries       int     // searchable series; default 1,000,000. Four times as many may ever be seen, and come back
-	MaxValuesPerKey int     // distinct values of a tag key; default 200,000
+	MaxValuesPerKey int     // distinct values of a tag key of searchable series; default 200,000
+	MaxKeys         int     // distinct tag keys of searchable series; default 10,000
+	MaxPairs        int     // distinct tags of searchable series; default 4 × MaxSeries
 	NewSeriesRate   float64 // new series per second; default 5,000; negative: no limit
 	NewSeriesBurst  float64 // default 50,000
 	MaxSources      int     // default 20,000, fewer when their presence bits would take more than 256 MiB
@@ -30,6 +32,7 @@ const (
 	maxPresenceBytes = 256 << 20
 	maxWindowBlocks  = 10 // longest MaxPast + MaxFuture, in blocks
 	seenPerSeries    = 4  // series ever seen per searchable one
+	pairsPerSeries   = 4  // tags per series, on average, that no other series has
 )
 
 // withDefaults returns o with every default filled in.
@@ -42,6 +45,8 @@ func (o Options) withDefaults() Options {
 	o.CounterHeartbeat = or(o.CounterHeartbeat, norm.Heartbeat(o.Step))
 	o.MaxSeries = or(o.MaxSeries, 1_000_000)
 	o.MaxValuesPerKey = or(o.MaxValuesPerKey, 200_000)
+	o.MaxKeys = or(o.MaxKeys, 10_000)
+	o.MaxPairs = or(o.MaxPairs, pairsPerSeries*o.MaxSeries)
 	o.NewSeriesRate = or(o.NewSeriesRate, 5_000)
 	o.NewSeriesBurst = or(o.NewSeriesBurst, 50_000)
 	if o.MaxSources == 0 {
@@ -67,15 +72,17 @@ func (o Options) validate() error {
 		return fmt.Errorf("store: step %d ms is not an allowed step from 100 ms to 1 min", o.Step)
 	case o.Retention < blockMs:
 		return fmt.Errorf("store: retention %d ms is shorter than a block of %d steps (%d ms)", o.Retention, block.Size, blockMs)
-	case o.Retention/o.Step > 1<<31:
-		return fmt.Errorf("store: retention %d ms is more than %d steps", o.Retention, 1<<31)
+	case o.Retention/o.Step > maxSteps:
+		return fmt.Errorf("store: retention %d ms is more than %d steps", o.Retention, maxSteps)
 	case o.MaxPast < 0 || o.MaxFuture < 0 || o.MaxPast+o.MaxFuture > maxWindowBlocks*blockMs:
 		return fmt.Errorf("store: max past %d ms and max future %d ms must not be negative and at most %d ms together",
 			o.MaxPast, o.MaxFuture, maxWindowBlocks*blockMs)
+	case o.Retention < o.MaxPast:
+		return fmt.Errorf("store: retention %d ms is shorter than max past %d ms", o.Retention, o.MaxPast)
 	case o.MaxSeries < 1 || o.MaxSeries > partitions*maxSlots/seenPerSeries:
 		return fmt.Errorf("store: max series %d is not between 1 and %d", o.MaxSeries, partitions*maxSlots/seenPerSeries)
-	case o.MaxValuesPerKey < 1:
-		return fmt.Errorf("store: max values per key %d is below 1", o.MaxValuesPerKey)
+	case min(o.MaxValuesPerKey, o.MaxKeys, o.MaxPairs) < 1:
+		return fmt.Errorf("store: max values per key %d, max keys %d or max pairs %d is below 1", o.MaxValuesPerKey, o.MaxKeys, o.MaxPairs)
 	case o.MaxSources < 1 || o.MaxSources > 1<<24:
 		return fmt.Errorf("store: max sources %d is not between 1 and %d", o.MaxSources, 1<<24)
 	case o.NewSeriesRate >= 0 && o.NewSeriesBurst < 1:

@@ -31,7 +31,7 @@ type partition struct {
 
 // slot is what is known of one series.
 type slot struct {
-	first  int64    // step of its first value since it became searchable; 0: none yet
+	first  int64    // its earliest step with a value since it became searchable; 0: none yet
 	last   int64    // newest step written
 	source SourceID // the first to send it
 }
@@ -52,8 +52,13 @@ const (
 
 func kindOf(flags uint8) norm.Kind { return norm.Kind(flags & flagKind) }
 
-// maxLinks is the most sources of one series that are told apart.
-const maxLinks = 4096
+// Links are bounded, since a sender may call itself by ever new names. Sources
+// beyond the bounds are not told apart from those that never sent the series.
+const (
+	maxLinks     = 4096    // of one series
+	linksPerSlot = 4       // of a partition, on average,
+	fewestLinks  = 1 << 15 // and however few series it has
+)
 
 // add appends a slot for a series, which nobody finds before name. The caller
 // holds the lock.
@@ -104,7 +109,7 @@ func (p *partition) link(n uint32, source SourceID, since int64) bool {
 		return true
 	}
 	key := uint64(n)<<32 | uint64(source)
-	if _, ok := p.linked[key]; ok || len(p.more[n]) >= maxLinks {
+	if _, ok := p.linked[key]; ok || len(p.more[n]) >= maxLinks || len(p.linked) >= fewestLinks+linksPerSlot*len(p.slots) {
 		return false
 	}
 	p.linked[key] = struct{}{}

@@ -27,6 +27,8 @@ type Scan struct {
 	MaxDatapoints int64 // series × steps read; 0: no limit
 }
 
+const maxSteps = 1 << 31 // of one scan, and of the retention
+
 // Line is one group of a scan.
 //
 //	Tags    the pairs of By; the series' tags for AggAll; nil when not grouped
@@ -60,6 +62,9 @@ func (s *Store) Scan(ctx context.Context, q Scan) ([]Line, ScanStats, error) {
 	}
 	if q.Agg == AggAll && len(q.By) > 0 {
 		return nil, ScanStats{}, fmt.Errorf("scan: all series cannot be grouped")
+	}
+	if steps := uint64(q.End-q.Start) / uint64(s.grid.step); steps > maxSteps {
+		return nil, ScanStats{}, &LimitError{"datapoints", int64(steps), maxSteps}
 	}
 	r, err := s.newRun(ctx, q)
 	if err != nil || len(r.lines) == 0 {

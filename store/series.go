@@ -69,9 +69,9 @@ func (s *Store) create(part int, hash uint64, t tags.Tags, now int64) (Ref, erro
 	pairs, err := s.index.Intern(nil, t)
 	if err != nil {
 		s.refused.Add(1)
-		var full *index.TooManyValues
+		var full *index.TooMany
 		if errors.As(err, &full) {
-			return NoRef, &LimitError{What: "values for tag key " + full.Key, Max: int64(full.Max)}
+			return NoRef, &LimitError{What: full.What, Max: int64(full.Max)}
 		}
 		return NoRef, err
 	}

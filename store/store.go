@@ -47,7 +47,7 @@ func New(o Options) (*Store, error) {
 	s := &Store{
 		options:   o,
 		grid:      newGrid(o.Step),
-		index:     index.New(o.MaxValuesPerKey),
+		index:     index.New(index.Limits{Keys: o.MaxKeys, Values: o.MaxValuesPerKey, Pairs: o.MaxPairs}),
 		sources:   newSources(o),
 		newSeries: newBucket(o.NewSeriesRate, o.NewSeriesBurst),
 	}

@@ -36,8 +36,9 @@ type Watch struct {
 	members [partitions]members
 	grouper *grouper
 	groups  []watchGroup
-	public  []WatchGroup // of groups; replaced, never changed; nil when out of date
-	sources []SourceID   // of all members, each once
+	public  []WatchGroup  // of groups; replaced, never changed; nil when out of date
+	sources []SourceID    // of all members, each once
+	gone    map[Ref]int32 // AggAll: the groups of former members
 }
 
 // members is the series of one partition, ascending by slot.
@@ -55,7 +56,7 @@ type watchGroup struct {
 // Watch begins to follow the series that spec selects now and later, until
 // Close.
 func (s *Store) Watch(spec WatchSpec) *Watch {
-	w := &Watch{store: s, spec: spec, grouper: newGrouper(spec.By)}
+	w := &Watch{store: s, spec: spec, grouper: newGrouper(spec.By), gone: map[Ref]int32{}}
 	w.name, _ = match.ExactTags(spec.Query).Get("name")
 	s.changing.Lock()
 	defer s.changing.Unlock()
@@ -86,8 +87,10 @@ func (w *Watch) add(ref Ref, dict index.Dictionary, pairs []uint32) {
 	if found {
 		return
 	}
-	n, ok := w.groupOf(dict, pairs)
-	if !ok {
+	n, ok := w.gone[ref]
+	if ok {
+		delete(w.gone, ref)
+	} else if n, ok = w.groupOf(dict, pairs); !ok {
 		return
 	}
 	p := &w.store.parts[ref.partition()]
@@ -108,6 +111,9 @@ func (w *Watch) drop(ref Ref) bool {
 	m := &w.members[ref.partition()]
 	i, found := slices.BinarySearch(m.slots, ref.slot())
 	if found {
+		if w.spec.Agg == AggAll {
+			w.gone[ref] = m.groups[i]
+		}
 		m.slots = slices.Delete(m.slots, i, i+1)
 		m.groups = slices.Delete(m.groups, i, i+1)
 	}
@@ -159,7 +165,7 @@ func (w *Watch) Groups() []WatchGroup {
 // Column returns one value per group for the step stamped t, a multiple of the
 // step, in dst, whose memory it uses again. The values are those that a Scan
 // of the step gives: zeroFill is Scan.ZeroFill. It allocates only when dst is
-// too short.
+// too short, or for a step that is sealed.
 func (w *Watch) Column(t int64, zeroFill bool, dst []float64) []float64 {
 	w.mu.RLock()
 	defer w.mu.RUnlock()

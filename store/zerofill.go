@@ -29,30 +29,29 @@ func (p *partition) reported(t *sources, n uint32, step int64) bool {
 }
 
 // filled folds the values of one partition, zeros filled in, series by series.
+// A series may have many sources to be asked, so the lock is held for one only.
 func (r *reader) filled(p *partition, sel *selected) error {
 	if r.row == nil {
 		r.row = make([]float64, (r.end-r.start)/r.store.grid.step)
 	}
 	at := r.index(r.start) + 1
-	for lo := 0; lo < len(sel.slots); lo += headTile {
+	for k, n := range sel.slots {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
 		p.mu.RLock()
-		for k := lo; k < min(lo+headTile, len(sel.slots)); k++ {
-			first := at
-			if sel.groups != nil {
-				first += int(sel.groups[k]) * r.steps
-			}
-			r.load(p, sel.slots[k])
-			values := r.values[first : first+len(r.row)]
-			for i, v := range r.row {
-				if v == v {
-					values[i] = r.Agg.fold(values[i], v)
-				}
+		r.load(p, n)
+		p.mu.RUnlock()
+		first := at
+		if sel.groups != nil {
+			first += int(sel.groups[k]) * r.steps
+		}
+		values := r.values[first : first+len(r.row)]
+		for i, v := range r.row {
+			if v == v {
+				values[i] = r.Agg.fold(values[i], v)
 			}
 		}
-		p.mu.RUnlock()
 	}
 	return nil
 }

@@ -20,13 +20,15 @@ import (
 // and any number of readers hold its lock only for the set operations, never
 // while they try a predicate on text.
 type Index struct {
-	maxValues int
+	limits Limits
 
 	mu    sync.RWMutex
 	keys  map[string]*key
 	pairs []*pair // by pair number; append-only, so a copy of the header is a snapshot
 	all   *roaring.Bitmap
 	texts int64 // bytes of interned text
+
+	liveKeys, livePairs int // with a series
 }
 
 // key is one tag key. Its values are append-only.
@@ -46,41 +48,66 @@ type pair struct {
 	series postings
 }
 
-// New returns an empty index in which a key may have at most maxValues
-// distinct values among the searchable series.
-func New(maxValues int) *Index {
-	return &Index{maxValues: maxValues, keys: map[string]*key{}, all: roaring.New()}
+// Limits is what the searchable series may have in all.
+type Limits struct {
+	Keys   int // distinct keys
+	Values int // distinct values of one key
+	Pairs  int // distinct pairs
 }
 
-// TooManyValues says that a key has as many distinct values as it may.
-type TooManyValues struct {
-	Key string
-	Max int
+// New returns an empty index.
+func New(l Limits) *Index {
+	return &Index{limits: l, keys: map[string]*key{}, all: roaring.New()}
 }
 
-func (e *TooManyValues) Error() string {
-	return fmt.Sprintf("too many values for tag key %q: the limit is %d", e.Key, e.Max)
+// TooMany says that a series would exceed one of the Limits.
+type TooMany struct {
+	What string // "tag keys", "tag pairs" or "values for tag key node"
+	Max  int
 }
+
+func (e *TooMany) Error() string { return fmt.Sprintf("too many %s: the limit is %d", e.What, e.Max) }
 
 // Intern appends the pair numbers of t to dst, in the order of t, and returns
 // the longer slice. Texts seen for the first time are copied. It fails with
-// *TooManyValues before anything is interned.
+// *TooMany before anything is interned.
 func (x *Index) Intern(dst []uint32, t tags.Tags) ([]uint32, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for _, tag := range t {
-		k := x.keys[tag.Key]
-		if k == nil || k.live < x.maxValues {
-			continue
-		}
-		if p := k.byText[tag.Value]; p == nil || p.series.empty() {
-			return dst, &TooManyValues{k.name, x.maxValues}
-		}
+	if err := x.admit(t); err != nil {
+		return dst, err
 	}
 	for _, tag := range t {
 		dst = append(dst, x.intern(tag).number)
 	}
 	return dst, nil
+}
+
+// admit checks the limits for a series with tags t. The caller holds the lock.
+func (x *Index) admit(t tags.Tags) error {
+	keys, pairs := x.liveKeys, x.livePairs
+	for _, tag := range t {
+		k := x.keys[tag.Key]
+		if k != nil {
+			if p := k.byText[tag.Value]; p != nil && !p.series.empty() {
+				continue
+			}
+		}
+		switch {
+		case k == nil || k.live == 0:
+			keys++
+		case k.live >= x.limits.Values:
+			return &TooMany{"values for tag key " + k.name, x.limits.Values}
+		}
+		pairs++
+	}
+	switch {
+	case keys > x.limits.Keys:
+		return &TooMany{"tag keys", x.limits.Keys}
+	case pairs > x.limits.Pairs:
+		return &TooMany{"tag pairs", x.limits.Pairs}
+	}
+	return nil
 }
 
 // intern returns the pair of tag, which it creates on first sight. The caller
@@ -114,7 +141,7 @@ func (x *Index) Add(ref uint32, pairs []uint32) {
 	for _, n := range pairs {
 		p := x.pairs[n]
 		if p.series.empty() {
-			p.key.live++
+			x.count(p.key, 1)
 		}
 		p.series.add(ref)
 		p.key.series.Add(ref)
@@ -133,9 +160,19 @@ func (x *Index) Remove(ref uint32, pairs []uint32) {
 		p := x.pairs[n]
 		p.series.remove(ref)
 		if p.series.empty() {
-			p.key.live--
+			x.count(p.key, -1)
 		}
 		p.key.series.Remove(ref)
+	}
+}
+
+// count notes that a pair of k got its first series (1) or lost its last (-1).
+func (x *Index) count(k *key, d int) {
+	was := k.live
+	k.live += d
+	x.livePairs += d
+	if was == 0 || k.live == 0 {
+		x.liveKeys += d
 	}
 }
 

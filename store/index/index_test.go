@@ -12,6 +12,8 @@ import (
 	"pulse/store/tags"
 )
 
+var unlimited = index.Limits{Keys: 1 << 20, Values: 1 << 20, Pairs: 1 << 20}
+
 // world is an index and the naive map that it must agree with.
 type world struct {
 	x      *index.Index
@@ -21,7 +23,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	return &world{index.New(1 << 20), map[uint32]tags.Tags{}, map[uint32]tags.Tags{}, map[uint32][]uint32{}}
+	return &world{index.New(unlimited), map[uint32]tags.Tags{}, map[uint32]tags.Tags{}, map[uint32][]uint32{}}
 }
 
 func (w *world) add(t *testing.T, ref uint32, ts tags.Tags) {
@@ -186,7 +188,7 @@ func TestSelectBelongsToCaller(t *testing.T) {
 }
 
 func TestValueLimit(t *testing.T) {
-	x := index.New(2)
+	x := index.New(index.Limits{Keys: 9, Values: 2, Pairs: 9})
 	for i, v := range []string{"a", "b", "a"} {
 		pairs, err := x.Intern(nil, tags.Of("name", "sps", "node", v, "n", fmt.Sprint(i/2)))
 		if err != nil {
@@ -194,8 +196,8 @@ func TestValueLimit(t *testing.T) {
 		}
 		x.Add(uint32(i), pairs)
 	}
-	var limit *index.TooManyValues
-	if _, err := x.Intern(nil, tags.Of("name", "sps", "node", "c")); !errors.As(err, &limit) || limit.Key != "node" || limit.Max != 2 {
+	var limit *index.TooMany
+	if _, err := x.Intern(nil, tags.Of("name", "sps", "node", "c")); !errors.As(err, &limit) || limit.What != "values for tag key node" || limit.Max != 2 {
 		t.Fatalf("third value: %v, want a limit on node", err)
 	}
 	b, _ := x.Intern(nil, tags.Of("name", "sps", "node", "b", "n", "0"))
@@ -205,8 +207,35 @@ func TestValueLimit(t *testing.T) {
 	}
 }
 
+// Keys and pairs count while a series has them, and again when it is back.
+func TestKeyAndPairLimits(t *testing.T) {
+	x := index.New(index.Limits{Keys: 2, Values: 9, Pairs: 3})
+	want := func(what string, keysAndValues ...string) {
+		t.Helper()
+		var limit *index.TooMany
+		_, err := x.Intern(nil, tags.Of(keysAndValues...))
+		if what == "" && err != nil || what != "" && (!errors.As(err, &limit) || limit.What != what) {
+			t.Errorf("%v: %v, want %q", keysAndValues, err, what)
+		}
+	}
+	want("tag keys", "a", "1", "b", "1", "c", "1")
+	pairs, err := x.Intern(nil, tags.Of("a", "1", "b", "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		x.Add(7, pairs)
+		want("", "a", "1", "b", "2")
+		want("tag keys", "c", "1")
+		want("tag pairs", "a", "2", "b", "2")
+		x.Remove(7, pairs)
+		want("", "c", "1", "d", "1")
+		want("", "a", "2", "b", "2")
+	}
+}
+
 func TestDictionary(t *testing.T) {
-	x := index.New(100)
+	x := index.New(unlimited)
 	ts := tags.Of("name", "sps", "app", "www")
 	pairs, err := x.Intern(nil, ts)
 	if err != nil {
