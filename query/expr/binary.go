@@ -11,6 +11,12 @@ import (
 type Binary struct {
 	Op   string // a name of BinaryOps
 	L, R TimeSeries
+
+	// Known once, since asking both sides at every level would double the work
+	// with each.
+	keys      []string
+	grouped   bool
+	leftLarge bool // see NewBinary
 }
 
 // BinaryOps returns the names of the functions of two values.
@@ -80,9 +86,15 @@ func NewBinary(op string, l, r TimeSeries) (TimeSeries, error) {
 	if f == nil {
 		return nil, fmt.Errorf("unknown operation: %s", op)
 	}
-	if l.Grouped() && r.Grouped() && !subset(l.Keys(), r.Keys()) && !subset(r.Keys(), l.Keys()) {
-		return nil, fmt.Errorf("both sides of binary operation must have the same grouping or one side"+
-			" must be a subset of the other [%s ⊈ %s]", listText(l.Keys()), listText(r.Keys()))
+	// The side with the larger grouping decides the tags and the grouping of the
+	// result.
+	b := &Binary{Op: op, L: l, R: r, keys: l.Keys(), grouped: l.Grouped() || r.Grouped(), leftLarge: true}
+	if left, right := l.Keys(), r.Keys(); !subset(right, left) {
+		if l.Grouped() && !subset(left, right) {
+			return nil, fmt.Errorf("both sides of binary operation must have the same grouping or one side"+
+				" must be a subset of the other [%s ⊈ %s]", listText(left), listText(right))
+		}
+		b.keys, b.leftLarge = right, false
 	}
 	x, lok := constantOf(l)
 	y, rok := constantOf(r)
@@ -91,21 +103,12 @@ func NewBinary(op string, l, r TimeSeries) (TimeSeries, error) {
 		f(v, []float64{x}, []float64{y})
 		return &Const{Value: v[0]}, nil
 	}
-	return &Binary{Op: op, L: l, R: r}, nil
+	return b, nil
 }
 
-// leftLarger reports whether the left side has the larger grouping, which
-// decides the tags and the grouping of the result.
-func (b *Binary) leftLarger() bool { return subset(b.R.Keys(), b.L.Keys()) }
-
-func (b *Binary) String() string { return b.L.String() + "," + b.R.String() + ",:" + b.Op }
-func (b *Binary) Grouped() bool  { return b.L.Grouped() || b.R.Grouped() }
-func (b *Binary) Keys() []string {
-	if b.leftLarger() {
-		return b.L.Keys()
-	}
-	return b.R.Keys()
-}
+func (b *Binary) String() string       { return b.L.String() + "," + b.R.String() + ",:" + b.Op }
+func (b *Binary) Grouped() bool        { return b.grouped }
+func (b *Binary) Keys() []string       { return b.keys }
 func (b *Binary) inputs() []TimeSeries { return []TimeSeries{b.L, b.R} }
 func (b *Binary) identity() string     { return ":" + b.Op }
 func (b *Binary) withInputs(in []TimeSeries) (TimeSeries, error) {
@@ -126,7 +129,7 @@ type binaryKernel struct {
 
 func (k *binaryKernel) shape(in []*result, out *result) error {
 	left, right := in[0].lines, in[1].lines
-	useLeft := k.expr.leftLarger()
+	useLeft := k.expr.leftLarge
 	if useLeft && !k.expr.Grouped() && len(left) == 1 && len(right) > 1 {
 		useLeft = false // one line against the many of :all
 	}

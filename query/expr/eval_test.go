@@ -116,6 +116,25 @@ func TestEqualPartsAreEvaluatedOnce(t *testing.T) {
 	f("tz,Europe/Berlin,:set,0,now,:time-span,tz,UTC,:set,0,now,:time-span", 2, 0)
 }
 
+// The work for a chain of operations grows with its length, not with what all
+// combinations of its parts would be.
+func TestLongChains(t *testing.T) {
+	for _, more := range []string{",1,:add", ",:abs,1,:swap,:mul", ",name,b,:eq,:sub", ",name,b,:eq,(,n,),:by,:div", ",1,:gt,2,:rolling-count", ",n,n,:as,1,:add"} {
+		program := "name,a,:eq,(,n,m,),:by" + strings.Repeat(more, 100)
+		x := parse(t, program)[0]
+		if got := strings.Join(x.Keys(), " "); got != "n m" {
+			t.Errorf("%.40s...: grouped by %s", program, got)
+		}
+		y, err := expr.CommonBy(x, []string{"k"})
+		if err != nil || strings.Join(y.Keys(), " ") != "n m k" {
+			t.Errorf("%.40s...: with a common key grouped by %v, %v", program, y.Keys(), err)
+		}
+		if _, err := expr.NewEvaluator(y); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestWindowsMustAscend(t *testing.T) {
 	e, err := expr.NewEvaluator(parse(t, "1")...)
 	if err != nil {
