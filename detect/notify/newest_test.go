@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"pulse/detect/notify"
 )
 
@@ -168,6 +170,34 @@ func TestRestartBeforeTheFirstAttempt(t *testing.T) {
 			equal(t, fmt.Sprint("clean ", clean), r.seen(), want)
 		})
 	}
+}
+
+// A crash after a resolve was stored for a receiver that was never told of its
+// incident leaves it at that.
+func TestRestartWithResolveOfWhatWasNeverSent(t *testing.T) {
+	bubble(t, notify.Options{}, func(r *rig) {
+		hook := notify.Receiver{Name: "a", URL: "https://a.example.com", Disabled: true}
+		if err := r.svc.PutReceiver(hook); err != nil {
+			t.Fatal(err)
+		}
+		r.kill()
+		db, err := bbolt.Open(r.path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		svc, err := notify.New(notify.Options{DB: db, Clock: bubbleClock{}})
+		if err == nil {
+			err = db.Update(func(tx *bbolt.Tx) error { return svc.Enqueue(tx, resolved("i1")) })
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		db.Close()
+		r.start()
+		r.put("a")
+		after(time.Hour)
+		equal(t, "attempts", r.seen(), []string{})
+	})
 }
 
 func TestStopLetsAttemptsFinishAndThenCutsThemOff(t *testing.T) {

@@ -176,7 +176,8 @@ func (b box) trimDead() error {
 }
 
 // load reads the queue of one receiver. After an unclean end an attempt may
-// have been made that nobody could note, so every item counts as unsure.
+// have been made that nobody could note, so every beginning counts as unsure. An
+// end does not: none is attempted before its incident stands under open.
 func (b box) load(clean bool) (items []*item, open map[string]bool, err error) {
 	open = make(map[string]bool)
 	err = b.pending.ForEach(func(key, value []byte) error {
@@ -184,7 +185,7 @@ func (b box) load(clean bool) (items []*item, open map[string]bool, err error) {
 		if err := json.Unmarshal(value, it); err != nil {
 			return fmt.Errorf("read pending notification %d: %w", it.Seq, err)
 		}
-		it.Unsure = it.Unsure || !clean
+		it.Unsure = it.Unsure || !clean && opens(it.Type)
 		items = append(items, it)
 		return nil
 	})
