@@ -285,15 +285,28 @@ func TestAddMax(t *testing.T) {
 	f("max(NaN,NaN)", norm.Max(nan, nan), nan)
 }
 
-func BenchmarkRate(b *testing.B) {
-	b.ReportAllocs()
-	p := norm.Params{Step: 10_000}
-	states := make([]norm.State, 1024)
-	at := int64(7_000)
-	for i := 0; b.Loop(); i++ {
-		if i&1023 == 0 {
-			at += 10_000
-		}
-		states[i&1023].Rate(p, at, 100)
+// BenchmarkState measures reports on the step and off it.
+func BenchmarkState(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		off     int64
+		counter bool
+	}{{"rate/aligned", 0, false}, {"rate/off", 7000, false}, {"counter/aligned", 0, true}, {"counter/off", 7000, true}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			p := norm.Params{Step: 10_000}
+			states := make([]norm.State, 1024)
+			at := c.off
+			for i := 0; b.Loop(); i++ {
+				if i&1023 == 0 {
+					at += 10_000
+				}
+				if c.counter {
+					states[i&1023].Counter(p, at, float64(at))
+				} else {
+					states[i&1023].Rate(p, at, 100)
+				}
+			}
+		})
 	}
 }

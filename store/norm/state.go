@@ -39,11 +39,13 @@ type Emit struct {
 
 // State is what a rate or counter series carries from report to report: 32
 // bytes without pointers. The zero value has seen nothing. A State serves one
-// of Rate and Counter, never both, and is not safe for concurrent use.
+// of Rate and Counter, never both, always with the same Params.Step, and is
+// not safe for concurrent use.
 type State struct {
 	last  int64   // time of the last report
 	carry float64 // of the step that last is inside: value·ms for a rate, amount for a counter
 	prev  float64 // the last value
+	off   int32   // from the last boundary at or before last, to last
 	seen  bool    // a report was seen
 	even  bool    // rate: carry is made of prev alone
 }
@@ -64,31 +66,57 @@ func (s *State) Rate(p Params, t int64, v float64) (e Emit, changed bool) {
 	if math.IsNaN(v) || s.seen && t <= s.last {
 		return e, false
 	}
-	bound := step.Floor(t, p.Step)
+	joined := s.seen && !p.apart(s.last, t)
+	bound := s.floor(p.Step, t, joined)
 	off := t - bound
-	switch {
-	case !s.seen || p.apart(s.last, t):
+	switch next := s.next(p.Step); {
+	case !joined:
 		e = Emit{N: 1, First: bound, FirstValue: v}
 		if off > 0 {
 			e.FirstValue = part(v, p.Step-off, p.Step)
 		}
 		s.restart(v, off)
-	case bound <= step.Floor(s.last, p.Step):
-		s.even = s.last == bound || s.even && v == s.prev
+	case bound < next:
+		s.even = s.off == 0 || s.even && v == s.prev
 		s.carry += v * float64(t-s.last)
 	default:
-		next := step.Floor(s.last, p.Step) + p.Step
 		e = s.cross(p.Step, next, bound, v)
 		s.restart(v, off)
 	}
-	s.last, s.prev, s.seen = t, v, true
+	s.last, s.prev, s.off, s.seen = t, v, int32(off), true
 	return e, true
+}
+
+// next returns the end of the step that last is inside.
+func (s *State) next(step int64) int64 { return s.last - int64(s.off) + step }
+
+// floor returns the last boundary at or before t, which is not before the last
+// report. When t is joined to that, it is most often in the same step or the
+// one after, which spares a division.
+func (s *State) floor(length, t int64, joined bool) int64 {
+	if joined {
+		switch next := s.next(length); {
+		case t < next:
+			return next - length
+		case t < next+length:
+			return next
+		}
+	}
+	return step.Floor(t, length)
+}
+
+// stepsTo returns how many steps end after first, up to last.
+func stepsTo(first, last, step int64) int64 {
+	if first == last {
+		return 0
+	}
+	return (last - first) / step
 }
 
 // cross emits the step that ends at next, to which v adds the time since the
 // last report, and every further step up to bound.
 func (s *State) cross(step, next, bound int64, v float64) Emit {
-	e := Emit{First: next, FirstValue: v, Count: (bound - next) / step, Value: v}
+	e := Emit{First: next, FirstValue: v, Count: stepsTo(next, bound, step), Value: v}
 	e.N = 1 + int(e.Count)
 	if !s.even || v != s.prev {
 		sum := s.carry + v*float64(next-s.last)
@@ -121,24 +149,27 @@ func (s *State) Counter(p Params, t int64, v float64) (e Emit, changed bool) {
 	if math.IsNaN(v) || math.IsInf(v, 0) || s.seen && t <= s.last {
 		return e, false
 	}
+	joined := s.seen && !p.apart(s.last, t)
+	bound := s.floor(p.Step, t, joined)
 	if s.seen {
-		e = s.grow(p, t, v)
+		e = s.grow(p, t, bound, v, joined)
 	}
-	s.last, s.prev, s.seen = t, v, true
+	s.last, s.prev, s.off, s.seen = t, v, int32(t-bound), true
 	return e, true
 }
 
-func (s *State) grow(p Params, t int64, v float64) Emit {
-	growth, since, carry := v-s.prev, t-s.last, s.carry
+// grow emits what the total grew by since the last report, to v at t, of which
+// bound is the last boundary at or before it.
+func (s *State) grow(p Params, t, bound int64, v float64, joined bool) Emit {
+	growth, since := v-s.prev, t-s.last
 	if growth < 0 || math.IsInf(growth, 0) {
 		growth = 0
 	}
-	from := s.last
-	if p.apart(s.last, t) {
+	from, next, carry := s.last, s.next(p.Step), s.carry
+	if !joined {
 		growth = part(growth, p.Step, since)
-		since, from, carry = p.Step, t-p.Step, 0
+		since, from, next, carry = p.Step, t-p.Step, bound, 0
 	}
-	bound, next := step.Floor(t, p.Step), step.Floor(from, p.Step)+p.Step
 	if bound < next {
 		s.carry = carry + growth
 		return Emit{}
@@ -146,11 +177,16 @@ func (s *State) grow(p Params, t int64, v float64) Emit {
 	e := Emit{
 		First:      next,
 		FirstValue: carry + part(growth, next-from, since),
-		Count:      (bound - next) / p.Step,
-		Value:      part(growth, p.Step, since),
+		Count:      stepsTo(next, bound, p.Step),
 	}
 	e.N = 1 + int(e.Count)
-	s.carry = part(growth, t-bound, since)
+	if e.Count > 0 {
+		e.Value = part(growth, p.Step, since)
+	}
+	s.carry = 0
+	if t > bound {
+		s.carry = part(growth, t-bound, since)
+	}
 	return e
 }
 
