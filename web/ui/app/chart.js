@@ -39,7 +39,7 @@ export function chart(el, tip, model) {
   });
   const axis = { stroke: role("soft"), grid: { stroke: role("grid"), width: 1 }, ticks: { stroke: role("grid"), width: 1 }, font: "12px system-ui, sans-serif" };
   const plot = new uPlot({
-    width: el.clientWidth, height: el.clientHeight, series, bands,
+    width: el.clientWidth, height: el.clientHeight, series, bands, padding: [null, 28, null, null], // room for the last label
     tzDate: (s) => uPlot.tzDate(new Date(s * 1e3), "UTC"),
     axes: [{ ...axis, space: 64, values: (_, ticks, __, ___, distance) => clock(ticks, distance) }, { ...axis, size: 62, values: (_, ticks) => ticks.map((v) => (v === null ? "" : number(v))) }],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },

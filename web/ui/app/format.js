@@ -41,6 +41,19 @@ export function tags(t) {
   return Object.keys(t || {}).filter((k) => k !== "name" && !k.startsWith("atlas.")).sort().map((k) => k + "=" + t[k]).join(", ");
 }
 
+// fits reports whether t has every tag of part.
+export const fits = (t, part) => Object.entries(part).every(([k, v]) => t[k] === v);
+
+// link returns text if it is a link that may be followed, to http or https only, and "" otherwise.
+export function link(text) {
+  try {
+    const url = new URL(text);
+    return url.protocol === "http:" || url.protocol === "https:" ? url.href : "";
+  } catch {
+    return "";
+  }
+}
+
 // ms reads 5m, 1h, 2d, 1w; NaN when it is not a duration.
 export function ms(text) {
   const m = /^(\d+)\s*(ms|s|m|h|d|w)$/.exec((text || "").trim());
