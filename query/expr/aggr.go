@@ -26,7 +26,7 @@ func NewMathAggregate(agg Agg, t TimeSeries) TimeSeries {
 	return &MathAggregate{Agg: agg, Expr: t}
 }
 
-func (a *MathAggregate) String() string       { return a.Expr.String() + ",:" + a.Agg.Name() }
+func (a *MathAggregate) String() string       { return operationText(a) }
 func (a *MathAggregate) inputs() []TimeSeries { return []TimeSeries{a.Expr} }
 func (a *MathAggregate) identity() string     { return ":" + a.Agg.Name() }
 func (a *MathAggregate) withInputs(in []TimeSeries) (TimeSeries, error) {
@@ -53,9 +53,7 @@ func NewMathGroupBy(a *MathAggregate, keys []string) (TimeSeries, error) {
 	return &MathGroupBy{Aggregate: a, keys: slices.Clone(keys)}, nil
 }
 
-func (g *MathGroupBy) String() string {
-	return g.Aggregate.String() + "," + listText(g.keys) + ",:by"
-}
+func (g *MathGroupBy) String() string       { return operationText(g) }
 func (g *MathGroupBy) Grouped() bool        { return true }
 func (g *MathGroupBy) Keys() []string       { return g.keys }
 func (g *MathGroupBy) inputs() []TimeSeries { return []TimeSeries{g.Aggregate.Expr} }

@@ -64,6 +64,36 @@ func binaryFunc(op string) func(dst, a, b []float64) {
 	return nil
 }
 
+// unknownFunc is binaryFunc for Window.Unknown: a condition that depends on a NaN
+// is NaN.
+func unknownFunc(op string) func(dst, a, b []float64) {
+	f := binaryFunc(op)
+	switch op {
+	case "gt", "ge", "lt", "le":
+		return func(dst, a, b []float64) {
+			f(dst, a, b)
+			for i := range dst {
+				if math.IsNaN(a[i]) || math.IsNaN(b[i]) {
+					dst[i] = math.NaN()
+				}
+			}
+		}
+	case "and", "or":
+		decides := op == "or" // one side that is this decides alone
+		return func(dst, a, b []float64) {
+			f(dst, a, b)
+			for i, x := range a {
+				y := b[i]
+				alone := !math.IsNaN(x) && Truth(x) == decides || !math.IsNaN(y) && Truth(y) == decides
+				if !alone && (math.IsNaN(x) || math.IsNaN(y)) {
+					dst[i] = math.NaN()
+				}
+			}
+		}
+	}
+	return f
+}
+
 func each(dst, a, b []float64, f func(x, y float64) float64) {
 	for i := range dst {
 		dst[i] = f(a[i], b[i])
@@ -106,7 +136,7 @@ func NewBinary(op string, l, r TimeSeries) (TimeSeries, error) {
 	return b, nil
 }
 
-func (b *Binary) String() string       { return b.L.String() + "," + b.R.String() + ",:" + b.Op }
+func (b *Binary) String() string       { return operationText(b) }
 func (b *Binary) Grouped() bool        { return b.grouped }
 func (b *Binary) Keys() []string       { return b.keys }
 func (b *Binary) inputs() []TimeSeries { return []TimeSeries{b.L, b.R} }
@@ -114,7 +144,7 @@ func (b *Binary) identity() string     { return ":" + b.Op }
 func (b *Binary) withInputs(in []TimeSeries) (TimeSeries, error) {
 	return NewBinary(b.Op, in[0], in[1])
 }
-func (b *Binary) kernel() kernel { return &binaryKernel{expr: b, f: binaryFunc(b.Op)} }
+func (b *Binary) kernel() kernel { return &binaryKernel{b, binaryFunc(b.Op), unknownFunc(b.Op), nil} }
 
 type pair struct{ l, r int32 }
 
@@ -122,9 +152,10 @@ type pair struct{ l, r int32 }
 // larger grouping meets the one line of the other that has the same values of
 // the smaller grouping's keys; lines without partner are dropped.
 type binaryKernel struct {
-	expr  *Binary
-	f     func(dst, a, b []float64)
-	pairs []pair
+	expr    *Binary
+	f       func(dst, a, b []float64)
+	unknown func(dst, a, b []float64)
+	pairs   []pair
 }
 
 func (k *binaryKernel) shape(in []*result, out *result) error {
@@ -201,10 +232,14 @@ func joinKey(keys []string, l Line) (string, bool) {
 	return KeyString(keys, l.Tags)
 }
 
-func (k *binaryKernel) run(_ Window, in []*result, out *result) error {
+func (k *binaryKernel) run(w Window, in []*result, out *result) error {
 	left, right := in[0].lines, in[1].lines
+	f := k.f
+	if w.Unknown {
+		f = k.unknown
+	}
 	for i, p := range k.pairs {
-		k.f(out.lines[i].Values, left[p.l].Values, right[p.r].Values)
+		f(out.lines[i].Values, left[p.l].Values, right[p.r].Values)
 	}
 	return nil
 }

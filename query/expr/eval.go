@@ -19,10 +19,13 @@ import (
 //	        Once a word's look-back has passed, results then do not depend on
 //	        where evaluation began, to the last bit; those of graphs do, as in
 //	        Atlas. :time-span then takes each step for itself.
+//	Unknown lets comparisons, :and and :or that no data decides be NaN; without
+//	        it they are false, as in Atlas
 type Window struct {
 	Start, End, Step int64
 	Now              int64
 	Aligned          bool
+	Unknown          bool
 }
 
 // Len returns the number of steps.

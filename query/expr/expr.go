@@ -39,8 +39,9 @@ type TimeSeries interface {
 	// withInputs returns a copy with other inputs, as many as inputs returned.
 	// It fails when the groupings no longer fit together.
 	withInputs(in []TimeSeries) (TimeSeries, error)
-	// identity names the operation and its arguments without the inputs: two
-	// nodes with equal identity and equal inputs have equal results.
+	// identity names the operation and its arguments without the inputs, mostly
+	// as they are written: two nodes with equal identity and equal inputs have
+	// equal results.
 	identity() string
 	// kernel returns what evaluates this node; it holds the node's state.
 	kernel() kernel

@@ -15,7 +15,7 @@ type Stat struct {
 }
 
 func (s *Stat) word() string         { return match.Escape(s.Stat) + ",:stat" }
-func (s *Stat) String() string       { return s.Expr.String() + "," + s.word() }
+func (s *Stat) String() string       { return operationText(s) }
 func (s *Stat) Grouped() bool        { return s.Expr.Grouped() }
 func (s *Stat) Keys() []string       { return s.Expr.Keys() }
 func (s *Stat) inputs() []TimeSeries { return []TimeSeries{s.Expr} }
@@ -93,7 +93,7 @@ func NewFilter(t, cond TimeSeries) (*Filter, error) {
 	return &Filter{Expr: t, Cond: cond}, nil
 }
 
-func (f *Filter) String() string       { return f.Expr.String() + "," + f.Cond.String() + ",:filter" }
+func (f *Filter) String() string       { return operationText(f) }
 func (f *Filter) Grouped() bool        { return f.Expr.Grouped() }
 func (f *Filter) Keys() []string       { return f.Expr.Keys() }
 func (f *Filter) inputs() []TimeSeries { return []TimeSeries{f.Expr, f.Cond} }
@@ -179,7 +179,7 @@ func (c *Consolidated) word() string {
 	return strings.Join([]string{c.CF.Name(), FormatDuration(c.StepMs), ":consolidate"}, ",")
 }
 
-func (c *Consolidated) String() string       { return c.Expr.String() + "," + c.word() }
+func (c *Consolidated) String() string       { return operationText(c) }
 func (c *Consolidated) Grouped() bool        { return c.Expr.Grouped() }
 func (c *Consolidated) Keys() []string       { return c.Expr.Keys() }
 func (c *Consolidated) inputs() []TimeSeries { return []TimeSeries{c.Expr} }

@@ -199,8 +199,11 @@ func (r *Rewrite) word() string {
 	return strings.Join(append(slices.Clone(r.Params), ":"+r.Name), ",")
 }
 
-func (r *Rewrite) String() string {
-	s := r.Base.String() + "," + r.word()
+func (r *Rewrite) String() string { return operationText(r) }
+
+// suffix is what follows the base in the canonical text.
+func (r *Rewrite) suffix() string {
+	s := "," + r.word()
 	if r.after.cf != nil {
 		s += ",:cf-" + r.after.cf.Name()
 	}

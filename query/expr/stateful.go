@@ -57,7 +57,7 @@ func (s *Stateful) word() string {
 	return b.String() + ":" + s.Name
 }
 
-func (s *Stateful) String() string       { return s.Expr.String() + "," + s.word() }
+func (s *Stateful) String() string       { return operationText(s) }
 func (s *Stateful) Grouped() bool        { return s.Expr.Grouped() }
 func (s *Stateful) Keys() []string       { return s.Expr.Keys() }
 func (s *Stateful) inputs() []TimeSeries { return []TimeSeries{s.Expr} }

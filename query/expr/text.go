@@ -39,6 +39,32 @@ func FormatDouble(v float64) string {
 	return mantissa + "E" + strconv.Itoa(n)
 }
 
+// operationText is the canonical text of an operation: the texts of its inputs,
+// then its word with the arguments.
+func operationText(t TimeSeries) string { return string(appendText(nil, t)) }
+
+// appendText appends the canonical text of e in time linear in its length.
+func appendText(dst []byte, e Expr) []byte {
+	t, ok := e.(TimeSeries)
+	if !ok {
+		return append(dst, e.String()...)
+	}
+	in := t.inputs()
+	switch x := t.(type) {
+	case *Rewrite:
+		return append(appendText(dst, x.Base), x.suffix()...)
+	case *Percentiles, *ApproxDistinct:
+		in = nil // not written
+	}
+	if len(in) == 0 {
+		return append(dst, t.String()...)
+	}
+	for _, x := range in {
+		dst = append(appendText(dst, x), ',')
+	}
+	return append(dst, t.identity()...)
+}
+
 // listText writes texts as a list of the language: `(,a,b,)`.
 func listText(items []string) string {
 	var b strings.Builder

@@ -42,7 +42,7 @@ func (t *TopK) word() string {
 	return match.Escape(t.Stat) + "," + integerText(float64(t.K)) + "," + name
 }
 
-func (t *TopK) String() string       { return t.Expr.String() + "," + t.word() }
+func (t *TopK) String() string       { return operationText(t) }
 func (t *TopK) Grouped() bool        { return t.Expr.Grouped() }
 func (t *TopK) Keys() []string       { return t.Expr.Keys() }
 func (t *TopK) inputs() []TimeSeries { return []TimeSeries{t.Expr} }

@@ -47,7 +47,7 @@ func NewUnary(op string, t TimeSeries) (TimeSeries, error) {
 	return &Unary{Op: op, Expr: t}, nil
 }
 
-func (u *Unary) String() string                                 { return u.Expr.String() + ",:" + u.Op }
+func (u *Unary) String() string                                 { return operationText(u) }
 func (u *Unary) Grouped() bool                                  { return u.Expr.Grouped() }
 func (u *Unary) Keys() []string                                 { return u.Expr.Keys() }
 func (u *Unary) inputs() []TimeSeries                           { return []TimeSeries{u.Expr} }
@@ -87,7 +87,7 @@ func (c *Clamp) apply(v float64) float64 {
 	return v
 }
 
-func (c *Clamp) String() string       { return c.Expr.String() + "," + c.word() }
+func (c *Clamp) String() string       { return operationText(c) }
 func (c *Clamp) Grouped() bool        { return c.Expr.Grouped() }
 func (c *Clamp) Keys() []string       { return c.Expr.Keys() }
 func (c *Clamp) inputs() []TimeSeries { return []TimeSeries{c.Expr} }
@@ -134,11 +134,8 @@ type As struct {
 	From, To string
 }
 
-func (a *As) String() string {
-	return a.Expr.String() + "," + escapeAll(a.From, a.To) + ",:as"
-}
-
-func (a *As) Grouped() bool { return a.Expr.Grouped() }
+func (a *As) String() string { return operationText(a) }
+func (a *As) Grouped() bool  { return a.Expr.Grouped() }
 
 func (a *As) Keys() []string {
 	keys := a.Expr.Keys()

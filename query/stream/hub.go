@@ -36,7 +36,8 @@ func NewHub(st *store.Store) *Hub {
 
 // Options are what a stream is opened with. Zero means the default.
 type Options struct {
-	// Rule refuses expressions whose result depends on when evaluation began.
+	// Rule refuses expressions whose result depends on when evaluation began, and
+	// lets conditions that no data decides be NaN instead of false.
 	Rule bool
 	// ZeroFill takes a missing value of a rate, counter or sum for 0 where its
 	// source reported the step.

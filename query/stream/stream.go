@@ -81,7 +81,7 @@ func (s *Stream) Step(t int64) ([]Line, error) {
 			return nil, s.tooLarge()
 		}
 	}
-	w := expr.Window{Start: t, End: t + s.step, Step: s.step, Now: t, Aligned: true}
+	w := expr.Window{Start: t, End: t + s.step, Step: s.step, Now: t, Aligned: true, Unknown: s.options.Rule}
 	if err := s.ev.Eval(w); err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (s *Stream) replay(ctx context.Context, from, to int64) error {
 			return s.tooLarge()
 		}
 	}
-	w := expr.Window{Start: from + s.step, End: to + s.step, Step: s.step, Now: to, Aligned: true}
+	w := expr.Window{Start: from + s.step, End: to + s.step, Step: s.step, Now: to, Aligned: true, Unknown: s.options.Rule}
 	if err := s.ev.Eval(w); err != nil {
 		return err
 	}
