@@ -34,6 +34,10 @@ func NewHub(st *store.Store) *Hub {
 	return &Hub{store: st, parser: asl.New(asl.All(), asl.Limits{}), sources: map[string]*source{}}
 }
 
+// maxWarmup is how many steps a rule's expression may need before its values
+// mean something: that many are evaluated when it begins.
+const maxWarmup = 4 * expr.MaxWindow
+
 // Options are what a stream is opened with. Zero means the default.
 type Options struct {
 	// Rule refuses expressions whose result depends on when evaluation began, and
@@ -104,6 +108,9 @@ func (h *Hub) OpenStyles(styles []*expr.Style, stepMs int64, o Options) (*Stream
 			continue
 		}
 		warmup, _ := expr.Warmup(x.Expr, stepMs)
+		if steps := warmup / stepMs; o.Rule && steps > maxWarmup {
+			return nil, fmt.Errorf("expression looks back %d steps, the limit is %d", steps, maxWarmup)
+		}
 		s.lookback, s.warmup = max(s.lookback, lookback), max(s.warmup, warmup)
 	}
 	ev, err := expr.NewEvaluator(roots...)
