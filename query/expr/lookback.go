@@ -110,7 +110,11 @@ func (s *Stateful) memory(stepMs int64) (steps int64, endless string) {
 	case "delay":
 		return int64(s.Args[0]), ""
 	case "trend":
-		return max(int64(s.Args[0])/stepMs-1, 0), ""
+		n := int64(s.Args[0]) / stepMs
+		if n > MaxWindow {
+			return 0, fmt.Sprintf("window size must be between 1 and %d: %d", MaxWindow, n)
+		}
+		return max(n-1, 0), ""
 	case "sdes":
 		return 2 * int64(s.Args[0]), ""
 	case "des":

@@ -386,6 +386,9 @@ func TestRefusals(t *testing.T) {
 	f("name,sps,:eq", 0, stream.Options{}, "multiple of the primary step")
 	f("name,sps", second, stream.Options{}, "expecting time series expr")
 	f("name,sps,:eq,1h,:offset,:des-fast", second, rule, "")
+	f("name,sps,:eq"+strings.Repeat(",80000,:rolling-sum", 4), second, rule, "")
+	f("name,sps,:eq"+strings.Repeat(",80000,:rolling-sum", 5), second, rule, "looks back 399995 steps, the limit is 345600")
+	f("name,sps,:eq,100000s,:trend", second, rule, "window size must be between 1 and 86400")
 	if n := hub.Sources(); n != 0 {
 		t.Errorf("%d sources are left", n)
 	}
