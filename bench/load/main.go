@@ -51,7 +51,7 @@ func main() {
 	flag.IntVar(&o.pid, "pid", 0, "process of the target whose CPU time is read")
 	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long to push, at most 10m")
 	flag.IntVar(&o.rate, "rate", 200, "requests per second, at most 20000")
-	flag.IntVar(&o.points, "points", 500, "datapoints per request")
+	flag.IntVar(&o.points, "points", 500, "datapoints per request, at most 100000")
 	flag.IntVar(&o.workers, "workers", 8, "connections")
 	flag.DurationVar(&o.step, "step", time.Second, "primary step of the server; each node reports once a step")
 	flag.StringVar(&o.encoding, "encoding", "", "Content-Encoding of bodies: empty or gzip")
@@ -65,7 +65,7 @@ func main() {
 }
 
 func run(ctx context.Context, o options, out io.Writer) error {
-	if o.duration <= 0 || o.duration > 10*time.Minute || o.rate < 1 || o.rate > 20000 || o.points < 1 || o.workers < 1 {
+	if o.duration <= 0 || o.duration > 10*time.Minute || o.rate < 1 || o.rate > 20000 || o.points < 1 || o.points > 100_000 || o.workers < 1 {
 		return errors.New("duration, rate, points or workers out of range; see -help")
 	}
 	if o.target == "" {
@@ -220,13 +220,9 @@ func startServer(step time.Duration) (*ownServer, error) {
 	if text, err := exec.Command("go", "build", "-o", binary, "./cmd/pulse").CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("build: %w\n%s", err, text), os.RemoveAll(dir))
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeAddress()
 	if err != nil {
-		return nil, err
-	}
-	address := ln.Addr().String()
-	if err := ln.Close(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	s.url = "http://" + address
 	s.cmd = exec.Command(binary, "--listen", address, "--data", filepath.Join(dir, "data"), "--step", step.String(), "--log-level", "error", "--new-series-rate", "1000000")
@@ -242,6 +238,14 @@ func startServer(step time.Duration) (*ownServer, error) {
 	}
 	s.stop()
 	return nil, errors.New("the server did not answer within 5 s")
+}
+
+func freeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
 }
 
 func (s *ownServer) stop() {
