@@ -2,7 +2,9 @@ package detect_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -14,6 +16,7 @@ import (
 	"pulse/detect"
 	"pulse/detect/notify"
 	"pulse/query/stream"
+	"pulse/store/clock"
 )
 
 // wall is a clock by the time package, which a synctest bubble controls.
@@ -24,33 +27,45 @@ func (wall) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 func parseFile(text string) (detect.File, error) { return detect.ParseRulesYAML([]byte(text)) }
 
+// running returns an engine with one rule that runs by c, and what ends it.
+func running(t *testing.T, path string, c clock.Clock) (*rig, *detect.Engine, func()) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, db: db, outbox: &outbox{}, step: 1000}
+	r.newStore()
+	e, err := detect.New(detect.Options{Store: r.store, Hub: stream.NewHub(r.store), DB: db, Notify: r.outbox, Clock: c, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule, err := detect.ParseRuleJSON([]byte(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.PutRule(rule, c.Now().UnixMilli()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx, c) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { stop(); db.Close() })
+	return r, e, stop
+}
+
 // TestRun: a complete step is judged within milliseconds of its end, and one
 // that a report completes later within milliseconds of that report.
 func TestRun(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	synctest.Test(t, func(t *testing.T) {
-		db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		r := &rig{t: t, db: db, outbox: &outbox{}, step: 1000}
-		r.newStore()
-		e, err := detect.New(detect.Options{Store: r.store, Hub: stream.NewHub(r.store), DB: db, Notify: r.outbox, Clock: wall{}, Log: zerolog.Nop()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rule, err := detect.ParseRuleJSON([]byte(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := e.PutRule(rule, time.Now().UnixMilli()); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		done := make(chan error, 1)
-		go func() { done <- e.Run(ctx, wall{}) }()
+		r, e, stop := running(t, path, wall{})
 
 		report := func(v float64) {
 			r.sendWall("a", v)
@@ -85,12 +100,9 @@ func TestRun(t *testing.T) {
 		if n := r.took(); len(n) != 1 || n[0].Type != notify.TypeResolved {
 			t.Errorf("sent %s after the late report", brief(n))
 		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if err := e.PutRule(rule, 0); err == nil {
-			t.Error("a closed engine takes rules")
+		stop()
+		if err := e.DeleteRule("low", 0); !errors.Is(err, detect.ErrClosed) {
+			t.Errorf("a closed engine: %v", err)
 		}
 	})
 }
@@ -115,29 +127,8 @@ func (c setBack) Now() time.Time { return time.Now().Add(-time.Duration(c.by.Loa
 func TestRunClockBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	synctest.Test(t, func(t *testing.T) {
-		db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		r := &rig{t: t, db: db, outbox: &outbox{}, step: 1000}
-		r.newStore()
 		c := setBack{by: new(atomic.Int64)}
-		e, err := detect.New(detect.Options{Store: r.store, Hub: stream.NewHub(r.store), DB: db, Notify: r.outbox, Clock: c, Log: zerolog.Nop()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rule, err := detect.ParseRuleJSON([]byte(`{"id":"low","expr":"name,sps,:eq,:sum"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := e.PutRule(rule, c.Now().UnixMilli()); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		done := make(chan error, 1)
-		go func() { done <- e.Run(ctx, c) }()
+		_, e, stop := running(t, path, c)
 		time.Sleep(10 * time.Second)
 		c.by.Store(int64(time.Hour))
 		time.Sleep(5 * time.Second)
@@ -147,9 +138,6 @@ func TestRunClockBack(t *testing.T) {
 		if got := e.Stats().Closed - before; got < 9 {
 			t.Errorf("%d steps judged in 10 s after the clock was set back", got)
 		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		stop()
 	})
 }

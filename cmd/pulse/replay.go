@@ -40,25 +40,13 @@ func (c *replayCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	step := c.Step.ms()
-	if step == 0 {
-		if step, err = server.step(ctx); err != nil {
-			return err
-		}
+	origin, step, err := c.grid(ctx, server)
+	if err != nil {
+		return err
 	}
-	origin := c.Origin
-	if origin == 0 {
-		origin = (time.Now().UnixMilli()/step + 2) * step
-	}
-	if origin%step != 0 {
-		return fmt.Errorf("--origin %d is not a multiple of the step, %d ms", origin, step)
-	}
-	every := time.Duration(c.Every)
-	start := time.UnixMilli(origin)
-	if every == 0 {
-		every = time.Duration(step) * time.Millisecond
-	} else {
-		start = time.Now()
+	every, start := time.Duration(step)*time.Millisecond, time.UnixMilli(origin)
+	if c.Every != 0 {
+		every, start = time.Duration(c.Every), time.Now()
 	}
 	fmt.Fprintf(e.stdout, "origin %d step %s rows %d\n", origin, span(step*int64(time.Millisecond)), len(values))
 
@@ -91,6 +79,22 @@ func (c *replayCmd) Run(ctx context.Context, e *env) error {
 		return fmt.Errorf("%d of %d rows were refused", refused, len(values))
 	}
 	return nil
+}
+
+// grid returns the time of the first row and the distance of two, in ms.
+func (c *replayCmd) grid(ctx context.Context, server *client) (origin, step int64, err error) {
+	if step = c.Step.ms(); step == 0 {
+		if step, err = server.step(ctx); err != nil {
+			return 0, 0, err
+		}
+	}
+	if origin = c.Origin; origin == 0 {
+		origin = (time.Now().UnixMilli()/step + 2) * step
+	}
+	if origin%step != 0 {
+		return 0, 0, fmt.Errorf("--origin %d is not a multiple of the step, %d ms", origin, step)
+	}
+	return origin, step, nil
 }
 
 // point returns the metric object without time and value.
