@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -15,6 +16,11 @@ import (
 	"pulse/store/norm"
 	"pulse/store/step"
 	"pulse/store/tags"
+)
+
+var (
+	seeds = flag.Uint64("seeds", 10, "how many seeds TestAgainstModel runs")
+	first = flag.Uint64("first", 0, "the first of them")
 )
 
 // model is the plain twin of a store: maps from series to step to value.
@@ -308,11 +314,11 @@ func modelValue(r *rand.Rand) float64 {
 // compares every kind of answer with the naive maps, over head and sealed
 // blocks, while time passes and blocks are sealed and expire.
 func TestAgainstModel(t *testing.T) {
-	rounds := uint64(10)
+	rounds := *seeds
 	if testing.Short() {
-		rounds = 4
+		rounds = min(rounds, 4)
 	}
-	for seed := range rounds {
+	for seed := *first; seed < *first+rounds; seed++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { modelRound(t, seed) })
 	}
 }

@@ -12,7 +12,10 @@ import (
 	"pulse/detect/notify"
 )
 
-var seeds = flag.Int("seeds", 30, "how many seeds the simulation runs")
+var (
+	seeds = flag.Uint64("seeds", 30, "how many seeds the simulation runs")
+	first = flag.Uint64("first", 0, "the first of them")
+)
 
 // TestSimulation drives incidents through receivers that fail in every way and
 // a service that is stopped and killed at random, then lets everything work
@@ -21,8 +24,8 @@ var seeds = flag.Int("seeds", 30, "how many seeds the simulation runs")
 // equal over all attempts, and nothing is accepted twice unless a crash or a
 // lost answer lies between.
 func TestSimulation(t *testing.T) {
-	for seed := range *seeds {
-		bubble(t, notify.Options{PerMinute: 1000}, func(r *rig) { simulate(t, r, uint64(seed)) })
+	for seed := *first; seed < *first+*seeds; seed++ {
+		bubble(t, notify.Options{PerMinute: 1000}, func(r *rig) { simulate(t, r, seed) })
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}

@@ -2,6 +2,7 @@ package index_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +11,11 @@ import (
 	"pulse/store/index"
 	"pulse/store/match"
 	"pulse/store/tags"
+)
+
+var (
+	seeds = flag.Uint64("seeds", 20, "how many seeds TestAgainstNaiveMap runs")
+	first = flag.Uint64("first", 0, "the first of them")
 )
 
 var unlimited = index.Limits{Keys: 1 << 20, Values: 1 << 20, Pairs: 1 << 20}
@@ -98,7 +104,7 @@ func randomQuery(t *testing.T, r *rand.Rand, depth int) match.Query {
 }
 
 func TestAgainstNaiveMap(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := *first; seed < *first+*seeds; seed++ {
 		r := rand.New(rand.NewPCG(seed, 1))
 		w := newWorld()
 		for i := range 300 {
