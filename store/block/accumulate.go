@@ -31,12 +31,19 @@ func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 		}
 		return nil
 	}
-	values := b.window(scratch, from, to)
-	for i, v := range values[:len(acc)] {
-		if a := acc[i]; a != a {
+	if b.addable() {
+		b.unpack(acc, from, true)
+		return nil
+	}
+	values := b.window(scratch, from, to)[:len(acc)]
+	for i, a := range acc {
+		v := values[i]
+		if s := a + v; s == s {
+			acc[i] = s
+		} else if a != a {
 			acc[i] = v
 		} else if v == v {
-			acc[i] = a + v
+			acc[i] = s // infinities of both signs
 		}
 	}
 	return nil

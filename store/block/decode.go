@@ -26,7 +26,7 @@ func (b *view) present(dst []float64, from int) {
 	case constant:
 		fill(dst, b.constantValue())
 	case packed:
-		b.unpack(dst, from)
+		b.unpack(dst, from, false)
 	case raw:
 		for i := range dst {
 			dst[i] = canonical(math.Float64frombits(binary.LittleEndian.Uint64(b.data[8*(from+i):])))
@@ -60,15 +60,16 @@ func (b *view) scatter(dst, values []float64) {
 }
 
 // unpack fills dst with the values of a packed block, beginning with the one
-// numbered from. Values are loaded 8 bytes at a time; the last ones, whose 8
-// bytes would reach beyond data, are read from a copy with room behind it.
-func (b *view) unpack(dst []float64, from int) {
+// numbered from, or adds them to it. Values are loaded 8 bytes at a time; the
+// last ones, whose 8 bytes would reach beyond data, are read from a copy with
+// room behind it.
+func (b *view) unpack(dst []float64, from int, add bool) {
 	bit := from * b.width
 	direct := 0
 	if len(b.data) >= 8 {
 		direct = ((len(b.data)-8)*8+7)/b.width + 1 - from
 		direct = max(0, min(direct, len(dst)))
-		b.convert(dst[:direct], b.data, bit)
+		b.convert(dst[:direct], b.data, bit, add)
 	}
 	if direct == len(dst) {
 		return
@@ -76,14 +77,18 @@ func (b *view) unpack(dst []float64, from int) {
 	var tail [24]byte
 	start := max(0, len(b.data)-16)
 	copy(tail[:], b.data[start:])
-	b.convert(dst[direct:], tail[:], bit+direct*b.width-8*start)
+	b.convert(dst[direct:], tail[:], bit+direct*b.width-8*start, add)
 }
 
-// convert fills dst with the values packed in data from a bit on; the 8 bytes
-// from the start of each value lie inside data. There is one loop for each
-// arithmetic, so that nothing is decided per value.
-func (b *view) convert(dst []float64, data []byte, bit int) {
-	width, base, mask := b.width, b.base, uint64(1)<<b.width-1
+// convert fills dst with the values packed in data from a bit on, or adds them
+// to it; the 8 bytes from the start of each value lie inside data. There is one
+// loop for each arithmetic, so that nothing is decided per value.
+func (b *view) convert(dst []float64, data []byte, first int, add bool) {
+	if add {
+		b.add(dst, data, first)
+		return
+	}
+	bit, width, base, mask := uint(first), uint(b.width), b.base, uint64(1)<<b.width-1
 	switch b.t.family {
 	case whole:
 		for j := range dst {
@@ -115,7 +120,40 @@ func (b *view) convert(dst []float64, data []byte, bit int) {
 	}
 }
 
+// addable reports whether unpack can add the values of the block.
+func (b *view) addable() bool {
+	return b.kind == packed && b.mask == maskNone && b.t.family <= perSecondFine
+}
+
+// add is convert for the sums of addable blocks, of which no value is NaN.
+func (b *view) add(acc []float64, data []byte, first int) {
+	bit, width, base, mask := uint(first), uint(b.width), b.base, uint64(1)<<b.width-1
+	if b.t.family == whole {
+		for j, a := range acc {
+			v := float64(int64(base + load(data, bit)&mask))
+			bit += width
+			if a != a {
+				acc[j] = v
+			} else {
+				acc[j] = a + v
+			}
+		}
+		return
+	}
+	div := b.t.divisor()
+	for j, a := range acc {
+		v := float64(int64(base+load(data, bit)&mask)) / div
+		bit += width
+		if a != a {
+			acc[j] = v
+		} else {
+			acc[j] = a + v
+		}
+	}
+}
+
 // load returns the 57 or more bits of data that begin at bit.
-func load(data []byte, bit int) uint64 {
-	return binary.LittleEndian.Uint64(data[bit>>3:]) >> (bit & 7)
+func load(data []byte, bit uint) uint64 {
+	i := bit >> 3
+	return binary.LittleEndian.Uint64(data[i:i+8]) >> (bit & 7)
 }
