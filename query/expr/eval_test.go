@@ -69,6 +69,30 @@ func TestLinesComeAndGo(t *testing.T) {
 	}
 }
 
+// Lines that do not come back are forgotten, also by words that a gap does not
+// empty.
+func TestDepartedLinesAreForgotten(t *testing.T) {
+	e, err := expr.NewEvaluator(parse(t, "name,a,:eq,(,n,),:by,3,0.5,0.5,:des,5,:rolling-sum")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var early, late int
+	for i := range int64(400) {
+		e.SetData(0, []expr.Line{line([]float64{1}, "n", strconv.FormatInt(i, 10)), line([]float64{1}, "n", strconv.FormatInt(i+1, 10))}, true)
+		if err := e.Eval(expr.Window{Start: i * minute, End: (i + 1) * minute, Step: minute}); err != nil {
+			t.Fatal(err)
+		}
+		if size := len(e.AppendState(nil)); i == 100 {
+			early = size
+		} else if i == 399 {
+			late = size
+		}
+	}
+	if late > early+100 {
+		t.Errorf("state grew from %d to %d bytes", early, late)
+	}
+}
+
 // Steps that no window covers count as steps without data.
 func TestSkippedSteps(t *testing.T) {
 	x := fuzzed(t)

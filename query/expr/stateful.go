@@ -105,11 +105,13 @@ func (s *Stateful) create(origin, stepMs int64, aligned bool) (Algorithm, error)
 type departed struct {
 	algo  Algorithm
 	since int64 // time of the first value it was not fed
+	left  int64 // time of the first value there was not
 }
 
 // statefulKernel keeps one algorithm per line, found by the line's tags. A
 // line that appears late counts as NaN since the start of the evaluation, and
-// one that is away counts as NaN meanwhile.
+// one that is away counts as NaN meanwhile. It is forgotten when it is away for
+// longer than the algorithm's memory, at most MaxWindow steps.
 type statefulKernel struct {
 	expr  *Stateful
 	algos []Algorithm // of each input line
@@ -126,7 +128,7 @@ func (k *statefulKernel) skip(n int64) {
 // place gives every line of the changed input its algorithm.
 func (k *statefulKernel) place(e *Evaluator, n *node, w Window) error {
 	for i, key := range k.keys {
-		k.gone[key] = departed{k.algos[i], w.Start}
+		k.gone[key] = departed{k.algos[i], w.Start, w.Start}
 	}
 	lines := n.inRes[0].lines
 	k.algos, k.keys = make([]Algorithm, 0, len(lines)), make([]string, 0, len(lines))
@@ -140,17 +142,22 @@ func (k *statefulKernel) place(e *Evaluator, n *node, w Window) error {
 			if err != nil {
 				return err
 			}
-			d = departed{a, e.origin}
+			d = departed{algo: a, since: e.origin}
 		}
 		d.algo.Skip((w.Start - d.since) / e.step)
 		k.algos, k.keys = append(k.algos, d.algo), append(k.keys, key)
 	}
+	memory, endless := k.expr.memory(e.step)
+	if endless != "" {
+		memory = MaxWindow
+	}
 	for key, d := range k.gone {
 		if d.since < w.Start {
 			d.algo.Skip((w.Start - d.since) / e.step)
-			k.gone[key] = departed{d.algo, w.Start}
+			d.since = w.Start
+			k.gone[key] = d
 		}
-		if d.algo.IsEmpty() {
+		if d.algo.IsEmpty() || (w.Start-d.left)/e.step > memory {
 			delete(k.gone, key)
 		}
 	}
@@ -209,7 +216,8 @@ func (e *Evaluator) AppendState(dst []byte) []byte {
 		for _, key := range sortedKeys(k.gone) {
 			d := k.gone[key]
 			d.algo.Skip((e.next - d.since) / max(e.step, 1))
-			k.gone[key] = departed{d.algo, e.next}
+			d.since = e.next
+			k.gone[key] = d
 			put(key, d.algo)
 		}
 		dst = append(appendInts(dst, count), body...)
@@ -276,7 +284,7 @@ func (k *statefulKernel) restore(src []byte, e *Evaluator, aligned bool) ([]byte
 		if src, err = a.Restore(src[size:]); err != nil {
 			return nil, err
 		}
-		k.gone[key] = departed{a, e.next}
+		k.gone[key] = departed{a, e.next, e.next}
 	}
 	return src, nil
 }

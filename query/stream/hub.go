@@ -134,8 +134,7 @@ func (h *Hub) acquire(d expr.DataExpr) *source {
 	defer h.mu.Unlock()
 	s := h.sources[key]
 	if s == nil {
-		spec := store.WatchSpec{Query: scan.Query, By: scan.By, Agg: scan.Agg}
-		s = &source{key: key, data: d.WithOffsetMs(0), watch: h.store.Watch(spec)}
+		s = newSource(h.store, key, d)
 		h.sources[key] = s
 	}
 	s.users++
@@ -147,7 +146,7 @@ func (h *Hub) release(s *source) {
 	defer h.mu.Unlock()
 	if s.users--; s.users == 0 {
 		delete(h.sources, s.key)
-		s.watch.Close()
+		s.close()
 	}
 }
 

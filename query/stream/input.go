@@ -27,8 +27,7 @@ type input struct {
 	stored bool    // steps are read by scans, not from columns
 
 	// As of the last step read from columns.
-	gen    uint64
-	group  []int32
+	shape  shape
 	raw    []float64 // m values per line
 	lines  []expr.Line
 	values []float64 // of lines, one each
@@ -59,28 +58,37 @@ func (in *input) step(s *Stream, t int64) ([]expr.Line, bool, error) {
 		return in.scanned(s, t)
 	}
 	changed := in.fit()
-	st, primary := s.hub.store, s.hub.store.Step()
-	if in.m == 1 {
-		in.source.read(st, t, s.options.ZeroFill, in.group, in.values, 1)
-		return in.lines, changed, nil
-	}
-	for j := range in.m {
-		at := t - int64(in.m-1-j)*primary
-		in.source.read(st, at, s.options.ZeroFill, in.group, in.raw[j:], in.m)
-	}
-	for i := range in.group {
-		in.values[i] = in.data.CF().Of(in.raw[i*in.m:(i+1)*in.m], in.lines[i].Gauge)
+	for !in.read(s, t) {
+		changed = in.fit() || changed
 	}
 	return in.lines, changed, nil
+}
+
+// read fills the values for the step stamped t from columns, and reports
+// whether the lines still hold.
+func (in *input) read(s *Stream, t int64) bool {
+	if in.m == 1 {
+		return in.source.read(t, s.options.ZeroFill, &in.shape, in.values, 1)
+	}
+	for j := range in.m {
+		at := t - int64(in.m-1-j)*s.hub.store.Step()
+		if !in.source.read(at, s.options.ZeroFill, &in.shape, in.raw[j:], in.m) {
+			return false
+		}
+	}
+	for i := range in.shape.group {
+		in.values[i] = in.data.CF().Of(in.raw[i*in.m:(i+1)*in.m], in.lines[i].Gauge)
+	}
+	return true
 }
 
 // fit makes room for the source's present lines.
 func (in *input) fit() (changed bool) {
 	now := in.source.current()
-	if in.shaped == 1 && in.gen == now.gen {
+	if in.shaped == 1 && in.shape.gen == now.gen {
 		return false
 	}
-	in.shaped, in.gen, in.group = 1, now.gen, now.group
+	in.shaped, in.shape = 1, now
 	n := len(now.lines)
 	in.lines = append(in.lines[:0], now.lines...)
 	in.values = make([]float64, max(n, 1))

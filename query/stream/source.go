@@ -15,11 +15,13 @@ import (
 // aggregate it alike.
 type source struct {
 	key   string
+	store *store.Store
 	data  expr.DataExpr // one of those it serves; what they differ in plays no part here
 	users int           // guarded by Hub.mu
-	watch *store.Watch
 
 	mu      sync.Mutex
+	watch   *store.Watch
+	live    int // groups of the watch when it was made
 	groups  []store.WatchGroup
 	shape   shape
 	byKey   map[string]int // group by key string, built when asked for
@@ -29,8 +31,9 @@ type source struct {
 // shape is the lines of a source in their order. It is replaced, not changed.
 type shape struct {
 	gen   uint64
-	lines []expr.Line // without values
-	group []int32     // group of each line
+	watch *store.Watch // whose numbers group has
+	lines []expr.Line  // without values
+	group []int32      // group of each line
 }
 
 // column is the values of all groups at one step.
@@ -40,16 +43,46 @@ type column struct {
 	values     []float64
 }
 
-// current returns the shape as of now.
+func newSource(st *store.Store, key string, d expr.DataExpr) *source {
+	s := &source{key: key, store: st, data: d.WithOffsetMs(0)}
+	s.follow()
+	return s
+}
+
+// follow makes the watch.
+func (s *source) follow() {
+	scan := query.ScanOf(s.data)
+	s.watch = s.store.Watch(store.WatchSpec{Query: scan.Query, By: scan.By, Agg: scan.Agg})
+	s.live = len(s.watch.Groups())
+	s.columns = [2]column{}
+}
+
+func (s *source) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watch.Close()
+}
+
+// renewAfter is how many groups may come before a source looks whether as many
+// have gone.
+const renewAfter = 1024
+
+// current returns the shape as of now. A watch keeps a group whose series are
+// all gone, so a new one is made each time the groups have doubled.
 func (s *source) current() shape {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.watch.Groups()) > 2*s.live+renewAfter {
+		old := s.watch
+		s.follow()
+		old.Close()
+	}
 	groups := s.watch.Groups()
-	if s.shape.gen > 0 && len(groups) == len(s.groups) && (len(groups) == 0 || &groups[0] == &s.groups[0]) {
+	if s.shape.watch == s.watch && len(groups) == len(s.groups) && (len(groups) == 0 || &groups[0] == &s.groups[0]) {
 		return s.shape
 	}
 	s.groups, s.byKey = groups, nil
-	next := shape{gen: s.shape.gen + 1, lines: make([]expr.Line, len(groups)), group: make([]int32, len(groups))}
+	next := shape{gen: s.shape.gen + 1, watch: s.watch, lines: make([]expr.Line, len(groups)), group: make([]int32, len(groups))}
 	keys := make([]string, len(groups))
 	for i, g := range groups {
 		next.group[i] = int32(i)
@@ -78,29 +111,50 @@ func (s *source) orderKey(t tags.Tags) string {
 }
 
 // read writes the values of the step stamped t to dst[i*stride] for the i-th
-// line of a shape. A column is read from the store once as long as nothing is
-// written to it.
-func (s *source) read(st *store.Store, t int64, zeroFill bool, group []int32, dst []float64, stride int) {
+// line of a shape, and reports whether the shape still holds. A column is read
+// from the store once as long as nothing is written to it.
+func (s *source) read(t int64, zeroFill bool, of *shape, dst []float64, stride int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if of.watch != s.watch {
+		return false
+	}
 	c := &s.columns[0]
 	if zeroFill {
 		c = &s.columns[1]
 	}
-	version := st.Appended() // before the column, which may then be newer
-	if !c.known || c.t != t || c.version != version || len(c.values) < len(group) {
+	version := s.store.Appended() // before the column, which may then be newer
+	if !c.known || c.t != t || c.version != version || len(c.values) < len(of.group) {
 		c.values = s.watch.Column(t, zeroFill, c.values)
 		c.t, c.version, c.known = t, version, true
 	}
-	for i, n := range group {
+	for i, n := range of.group {
 		dst[i*stride] = c.values[n]
 	}
+	return true
 }
 
-// groupOf returns the group that the tags of a result belong to.
-func (s *source) groupOf(t tags.Tags) (int, bool) {
+func (s *source) completeness(t, now int64) store.Completeness {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.watch.Completeness(t, now)
+}
+
+// interval returns the usual distance between the reports behind a line with
+// these tags, and false when there is no such line.
+func (s *source) interval(t tags.Tags) (int64, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, ok := s.groupOf(t)
+	if !ok || s.shape.watch != s.watch {
+		return 0, false
+	}
+	return s.watch.SourceInterval(n), true
+}
+
+// groupOf returns the group that the tags of a result belong to. The caller
+// holds s.mu.
+func (s *source) groupOf(t tags.Tags) (int, bool) {
 	if !s.data.Grouped() {
 		return 0, len(s.groups) > 0
 	}

@@ -209,7 +209,7 @@ func (s *Stream) Completeness(t, now int64) store.Completeness {
 		if in.offset > 0 {
 			continue
 		}
-		c := in.source.watch.Completeness(t, now)
+		c := in.source.completeness(t, now)
 		if i == 0 {
 			sum = c
 			continue
@@ -232,23 +232,11 @@ func (s *Stream) Completeness(t, now int64) store.Completeness {
 func (s *Stream) SourceInterval(t tags.Tags) int64 {
 	longest := s.hub.store.Step()
 	for _, in := range s.inputs {
-		if n, ok := in.source.groupOf(t); ok {
-			longest = max(longest, in.source.watch.SourceInterval(n))
+		if ms, ok := in.source.interval(t); ok {
+			longest = max(longest, ms)
 		}
 	}
 	return longest
-}
-
-// SourceLastTime returns the newest time that any source behind a line with
-// these tags sent, 0 when nothing is known.
-func (s *Stream) SourceLastTime(t tags.Tags) int64 {
-	var newest int64
-	for _, in := range s.inputs {
-		if n, ok := in.source.groupOf(t); ok {
-			newest = max(newest, in.source.watch.SourceLastTime(n))
-		}
-	}
-	return newest
 }
 
 // AppendState appends what the stream remembers. Restore, on a stream of the
