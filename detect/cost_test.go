@@ -171,3 +171,41 @@ func TestCheckFile(t *testing.T) {
 	f("rules: [{id: a, expr: 'name,sps,:eq,:sum', notify: [onkall]}]\nreceivers: [{name: oncall, url: 'https://x.org'}]", `notify names "onkall"`)
 	f("rules: [{id: a, expr: 'name,sps,:eq,:sum,:integral'}]", "integral")
 }
+
+// TestDiskStaysFull: while nothing can be stored for long, alerts that came and
+// went meanwhile are given up, so that what waits is bounded by what is open.
+func TestDiskStaysFull(t *testing.T) {
+	r := newRig(t, 10_000)
+	r.put(`{"id":"low","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}}`)
+	broken, err := bbolt.Open(t.TempDir()+"/x.db", 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken.Close()
+	r.engine.UseDB(broken)
+	var refs []store.Ref
+	const flaps = 120
+	for s := int64(10); s <= 10*2*flaps+10; s += 10 {
+		r.at(s*1000 - 300)
+		refs = r.many(100, float64(10+90*(s/10%2)), refs)
+		r.to(s*1000 + 50)
+	}
+	r.engine.UseDB(r.db)
+	r.at((10*2*flaps + 20) * 1000)
+	r.many(100, 10, refs)
+	r.to((10*2*flaps+20)*1000 + 50)
+	sent := r.took()
+	if len(sent) < 100 || len(sent) > 10_100 {
+		t.Errorf("%d notifications after %d waited", len(sent), 2*flaps*100)
+	}
+	told := map[string]bool{}
+	for _, n := range sent {
+		if n.Type == notify.TypeResolved && !told[n.Incident] {
+			t.Fatalf("incident %s is resolved and never fired", n.Incident)
+		}
+		told[n.Incident] = true
+	}
+	if got := r.engine.Stats(); got.Unsent == 0 || got.Firing != 100 {
+		t.Errorf("stats %+v", got)
+	}
+}

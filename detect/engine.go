@@ -81,6 +81,7 @@ type Engine struct {
 	verified  int   // detector steps spent on verifying at the current time
 	explained int   // alerts of the current step whose contributors were sought
 	scanned   int64 // datapoints read for them
+	failing   bool  // the last commit failed
 	stats     Stats
 	broken    map[string]brokenRule
 	loose     []*incident // open incidents of rules that could not be started again
@@ -230,6 +231,10 @@ func (e *Engine) closeEarliest(now int64) {
 	})
 }
 
+// maxWaiting is how many notifications wait for a database that cannot be
+// written before those of alerts that have ended are given up.
+const maxWaiting = 10_000
+
 // commit writes what the step changed. When that fails, the entry is kept and
 // written with the next one: no transition is lost, and none is sent before it
 // is stored.
@@ -239,9 +244,18 @@ func (e *Engine) commit() {
 	}
 	refused, err := e.journal.commit(&e.entry)
 	if err != nil {
-		e.stats.CommitErrors++
-		e.o.Log.Error().Err(err).Msg("alert state not stored, will retry")
+		if e.stats.CommitErrors++; !e.failing {
+			e.failing = true
+			e.o.Log.Error().Err(err).Msg("alert state not stored, will retry at every step")
+		}
+		if len(e.entry.notes) > maxWaiting {
+			e.stats.Unsent += int64(e.entry.giveUpEnded())
+		}
 		return
+	}
+	if e.failing {
+		e.failing = false
+		e.o.Log.Info().Int64("unsent", e.stats.Unsent).Msg("alert state is stored again")
 	}
 	for _, err := range refused {
 		e.stats.Refused++
@@ -283,6 +297,7 @@ type Stats struct {
 	Suppressed              int64 // verdicts out of band beyond the limit of alerts per rule
 	Errors                  int64 // steps whose expression failed
 	CommitErrors, Refused   int64
+	Unsent                  int64 // notifications given up because they could not be stored for long
 	CheckpointBytes         int
 }
 

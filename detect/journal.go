@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -187,6 +188,25 @@ func (e *entry) resolve(in *incident) error {
 	e.drop(in.ID)
 	e.resolved = append(e.resolved, resolvedRecord{in.Sent.EndsAt, in.ID, text})
 	return nil
+}
+
+// giveUpEnded forgets every incident that began and ended within the entry, and
+// returns how many notifications that spares: nobody was told that it began.
+// Their drops stay, since one may have been stored while it was pending.
+func (e *entry) giveUpEnded() int {
+	const began, ended = 1, 2
+	seen := map[string]int{}
+	for _, n := range e.notes {
+		if n.Type == notify.TypeResolved {
+			seen[n.Incident] |= ended
+		} else {
+			seen[n.Incident] |= began
+		}
+	}
+	before := len(e.notes)
+	e.notes = slices.DeleteFunc(e.notes, func(n notify.Notification) bool { return seen[n.Incident] == began|ended })
+	e.resolved = slices.DeleteFunc(e.resolved, func(r resolvedRecord) bool { return seen[r.id] == began|ended })
+	return before - len(e.notes)
 }
 
 func (e *entry) checkpoint(rule string, state []byte) {
