@@ -24,6 +24,7 @@ const (
 	indexMin      = 0.1
 	excessMax     = 1.5 // log excess that one value may teach
 	quantileMin   = 1e-3
+	quantileMax   = 1e30 // what a single holds, with room
 )
 
 // Since every tail of a detector sees one value per step, the common fall of
@@ -36,7 +37,7 @@ func (q *tail) quantile(fade float64) float64 {
 	if u < quantileMin {
 		return quantileMin
 	}
-	return u
+	return min(u, quantileMax)
 }
 
 // raise takes an exceedance of the quantile u into the model: excess is log(v/u),
@@ -45,5 +46,5 @@ func (q *tail) raise(u, excess, fade, rate, weight float64) {
 	index := float64(q.index)
 	q.index = float32(max(indexMin, index+weight*(min(excess, excessMax)-index)))
 	// The step's own fall, which follows, must not count for this one.
-	q.u = float32(u * (1 + rate*(1-tailShare)) / (fade * (1 - rate*tailShare)))
+	q.u = float32(min(quantileMax, u*(1+rate*(1-tailShare))/(fade*(1-rate*tailShare))))
 }
