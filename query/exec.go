@@ -190,7 +190,7 @@ func legendVars(t tags.Tags, values []float64) tags.Tags {
 	vars := slices.Clone(t)
 	for _, name := range []string{"avg", "last", "max", "min", "total"} {
 		v, _ := stats.Get(name)
-		vars = append(vars, tags.Tag{Key: "atlas." + name, Value: FormatValue(v)})
+		vars = append(vars, tags.Tag{Key: "atlas." + name, Value: formatValue(v)})
 	}
 	return tags.Normalize(vars)
 }

@@ -5,9 +5,9 @@ import (
 	"strconv"
 )
 
-// FormatValue writes a number for people: three decimals and a decimal unit
+// formatValue writes a number for people: three decimals and a decimal unit
 // prefix, such as `1.500k`. NaN and infinities are written as words.
-func FormatValue(v float64) string {
+func formatValue(v float64) string {
 	a := math.Abs(v)
 	switch {
 	case math.IsNaN(v):

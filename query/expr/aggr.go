@@ -3,7 +3,6 @@ package expr
 import (
 	"math"
 	"slices"
-	"sort"
 
 	"pulse/store/match"
 	"pulse/store/tags"
@@ -123,19 +122,7 @@ type groupKernel struct {
 }
 
 func (k *groupKernel) shape(in []*result, out *result) error {
-	groups := map[string][]int32{}
-	var order []string
-	for i, l := range in[0].lines {
-		key, ok := KeyString(k.expr.keys, l.Tags)
-		if !ok {
-			continue
-		}
-		if _, seen := groups[key]; !seen {
-			order = append(order, key)
-		}
-		groups[key] = append(groups[key], int32(i))
-	}
-	sort.Strings(order)
+	order, groups := groupLines(in[0].lines, k.expr.keys)
 	keep := mergeKeys(commonExactKeys(k.expr), k.expr.keys)
 	k.members = k.members[:0]
 	lines := make([]Line, len(order))
@@ -153,6 +140,24 @@ func (k *groupKernel) run(_ Window, in []*result, out *result) error {
 		foldLines(k.expr.Aggregate.Agg, out.lines[i].Values, in[0].lines, members)
 	}
 	return nil
+}
+
+// groupLines returns the key strings of the lines that have all the keys, in
+// order, and the lines of each.
+func groupLines(lines []Line, keys []string) (order []string, members map[string][]int32) {
+	members = map[string][]int32{}
+	for i, l := range lines {
+		key, ok := KeyString(keys, l.Tags)
+		if !ok {
+			continue
+		}
+		if _, seen := members[key]; !seen {
+			order = append(order, key)
+		}
+		members[key] = append(members[key], int32(i))
+	}
+	slices.Sort(order)
+	return order, members
 }
 
 // foldLines writes the aggregate of the given lines to dst, ignoring NaN. It

@@ -38,8 +38,8 @@ const (
 // Name returns sum, count, min or max.
 func (a Agg) Name() string { return [...]string{"sum", "count", "min", "max"}[a] }
 
-// DefaultCF returns the consolidation an aggregate has unless told otherwise.
-func (a Agg) DefaultCF() CF {
+// defaultCF returns the consolidation an aggregate has unless told otherwise.
+func (a Agg) defaultCF() CF {
 	switch a {
 	case AggMin:
 		return CFMin
@@ -61,7 +61,7 @@ type Aggregate struct {
 
 // NewAggregate returns the aggregate of q with its default consolidation.
 func NewAggregate(agg Agg, q match.Query) *Aggregate {
-	return &Aggregate{Agg: agg, query: q, cf: agg.DefaultCF()}
+	return &Aggregate{Agg: agg, query: q, cf: agg.defaultCF()}
 }
 
 func (a *Aggregate) Query() match.Query { return a.query }
@@ -90,7 +90,7 @@ func (a *Aggregate) WithQuery(q match.Query) DataExpr {
 // text is the canonical text without the shift.
 func (a *Aggregate) text() string {
 	s := a.query.String() + ",:" + a.Agg.Name()
-	if a.cf != a.Agg.DefaultCF() {
+	if a.cf != a.Agg.defaultCF() {
 		s += ",:cf-" + a.cf.Name()
 	}
 	return s
@@ -196,11 +196,11 @@ func DefaultLabel(d DataExpr, t tags.Tags) string {
 			label = s
 		}
 	}
-	return OffsetLabel(label, d.OffsetMs())
+	return offsetLabel(label, d.OffsetMs())
 }
 
-// OffsetLabel appends ` (offset=1d)` to a label unless the shift is zero.
-func OffsetLabel(label string, offsetMs int64) string {
+// offsetLabel appends ` (offset=1d)` to a label unless the shift is zero.
+func offsetLabel(label string, offsetMs int64) string {
 	if offsetMs == 0 {
 		return label
 	}
@@ -221,9 +221,9 @@ const noDataLabel = "NO DATA"
 
 func noDataTags() tags.Tags { return tags.Of("name", "NO_DATA") }
 
-// SortLines puts the lines of d into their defined order: groups by key
+// sortLines puts the lines of d into their defined order: groups by key
 // string, untouched series by tags. Lines of one aggregate keep their order.
-func SortLines(d DataExpr, lines []Line) {
+func sortLines(d DataExpr, lines []Line) {
 	switch x := d.(type) {
 	case *GroupBy:
 		type keyed struct {

@@ -370,37 +370,6 @@ func (e *Evaluator) Generation(i int) uint64 { return e.nodes[e.roots[i]].out.ge
 // kept.
 func (e *Evaluator) Notices() []string { return slices.Clone(e.notices) }
 
-// Context carries what successive calls of Eval share. State is nil at first.
-type Context struct {
-	Window
-	State *Evaluator
-}
-
-// Eval evaluates t over ctx.Window. data holds the lines of each data
-// expression by its canonical text; a missing entry means no lines, which for
-// an ungrouped aggregate is the NO DATA line. A second call with the same ctx
-// and t goes on where the first ended. The result shares memory with ctx.
-func Eval(ctx *Context, t TimeSeries, data map[string][]Line) ([]Line, error) {
-	if ctx.State == nil {
-		e, err := NewEvaluator(t)
-		if err != nil {
-			return nil, err
-		}
-		ctx.State = e
-	}
-	for i, d := range ctx.State.Data() {
-		lines := data[d.String()]
-		if _, single := d.(*Aggregate); single && len(lines) == 0 && ctx.Window.check() == nil {
-			lines = []Line{NoData(d, ctx.Window.Len())}
-		}
-		ctx.State.SetData(i, lines, true)
-	}
-	if err := ctx.State.Eval(ctx.Window); err != nil {
-		return nil, err
-	}
-	return ctx.State.Lines(0), nil
-}
-
 func appendNaN(dst []float64, n int) []float64 {
 	for range n {
 		dst = append(dst, math.NaN())

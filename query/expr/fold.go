@@ -35,7 +35,7 @@ func FoldSeries(d DataExpr, series []Line) []Line {
 		for i, l := range series {
 			out[i] = Line{Tags: l.Tags, Label: DefaultLabel(d, l.Tags), Values: l.Values, Gauge: l.Gauge}
 		}
-		SortLines(d, out)
+		sortLines(d, out)
 		return out
 	case *Aggregate:
 		agg = x.Agg
@@ -59,6 +59,6 @@ func FoldSeries(d DataExpr, series []Line) []Line {
 		out[i].Gauge = out[i].Gauge && l.Gauge
 		foldValues(agg, out[i].Values, l.Values)
 	}
-	SortLines(d, out)
+	sortLines(d, out)
 	return out
 }

@@ -110,9 +110,9 @@ func commonQuery(t TimeSeries, q match.Query) (TimeSeries, error) {
 		func(r *Rewrite) (TimeSeries, error) { return r.withQuery(q) })
 }
 
-// MapQueries replaces the query of every data expression of t, and the query a
+// mapQueries replaces the query of every data expression of t, and the query a
 // rewrite is written with, by f of it.
-func MapQueries(t TimeSeries, f func(match.Query) (match.Query, error)) (TimeSeries, error) {
+func mapQueries(t TimeSeries, f func(match.Query) (match.Query, error)) (TimeSeries, error) {
 	return mapData(t,
 		func(d DataExpr) (TimeSeries, error) {
 			q, err := f(d.Query())
@@ -123,7 +123,7 @@ func MapQueries(t TimeSeries, f func(match.Query) (match.Query, error)) (TimeSer
 		},
 		func(r *Rewrite) (TimeSeries, error) {
 			if !r.overQuery() || r.build == nil {
-				return r.mapBase(func(t TimeSeries) (TimeSeries, error) { return MapQueries(t, f) })
+				return r.mapBase(func(t TimeSeries) (TimeSeries, error) { return mapQueries(t, f) })
 			}
 			q, err := f(r.Base.(match.Query))
 			if err != nil {
@@ -133,9 +133,9 @@ func MapQueries(t TimeSeries, f func(match.Query) (match.Query, error)) (TimeSer
 		})
 }
 
-// MapGroupings replaces the keys of every grouping by f of them. An empty
+// mapGroupings replaces the keys of every grouping by f of them. An empty
 // result makes a data grouping a plain aggregate.
-func MapGroupings(t TimeSeries, f func([]string) []string) (TimeSeries, error) {
+func mapGroupings(t TimeSeries, f func([]string) []string) (TimeSeries, error) {
 	return transform(t, func(x TimeSeries) (TimeSeries, bool, error) {
 		switch y := x.(type) {
 		case *Percentiles:
@@ -150,7 +150,7 @@ func MapGroupings(t TimeSeries, f func([]string) []string) (TimeSeries, error) {
 			}
 			return y.Aggregate, true, nil
 		case *MathGroupBy:
-			inner, err := MapGroupings(y.Aggregate.Expr, f)
+			inner, err := mapGroupings(y.Aggregate.Expr, f)
 			if err != nil {
 				return nil, true, err
 			}
@@ -170,7 +170,7 @@ func MapGroupings(t TimeSeries, f func([]string) []string) (TimeSeries, error) {
 }
 
 func (r *Rewrite) mapGroupings(f func([]string) []string) (TimeSeries, error) {
-	inner := func(t TimeSeries) (TimeSeries, error) { return MapGroupings(t, f) }
+	inner := func(t TimeSeries) (TimeSeries, error) { return mapGroupings(t, f) }
 	if r.build == nil {
 		return r.both(inner)
 	}

@@ -135,7 +135,7 @@ type legendCommand struct {
 
 // Legends returns what writes the legends of s.
 func (s *Style) Legends() *Legends {
-	l := &Legends{suffix: OffsetLabel("", s.OffsetMs())}
+	l := &Legends{suffix: offsetLabel("", s.OffsetMs())}
 	l.text, l.set = s.Settings["legend"]
 	if commands, ok := s.Settings["sed"]; ok {
 		l.commands = legendCommands(commands)

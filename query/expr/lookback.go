@@ -52,19 +52,16 @@ func notSupported(word string, t TimeSeries, reason string) error {
 // Smoothing forgets gradually: its look-back ends where a value's weight has
 // fallen below a millionth.
 func Lookback(t TimeSeries, stepMs int64) (int64, error) {
-	if err := CheckStream(t); err != nil {
-		return 0, err
-	}
-	x, err := Expand(t)
-	if err != nil {
-		return 0, err
-	}
-	return lookback(x, t, stepMs, true)
+	return lookbackExpanded(t, stepMs, true)
 }
 
 // Warmup is Lookback without the shifts of data: for how long, in ms, t must
 // have been evaluated before its values can be used.
 func Warmup(t TimeSeries, stepMs int64) (int64, error) {
+	return lookbackExpanded(t, stepMs, false)
+}
+
+func lookbackExpanded(t TimeSeries, stepMs int64, shifts bool) (int64, error) {
 	if err := CheckStream(t); err != nil {
 		return 0, err
 	}
@@ -72,7 +69,7 @@ func Warmup(t TimeSeries, stepMs int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return lookback(x, t, stepMs, false)
+	return lookback(x, t, stepMs, shifts)
 }
 
 func lookback(x, whole TimeSeries, stepMs int64, shifts bool) (int64, error) {

@@ -11,7 +11,7 @@ import (
 // filter as `:stat-max`, and no `:const` or `:line`. It fails when a query has
 // too many clauses in normal form.
 func Normalize(s *Style) (string, error) {
-	t, err := MapQueries(s.Expr, match.Normalize)
+	t, err := mapQueries(s.Expr, match.Normalize)
 	if err != nil {
 		return "", err
 	}
@@ -56,11 +56,11 @@ func foldStats(t TimeSeries) (TimeSeries, error) {
 
 // StripKeys removes the clauses and groupings on the given keys from t.
 func StripKeys(t TimeSeries, drop func(key string) bool) (TimeSeries, error) {
-	t, err := MapQueries(t, func(q match.Query) (match.Query, error) { return match.WithoutKeys(q, drop), nil })
+	t, err := mapQueries(t, func(q match.Query) (match.Query, error) { return match.WithoutKeys(q, drop), nil })
 	if err != nil {
 		return nil, err
 	}
-	return MapGroupings(t, func(keys []string) []string {
+	return mapGroupings(t, func(keys []string) []string {
 		var out []string
 		for _, k := range keys {
 			if !drop(k) {

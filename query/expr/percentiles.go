@@ -90,20 +90,8 @@ type percentileKernel struct {
 }
 
 func (k *percentileKernel) shape(in []*result, out *result) error {
-	members := map[string][]int32{}
-	var order []string
 	keys := k.expr.userKeys()
-	for i, l := range in[0].lines {
-		key, ok := KeyString(keys, l.Tags)
-		if _, has := l.Tags.Get(percentileKey); !ok || !has {
-			continue
-		}
-		if _, seen := members[key]; !seen {
-			order = append(order, key)
-		}
-		members[key] = append(members[key], int32(i))
-	}
-	slices.Sort(order)
+	order, members := groupLines(in[0].lines, keys)
 	k.groups = k.groups[:0]
 	k.dst = make([]float64, len(k.expr.Wants))
 	var lines []Line
@@ -251,20 +239,8 @@ type distinctKernel struct {
 }
 
 func (k *distinctKernel) shape(in []*result, out *result) error {
-	members := map[string][]int32{}
-	var order []string
 	keys := k.expr.Keys()
-	for i, l := range in[0].lines {
-		key, ok := KeyString(keys, l.Tags)
-		if !ok {
-			continue
-		}
-		if _, seen := members[key]; !seen {
-			order = append(order, key)
-		}
-		members[key] = append(members[key], int32(i))
-	}
-	slices.Sort(order)
+	order, members := groupLines(in[0].lines, keys)
 	k.groups = k.groups[:0]
 	var lines []Line
 	for _, key := range order {

@@ -20,27 +20,27 @@ type Rewrite struct {
 	// Eval is what the rewrite stands for.
 	Eval TimeSeries
 
-	build Builder
+	build builder
 	after after
 }
 
-// Builder works out what a rewrite of base stands for.
-type Builder interface {
+// builder works out what a rewrite of base stands for.
+type builder interface {
 	// Build returns the expression for a base.
 	Build(base Expr) (TimeSeries, error)
 }
 
-// GroupBuilder is a Builder that knows better than to group every aggregate
+// groupBuilder is a builder that knows better than to group every aggregate
 // of the expression by all the keys.
-type GroupBuilder interface {
-	Builder
+type groupBuilder interface {
+	builder
 	BuildGrouped(base Expr, keys []string) (TimeSeries, error)
 }
 
-// BuilderFunc is a function as a Builder.
-type BuilderFunc func(base Expr) (TimeSeries, error)
+// builderFunc is a function as a builder.
+type builderFunc func(base Expr) (TimeSeries, error)
 
-func (f BuilderFunc) Build(base Expr) (TimeSeries, error) { return f(base) }
+func (f builderFunc) Build(base Expr) (TimeSeries, error) { return f(base) }
 
 // after is what is applied to a rewrite that cannot go into its base: to one
 // over a query everything but another query, to others a grouping of the
@@ -51,8 +51,8 @@ type after struct {
 	grouping []string
 }
 
-// NewRewrite returns the word name over base.
-func NewRewrite(name string, params []string, base Expr, b Builder) (*Rewrite, error) {
+// newRewrite returns the word name over base.
+func newRewrite(name string, params []string, base Expr, b builder) (*Rewrite, error) {
 	r := &Rewrite{Name: name, Params: params, Base: base, build: b}
 	return r.rebuild(base, after{})
 }
@@ -67,7 +67,7 @@ func NewNamedRewrite(name string, base Expr, eval TimeSeries) *Rewrite {
 func (r *Rewrite) rebuild(base Expr, m after) (*Rewrite, error) {
 	out := &Rewrite{Name: r.Name, Params: r.Params, Base: base, build: r.build, after: m}
 	var err error
-	grouped, custom := r.build.(GroupBuilder)
+	grouped, custom := r.build.(groupBuilder)
 	if custom && len(m.grouping) > 0 {
 		out.Eval, err = grouped.BuildGrouped(base, m.grouping)
 	} else if out.Eval, err = r.build.Build(base); err == nil && len(m.grouping) > 0 {

@@ -47,14 +47,14 @@ func (c *combine) unary(name string, t TimeSeries) TimeSeries {
 
 // NewAvg is the sum divided by the count.
 func NewAvg(base Expr) (*Rewrite, error) {
-	return NewRewrite("avg", nil, base, BuilderFunc(func(base Expr) (TimeSeries, error) {
+	return newRewrite("avg", nil, base, builderFunc(func(base Expr) (TimeSeries, error) {
 		return NewBinary("div", aggregateOf(AggSum, base), aggregateOf(AggCount, base))
 	}))
 }
 
 // NewPct is each line's share of the sum in percent.
 func NewPct(base Expr) (*Rewrite, error) {
-	return NewRewrite("pct", nil, base, BuilderFunc(func(base Expr) (TimeSeries, error) {
+	return newRewrite("pct", nil, base, builderFunc(func(base Expr) (TimeSeries, error) {
 		var c combine
 		share := c.op("div", asTimeSeries(base), aggregateOf(AggSum, base))
 		return c.op("mul", share, &Const{Value: 100}), c.err
@@ -64,7 +64,7 @@ func NewPct(base Expr) (*Rewrite, error) {
 // NewStddev is the standard deviation over the lines, by the population
 // formula.
 func NewStddev(base Expr) (*Rewrite, error) {
-	return NewRewrite("stddev", nil, base, BuilderFunc(func(base Expr) (TimeSeries, error) {
+	return newRewrite("stddev", nil, base, builderFunc(func(base Expr) (TimeSeries, error) {
 		var c combine
 		x := c.op("fadd", asTimeSeries(base), &Const{})
 		if c.err != nil {
@@ -90,9 +90,9 @@ func statistic(agg Agg, q match.Query, names ...string) TimeSeries {
 	return NewAggregate(agg, match.NewAnd(s, q))
 }
 
-// queryBuilder is a Builder for words that take a query only.
-func queryBuilder(f func(q match.Query) (TimeSeries, error)) Builder {
-	return BuilderFunc(func(base Expr) (TimeSeries, error) {
+// queryBuilder is a builder for words that take a query only.
+func queryBuilder(f func(q match.Query) (TimeSeries, error)) builder {
+	return builderFunc(func(base Expr) (TimeSeries, error) {
 		q, ok := base.(match.Query)
 		if !ok {
 			return nil, errors.New("the base must be a query")
@@ -103,21 +103,21 @@ func queryBuilder(f func(q match.Query) (TimeSeries, error)) Builder {
 
 // NewDistAvg is the average of what a timer or distribution summary recorded.
 func NewDistAvg(q match.Query) (*Rewrite, error) {
-	return NewRewrite("dist-avg", nil, q, queryBuilder(func(q match.Query) (TimeSeries, error) {
+	return newRewrite("dist-avg", nil, q, queryBuilder(func(q match.Query) (TimeSeries, error) {
 		return NewBinary("div", statistic(AggSum, q, "totalTime", "totalAmount"), statistic(AggSum, q, "count"))
 	}))
 }
 
 // NewDistMax is the largest value a timer or distribution summary recorded.
 func NewDistMax(q match.Query) (*Rewrite, error) {
-	return NewRewrite("dist-max", nil, q, queryBuilder(func(q match.Query) (TimeSeries, error) {
+	return newRewrite("dist-max", nil, q, queryBuilder(func(q match.Query) (TimeSeries, error) {
 		return statistic(AggMax, q, "max"), nil
 	}))
 }
 
 // NewDistStddev is the standard deviation of what was recorded.
 func NewDistStddev(q match.Query) (*Rewrite, error) {
-	return NewRewrite("dist-stddev", nil, q, queryBuilder(func(q match.Query) (TimeSeries, error) {
+	return newRewrite("dist-stddev", nil, q, queryBuilder(func(q match.Query) (TimeSeries, error) {
 		return deviation(&combine{}, statistic(AggSum, q, "count"),
 			statistic(AggSum, q, "totalOfSquares"), statistic(AggSum, q, "totalAmount", "totalTime"))
 	}))
@@ -137,7 +137,7 @@ func NewSampleCount(q match.Query, least, most float64, bounds bool) (*Rewrite, 
 	if bounds {
 		params = doubleList([]float64{least, most})
 	}
-	return NewRewrite("sample-count", params, q, queryBuilder(func(q match.Query) (TimeSeries, error) {
+	return newRewrite("sample-count", params, q, queryBuilder(func(q match.Query) (TimeSeries, error) {
 		buckets := match.NewOr(bucketRange(least, most, false), bucketRange(least*1e9, most*1e9, true))
 		return NewAggregate(AggSum, match.NewAnd(q, buckets)), nil
 	}))
@@ -161,7 +161,7 @@ func clampInt(v float64) int64 {
 // NewSmoothing is a preset of :des or :sdes: op with its arguments, written as
 // name.
 func NewSmoothing(name, op string, base Expr, training, alpha, beta float64) (*Rewrite, error) {
-	return NewRewrite(name, nil, base, BuilderFunc(func(base Expr) (TimeSeries, error) {
+	return newRewrite(name, nil, base, builderFunc(func(base Expr) (TimeSeries, error) {
 		return NewStateful(op, asTimeSeries(base), training, alpha, beta)
 	}))
 }
@@ -169,7 +169,7 @@ func NewSmoothing(name, op string, base Expr, training, alpha, beta float64) (*R
 // NewApproxDistinctCumulative estimates the distinct values since the start of
 // the evaluation. The base is a query, an aggregate or a grouping.
 func NewApproxDistinctCumulative(base Expr) (*Rewrite, error) {
-	return NewRewrite("approx-distinct-cumulative", nil, base, BuilderFunc(func(base Expr) (TimeSeries, error) {
+	return newRewrite("approx-distinct-cumulative", nil, base, builderFunc(func(base Expr) (TimeSeries, error) {
 		d, ok := asTimeSeries(base).(DataExpr)
 		if !ok {
 			return nil, errors.New(":approx-distinct-cumulative can only be used with :sum and :by")
@@ -191,7 +191,7 @@ type CustomAverage struct {
 
 // New applies the average to q.
 func (a *CustomAverage) New(q match.Query) (*Rewrite, error) {
-	return NewRewrite(a.Name, nil, q, a)
+	return newRewrite(a.Name, nil, q, a)
 }
 
 // Build divides the sum of base by the sum of the denominator.

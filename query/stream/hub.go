@@ -67,7 +67,7 @@ func (h *Hub) Open(exprs []expr.TimeSeries, stepMs int64, o Options) (*Stream, e
 	for i, x := range exprs {
 		styles[i] = expr.NewStyle(x)
 	}
-	return h.OpenStyles(styles, stepMs, o)
+	return h.openStyles(styles, stepMs, o)
 }
 
 // OpenProgram is Open for the text of a program; lines are labelled with the
@@ -81,11 +81,11 @@ func (h *Hub) OpenProgram(program string, stepMs int64, o Options) (*Stream, err
 	if err != nil {
 		return nil, err
 	}
-	return h.OpenStyles(styles, stepMs, o)
+	return h.openStyles(styles, stepMs, o)
 }
 
-// OpenStyles is Open with legends.
-func (h *Hub) OpenStyles(styles []*expr.Style, stepMs int64, o Options) (*Stream, error) {
+// openStyles is Open with legends.
+func (h *Hub) openStyles(styles []*expr.Style, stepMs int64, o Options) (*Stream, error) {
 	primary := h.store.Step()
 	if stepMs < primary || stepMs%primary != 0 {
 		return nil, fmt.Errorf("step %d ms is not a multiple of the primary step %d ms", stepMs, primary)

@@ -39,9 +39,6 @@ type Stream struct {
 	shaped bool
 }
 
-// StepMs returns the stream's step.
-func (s *Stream) StepMs() int64 { return s.step }
-
 // Lookback returns how far back, in ms, the values lie that a result depends
 // on: 0 when there is no such limit, which Options.Rule refuses.
 func (s *Stream) Lookback() int64 { return s.lookback }
