@@ -17,8 +17,8 @@ import (
 //	Aligned let windows and the hand-overs of :sdes turn at multiples of their
 //	        length since the epoch instead of counting from the first window.
 //	        Once a word's look-back has passed, results then do not depend on
-//	        where evaluation began, to the last bit; those of graphs do, as in
-//	        Atlas. :time-span then takes each step for itself.
+//	        where evaluation began, to the last bit, or for :des to a millionth;
+//	        those of graphs do, as in Atlas. :time-span then takes each step for itself.
 //	Unknown lets comparisons, :and and :or that no data decides be NaN; without
 //	        it they are false, as in Atlas
 type Window struct {
@@ -251,7 +251,7 @@ func (e *Evaluator) advance(w Window) error {
 	}
 	gap := (w.Start - e.next) / e.step
 	if gap > MaxWindow {
-		// Every window has passed over it: only how long it was matters.
+		// Longer than any window: not evaluated, but no data for what remembers.
 		for _, k := range e.stateful() {
 			k.skip(gap)
 		}
