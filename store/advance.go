@@ -151,7 +151,8 @@ func (s *Store) expire(now int64) {
 func (s *Store) bury(end, newest int64) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	var dead []Ref
+	var dead [partitions][]uint32 // slots, ascending
+	gone := 0
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.mu.Lock()
@@ -161,17 +162,20 @@ func (s *Store) bury(end, newest int64) {
 			if slot.last <= end && p.flags[n]&flagDead == 0 {
 				p.flags[n] |= flagDead
 				slot.first = 0
-				dead = append(dead, makeRef(i, uint32(n)))
+				dead[i] = append(dead[i], uint32(n))
 			}
 		}
 		p.mu.Unlock()
 	}
-	for _, ref := range dead {
-		s.searchable--
-		s.index.Remove(uint32(ref), s.parts[ref.partition()].pairsOf(ref.slot()))
+	for i, slots := range dead {
+		gone += len(slots)
+		for _, slot := range slots {
+			s.index.Remove(uint32(makeRef(i, slot)), s.parts[i].pairsOf(slot))
+		}
 	}
-	if len(dead) > 0 {
-		s.watches.leave(s, dead)
+	s.searchable -= gone
+	if gone > 0 {
+		s.watches.leave(&dead)
 	}
 }
 

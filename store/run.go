@@ -18,7 +18,7 @@ type run struct {
 	parts  [partitions]selected
 	lines  []Line
 	values []float64 // of all lines: the step i of line n is at n*steps+i
-	keys   []string  // of lines, to order them; empty when there is one line only
+	keys   []string  // of groups, to order their lines
 	stats  ScanStats
 }
 

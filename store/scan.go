@@ -158,12 +158,6 @@ func (r *run) group() error {
 			return &LimitError{"lines", int64(len(r.lines)), r.MaxLines}
 		}
 	}
-	if r.Agg == AggAll {
-		for i := range r.lines {
-			r.keys = append(r.keys, r.lines[i].Tags.String())
-		}
-		return nil
-	}
 	dict := r.store.index.Dictionary()
 	for i, key := range g.keys {
 		r.lines[i].Tags = groupTags(dict, key)
@@ -195,8 +189,12 @@ func (r *run) gauges(sel *selected, flags []uint8) {
 	}
 }
 
-// order sorts the lines by key.
+// order sorts the lines by key, or by tags.
 func (r *run) order() {
+	if r.Agg == AggAll {
+		slices.SortFunc(r.lines, func(a, b Line) int { return a.Tags.Compare(b.Tags) })
+		return
+	}
 	if len(r.keys) < 2 {
 		return
 	}

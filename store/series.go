@@ -127,12 +127,3 @@ func (s *Store) revive(refs []Ref) {
 		}
 	}
 }
-
-// SeriesTags returns the tags of a series.
-func (s *Store) SeriesTags(ref Ref) tags.Tags {
-	p := &s.parts[ref.partition()]
-	p.mu.RLock()
-	pairs := p.pairsOf(ref.slot())
-	p.mu.RUnlock()
-	return s.index.Dictionary().Tags(pairs)
-}

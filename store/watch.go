@@ -105,17 +105,24 @@ func (w *Watch) add(ref Ref, dict index.Dictionary, pairs []uint32) {
 	m.groups = slices.Insert(m.groups, i, n)
 }
 
-// drop takes a member out, and reports whether it was one. The caller holds
-// w.mu.
-func (w *Watch) drop(ref Ref) bool {
-	m := &w.members[ref.partition()]
-	i, found := slices.BinarySearch(m.slots, ref.slot())
-	if found {
-		if w.spec.Agg == AggAll {
-			w.gone[ref] = m.groups[i]
+// drop takes the members out that are among the given slots of each partition,
+// and reports whether there was one. The caller holds w.mu.
+func (w *Watch) drop(dead *[partitions][]uint32) (found bool) {
+	for part := range w.members {
+		m, kept := &w.members[part], 0
+		if len(dead[part]) == 0 {
+			continue
 		}
-		m.slots = slices.Delete(m.slots, i, i+1)
-		m.groups = slices.Delete(m.groups, i, i+1)
+		for i, slot := range m.slots {
+			if _, gone := slices.BinarySearch(dead[part], slot); !gone {
+				m.slots[kept], m.groups[kept] = slot, m.groups[i]
+				kept++
+			} else if w.spec.Agg == AggAll {
+				w.gone[makeRef(part, slot)] = m.groups[i]
+			}
+		}
+		found = found || kept < len(m.slots)
+		m.slots, m.groups = m.slots[:kept], m.groups[:kept]
 	}
 	return found
 }

@@ -71,26 +71,16 @@ func (ws *watches) lists(name string) [2][]*Watch {
 	return [2][]*Watch{ws.byName[""], ws.byName[name]}
 }
 
-// leave takes series out that are no longer searchable.
-func (ws *watches) leave(s *Store, refs []Ref) {
-	changed := map[*Watch]bool{}
-	dict := s.index.Dictionary()
-	for _, ref := range refs {
-		for _, list := range ws.lists(s.nameOf(dict, ref)) {
-			for _, w := range list {
-				w.mu.Lock()
-				if w.drop(ref) {
-					changed[w] = true
-				}
-				w.mu.Unlock()
-			}
-		}
-	}
-	for w := range changed {
+// leave takes series out that are no longer searchable: slots of each
+// partition, ascending.
+func (ws *watches) leave(dead *[partitions][]uint32) {
+	ws.each(func(w *Watch) {
 		w.mu.Lock()
-		w.findSources()
-		w.mu.Unlock()
-	}
+		defer w.mu.Unlock()
+		if w.drop(dead) {
+			w.findSources()
+		}
+	})
 }
 
 // forget takes sources out of every watch.
