@@ -110,45 +110,64 @@ func (s *sim) putSome(i int) {
 	s.put(fmt.Sprintf(simRules[i], s.random.Int64N(3)*s.step, s.random.Int64N(3)*s.step, s.random.IntN(100)))
 }
 
-// one lets a step pass. A silent sender sends nothing for it.
+// one lets a step pass. A silent sender sends nothing for it. Sums come in two
+// batches, of which neither tells on which side the stream is; the engine may be
+// killed between them.
 func (s *sim) one(silent bool) {
 	s.t.Helper()
 	s.at += s.step
-	parts := map[string][]point{}
+	batches := map[string]*[2][]point{"all": {}}
+	for _, node := range simNodes {
+		batches[node] = &[2][]point{}
+	}
+	share := 0.4 + 0.2*float64(s.random.IntN(2))
 	for _, key := range s.keys() {
 		x := s.streams[key]
 		x.sides[epoch+s.at] = x.side
-		dstype, v := "gauge", 100.0
-		if x.rule == "sum" {
-			dstype = "sum"
-		}
+		v := 100.0
 		if x.side%2 == 1 {
 			v = 10
 		}
-		sender := x.node
+		to := batches[x.node]
 		if s.oneNode {
-			sender = "all"
+			to = batches["all"]
 		}
-		parts[sender] = append(parts[sender], p(v, "name", x.rule, "node", x.node, "atlas.dstype", dstype))
+		if x.rule == "sum" {
+			to[0] = append(to[0], p(v*share, "name", x.rule, "node", x.node))
+			to[1] = append(to[1], p(v*(1-share), "name", x.rule, "node", x.node))
+			continue
+		}
+		at := s.random.IntN(2)
+		to[at] = append(to[at], p(v, "name", x.rule, "node", x.node, "atlas.dstype", "gauge"))
 	}
 	quiet := ""
 	if silent {
 		quiet = simNodes[s.random.IntN(len(simNodes))]
 	}
 	for _, sender := range append([]string{"all"}, simNodes...) {
-		if points := parts[sender]; len(points) > 0 && sender != quiet {
-			// In the step or in its grace, which is a step.
-			s.later(s.at - s.step + 1 + s.random.Int64N(s.step))
-			if s.random.IntN(8) == 0 {
-				s.later(s.at + s.random.Int64N(s.step*9/10))
-			}
-			s.random.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
-			s.sendAt(sender, epoch+s.at, points...)
-			s.engine.Advance(s.now())
+		if len(batches[sender][1]) > 0 && sender != quiet {
+			s.report(sender, batches[sender][0], batches[sender][1])
 		}
 	}
 	s.later(s.at + s.random.Int64N(s.step))
 	s.check()
+}
+
+// report sends a step's two batches in the step or in its grace, which is a step.
+func (s *sim) report(sender string, batches ...[]point) {
+	s.t.Helper()
+	s.later(s.at - s.step + 1 + s.random.Int64N(s.step))
+	for i, points := range batches {
+		if s.random.IntN(4) == 0 {
+			s.later(s.at + s.random.Int64N(s.step*9/10))
+		}
+		if i > 0 && s.random.IntN(100) == 0 {
+			s.restart(false)
+		}
+		s.random.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+		s.sendAt(sender, epoch+s.at, points...)
+		s.engine.Advance(s.now())
+	}
 }
 
 // later moves to a moment, unless it is past.

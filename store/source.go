@@ -26,6 +26,7 @@ type source struct {
 	arrival  int64                    // of its newest batch
 	steps    [reportedSteps]stepCount // distinct reported steps, ascending
 	n        int                      // valid in steps
+	first    int64                    // the first step it reported, perhaps only the rest of it
 	interval int64                    // usual distance of its reports; at least one step
 	total    Result
 
@@ -89,6 +90,7 @@ func (s *source) rewind(newest int64) {
 	s.lastTime, s.arrival, s.lastWithin, s.lastBehind = newest, 0, newest, newest
 	if s.n > 0 {
 		ahead := s.steps[s.n-1].step - newest
+		s.first -= ahead
 		for i := range s.n {
 			s.steps[i].step -= ahead
 		}
@@ -113,6 +115,9 @@ func mark(g grid, p *presence, last *int64, step int64, jitter bool) {
 func (s *source) count(c stepCount) {
 	if c.n == 0 {
 		return
+	}
+	if s.n == 0 {
+		s.first = c.step
 	}
 	i := s.n
 	for i > 0 && s.steps[i-1].step > c.step {
@@ -161,7 +166,7 @@ type standing struct {
 // last reported step before t plus its interval is not after t, until it has
 // been silent for so long that it is given up. It has reported t when it sent
 // a later time, or for t as many points as in the fewest of its last five
-// reported steps before.
+// reported steps before, without the first of all.
 func (s *source) at(g grid, t int64) standing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,11 +191,14 @@ func (s *source) at(g grid, t int64) standing {
 	return st
 }
 
-// fewest returns the smallest count of the last five steps before index end.
+// fewest returns the smallest count of the last five steps before index end, of
+// which the first it ever reported does not count beside others.
 func (s *source) fewest(end int) int {
 	n := s.steps[end-1].n
-	for i := max(0, end-usualReports); i < end; i++ {
-		n = min(n, s.steps[i].n)
+	for _, c := range s.steps[max(0, end-usualReports) : end-1] {
+		if c.step != s.first {
+			n = min(n, c.n)
+		}
 	}
 	return n
 }

@@ -71,6 +71,22 @@ func TestCompletenessOfAlignedSources(t *testing.T) {
 	}
 }
 
+// What a source sends first may be the rest of a step, so it is not what is usual.
+func TestFirstStepIsNotUsual(t *testing.T) {
+	f := newFleet(t, "a")
+	at := start + 10*sec
+	f.send("a", at, at, 1, 1)
+	for range 4 {
+		at += 10 * sec
+		f.send("a", at, at, 3, 1)
+	}
+	at += 10 * sec
+	f.send("a", at, at, 1, 1)
+	f.check(t, at, 0, 1, "a")
+	f.send("a", at, at, 2, 1)
+	f.check(t, at, 1, 1)
+}
+
 // A rate at :07 completes the step that ended at :00 and is no report of the
 // step that ends at :10.
 func TestCompletenessOfRatesOffTheStep(t *testing.T) {
