@@ -25,7 +25,8 @@ func StyleWords() Vocabulary {
 				return s.WithCommand(command)
 			}),
 		styleWord("s", "TimeSeries search:String replace:String -- Style",
-			"Searches the legend for a regular expression and replaces every match; `$1` and `$name` are its groups.",
+			"Searches the legend for a regular expression and replaces every match; `$1` and `$name` are its groups. "+
+				"A legend has at most 1024 bytes and 20 such words.",
 			[]string{"name,sps,:eq,$name,:legend,^n-(.*)$,$1", "1,nccp-,_", "ERROR:1,(?=a),b"}, []func(any) bool{IsString, IsString},
 			func(s *expr.Style, args []any) (*expr.Style, error) {
 				command, err := expr.SearchReplace(args[0].(string), args[1].(string))

@@ -37,6 +37,9 @@ func groupInside(t TimeSeries, keys []string) (TimeSeries, error) {
 				return nil, false, nil
 			}
 			out, err = NewMathGroupBy(y, keys)
+		case *ApproxDistinct:
+			g := y.Data
+			out = &ApproxDistinct{Data: NewGroupBy(g.Aggregate, mergeKeys(g.keys, keys)), Cumulative: y.Cumulative, shown: y.shown}
 		case *Rewrite:
 			if y.Grouped() {
 				return y, true, nil

@@ -191,6 +191,29 @@ func TestApproxDistinct(t *testing.T) {
 	f("name,users,:eq,:approx-distinct", one, 0, nan)
 }
 
+// A grouping that follows goes to the registers.
+func TestApproxDistinctGrouped(t *testing.T) {
+	in := asl.New(asl.All(), asl.Limits{})
+	for program, want := range map[string]string{
+		"name,u,:eq,:approx-distinct,(,app,),:by":                            "name,u,:eq,:sum,(,app,),:by,:approx-distinct",
+		"name,u,:eq,:approx-distinct,2,:mul,(,app,),:by":                     "name,u,:eq,:sum,(,app,),:by,:approx-distinct,2.0,:const,:mul",
+		"name,u,:eq,:approx-distinct-cumulative,(,app,),:by":                 "name,u,:eq,:approx-distinct-cumulative,(,app,),:by",
+		"name,u,:eq,:approx-distinct,(,app,),:cg,(,b,),:cg,(,app,),:by":      "name,u,:eq,:sum,(,app,b,),:by,:approx-distinct,:sum,(,app,),:by",
+		"name,u,:eq,:approx-distinct-cumulative,1h,:offset,(,app,),:by,:max": "name,u,:eq,:approx-distinct-cumulative,1h,:offset,(,app,),:by,:max",
+	} {
+		s, err := in.ParseStyleWith(program, asl.Options{Unstable: true})
+		if err != nil {
+			t.Fatalf("%s: %v", program, err)
+		}
+		if got := s[0].String(); got != want {
+			t.Errorf("%s: got %s, want %s", program, got, want)
+		}
+		if keys := s[0].Expr.Keys(); !strings.HasSuffix(program, ":max") && strings.Join(keys, " ") != "app" {
+			t.Errorf("%s: grouped by %v", program, keys)
+		}
+	}
+}
+
 func TestLegends(t *testing.T) {
 	vars := tags.Of("name", "sps", "node", "i-1_2E", "1", "one")
 	f := func(program, label, want string) {
