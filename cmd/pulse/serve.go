@@ -48,6 +48,7 @@ type serveCmd struct {
 // LimitFlags are the limits on what clients may send and ask.
 type LimitFlags struct {
 	MaxBody         size `name:"max-body" group:"limits" help:"Request body on the wire." default:"8MiB"`
+	MaxBodies       size `name:"max-bodies" group:"limits" help:"Request bodies being received at once, in all." default:"256MiB"`
 	MaxExpanded     size `name:"max-expanded" group:"limits" help:"Request body after decompression." default:"32MiB"`
 	MaxPoints       int  `name:"max-points" group:"limits" help:"Datapoints of a request." default:"100000"`
 	MaxSeries       int  `name:"max-series" group:"limits" help:"Series in all." default:"1000000"`

@@ -116,7 +116,7 @@ func (c *serveCmd) webOptions(s *server, hub *stream.Hub, reload func() error) w
 			Lines: c.MaxLines, DatapointsRead: int64(c.MaxDatapoints), Time: time.Duration(c.QueryTimeout),
 		}}),
 		Hosts: c.Host, AnyHost: !c.loopback(),
-		MaxBody: int(c.MaxBody), MaxHeader: int(c.MaxHeader),
+		MaxBody: int(c.MaxBody), MaxBodies: int(c.MaxBodies), MaxHeader: int(c.MaxHeader),
 		HeaderTimeout: time.Duration(c.HeaderTimeout), RequestTimeout: time.Duration(c.RequestTimeout),
 		WriteTimeout: time.Duration(c.WriteTimeout), IdleTimeout: time.Duration(c.IdleTimeout),
 		MaxConns: c.MaxConns, MaxConnsPerAddr: c.MaxConnsPerAddr,
