@@ -45,6 +45,8 @@ func (s *Server) status(r *request) {
 		"limits": map[string]limit{
 			"series":         {int64(o.MaxSeries), int64(st.Series)},
 			"valuesPerKey":   {int64(o.MaxValuesPerKey), 0},
+			"keys":           {int64(o.MaxKeys), int64(st.Keys)},
+			"pairs":          {int64(o.MaxPairs), int64(st.Pairs)},
 			"sources":        {int64(o.MaxSources), int64(st.Sources)},
 			"connections":    {int64(s.opts.MaxConns), int64(s.http.GetOpenConnectionsCount())},
 			"queries":        {int64(s.opts.Queries), int64(s.gate.running())},

@@ -54,6 +54,8 @@ type LimitFlags struct {
 	MaxSeries       int  `name:"max-series" group:"limits" help:"Series in all." default:"1000000"`
 	NewSeriesRate   int  `name:"new-series-rate" group:"limits" help:"New series per second, after a burst of ten times as many." default:"5000"`
 	MaxValuesPerKey int  `name:"max-values-per-key" group:"limits" help:"Distinct values of a tag key; a series beyond is refused." default:"200000"`
+	MaxKeys         int  `name:"max-keys" group:"limits" help:"Distinct tag keys in all; a series beyond is refused." default:"10000"`
+	MaxPairs        int  `name:"max-pairs" group:"limits" help:"Distinct tags in all; a series beyond is refused." default:"4000000"`
 	MaxHeader       size `name:"max-header" group:"limits" help:"Request line and headers." default:"16KiB"`
 	HeaderTimeout   span `name:"header-timeout" group:"limits" help:"Time to send the headers." default:"5s"`
 	RequestTimeout  span `name:"request-timeout" group:"limits" help:"Time to send the body after them." default:"10s"`

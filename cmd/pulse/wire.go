@@ -102,7 +102,7 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 func (c *serveCmd) storeOptions() store.Options {
 	return store.Options{
 		Step: c.Tiers.step.ms(), Retention: c.Tiers.retention.ms(), MaxPast: c.MaxAge.ms(), MaxFuture: c.MaxFuture.ms(),
-		MaxSeries: c.MaxSeries, NewSeriesRate: float64(c.NewSeriesRate), NewSeriesBurst: float64(10 * c.NewSeriesRate), MaxValuesPerKey: c.MaxValuesPerKey,
+		MaxSeries: c.MaxSeries, NewSeriesRate: float64(c.NewSeriesRate), NewSeriesBurst: float64(10 * c.NewSeriesRate), MaxValuesPerKey: c.MaxValuesPerKey, MaxKeys: c.MaxKeys, MaxPairs: c.MaxPairs,
 	}
 }
 
