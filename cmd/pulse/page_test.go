@@ -176,6 +176,7 @@ func TestPage(t *testing.T) {
 	eval[bool](p, `(localStorage.clear(), true)`)
 	p.do("dark by system", chromedp.Navigate(link))
 	p.until("dark by system", `document.documentElement.dataset.theme === "dark"`)
+	p.until("band and past drawn", `document.querySelector(".u-over") !== null`)
 	p.shoot("phone-dark")
 	p.quiet()
 }

@@ -41,7 +41,7 @@ export function chart(el, tip, model) {
   const plot = new uPlot({
     width: el.clientWidth, height: el.clientHeight, series, bands, padding: [null, 28, null, null], // room for the last label
     tzDate: (s) => uPlot.tzDate(new Date(s * 1e3), "UTC"),
-    axes: [{ ...axis, space: 64, values: (_, ticks, __, ___, distance) => clock(ticks, distance) }, { ...axis, size: 62, values: (_, ticks) => ticks.map((v) => (v === null ? "" : number(v))) }],
+    axes: [{ ...axis, space: (u) => (u.width < 500 ? 48 : 64), values: (_, ticks, __, ___, distance) => clock(ticks, distance) }, { ...axis, size: 62, values: (_, ticks) => ticks.map((v) => (v === null ? "" : number(v))) }],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
     hooks: {
       drawClear: [(u) => drawOut(u, model)],
