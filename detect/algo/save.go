@@ -1,7 +1,5 @@
 package algo
 
-import "math"
-
 const smoothingVersion = 1
 
 // AppendState appends the state of the smoothing detectors: counts, then doubles,
@@ -39,7 +37,7 @@ func (d *smoothing) counts(f func(n *int32, most int32)) {
 	f(&e.run[down], int32(d.set.hold))
 	f(&e.waited, maxSteps)
 	f(&e.outFor, maxSteps)
-	f(&e.quiet, math.MaxInt32)
+	f(&e.quiet, clearSteps-1)
 }
 
 // doubles calls f with every double of the state.
