@@ -93,7 +93,13 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	s.stop = stop
 	s.loop("web", func() error { return s.web.Serve(ln) })
 	s.loop("store", func() error { return s.age(loops) })
-	s.loop("detect", func() error { return s.detect.Run(loops, clk) })
+	s.loop("detect", func() error {
+		if _, manual := clk.(*clock.Manual); manual { // whoever moves the clock advances the engine
+			<-loops.Done()
+			return s.detect.Close()
+		}
+		return s.detect.Run(loops, clk)
+	})
 	s.loop("notify", func() error { return s.notify.Run(loops) })
 	s.loop("own metrics", func() error { return s.web.RunOwnMetrics(loops) })
 	return s, nil
