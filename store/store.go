@@ -95,8 +95,8 @@ type Stats struct {
 	Series     int   // searchable
 	SeriesSeen int   // including those that nothing is left of
 	Refused    int64 // new series, by a limit
-	Keys       int   // distinct tag keys ever seen
-	Pairs      int   // distinct tag pairs ever seen
+	Keys       int   // distinct tag keys of searchable series
+	Pairs      int   // distinct tags of searchable series
 
 	OpenBlocks int   // partitions × block times that can still change
 	Blocks     int   // sealed, with data

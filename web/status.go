@@ -22,9 +22,10 @@ func (s *Server) ready(r *request) {
 func (s *Server) status(r *request) {
 	o, st, limits := s.opts.Store.Options(), s.opts.Store.Stats(), s.opts.Pipeline.Limits()
 	type limit struct {
-		Limit int64 `json:"limit"`
-		Used  int64 `json:"used"`
+		Limit int64  `json:"limit"`
+		Used  *int64 `json:"used,omitempty"` // absent for what one request or key may have
 	}
+	used := func(n int64) *int64 { return &n }
 	r.json(map[string]any{
 		"version":     s.opts.Version,
 		"go":          runtime.Version(),
@@ -43,19 +44,19 @@ func (s *Server) status(r *request) {
 		"detect":      s.opts.Detect.Stats(),
 		"notify":      s.opts.Notify.Stats(),
 		"limits": map[string]limit{
-			"series":         {int64(o.MaxSeries), int64(st.Series)},
-			"valuesPerKey":   {int64(o.MaxValuesPerKey), 0},
-			"keys":           {int64(o.MaxKeys), int64(st.Keys)},
-			"pairs":          {int64(o.MaxPairs), int64(st.Pairs)},
-			"sources":        {int64(o.MaxSources), int64(st.Sources)},
-			"connections":    {int64(s.opts.MaxConns), int64(s.http.GetOpenConnectionsCount())},
-			"queries":        {int64(s.opts.Queries), int64(s.gate.running())},
-			"queriesWaiting": {int64(s.opts.QueryQueue), s.gate.waiting.Load()},
-			"eventStreams":   {int64(s.opts.Streams), s.open.Load()},
-			"bodyBytes":      {int64(s.opts.MaxBody), 0},
-			"bodiesBytes":    {int64(s.opts.MaxBodies), s.bodies.inUse()},
-			"expandedBytes":  {int64(limits.Body), 0},
-			"pointsPerBody":  {int64(limits.Points), 0},
+			"series":         {int64(o.MaxSeries), used(int64(st.Series))},
+			"valuesPerKey":   {int64(o.MaxValuesPerKey), nil},
+			"keys":           {int64(o.MaxKeys), used(int64(st.Keys))},
+			"pairs":          {int64(o.MaxPairs), used(int64(st.Pairs))},
+			"sources":        {int64(o.MaxSources), used(int64(st.Sources))},
+			"connections":    {int64(s.opts.MaxConns), used(int64(s.http.GetOpenConnectionsCount()))},
+			"queries":        {int64(s.opts.Queries), used(int64(s.gate.running()))},
+			"queriesWaiting": {int64(s.opts.QueryQueue), used(s.gate.waiting.Load())},
+			"eventStreams":   {int64(s.opts.Streams), used(s.open.Load())},
+			"bodyBytes":      {int64(s.opts.MaxBody), nil},
+			"bodiesBytes":    {int64(s.opts.MaxBodies), used(s.bodies.inUse())},
+			"expandedBytes":  {int64(limits.Body), nil},
+			"pointsPerBody":  {int64(limits.Points), nil},
 		},
 	})
 }

@@ -179,8 +179,8 @@ func (x *Index) count(k *key, d int) {
 // Stats describes an index.
 type Stats struct {
 	Series int // searchable
-	Keys   int // distinct, ever seen
-	Pairs  int // distinct, ever seen
+	Keys   int // distinct tag keys of searchable series
+	Pairs  int // distinct tags of searchable series
 	Bytes  int64
 }
 
@@ -192,8 +192,8 @@ func (x *Index) Stats() Stats {
 	const pairBytes = 160 // the struct, its map entry and three slice entries
 	return Stats{
 		Series: int(x.all.GetCardinality()),
-		Keys:   len(x.keys),
-		Pairs:  len(x.pairs),
+		Keys:   x.liveKeys,
+		Pairs:  x.livePairs,
 		Bytes:  x.texts + int64(len(x.pairs))*pairBytes,
 	}
 }
