@@ -161,6 +161,7 @@ func TestStatus(t *testing.T) {
 	for name, want := range map[string][2]int64{
 		"series": {1234, 2}, "sources": {0, 1}, "connections": {77, 2}, "queries": {3, 0}, "queriesWaiting": {5, 0}, "eventStreams": {9, 1},
 		"bodyBytes": {1 << 20, 0}, "bodiesBytes": {256 << 20, 0}, "expandedBytes": {32 << 20, 0}, "pointsPerBody": {4321, 0}, "valuesPerKey": {200_000, 0},
+		"keys": {10_000, 2}, "pairs": {0, 2},
 	} {
 		got, ok := s.Limits[name]
 		if !ok || want[0] != 0 && got.Limit != want[0] || got.Limit <= 0 || got.Used < want[1] {

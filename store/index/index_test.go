@@ -259,3 +259,28 @@ func TestDictionary(t *testing.T) {
 		t.Errorf("Find(app) = %q, %v", d.Value(n), ok)
 	}
 }
+
+// Stats counts keys and pairs as the limits do: of the series that are there.
+func TestStatsCountWhatIsThere(t *testing.T) {
+	x := index.New(index.Limits{Keys: 10, Values: 10, Pairs: 10})
+	want := func(series, keys, pairs int) {
+		t.Helper()
+		if s := x.Stats(); s.Series != series || s.Keys != keys || s.Pairs != pairs {
+			t.Errorf("got %+v, want %d series, %d keys, %d pairs", s, series, keys, pairs)
+		}
+	}
+	both := map[uint32][]uint32{}
+	for ref, tagged := range []tags.Tags{tags.Of("name", "a", "zone", "x"), tags.Of("name", "b")} {
+		pairs, err := x.Intern(nil, tagged)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.Add(uint32(ref), pairs)
+		both[uint32(ref)] = pairs
+	}
+	want(2, 2, 3)
+	x.Remove(0, both[0])
+	want(1, 1, 1)
+	x.Remove(1, both[1])
+	want(0, 0, 0)
+}
