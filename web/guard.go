@@ -88,7 +88,7 @@ func (s *Server) hostAllowed(host string) bool {
 // ingest refuses cross-site ones only; everything else that changes state
 // wants JSON and the same origin.
 func checkBrowser(rt *route, c *fasthttp.RequestCtx) (int, error) {
-	if rt.class == reads {
+	if rt.class <= watches {
 		return 0, nil
 	}
 	site := string(c.Request.Header.Peek("Sec-Fetch-Site"))

@@ -3,6 +3,8 @@ package web
 import (
 	"sort"
 	"strings"
+
+	"pulse/web/token"
 )
 
 // class says what a route does, which decides the rules a request must meet.
@@ -10,9 +12,14 @@ type class uint8
 
 const (
 	reads   class = iota // changes nothing
+	watches              // the same, about the server itself or the page: answers before the data is there
 	ingests              // takes datapoints: refuses cross-site browser requests
 	changes              // changes rules, receivers and the like: JSON and same origin
 )
+
+// open is the scope of what needs no token. Each route names a scope; one
+// without is a fault that a test finds.
+const open token.Scope = 1 << 7
 
 // route is one line of the table. A path segment in braces matches any text
 // without a slash and is handed to the handler under its name.
@@ -20,8 +27,9 @@ type route struct {
 	method  string
 	path    string
 	class   class
-	maxBody int  // bytes; 0 means the server's
-	streams bool // the answer has no end: the write deadline is set per flush
+	scope   token.Scope // what a token must have, once there are tokens
+	maxBody int         // bytes; 0 means the server's
+	streams bool        // the answer has no end: the write deadline is set per flush
 	handle  func(*Server, *request)
 }
 
@@ -31,47 +39,47 @@ const noBody = 4 << 10
 // routes is every path that the server answers.
 func routes() []route {
 	return []route{
-		{"POST", "/api/v1/publish", ingests, 0, false, (*Server).publish},
-		{"POST", "/api/v1/publish-fast", ingests, 0, false, (*Server).publish},
-		{"POST", "/api/v4/update", ingests, 0, false, (*Server).update},
-		{"POST", "/c/{name}", ingests, noBody, false, (*Server).count},
-		{"POST", "/g/{name}", ingests, noBody, false, (*Server).gauge},
+		{"POST", "/api/v1/publish", ingests, token.Ingest, 0, false, (*Server).publish},
+		{"POST", "/api/v1/publish-fast", ingests, token.Ingest, 0, false, (*Server).publish},
+		{"POST", "/api/v4/update", ingests, token.Ingest, 0, false, (*Server).update},
+		{"POST", "/c/{name}", ingests, token.Ingest, noBody, false, (*Server).count},
+		{"POST", "/g/{name}", ingests, token.Ingest, noBody, false, (*Server).gauge},
 
-		{"GET", "/api/v1/graph", reads, noBody, false, (*Server).graph},
-		{"GET", "/api/v1/tags", reads, noBody, false, (*Server).tagKeys},
-		{"GET", "/api/v1/tags/{key}", reads, noBody, false, (*Server).tagValues},
-		{"GET", "/api/v1/expr", reads, noBody, false, (*Server).exprDebug},
-		{"GET", "/api/v1/expr/debug", reads, noBody, false, (*Server).exprDebug},
-		{"GET", "/api/v1/expr/normalize", reads, noBody, false, (*Server).exprNormalize},
-		{"GET", "/api/v1/expr/complete", reads, noBody, false, (*Server).exprComplete},
-		{"GET", "/api/v1/expr/queries", reads, noBody, false, (*Server).exprQueries},
-		{"GET", "/api/v1/expr/strip", reads, noBody, false, (*Server).exprStrip},
-		{"GET", "/api/v1/stream", reads, noBody, true, (*Server).stream},
+		{"GET", "/api/v1/graph", reads, token.Query, noBody, false, (*Server).graph},
+		{"GET", "/api/v1/tags", reads, token.Query, noBody, false, (*Server).tagKeys},
+		{"GET", "/api/v1/tags/{key}", reads, token.Query, noBody, false, (*Server).tagValues},
+		{"GET", "/api/v1/expr", reads, token.Query, noBody, false, (*Server).exprDebug},
+		{"GET", "/api/v1/expr/debug", reads, token.Query, noBody, false, (*Server).exprDebug},
+		{"GET", "/api/v1/expr/normalize", reads, token.Query, noBody, false, (*Server).exprNormalize},
+		{"GET", "/api/v1/expr/complete", reads, token.Query, noBody, false, (*Server).exprComplete},
+		{"GET", "/api/v1/expr/queries", reads, token.Query, noBody, false, (*Server).exprQueries},
+		{"GET", "/api/v1/expr/strip", reads, token.Query, noBody, false, (*Server).exprStrip},
+		{"GET", "/api/v1/stream", reads, token.Query, noBody, true, (*Server).stream},
 
-		{"GET", "/api/v1/rules", reads, noBody, false, (*Server).rules},
-		{"GET", "/api/v1/rules/{id}", reads, noBody, false, (*Server).rule},
-		{"PUT", "/api/v1/rules/{id}", changes, 1 << 20, false, (*Server).putRule},
-		{"DELETE", "/api/v1/rules/{id}", changes, noBody, false, (*Server).deleteRule},
-		{"GET", "/api/v1/rules/{id}/band", reads, noBody, false, (*Server).band},
-		{"GET", "/api/v1/receivers", reads, noBody, false, (*Server).receivers},
-		{"GET", "/api/v1/receivers/{name}", reads, noBody, false, (*Server).receiver},
-		{"PUT", "/api/v1/receivers/{name}", changes, 64 << 10, false, (*Server).putReceiver},
-		{"DELETE", "/api/v1/receivers/{name}", changes, noBody, false, (*Server).deleteReceiver},
-		{"POST", "/api/v1/receivers/{name}/test", changes, noBody, false, (*Server).testReceiver},
-		{"GET", "/api/v1/alerts", reads, noBody, false, (*Server).alerts},
-		{"GET", "/api/v1/alerts/{id}", reads, noBody, false, (*Server).alert},
-		{"POST", "/-/reload", changes, noBody, false, (*Server).reload},
+		{"GET", "/api/v1/rules", reads, token.Query, noBody, false, (*Server).rules},
+		{"GET", "/api/v1/rules/{id}", reads, token.Query, noBody, false, (*Server).rule},
+		{"PUT", "/api/v1/rules/{id}", changes, token.Admin, 1 << 20, false, (*Server).putRule},
+		{"DELETE", "/api/v1/rules/{id}", changes, token.Admin, noBody, false, (*Server).deleteRule},
+		{"GET", "/api/v1/rules/{id}/band", reads, token.Query, noBody, false, (*Server).band},
+		{"GET", "/api/v1/receivers", reads, token.Admin, noBody, false, (*Server).receivers},
+		{"GET", "/api/v1/receivers/{name}", reads, token.Admin, noBody, false, (*Server).receiver},
+		{"PUT", "/api/v1/receivers/{name}", changes, token.Admin, 64 << 10, false, (*Server).putReceiver},
+		{"DELETE", "/api/v1/receivers/{name}", changes, token.Admin, noBody, false, (*Server).deleteReceiver},
+		{"POST", "/api/v1/receivers/{name}/test", changes, token.Admin, noBody, false, (*Server).testReceiver},
+		{"GET", "/api/v1/alerts", reads, token.Query, noBody, false, (*Server).alerts},
+		{"GET", "/api/v1/alerts/{id}", reads, token.Query, noBody, false, (*Server).alert},
+		{"POST", "/-/reload", changes, token.Admin, noBody, false, (*Server).reload},
 
-		{"GET", "/ok", reads, noBody, false, (*Server).ok},
-		{"GET", "/healthcheck", reads, noBody, false, (*Server).ready},
-		{"GET", "/ready", reads, noBody, false, (*Server).ready},
-		{"GET", "/metrics", reads, noBody, false, (*Server).metrics},
-		{"GET", "/api/v1/status", reads, noBody, false, (*Server).status},
-		{"GET", "/api/v1/sources", reads, noBody, false, (*Server).sources},
+		{"GET", "/ok", watches, open, noBody, false, (*Server).ok},
+		{"GET", "/healthcheck", watches, open, noBody, false, (*Server).ready},
+		{"GET", "/ready", watches, open, noBody, false, (*Server).ready},
+		{"GET", "/metrics", watches, token.Admin, noBody, false, (*Server).metrics},
+		{"GET", "/api/v1/status", watches, token.Admin, noBody, false, (*Server).status},
+		{"GET", "/api/v1/sources", reads, token.Query, noBody, false, (*Server).sources},
 
-		{"GET", "/", reads, noBody, false, (*Server).page},
-		{"GET", "/ui/{file}", reads, noBody, false, (*Server).asset},
-		{"GET", "/ui/vendor/{file}", reads, noBody, false, (*Server).asset},
+		{"GET", "/", watches, open, noBody, false, (*Server).page},
+		{"GET", "/ui/{file}", watches, open, noBody, false, (*Server).asset},
+		{"GET", "/ui/vendor/{file}", watches, open, noBody, false, (*Server).asset},
 	}
 }
 

@@ -22,7 +22,7 @@ var order = []string{
 	"query/when", "query/expr", "query/asl", "query", "query/stream",
 	"ingest/publish", "ingest",
 	"detect/algo", "detect/alert", "detect/notify", "detect",
-	"web/render", "web/chart", "web/ui", "web",
+	"web/token", "web/render", "web/chart", "web/ui", "web",
 	"cmd/pulse",
 }
 
