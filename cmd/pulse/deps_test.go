@@ -17,7 +17,7 @@ import (
 // before it, so adding a package means finding its place.
 var order = []string{
 	"store/tags", "store/clock", "store/step", "store/match", "store/disk",
-	"store/norm", "store/block", "store/index", "store/budget",
+	"store/norm", "store/block", "store/index", "store/budget", "store/arena", "store/archive",
 	"store",
 	"query/when", "query/expr", "query/asl", "query", "query/stream",
 	"ingest/publish", "ingest",
@@ -39,7 +39,7 @@ var apart = [][2]string{{"ingest", "query"}, {"query", "ingest"}}
 var alone = map[string][]string{
 	"github.com/valyala/fasthttp": {"web", "bench/load"},
 	"go.etcd.io/bbolt":            {"detect", "detect/notify", "detect/alert", "cmd/pulse"},
-	"unsafe":                      {"store/block"},
+	"unsafe":                      {"store/block", "store/arena"},
 }
 
 // clockless are the calls that read or wait on the real clock.
