@@ -68,7 +68,7 @@ func (b *bodies) drop(h *fasthttp.RequestHeader) bool {
 // memory that only large bodies need. It reports whether there was no place.
 func (b *bodies) leave(c *fasthttp.RequestCtx) bool {
 	c.Request.ReleaseBody(freeBody)
-	if conn, ok := c.Conn().(*addressConn); ok {
+	if conn := addressed(c.Conn()); conn != nil {
 		conn.giveBack()
 	}
 	b.mu.Lock()
@@ -142,9 +142,16 @@ const noPlace = "too many bytes of requests are being received; try again later"
 
 // expect answers a request that asks before it sends its body.
 func (s *Server) expect(c *fasthttp.RequestCtx) int {
-	conn, ok := c.Conn().(*addressConn)
-	h := &c.Request.Header
-	if ok && !s.bodies.enterConn(conn, announced(h, s.bodyLimit(s.routeOf(h)))) {
+	conn, h := addressed(c.Conn()), &c.Request.Header
+	rt := s.routeOf(h)
+	if rt != nil {
+		if _, err := s.admit(rt, h, c.RemoteAddr()); err != nil {
+			closeAfter(c)
+			s.refuse(c, err)
+			return c.Response.StatusCode()
+		}
+	}
+	if conn != nil && !s.bodies.enterConn(conn, announced(h, s.bodyLimit(rt))) {
 		closeAfter(c)
 		writeError(c, fasthttp.StatusServiceUnavailable, noPlace)
 		return fasthttp.StatusServiceUnavailable

@@ -37,7 +37,7 @@ func retryAfter(c *fasthttp.RequestCtx) {
 // read to its end or that cannot be trusted to end where it says.
 func closeAfter(c *fasthttp.RequestCtx) {
 	c.SetConnectionClose()
-	if conn, ok := c.Conn().(*addressConn); ok {
+	if conn := addressed(c.Conn()); conn != nil {
 		conn.linger.Store(true)
 	}
 }
@@ -47,6 +47,12 @@ func (s *Server) transportError(c *fasthttp.RequestCtx, err error) {
 	s.stats.request(0)
 	closeAfter(c)
 	full := s.bodies.leave(c)
+	if rt := s.routeOf(&c.Request.Header); rt != nil && errors.Is(err, fasthttp.ErrBodyTooLarge) {
+		if _, err := s.admit(rt, &c.Request.Header, c.RemoteAddr()); err != nil {
+			s.refuse(c, err)
+			return
+		}
+	}
 	var small *fasthttp.ErrSmallBuffer
 	var netErr net.Error
 	switch {

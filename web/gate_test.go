@@ -81,7 +81,7 @@ func pair(t *testing.T) (server, client net.Conn) {
 	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	if server, err = limitPerAddress(ln, 1).Accept(); err != nil {
+	if server, err = limitPerAddress(ln, 1, nil).Accept(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close(); client.Close() })

@@ -22,6 +22,7 @@ func watchClient(conn net.Conn, cancel context.CancelFunc) (stop func()) {
 	if err != nil {
 		return func() {}
 	}
+	_, encrypted := conn.(*secureConn)
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -32,7 +33,7 @@ func watchClient(conn net.Conn, cancel context.CancelFunc) (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
-				if closed(raw) {
+				if closed(raw) || encrypted && halfClosed(raw) {
 					cancel()
 					return
 				}

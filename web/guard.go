@@ -2,10 +2,10 @@ package web
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,22 +59,21 @@ func checkFraming(h *fasthttp.RequestHeader) error {
 	return nil
 }
 
-// hostAllowed guards a loopback server against pages that rebind their name
-// to 127.0.0.1.
+// hostAllowed guards against pages that rebind their name to this server's
+// address, which is how they would reach a server on loopback. A bind to other
+// addresses has any address for a good Host, since an address is not looked up,
+// and any name while none is configured.
 func (s *Server) hostAllowed(host string) bool {
-	if s.opts.AnyHost {
-		return true
-	}
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
 	}
 	name = strings.ToLower(strings.Trim(name, "[]"))
-	if name == "localhost" {
+	if name == "localhost" || s.opts.AnyHost && len(s.opts.Hosts) == 0 {
 		return true
 	}
-	if ip := net.ParseIP(name); ip != nil && ip.IsLoopback() {
-		return true
+	if ip := net.ParseIP(name); ip != nil {
+		return s.opts.AnyHost || ip.IsLoopback()
 	}
 	for _, h := range s.opts.Hosts {
 		if strings.EqualFold(h, name) {
@@ -86,26 +85,25 @@ func (s *Server) hostAllowed(host string) bool {
 
 // checkBrowser applies the rules for requests that a page may have caused:
 // ingest refuses cross-site ones only; everything else that changes state
-// wants JSON and the same origin.
-func checkBrowser(rt *route, c *fasthttp.RequestCtx) (int, error) {
+// wants JSON and the same origin. A configured origin is as good as the same.
+func (s *Server) checkBrowser(rt *route, c *fasthttp.RequestCtx) error {
 	if rt.class <= watches {
-		return 0, nil
+		return nil
 	}
-	site := string(c.Request.Header.Peek("Sec-Fetch-Site"))
-	crossSite := site == "cross-site" || (rt.class == changes && site == "same-site")
-	if origin := string(c.Request.Header.Peek("Origin")); origin != "" && !sameHost(origin, string(c.Host())) {
-		crossSite = true
-	}
-	if crossSite {
-		return fasthttp.StatusForbidden, errors.New("cross-site requests from a browser are refused")
+	site, origin := string(c.Request.Header.Peek("Sec-Fetch-Site")), string(c.Request.Header.Peek("Origin"))
+	if !slices.Contains(s.opts.Origins, origin) {
+		crossSite := site == "cross-site" || (rt.class == changes && site == "same-site")
+		if crossSite || origin != "" && !sameHost(origin, string(c.Host())) {
+			return &statusError{fasthttp.StatusForbidden, "cross-site requests from a browser are refused"}
+		}
 	}
 	if rt.class == changes && (len(c.PostBody()) > 0 || string(c.Method()) != fasthttp.MethodDelete) {
 		kind, _, _ := strings.Cut(string(c.Request.Header.ContentType()), ";")
 		if !strings.EqualFold(strings.TrimSpace(kind), "application/json") {
-			return fasthttp.StatusUnsupportedMediaType, fmt.Errorf("Content-Type is %q, must be application/json", clip(kind, 60))
+			return &statusError{fasthttp.StatusUnsupportedMediaType, fmt.Sprintf("Content-Type is %q, must be application/json", clip(kind, 60))}
 		}
 	}
-	return 0, nil
+	return nil
 }
 
 func sameHost(origin, host string) bool {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -14,35 +15,42 @@ import (
 )
 
 // limitPerAddress returns a listener that refuses connections beyond most of one
-// address: it answers 429 and closes them.
-func limitPerAddress(ln net.Listener, most int) net.Listener {
-	return &addressListener{Listener: ln, most: most, open: map[netip.Addr]int{}}
+// address: it answers 429 and closes them. With encryption they are closed
+// without an answer, which would cost a handshake.
+func limitPerAddress(ln net.Listener, most int, encryption func() *tls.Config) net.Listener {
+	return &addressListener{Listener: ln, most: most, encryption: encryption, open: map[netip.Addr]int{}}
 }
 
 type addressListener struct {
 	net.Listener
-	most int
+	most       int
+	encryption func() *tls.Config // nil for none
 
 	mu   sync.Mutex
 	open map[netip.Addr]int
 }
 
-// Accept waits for a connection whose address is below the limit.
+// Accept waits for a connection whose address is below the limit. It never
+// waits for what a client sends.
 func (l *addressListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		tcp, ok := c.RemoteAddr().(*net.TCPAddr)
-		if !ok {
-			return c, nil
+		conn := &addressConn{Conn: c, socket: c, leave: func() {}}
+		if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+			from := tcp.AddrPort().Addr().Unmap()
+			if !l.enter(from) {
+				l.refuse(c)
+				continue
+			}
+			conn.leave = sync.OnceFunc(func() { l.leave(from) })
 		}
-		from := tcp.AddrPort().Addr().Unmap()
-		if l.enter(from) {
-			return &addressConn{Conn: c, leave: sync.OnceFunc(func() { l.leave(from) })}, nil
+		if l.encryption == nil {
+			return conn, nil
 		}
-		refuse(c, l.most)
+		return secure(conn, l.encryption()), nil
 	}
 }
 
@@ -65,21 +73,36 @@ func (l *addressListener) leave(a netip.Addr) {
 }
 
 // refuse answers without reading, which fits into the socket's buffer.
-func refuse(c net.Conn, most int) {
-	body := render.AppendError(nil, fmt.Sprintf("this address has %d connections open, which is the limit", most))
-	_ = c.SetWriteDeadline(time.Now().Add(time.Second))
-	_, _ = fmt.Fprintf(c, "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+func (l *addressListener) refuse(c net.Conn) {
+	if l.encryption == nil {
+		body := render.AppendError(nil, fmt.Sprintf("this address has %d connections open, which is the limit", l.most))
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = fmt.Fprintf(c, "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
 	_ = c.Close()
 }
 
 // addressConn gives its place back when it closes. It lets who holds it reach
 // the socket, as the connection inside does.
 type addressConn struct {
-	net.Conn
-	leave  func()
-	begun  bool // a byte has come
-	linger atomic.Bool
-	body   atomic.Pointer[func()] // gives back the place of a body, see bodies
+	net.Conn          // what is read and written: the socket, or the encryption over it
+	socket   net.Conn // what was accepted
+	leave    func()
+	begun    bool // a byte has come
+	linger   atomic.Bool
+	body     atomic.Pointer[func()] // gives back the place of a body, see bodies
+}
+
+// addressed returns the addressConn of a connection that the listener
+// accepted, nil for any other.
+func addressed(c net.Conn) *addressConn {
+	switch c := c.(type) {
+	case *addressConn:
+		return c
+	case *secureConn:
+		return c.addressConn
+	}
+	return nil
 }
 
 // Read tells an end in the middle of things from one before anything came: the
@@ -112,18 +135,23 @@ const (
 func (c *addressConn) Close() error {
 	defer c.leave()
 	c.giveBack()
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger.Swap(false) && half.CloseWrite() == nil {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
-		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
+	if c.linger.Swap(false) {
+		if encrypted, ok := c.Conn.(*tls.Conn); ok {
+			_ = encrypted.CloseWrite() // says that this is the end; fails before the handshake, where nothing is to say
+		}
+		if half, ok := c.socket.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+			_ = c.socket.SetReadDeadline(time.Now().Add(lingerTime))
+			_, _ = io.CopyN(io.Discard, c.socket, lingerBytes)
+		}
 	}
 	return c.Conn.Close()
 }
 
 // SyscallConn implements syscall.Conn.
 func (c *addressConn) SyscallConn() (syscall.RawConn, error) {
-	sc, ok := c.Conn.(syscall.Conn)
+	sc, ok := c.socket.(syscall.Conn)
 	if !ok {
-		return nil, fmt.Errorf("connection %T has no socket", c.Conn)
+		return nil, fmt.Errorf("connection %T has no socket", c.socket)
 	}
 	return sc.SyscallConn()
 }

@@ -17,6 +17,9 @@ type counters struct {
 	byClass [6]atomic.Int64 // answers by the first digit of their status; 0 for what could not be read
 	panics  atomic.Int64
 	queries atomic.Int64
+
+	unauthorized atomic.Int64 // requests without a valid token
+	forbidden    atomic.Int64 // requests whose token lacks the scope
 }
 
 func (c *counters) request(status int) {
@@ -89,6 +92,9 @@ func (s *Server) samples() []sample {
 		}
 		tagged("pulse.http.requests", "Requests answered, by class of status.", true, "status", text, float64(s.stats.byClass[class].Load()))
 	}
+	unlet := "Requests refused for their token, by what was wrong with it."
+	tagged("pulse.http.unauthorized", unlet, true, "reason", "token", float64(s.stats.unauthorized.Load()))
+	tagged("pulse.http.unauthorized", unlet, true, "reason", "scope", float64(s.stats.forbidden.Load()))
 	add("pulse.http.connections", "Open connections.", false, float64(s.http.GetOpenConnectionsCount()))
 	add("pulse.http.streams", "Event streams.", false, float64(s.open.Load()))
 	add("pulse.http.panics", "Requests that failed by a fault of the server.", true, float64(s.stats.panics.Load()))

@@ -17,8 +17,9 @@ import (
 
 // request is what a handler works on. It is valid until the handler returns.
 type request struct {
-	ctx  *fasthttp.RequestCtx
-	vars map[string]string // the values of the route's braces
+	ctx   *fasthttp.RequestCtx
+	vars  map[string]string // the values of the route's braces
+	token string            // name of the sender's token, "" without tokens
 }
 
 // param returns a copy of the query parameter, "" when it is absent.
@@ -64,7 +65,7 @@ func (r *request) from() ingest.From {
 	if host, _, err := net.SplitHostPort(peer); err == nil {
 		peer = host
 	}
-	return ingest.From{Peer: peer, Header: string(r.ctx.Request.Header.Peek("X-Pulse-Source"))}
+	return ingest.From{Peer: peer, Token: r.token, Header: string(r.ctx.Request.Header.Peek("X-Pulse-Source"))}
 }
 
 // fail answers with err; one about a program also says where in it.

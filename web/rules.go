@@ -125,14 +125,13 @@ func tagFilter(text string) (tags.Tags, error) {
 	return tags.Normalize(out), nil
 }
 
-// reload reads the rule files again.
+// reload reads rules, tokens and certificates again.
 func (s *Server) reload(r *request) {
-	if !r.loopback() {
-		r.failWith(fasthttp.StatusForbidden, "reload is allowed from the loopback interface only")
+	if !s.operator(r) {
 		return
 	}
 	if s.opts.Reload == nil {
-		r.failWith(fasthttp.StatusBadRequest, "there is nothing to reload: the server was started without --rules")
+		r.failWith(fasthttp.StatusBadRequest, "there is nothing to reload: the server was started without --rules, --tokens and --tls-cert")
 		return
 	}
 	if err := s.opts.Reload(); err != nil {

@@ -9,6 +9,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -29,6 +30,7 @@ import (
 	"pulse/query/stream"
 	"pulse/store"
 	"pulse/store/clock"
+	"pulse/web/token"
 )
 
 // Options are what the server serves and within which limits. Zero numbers
@@ -44,10 +46,14 @@ type Options struct {
 	Log      zerolog.Logger
 
 	Zone    *time.Location // of graphs and of dates without a zone [UTC]
-	Hosts   []string       // names besides the loopback ones under which the server may be called; nil on a bind to other addresses means any
-	AnyHost bool           // do not check Host at all: for binds that are not loopback
+	Hosts   []string       // names besides the loopback ones under which the server may be called
+	AnyHost bool           // for binds that are not loopback: any address is a good Host, and without Hosts any name
+	Origins []string       // origins such as https://wiki.example whose pages may use the API; none else may
 	Version string         // shown by status
-	Reload  func() error   // re-reads the rule files; nil when there are none
+	Reload  func() error   // re-reads rules, tokens and certificates; nil when there are none
+
+	Tokens func() *token.Set  // the tokens as they are now; nil, or a nil list, asks nobody for one
+	TLS    func() *tls.Config // how a new connection is encrypted; nil does not
 
 	MaxBody         int           // bytes on the wire [8 MiB]
 	MaxBodies       int           // bytes of all bodies being received and handled; those up to 64 KiB do not count [256 MiB, at least MaxBody]
@@ -99,12 +105,14 @@ func (o *Options) setDefaults() {
 
 // Server answers HTTP. It is safe for concurrent use.
 type Server struct {
-	opts   Options
-	http   *fasthttp.Server
-	routes *routeTable
-	gate   *gate
-	bodies *bodies
-	stats  counters
+	opts      Options
+	http      *fasthttp.Server
+	routes    *routeTable
+	gate      *gate
+	bodies    *bodies
+	failures  *failures
+	strangers zerolog.Logger // for lines that anybody can cause
+	stats     counters
 
 	stop     context.Context // ends when the server shuts down; every stream and query hangs on it
 	stopFunc context.CancelFunc
@@ -119,7 +127,8 @@ func New(o Options) (*Server, error) {
 	if o.Store == nil || o.Pipeline == nil || o.Query == nil || o.Hub == nil || o.Detect == nil || o.Notify == nil || o.Clock == nil {
 		return nil, errors.New("BUG: web.New needs a store, a pipeline, a query engine, a hub, a detect engine, a notify service and a clock")
 	}
-	s := &Server{opts: o, gate: newGate(o.Queries, o.QueryQueue), started: o.Clock.Now()}
+	s := &Server{opts: o, gate: newGate(o.Queries, o.QueryQueue), failures: newFailures(), started: o.Clock.Now()}
+	s.strangers = o.Log.Sample(&zerolog.BurstSampler{Burst: 10, Period: time.Second})
 	s.bodies = &bodies{most: int64(o.MaxBodies), held: map[*fasthttp.RequestHeader]int64{}}
 	s.routes = newRouteTable(routes())
 	s.stop, s.stopFunc = context.WithCancel(context.Background())
@@ -137,6 +146,7 @@ func New(o Options) (*Server, error) {
 		DisablePreParseMultipartForm: true,
 		NoDefaultDate:                true,
 		CloseOnShutdown:              true,
+		SecureErrorLogMessage:        true,
 		Logger:                       transportLog{o.Log},
 	}
 	return s, nil
@@ -144,7 +154,7 @@ func New(o Options) (*Server, error) {
 
 // Serve answers connections of ln until Shutdown; it then returns nil.
 func (s *Server) Serve(ln net.Listener) error {
-	if err := s.http.Serve(limitPerAddress(ln, s.opts.MaxConnsPerAddr)); err != nil {
+	if err := s.http.Serve(limitPerAddress(ln, s.opts.MaxConnsPerAddr, s.opts.TLS)); err != nil {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	}
 	return nil
@@ -175,6 +185,10 @@ func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfi
 		c.WriteTimeout = 0
 	}
 	c.MaxRequestBodySize = s.bodyLimit(rt)
+	if announced(h, c.MaxRequestBodySize) > freeBody && rt != nil && !s.known(rt, h) {
+		c.MaxRequestBodySize = 1 // a large body of a stranger is not received; transportError says why
+		return c
+	}
 	if !expectsContinue(h) && !s.bodies.enter(h, announced(h, c.MaxRequestBodySize)) {
 		c.MaxRequestBodySize = 1 // transportError says why
 	}
@@ -201,28 +215,37 @@ func (s *Server) serve(c *fasthttp.RequestCtx) {
 		return
 	}
 	if !s.hostAllowed(string(c.Host())) {
-		writeError(c, fasthttp.StatusForbidden, fmt.Sprintf("Host %q is not a name of this server; --listen on another address, or call it by 127.0.0.1 or localhost", clip(string(c.Host()), 100)))
+		writeError(c, fasthttp.StatusForbidden, fmt.Sprintf("Host %q is not a name of this server; call it by its address, or name it with --host", clip(string(c.Host()), 100)))
 		return
 	}
+	s.allowOrigin(c)
 	rt, vars, allowed := s.routes.find(string(c.Method()), string(c.Path()))
 	if rt == nil {
 		s.noRoute(c, allowed)
+		return
+	}
+	sender, err := s.admit(rt, &c.Request.Header, c.RemoteAddr())
+	if err != nil {
+		s.refuse(c, err)
 		return
 	}
 	if rt.maxBody > 0 && len(c.PostBody()) > rt.maxBody { // the path was spelt in a way that headerReceived does not know
 		writeError(c, fasthttp.StatusRequestEntityTooLarge, "body is larger than the limit of "+strconv.Itoa(rt.maxBody)+" bytes")
 		return
 	}
-	if status, err := checkBrowser(rt, c); err != nil {
-		writeError(c, status, err.Error())
+	if err := s.checkBrowser(rt, c); err != nil {
+		s.refuse(c, err)
 		return
 	}
-	rt.handle(s, &request{ctx: c, vars: vars})
+	rt.handle(s, &request{ctx: c, vars: vars, token: sender})
 }
 
 func (s *Server) noRoute(c *fasthttp.RequestCtx, allowed string) {
 	if allowed == "" {
 		writeError(c, fasthttp.StatusNotFound, "path not found: "+clip(string(c.Path()), 200))
+		return
+	}
+	if s.preflight(c, allowed) {
 		return
 	}
 	c.Response.Header.Set("Allow", allowed)
