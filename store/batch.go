@@ -11,6 +11,8 @@ type Batch struct {
 	Values  []float64
 	// Amount says that values for sum series are amounts and not per second.
 	Amount bool
+	// Note is kept in the log with the points and comes back through Hooks.Note.
+	Note []byte
 
 	order   []uint32 // point numbers by partition, in each in order of arrival
 	sent    []sent   // what Source has reported with it
@@ -21,7 +23,7 @@ type Batch struct {
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
 	b.Refs, b.Times, b.Values = b.Refs[:0], b.Times[:0], b.Values[:0]
-	b.Source, b.Arrival, b.Amount = 0, 0, false
+	b.Source, b.Arrival, b.Amount, b.Note = 0, 0, false, nil
 }
 
 // Add appends one point.

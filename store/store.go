@@ -20,7 +20,8 @@ type Store struct {
 	sources   *sources
 	watches   watches
 	parts     [partitions]partition
-	newSeries bucket // under changing
+	newSeries bucket  // under changing
+	folder    *folder // nil: in memory only
 
 	// changing is held while the set of searchable series, the watches, or
 	// the sources of a watch change.
