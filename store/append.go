@@ -44,6 +44,7 @@ func (s *Store) Append(b *Batch, now int64) Result {
 	}
 	s.stored.Add(int64(w.result.Stored))
 	s.superseded.Add(int64(w.result.Superseded))
+	s.repeated.Add(int64(w.result.Repeated))
 	s.late.Add(int64(w.result.Late))
 	return w.result
 }
@@ -114,6 +115,9 @@ func (w *writer) write(p *partition, part int, order []uint32) {
 			}
 		case superseded:
 			w.result.Superseded++
+			if kind < norm.Gauge {
+				w.result.Repeated++
+			}
 		default:
 			w.result.Late++
 			continue

@@ -74,11 +74,13 @@ func (b *Batch) sentAfter(end int64) *sent {
 type Result struct {
 	Stored     int // changed a value, or the state that the next value depends on
 	Superseded int // changed nothing
+	Repeated   int // of those superseded: reports of rates and counters that were not after the last one
 	Late       int // outside the age limits, or for a step that could no longer be changed
 }
 
 func (r *Result) add(o Result) {
 	r.Stored += o.Stored
 	r.Superseded += o.Superseded
+	r.Repeated += o.Repeated
 	r.Late += o.Late
 }

@@ -44,6 +44,6 @@ func Example() {
 	}
 	fmt.Println(lines[0].Values)
 	// Output:
-	// {2 0 0}
+	// {2 0 0 0}
 	// [NaN 7]
 }

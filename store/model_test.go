@@ -74,10 +74,14 @@ func (m *model) append(b *store.Batch, now int64) store.Result {
 			r.Stored++
 		} else {
 			r.Superseded++
+			if s.kind == norm.Rate || s.kind == norm.Counter {
+				r.Repeated++
+			}
 		}
 	}
 	m.total.Stored += r.Stored
 	m.total.Superseded += r.Superseded
+	m.total.Repeated += r.Repeated
 	m.total.Late += r.Late
 	return r
 }

@@ -35,8 +35,8 @@ type Store struct {
 	buried    int64      // end of the block time that was last searched for dead series
 	swept     int64      // time of the last search for silent sources
 
-	stored, superseded, late atomic.Int64
-	refused                  atomic.Int64 // new series
+	stored, superseded, repeated, late atomic.Int64
+	refused                            atomic.Int64 // new series
 }
 
 // New returns an empty store.
@@ -134,6 +134,6 @@ func (s *Store) Stats() Stats {
 	x := s.index.Stats()
 	st.Keys, st.Pairs = x.Keys, x.Pairs
 	st.Refused = s.refused.Load()
-	st.Total = Result{int(s.stored.Load()), int(s.superseded.Load()), int(s.late.Load())}
+	st.Total = Result{Stored: int(s.stored.Load()), Superseded: int(s.superseded.Load()), Repeated: int(s.repeated.Load()), Late: int(s.late.Load())}
 	return st
 }
