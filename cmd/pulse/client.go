@@ -4,26 +4,31 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
+
+	"pulse/web/token"
 )
 
 // client talks to a server's public HTTP API, as any other program would.
 type client struct {
-	base string
-	http *http.Client
+	base  string
+	http  *http.Client
+	token token.Secret // of PULSE_TOKEN
 }
 
 func newClient(target string) (*client, error) {
 	u, err := url.Parse(target)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("target %q must be a URL such as http://127.0.0.1:7101", target)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil {
+		return nil, errors.New("--target must be a URL such as http://127.0.0.1:7101, without user and password; a token goes into the variable PULSE_TOKEN")
 	}
-	return &client{strings.TrimRight(target, "/"), &http.Client{Timeout: 15 * time.Second}}, nil
+	return &client{strings.TrimRight(target, "/"), &http.Client{Timeout: 15 * time.Second}, token.NewSecret(os.Getenv("PULSE_TOKEN"))}, nil
 }
 
 // do sends a request and returns status and body. A status of 400 or more is
@@ -36,6 +41,7 @@ func (c *client) do(ctx context.Context, method, path string, body []byte) (int,
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	c.token.Authorize(req.Header)
 	res, err := c.http.Do(req)
 	if err != nil {
 		return 0, nil, err
@@ -73,7 +79,7 @@ func (c *client) send(ctx context.Context, method, path string, body []byte) err
 func (c *client) step(ctx context.Context) (int64, error) {
 	b, err := c.get(ctx, "/api/v1/status")
 	if err != nil {
-		return 0, fmt.Errorf("ask %s for its step: %w", c.base, err)
+		return 0, fmt.Errorf("ask %s for its step, which --step would say: %w", c.base, err)
 	}
 	var status struct {
 		StepMs int64 `json:"stepMs"`

@@ -84,10 +84,13 @@ func printConfig(w io.Writer, c *serveCmd) error { return printFields(w, reflect
 func printFields(w io.Writer, v reflect.Value) error {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
+		if !field.IsExported() {
+			continue
+		}
 		name := field.Tag.Get("name")
 		var err error
 		switch x := v.Field(i).Interface().(type) {
-		case LimitFlags:
+		case LimitFlags, GuardFlags:
 			err = printFields(w, v.Field(i))
 		case []string:
 			_, err = fmt.Fprintf(w, "%s: [%s]\n", name, strings.Join(quoteAll(x), ", "))

@@ -40,6 +40,7 @@ type cli struct {
 	Query   queryCmd   `cmd:"" help:"Evaluate an expression on a server."`
 	Score   scoreCmd   `cmd:"" help:"Judge timestamp,value files with a detector, without a server."`
 	Rules   rulesCmd   `cmd:"" help:"Work with rule files."`
+	Token   tokenCmd   `cmd:"" help:"Work with the tokens that let requests in."`
 	Version versionCmd `cmd:"" help:"Print version, commit, Go release and build flags."`
 }
 
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.DefaultEnvars("PULSE"),
 		kong.Configuration(loadConfig),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-		kong.ExplicitGroups([]kong.Group{{Key: "limits", Title: "Limits:"}}),
+		kong.ExplicitGroups([]kong.Group{{Key: "guard", Title: "Who may use the server:"}, {Key: "limits", Title: "Limits:"}}),
 		kong.Vars{"detectors": detectorKinds()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(&env{stdin, stdout, stderr}),

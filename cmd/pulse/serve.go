@@ -26,8 +26,8 @@ type serveCmd struct {
 	CheckConfig bool            `name:"check-config" help:"Print the effective values as a configuration file and exit."`
 
 	Listen         string   `name:"listen" help:"Address and port." default:"127.0.0.1:7101" placeholder:"ADDR"`
-	InsecureListen bool     `name:"insecure-listen" help:"Allow an address that is not loopback, although nothing is encrypted and nobody is asked who they are."`
-	Host           []string `name:"host" help:"A further name under which a loopback server may be called, behind a proxy for instance (repeatable)." placeholder:"NAME"`
+	InsecureListen bool     `name:"insecure-listen" help:"Allow an address that is not loopback without encryption or without tokens."`
+	Host           []string `name:"host" help:"A further name under which the server may be called; on an address that is not loopback, none given allows every name (repeatable)." placeholder:"NAME"`
 	Data           string   `name:"data" help:"Folder of rules, receivers, alert state and outbox. Empty: keep them until the server ends." default:"./pulse-data" placeholder:"DIR"`
 	Step           span     `name:"step" help:"The primary step, 100ms to 1m [10s]." placeholder:"D"`
 	Tiers          tiers    `name:"tiers" help:"The primary step and how long it is kept, step:retention [10s:2d]." placeholder:"S:R"`
@@ -42,6 +42,7 @@ type serveCmd struct {
 	LogFormat      string   `name:"log-format" help:"console or json." enum:"console,json" default:"console"`
 	LogLevel       string   `name:"log-level" help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 
+	GuardFlags `embed:""`
 	LimitFlags `embed:""`
 }
 
@@ -86,9 +87,9 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	log.Info().Str("url", "http://"+ln.Addr().String()+"/").Str("step", c.Tiers.step.String()).Str("retention", c.Tiers.retention.String()).Msg("serving")
+	log.Info().Str("url", c.scheme()+ln.Addr().String()+"/").Str("step", c.Tiers.step.String()).Str("retention", c.Tiers.retention.String()).Msg("serving")
 	if !c.loopback() {
-		log.Warn().Str("listen", c.Listen).Msg("anybody who reaches this address can read and change everything")
+		c.warnOpen(log)
 	}
 	return s.wait()
 }
@@ -115,8 +116,11 @@ func (c *serveCmd) complete() error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("--listen %q is not address:port, such as 127.0.0.1:7101", c.Listen)
 	}
-	if !c.loopback() && !c.InsecureListen {
-		return fmt.Errorf("--listen %s is not a loopback address; add --insecure-listen to serve it without encryption and tokens", c.Listen)
+	if err := c.GuardFlags.check(); err != nil {
+		return err
+	}
+	if !c.loopback() && !c.InsecureListen && !(c.encrypts() && c.hasTokens()) {
+		return fmt.Errorf("--listen %s is not a loopback address; give --tls-cert, --tls-key and --tokens, or add --insecure-listen to serve it without", c.Listen)
 	}
 	if _, err := time.LoadLocation(c.Timezone); err != nil {
 		return fmt.Errorf("--timezone: %w", err)
@@ -129,8 +133,8 @@ func (c *serveCmd) complete() error {
 
 // checkNames checks how people reach the server, and the limits.
 func (c *serveCmd) checkNames() error {
-	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		return fmt.Errorf("--base-url %q is not a URL such as https://pulse.example.com", c.BaseURL)
+	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil) {
+		return errors.New("--base-url is not a URL such as https://pulse.example.com, without user and password")
 	}
 	for _, name := range c.Host {
 		if name == "" || strings.ContainsAny(name, "/:@ ") {
@@ -201,7 +205,7 @@ func (c *serveCmd) base(ln net.Listener) string {
 	}
 	addr, ok := ln.Addr().(*net.TCPAddr)
 	if !ok || !addr.IP.IsUnspecified() {
-		return "http://" + ln.Addr().String()
+		return c.scheme() + ln.Addr().String()
 	}
 	name, err := os.Hostname()
 	if len(c.Host) > 0 {
@@ -209,5 +213,23 @@ func (c *serveCmd) base(ln net.Listener) string {
 	} else if err != nil {
 		name = "localhost"
 	}
-	return "http://" + net.JoinHostPort(name, strconv.Itoa(addr.Port))
+	return c.scheme() + net.JoinHostPort(name, strconv.Itoa(addr.Port))
+}
+
+func (c *serveCmd) scheme() string {
+	if c.encrypts() {
+		return "https://"
+	}
+	return "http://"
+}
+
+// warnOpen says what a server that others can reach does without.
+func (c *serveCmd) warnOpen(log zerolog.Logger) {
+	warn := func(text string) { log.Warn().Str("listen", c.Listen).Msg(text) }
+	switch {
+	case !c.hasTokens():
+		warn("anybody who reaches this address can read and change everything: there are no --tokens")
+	case !c.encrypts():
+		warn("tokens and data can be read on their way: there is no --tls-cert")
+	}
 }

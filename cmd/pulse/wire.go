@@ -80,18 +80,27 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	}); err != nil {
 		return s, err
 	}
-	reload := c.reloader(s.detect, s.notify, clk, log)
-	if reload != nil {
-		if err := reload(); err != nil {
+	rules := c.reloader(s.detect, s.notify, clk, log)
+	if rules != nil {
+		if err := rules(); err != nil {
 			return s, err
 		}
 	}
-	if s.web, err = web.New(c.webOptions(s, hub, reload)); err != nil {
+	guard, err := c.GuardFlags.open(log)
+	if err != nil {
+		return s, err
+	}
+	reload := guard.reloader(rules)
+	o := c.webOptions(s, hub, reload)
+	o.Tokens, o.TLS, o.Origins = guard.tokens.Load, guard.encryption(), c.AllowOrigin
+	if s.web, err = web.New(o); err != nil {
 		return s, err
 	}
 	loops, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.loop("web", func() error { return s.web.Serve(ln) })
+	s.loop("guard", func() error { return guard.watch(loops, clk.After) })
+	s.loop("hangup", func() error { return reloadOnHangup(loops, reload, log) })
 	s.loop("store", func() error { return s.age(loops) })
 	s.loop("detect", func() error {
 		if _, manual := clk.(*clock.Manual); manual { // whoever moves the clock advances the engine
@@ -138,7 +147,7 @@ func openState(dir string) (db *bbolt.DB, scratch string, err error) {
 			return nil, "", err
 		}
 		dir = scratch
-	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+	} else if err := privateFolder(dir); err != nil {
 		return nil, "", err
 	}
 	name := filepath.Join(dir, "state.db")
@@ -147,6 +156,18 @@ func openState(dir string) (db *bbolt.DB, scratch string, err error) {
 		err = fmt.Errorf("%s is in use by another process", name)
 	}
 	return db, scratch, err
+}
+
+// privateFolder makes the folder, or closes one that is there, to all but its owner.
+func privateFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 // reloader returns what reads the rule files again, nil without --rules. Rules
