@@ -68,7 +68,7 @@ type writer struct {
 	at     int64 // its step; the smallest number: none
 	block  *openBlock
 	pos    int
-	column []float64
+	column column
 }
 
 // outcome is what became of one point or step.
@@ -191,10 +191,10 @@ func (w *writer) merge(n uint32, step int64, v float64, add bool) outcome {
 	if v != v {
 		return superseded
 	}
-	if !w.seek(n, step) {
+	at := w.seek(n, step)
+	if at == nil {
 		return late
 	}
-	at := &w.column[n]
 	switch old := *at; {
 	case old != old:
 		*at = v
@@ -216,9 +216,11 @@ func (w *writer) merge(n uint32, step int64, v float64, add bool) outcome {
 func (w *writer) emit(n uint32, e *norm.Emit) {
 	step, v := e.First, e.FirstValue
 	for range e.N {
-		if v == v && step >= w.oldestStep && w.seek(n, step) {
-			w.column[n] = v
-			w.wrote(n, step)
+		if v == v && step >= w.oldestStep {
+			if at := w.seek(n, step); at != nil {
+				*at = v
+				w.wrote(n, step)
+			}
 		}
 		step += w.grid.step
 		v = e.Value
@@ -234,15 +236,23 @@ func (w *writer) wrote(n uint32, step int64) {
 	s.last = max(s.last, step)
 }
 
-// seek makes w.column the column of the step, long enough for slot n. It
-// reports false when the step can no longer be changed.
-func (w *writer) seek(n uint32, step int64) bool {
-	if step == w.at {
-		if int(n) >= len(w.column) {
-			w.column = w.p.column(w.block, w.pos, n)
-		}
-		return true
+// seek returns where slot n keeps its value of the step, nil when that can no
+// longer be changed.
+func (w *writer) seek(n uint32, step int64) *float64 {
+	if step != w.at && !w.move(step) {
+		return nil
 	}
+	if i := int(n / pieceSlots); i < len(w.column) && w.column[i].values != nil {
+		return &w.column[i].values[n%pieceSlots]
+	}
+	at := w.p.place(w.block, w.pos, n)
+	w.column = w.block.columns[w.pos]
+	return at
+}
+
+// move makes w.column the column of the step, and reports false when that can
+// no longer be changed.
+func (w *writer) move(step int64) bool {
 	number, pos := w.grid.place(step)
 	b := w.p.openBlock(number)
 	if b == nil {
@@ -251,7 +261,6 @@ func (w *writer) seek(n uint32, step int64) bool {
 	if b.sealing {
 		return false
 	}
-	w.at, w.block, w.pos = step, b, pos
-	w.column = w.p.column(b, pos, n)
+	w.at, w.block, w.pos, w.column = step, b, pos, b.columns[pos]
 	return true
 }

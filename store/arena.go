@@ -92,10 +92,11 @@ func (a *arena) bytes() int64 { return int64(len(a.data)) + 8*int64(len(a.dir)) 
 
 // sealer turns open blocks into arenas. Its buffers are used again.
 type sealer struct {
-	grid grid
-	rows [tile][block.Size]float64
-	dir  []uint64
-	data []byte
+	grid   grid
+	rows   [tile][block.Size]float64
+	absent [tile]float64 // NaN
+	dir    []uint64
+	data   []byte
 }
 
 // tile is how many neighbouring slots are transposed at once: one cache line
@@ -104,9 +105,10 @@ const tile = 8
 
 // encode returns the arena of a block's columns. flags are the slots' at the
 // time the block was closed.
-func (s *sealer) encode(number int64, columns *[block.Size][]float64, flags []uint8) *arena {
+func (s *sealer) encode(number int64, columns *[block.Size]column, flags []uint8) *arena {
 	a := &arena{number: number}
 	s.dir, s.data = s.dir[:0], s.data[:0]
+	fillNaN(s.absent[:])
 	for base := 0; base < len(flags); base += tile {
 		count := min(tile, len(flags)-base)
 		used := s.transpose(columns, base, count)
@@ -130,13 +132,14 @@ func (s *sealer) encode(number int64, columns *[block.Size][]float64, flags []ui
 
 // transpose fills rows with the slots from base on and returns a bit for each
 // that has data.
-func (s *sealer) transpose(columns *[block.Size][]float64, base, count int) (used uint) {
-	for pos, column := range columns {
-		for k := range count {
-			v := math.NaN()
-			if base+k < len(column) {
-				v = column[base+k]
-			}
+func (s *sealer) transpose(columns *[block.Size]column, base, count int) (used uint) {
+	absent := s.absent[:]
+	for pos, c := range columns {
+		values := absent
+		if i := base / pieceSlots; i < len(c) && c[i].values != nil {
+			values = c[i].values[base%pieceSlots:][:tile]
+		}
+		for k, v := range values[:count] {
 			s.rows[k][pos] = v
 			if v == v {
 				used |= 1 << k
@@ -185,7 +188,7 @@ func (p *partition) reopen(g grid, i int) *openBlock {
 			if p.flags[n]&flagAmount != 0 {
 				v = amount(v, g.secs)
 			}
-			p.column(b, pos, uint32(n))[n] = v
+			*p.place(b, pos, uint32(n)) = v
 		}
 	}
 	p.sealed = slices.Delete(slices.Clone(p.sealed), i, i+1)

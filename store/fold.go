@@ -1,13 +1,17 @@
 package store
 
+import "math"
+
 // foldHead folds the given slots of a column, which ascend, into acc.
-func (r *run) foldHead(acc *float64, column []float64, slots []uint32, flags []uint8) {
+func (r *run) foldHead(acc *float64, c column, slots []uint32, flags []uint8) {
 	a, secs := *acc, r.store.grid.secs
+	none, at, number := r.store.pool.none, r.store.pool.none, uint32(math.MaxUint32)
 	for _, n := range slots {
-		if int(n) >= len(column) {
-			break
+		if n/pieceSlots != number {
+			number = n / pieceSlots
+			at = c.piece(number, none)
 		}
-		v := column[n]
+		v := at[n%pieceSlots]
 		if v != v {
 			continue
 		}
@@ -21,13 +25,15 @@ func (r *run) foldHead(acc *float64, column []float64, slots []uint32, flags []u
 
 // foldGroups folds the given slots of a column into their lines. values begins
 // at the column's step of the first line.
-func (r *run) foldGroups(values []float64, column []float64, slots []uint32, groups []int32, flags []uint8) {
+func (r *run) foldGroups(values []float64, c column, slots []uint32, groups []int32, flags []uint8) {
 	agg, steps, secs := r.Agg, r.steps, r.store.grid.secs
+	none, at, number := r.store.pool.none, r.store.pool.none, uint32(math.MaxUint32)
 	for k, n := range slots {
-		if int(n) >= len(column) {
-			break
+		if n/pieceSlots != number {
+			number = n / pieceSlots
+			at = c.piece(number, none)
 		}
-		v := column[n]
+		v := at[n%pieceSlots]
 		if v != v {
 			continue
 		}
@@ -44,27 +50,25 @@ func (r *run) foldGroups(values []float64, column []float64, slots []uint32, gro
 const sumColumns = 4
 
 // sumHead is foldHead for sums of neighbouring columns, with the same result.
-func (r *run) sumHead(acc *[sumColumns]float64, columns *[sumColumns][]float64, slots []uint32, flags []uint8) {
-	c0, c1, c2, c3 := columns[0], columns[1], columns[2], columns[3]
-	shortest := min(len(c0), len(c1), len(c2), len(c3))
-	both := len(slots)
-	for both > 0 && int(slots[both-1]) >= shortest {
-		both--
-	}
-	c0, c1, c2, c3 = c0[:shortest], c1[:shortest], c2[:shortest], c3[:shortest]
+func (r *run) sumHead(acc *[sumColumns]float64, columns *[sumColumns]column, slots []uint32, flags []uint8) {
+	none := r.store.pool.none
+	c0, c1, c2, c3 := none, none, none, none
 	a0, a1, a2, a3 := acc[0], acc[1], acc[2], acc[3]
-	secs := r.store.grid.secs
-	for _, n := range slots[:both] {
-		v0, v1, v2, v3 := c0[n], c1[n], c2[n], c3[n]
+	secs, number := r.store.grid.secs, uint32(math.MaxUint32)
+	for _, n := range slots {
+		if n/pieceSlots != number {
+			number = n / pieceSlots
+			c0, c1 = columns[0].piece(number, none), columns[1].piece(number, none)
+			c2, c3 = columns[2].piece(number, none), columns[3].piece(number, none)
+		}
+		i := n % pieceSlots
+		v0, v1, v2, v3 := c0[i], c1[i], c2[i], c3[i]
 		if flags[n]&flagAmount != 0 {
 			v0, v1, v2, v3 = v0/secs, v1/secs, v2/secs, v3/secs
 		}
 		a0, a1, a2, a3 = add(a0, v0), add(a1, v1), add(a2, v2), add(a3, v3)
 	}
 	*acc = [sumColumns]float64{a0, a1, a2, a3}
-	for i := range acc {
-		r.foldHead(&acc[i], columns[i], slots[both:], flags)
-	}
 }
 
 // add returns the sum of two values of which NaN is the absence of one.

@@ -8,13 +8,11 @@ import (
 )
 
 // openBlock holds the values of one block's steps that can still change: a
-// column per step, indexed by slot, NaN where there is no data. A column is
-// nil until something is written, and shorter than the partition when series
-// came after it.
+// column per step.
 type openBlock struct {
 	number  int64
 	sealing bool // columns are being read without the lock and must not change
-	columns [block.Size][]float64
+	columns [block.Size]column
 }
 
 // openBlock returns the open block with the given number, nil when there is
@@ -37,43 +35,25 @@ func (p *partition) insertOpen(b *openBlock) {
 	p.open = slices.Insert(p.open, i, b)
 }
 
-// removeOpen takes b out and keeps its columns for new steps.
+// removeOpen takes b out and gives its columns back.
 func (p *partition) removeOpen(b *openBlock) {
 	p.open = slices.DeleteFunc(p.open, func(o *openBlock) bool { return o == b })
-	for _, c := range b.columns {
-		if c != nil && len(p.spare) < block.Size {
-			p.spare = append(p.spare, c)
-		}
-	}
+	p.pool.put(b.columns[:])
+	b.columns = [block.Size]column{}
 }
 
-// column returns the column at pos of b, long enough for slot n.
-func (p *partition) column(b *openBlock, pos int, n uint32) []float64 {
+// place returns where the value of slot n at pos of b is kept.
+func (p *partition) place(b *openBlock, pos int, n uint32) *float64 {
+	i := int(n / pieceSlots)
 	c := b.columns[pos]
-	if int(n) < len(c) {
-		return c
+	if i >= len(c) {
+		c = append(c, make(column, i+1-len(c))...)
+		b.columns[pos] = c
 	}
-	fresh := p.newColumn()
-	copy(fresh, c)
-	b.columns[pos] = fresh
-	return fresh
-}
-
-// newColumn returns a column of NaN that has room for every slot and some to
-// come.
-func (p *partition) newColumn() []float64 {
-	for len(p.spare) > 0 {
-		c := p.spare[len(p.spare)-1]
-		p.spare = p.spare[:len(p.spare)-1]
-		if len(c) >= len(p.slots) {
-			fillNaN(c)
-			return c
-		}
+	if c[i].values == nil {
+		c[i] = p.pool.get()
 	}
-	n := len(p.slots)
-	c := make([]float64, (n+n/8+8)&^7)
-	fillNaN(c)
-	return c
+	return &c[i].values[n%pieceSlots]
 }
 
 func fillNaN(values []float64) {
@@ -81,18 +61,4 @@ func fillNaN(values []float64) {
 	for i := range values {
 		values[i] = nan
 	}
-}
-
-// headBytes returns the memory of the columns.
-func (p *partition) headBytes() int64 {
-	n := int64(0)
-	for _, b := range p.open {
-		for _, c := range b.columns {
-			n += int64(len(c)) * 8
-		}
-	}
-	for _, c := range p.spare {
-		n += int64(len(c)) * 8
-	}
-	return n
 }

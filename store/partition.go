@@ -24,7 +24,7 @@ type partition struct {
 
 	open   []*openBlock // the head, ascending by number
 	sealed []*arena     // ascending by number
-	spare  [][]float64  // columns to use again
+	pool   *pool        // of the columns' memory
 
 	_ [64]byte // neighbours must not share a cache line
 }

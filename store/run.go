@@ -127,7 +127,7 @@ func (r *reader) head(p *partition, b *openBlock, sel *selected, from, to int) {
 		slots := sel.slots[lo:hi]
 		pos := from
 		for ; r.Agg == AggSum && sel.groups == nil && pos+sumColumns <= to; pos += sumColumns {
-			r.sumHead((*[sumColumns]float64)(r.values[at+pos:]), (*[sumColumns][]float64)(b.columns[pos:]), slots, p.flags)
+			r.sumHead((*[sumColumns]float64)(r.values[at+pos:]), (*[sumColumns]column)(b.columns[pos:]), slots, p.flags)
 		}
 		for ; pos < to; pos++ {
 			if sel.groups == nil {

@@ -17,6 +17,7 @@ type Store struct {
 	maxOpen   int // open blocks of a partition before those out of reach are sealed at once
 	index     *index.Index
 	lookup    lookup
+	pool      pool
 	sources   *sources
 	watches   watches
 	parts     [partitions]partition
@@ -55,9 +56,11 @@ func New(o Options) (*Store, error) {
 	s.maxOpen = int((o.MaxPast+o.MaxFuture)/(block.Size*o.Step)) + 4
 	s.sealer.grid = s.grid
 	s.lookup.init()
+	s.pool.init()
 	s.watches.init()
 	for i := range s.parts {
 		p := &s.parts[i]
+		p.pool = &s.pool
 		p.byTags = map[uint64]uint32{}
 		p.more = map[uint32][]link{}
 		p.linked = map[uint64]struct{}{}
@@ -118,7 +121,6 @@ func (s *Store) Stats() Stats {
 		p := &s.parts[i]
 		p.mu.RLock()
 		st.OpenBlocks += len(p.open)
-		st.HeadBytes += p.headBytes()
 		for _, a := range p.sealed {
 			st.Blocks += a.blocks
 			st.BlockBytes += a.bytes()
@@ -131,6 +133,7 @@ func (s *Store) Stats() Stats {
 	s.sources.mu.RLock()
 	st.Sources, st.SourcesRefused = len(s.sources.byKey), s.sources.refused
 	s.sources.mu.RUnlock()
+	st.HeadBytes = s.pool.bytes()
 	x := s.index.Stats()
 	st.Keys, st.Pairs = x.Keys, x.Pairs
 	st.Refused = s.refused.Load()

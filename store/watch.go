@@ -193,17 +193,25 @@ func (w *Watch) foldPartition(p *partition, m *members, t int64, zeroFill bool, 
 	number, pos := g.place(t)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	var column []float64
+	none, values, piece := p.pool.none, p.pool.none, uint32(math.MaxUint32)
+	var head column
+	var sealed []float64
 	b := p.openBlock(number)
 	if b != nil {
-		column = b.columns[pos]
+		head = b.columns[pos]
 	} else if a := p.arena(number); a != nil {
-		column = a.column(m.slots, pos)
+		sealed = a.column(m.slots, pos)
 	}
 	for i, n := range m.slots {
 		v := math.NaN()
-		if int(n) < len(column) {
-			v = column[n]
+		if b != nil {
+			if n/pieceSlots != piece {
+				piece = n / pieceSlots
+				values = head.piece(piece, none)
+			}
+			v = values[n%pieceSlots]
+		} else if int(n) < len(sealed) {
+			v = sealed[n]
 		}
 		if v != v {
 			if !zeroFill || !p.reported(w.store.sources, n, t) {

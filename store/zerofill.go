@@ -1,10 +1,6 @@
 package store
 
-import (
-	"math"
-
-	"pulse/store/norm"
-)
+import "pulse/store/norm"
 
 // reported reports whether a source of slot n reported the step: the series is
 // then silent about a zero, not absent. It is never so for a gauge or before
@@ -72,7 +68,7 @@ func (r *reader) load(p *partition, n uint32) {
 	for _, b := range p.open {
 		from, to := g.overlap(b.number, r.start, r.end)
 		for pos := from; pos < to; pos++ {
-			if v := b.value(pos, n); v == v {
+			if v := b.columns[pos].at(n); v == v {
 				if p.flags[n]&flagAmount != 0 {
 					v /= g.secs
 				}
@@ -85,12 +81,4 @@ func (r *reader) load(p *partition, n uint32) {
 			r.row[i] = 0
 		}
 	}
-}
-
-// value returns what slot n holds at pos, NaN for nothing.
-func (b *openBlock) value(pos int, n uint32) float64 {
-	if c := b.columns[pos]; int(n) < len(c) {
-		return c[n]
-	}
-	return math.NaN()
 }
