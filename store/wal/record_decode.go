@@ -1,0 +1,202 @@
+package wal
+
+import (
+	"slices"
+)
+
+// Record is what a payload holds: Kind says which part. Definitions come first;
+// they are to be applied in their order, before the rest.
+type Record struct {
+	LSN     uint64
+	Kind    Kind
+	Series  []Series
+	Senders []Sender
+	Batch   Batch  // KindBatch; KindNote has its arrival and note here
+	Import  Import // KindImport
+	Mark    []byte // KindMark
+}
+
+// Decoder reads the payloads of one segment: first Scan sees them all, then
+// Decode reads them, both in ascending order of LSN. Payloads must not change
+// in between.
+//
+// A Decoder never fails by panic and reads nothing outside a payload, whatever
+// the bytes. Not for concurrent use.
+type Decoder struct {
+	templates map[uint64]definedTemplate
+	defining  []uint64  // numbers of the records seen that define series or senders
+	repeats   []restore // of records that Scan has not seen
+	next      int       // of repeats, the first that was not handed out
+
+	record Record
+	defs   definitions
+	head   batchHead
+	parts  []section
+	stepMs uint64
+	scales scales
+}
+
+// definedTemplate is a template of the segment, refs grouped by partition.
+type definedTemplate struct {
+	check uint32
+	parts []section
+	refs  []uint32
+}
+
+// restore is a block whose first copy is lost.
+type restore struct {
+	lsn   uint64
+	block block
+}
+
+// NewDecoder returns a decoder at the beginning of a segment.
+func NewDecoder() *Decoder { return &Decoder{templates: map[uint64]definedTemplate{}} }
+
+// Reset begins another segment.
+func (d *Decoder) Reset() {
+	clear(d.templates)
+	d.defining, d.repeats, d.next = d.defining[:0], d.repeats[:0], 0
+}
+
+// Scan notes what a payload defines. A payload that it refuses is refused by
+// Decode as well.
+func (d *Decoder) Scan(lsn uint64, payload []byte) error {
+	c := cursor{src: payload}
+	kind, blocks := d.start(&c)
+	_ = kind
+	for range blocks {
+		b := c.block()
+		if c.reason != "" {
+			break
+		}
+		if b.kind == blockTemplate {
+			d.scanTemplate(&c, b)
+			continue
+		}
+		if b.back == 0 {
+			if n := len(d.defining); n == 0 || d.defining[n-1] != lsn {
+				d.defining = append(d.defining, lsn)
+			}
+			continue
+		}
+		first := lsn - b.back
+		if _, seen := slices.BinarySearch(d.defining, first); !seen && b.back <= lsn {
+			d.repeats = append(d.repeats, restore{first, b})
+		}
+	}
+	return c.error(lsn)
+}
+
+func (d *Decoder) scanTemplate(c *cursor, b block) {
+	sub := cursor{src: b.content}
+	id := sub.uvarint()
+	if _, known := d.templates[id]; known {
+		return
+	}
+	t := definedTemplate{parts: sub.readSections(nil)}
+	if len(t.parts) > 0 {
+		t.refs = make([]uint32, 0, t.parts[len(t.parts)-1].end)
+	}
+	from := uint32(0)
+	for _, s := range t.parts {
+		t.refs = sub.readSlots(t.refs, s.partition, int(s.end-from))
+		from = s.end
+	}
+	if sub.left() != 0 {
+		sub.fail("bytes after the refs")
+	}
+	if sub.reason != "" {
+		c.at = b.offset + sub.at
+		c.fail("template: " + sub.reason)
+		return
+	}
+	t.check = checkInOrder(t.refs)
+	d.templates[id] = t
+}
+
+func (d *Decoder) start(c *cursor) (Kind, int) {
+	first := c.byte()
+	if c.reason == "" && first>>4 != payloadVersion {
+		c.fail("an unknown version")
+	}
+	kind := Kind(first & 15)
+	if c.reason == "" && (kind < KindBatch || kind > KindRepeat) {
+		c.fail("an unknown kind")
+	}
+	return kind, c.count(24)
+}
+
+// Decode reads a payload that Scan has seen; of its sections those of the
+// partitions whose bit is set in want. Definitions whose first copy is lost come
+// with the first record that stands behind it. The record and what it points to,
+// other than texts, stay valid until the next call.
+func (d *Decoder) Decode(lsn uint64, payload []byte, want uint64) (*Record, error) {
+	r := &d.record
+	d.defs.reset()
+	*r = Record{LSN: lsn, Batch: Batch{Refs: r.Batch.Refs[:0], Times: r.Batch.Times[:0], Values: r.Batch.Values[:0], Note: r.Batch.Note[:0]},
+		Import: Import{Lines: r.Import.Lines[:0], Note: r.Import.Note[:0]}, Mark: r.Mark[:0]}
+	for ; d.next < len(d.repeats) && d.repeats[d.next].lsn < lsn; d.next++ {
+		c := cursor{src: d.repeats[d.next].block.content}
+		d.readBlock(&c, d.repeats[d.next].block.kind, d.repeats[d.next].lsn)
+	}
+	c := cursor{src: payload}
+	kind, blocks := d.start(&c)
+	r.Kind = kind
+	for range blocks {
+		b := c.block()
+		if c.reason != "" || b.back != 0 || b.kind == blockTemplate {
+			continue
+		}
+		sub := cursor{src: b.content}
+		d.readBlock(&sub, b.kind, lsn)
+		if sub.reason != "" {
+			c.at = b.offset + sub.at
+			c.fail(sub.reason)
+		}
+	}
+	if c.reason == "" {
+		d.readBody(&c, r, want)
+	}
+	r.Series, r.Senders = d.defs.series, d.defs.senders
+	return r, c.error(lsn)
+}
+
+func (d *Decoder) readBlock(c *cursor, kind byte, lsn uint64) {
+	if kind == blockSeries {
+		d.defs.readSeries(c, lsn)
+	} else {
+		d.defs.readSenders(c, lsn)
+	}
+}
+
+func (d *Decoder) readBody(c *cursor, r *Record, want uint64) {
+	switch r.Kind {
+	case KindBatch:
+		d.readBatch(c, &r.Batch, want)
+	case KindImport:
+		d.readImport(c, &r.Import, want)
+	case KindNote:
+		r.Batch.Arrival = c.varint()
+		r.Batch.Note = append(r.Batch.Note, c.bytes(uint64(c.left()))...)
+	case KindMark:
+		r.Mark = append(r.Mark, c.bytes(uint64(c.left()))...)
+	}
+	if c.reason == "" && c.left() != 0 {
+		c.fail("bytes after the end")
+	}
+}
+
+// scalesOf returns the transforms for a step.
+func (d *Decoder) scalesOf(stepMs uint64) *scales {
+	if d.stepMs != stepMs {
+		d.stepMs, d.scales = stepMs, makeScales(stepMs)
+	}
+	return &d.scales
+}
+
+func (c *cursor) error(lsn uint64) error {
+	if c.reason == "" {
+		return nil
+	}
+	return &PayloadError{LSN: lsn, Offset: c.at, Reason: c.reason}
+}
