@@ -11,10 +11,11 @@ import (
 // Options says how a Store keeps data. Times are milliseconds; zero means the
 // default.
 type Options struct {
-	Step      int64 // primary step; default 10 s
-	Retention int64 // how long sealed values are kept; default 2 d
-	MaxPast   int64 // age of the oldest accepted point; default the larger of one step and min(60 s, 120 steps)
-	MaxFuture int64 // how far ahead of now a point may be; default one step
+	Step      int64  // primary step; default 10 s
+	Retention int64  // how long sealed values are kept; default 2 d
+	Tiers     []Tier // resolutions, the primary first; default the one of Step and Retention, which may be left out otherwise
+	MaxPast   int64  // age of the oldest accepted point; default the larger of one step and min(60 s, 120 steps)
+	MaxFuture int64  // how far ahead of now a point may be; default one step
 
 	RateHeartbeat    int64 // see norm.Params; default 2.5 steps
 	CounterHeartbeat int64
@@ -37,8 +38,14 @@ const (
 
 // withDefaults returns o with every default filled in.
 func (o Options) withDefaults() Options {
+	if len(o.Tiers) > 0 {
+		o.Step, o.Retention = or(o.Step, o.Tiers[0].Step), or(o.Retention, o.Tiers[0].Retention)
+	}
 	o.Step = or(o.Step, 10_000)
 	o.Retention = or(o.Retention, 2*24*3600_000)
+	if len(o.Tiers) == 0 {
+		o.Tiers = []Tier{{o.Step, o.Retention}}
+	}
 	o.MaxPast = or(o.MaxPast, max(o.Step, min(60_000, 120*o.Step)))
 	o.MaxFuture = or(o.MaxFuture, o.Step)
 	o.RateHeartbeat = or(o.RateHeartbeat, norm.Heartbeat(o.Step))
@@ -88,5 +95,5 @@ func (o Options) validate() error {
 	case o.NewSeriesRate >= 0 && o.NewSeriesBurst < 1:
 		return fmt.Errorf("store: new series burst %v is below 1", o.NewSeriesBurst)
 	}
-	return nil
+	return o.validateTiers()
 }

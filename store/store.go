@@ -14,7 +14,8 @@ import (
 type Store struct {
 	options   Options
 	grid      grid
-	maxOpen   int // open blocks of a partition before those out of reach are sealed at once
+	tiers     []*tier // the primary first
+	maxOpen   int     // open blocks of a partition before those out of reach are sealed at once
 	index     *index.Index
 	lookup    lookup
 	pool      pool
@@ -49,6 +50,7 @@ func New(o Options) (*Store, error) {
 	s := &Store{
 		options:   o,
 		grid:      newGrid(o.Step),
+		tiers:     newTiers(o),
 		index:     index.New(index.Limits{Keys: o.MaxKeys, Values: o.MaxValuesPerKey, Pairs: o.MaxPairs}),
 		sources:   newSources(o),
 		newSeries: newBucket(o.NewSeriesRate, o.NewSeriesBurst),
