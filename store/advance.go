@@ -72,10 +72,11 @@ func (p *partition) seal(s *sealer, before int64) bool {
 	}
 	b := p.open[0]
 	b.sealing = true
-	flags := slices.Clone(p.flags)
+	flags, applied := slices.Clone(p.flags), p.applied
 	p.mu.Unlock()
 
 	a := s.encode(b.number, &b.columns, flags)
+	a.applied = applied
 
 	p.mu.Lock()
 	p.insertSealed(a)
@@ -116,7 +117,9 @@ func (s *Store) sealOutOfReach(p *partition, number, now int64) {
 	own := sealer{grid: s.grid}
 	for _, b := range slices.Clone(p.open) {
 		if !b.sealing && b.number != number && (b.number < oldest || b.number > newest) {
-			p.insertSealed(own.encode(b.number, &b.columns, p.flags))
+			a := own.encode(b.number, &b.columns, p.flags)
+			a.applied = p.applied
+			p.insertSealed(a)
 			p.removeOpen(b)
 		}
 	}

@@ -12,6 +12,12 @@ import (
 // It allocates nothing per point, and is safe for concurrent use with
 // different batches.
 func (s *Store) Append(b *Batch, now int64) Result {
+	return s.apply(b, now, 0)
+}
+
+// apply is Append of the record with the given number, 0 for none. Partitions
+// and sources that have taken it already leave their part of it.
+func (s *Store) apply(b *Batch, now int64, lsn uint64) Result {
 	if len(b.Times) != len(b.Refs) || len(b.Values) != len(b.Refs) {
 		panic(fmt.Sprintf("BUG: batch of %d series, %d times, %d values", len(b.Refs), len(b.Times), len(b.Values)))
 	}
@@ -21,8 +27,10 @@ func (s *Store) Append(b *Batch, now int64) Result {
 		batch:  b,
 		grid:   s.grid,
 		now:    now,
-		oldest: now - s.options.MaxPast,
-		newest: now + s.options.MaxFuture,
+		lsn:    lsn,
+		rules:  &s.rules,
+		oldest: now - s.rules.past,
+		newest: now + s.rules.future,
 	}
 	w.oldestStep = s.grid.floor(w.oldest)
 	ends := b.sort()
@@ -39,7 +47,7 @@ func (s *Store) Append(b *Batch, now int64) Result {
 	if len(b.links) > 0 {
 		s.linkWatches(b.Source, b.links)
 	}
-	if src := s.sources.get(b.Source); src != nil {
+	if src := s.sources.get(b.Source); src != nil && (lsn == 0 || lsn > s.sources.applied) {
 		src.report(s.grid, b.sent, w.last, w.newest, b.Arrival, now, w.result)
 	}
 	s.stored.Add(int64(w.result.Stored))
@@ -55,6 +63,8 @@ type writer struct {
 	batch *Batch
 	grid  grid
 	now   int64
+	lsn   uint64 // of the record; 0: none
+	rules *rules
 
 	oldest, newest int64 // age limits of a point
 	oldestStep     int64 // the first step that may change
@@ -69,6 +79,8 @@ type writer struct {
 	block  *openBlock
 	pos    int
 	column column
+
+	covered bool // see move
 }
 
 // outcome is what became of one point or step.
@@ -84,6 +96,12 @@ const (
 func (w *writer) write(p *partition, part int, order []uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if w.lsn != 0 {
+		if w.lsn <= p.applied {
+			return
+		}
+		p.applied = w.lsn
+	}
 	w.p, w.at = p, math.MinInt64
 	b := w.batch
 	for _, i := range order {
@@ -152,12 +170,11 @@ func (w *writer) point(kind norm.Kind, n uint32, step, t int64, v float64) outco
 // update takes the point into the state of a rate or a counter, which begins
 // anew when its last report came while the clock was ahead.
 func (w *writer) update(kind norm.Kind, s *norm.State, t int64, v float64) (e norm.Emit, changed bool) {
-	o := &w.store.options
 	for {
 		if kind == norm.Rate {
-			e, changed = s.Rate(norm.Params{Step: w.grid.step, Heartbeat: o.RateHeartbeat}, t, v)
+			e, changed = s.Rate(norm.Params{Step: w.grid.step, Heartbeat: w.rules.rate}, t, v)
 		} else {
-			e, changed = s.Counter(norm.Params{Step: w.grid.step, Heartbeat: o.CounterHeartbeat}, t, v)
+			e, changed = s.Counter(norm.Params{Step: w.grid.step, Heartbeat: w.rules.counter}, t, v)
 		}
 		if last, ok := s.Last(); changed || !ok || last <= w.newest {
 			return e, changed
@@ -192,6 +209,10 @@ func (w *writer) merge(n uint32, step int64, v float64, add bool) outcome {
 		return superseded
 	}
 	at := w.seek(n, step)
+	if at == nil && w.covered {
+		w.wrote(n, step)
+		return stored
+	}
 	if at == nil {
 		return late
 	}
@@ -217,8 +238,11 @@ func (w *writer) emit(n uint32, e *norm.Emit) {
 	step, v := e.First, e.FirstValue
 	for range e.N {
 		if v == v && step >= w.oldestStep {
-			if at := w.seek(n, step); at != nil {
+			at := w.seek(n, step)
+			if at != nil {
 				*at = v
+			}
+			if at != nil || w.covered {
 				w.wrote(n, step)
 			}
 		}
@@ -251,10 +275,14 @@ func (w *writer) seek(n uint32, step int64) *float64 {
 }
 
 // move makes w.column the column of the step, and reports false when that can
-// no longer be changed.
+// no longer be changed. w.covered then says whether that is because the step
+// is sealed with all of this record in it, as happens while a log is replayed.
 func (w *writer) move(step int64) bool {
 	number, pos := w.grid.place(step)
 	b := w.p.openBlock(number)
+	if w.covered = b == nil && w.lsn != 0 && w.p.covers(number, w.lsn); w.covered {
+		return false
+	}
 	if b == nil {
 		b = w.store.open(w.p, number, w.now)
 	}
@@ -263,4 +291,11 @@ func (w *writer) move(step int64) bool {
 	}
 	w.at, w.block, w.pos, w.column = step, b, pos, b.columns[pos]
 	return true
+}
+
+// covers reports whether the sealed block with the given number has everything
+// up to the given record.
+func (p *partition) covers(number int64, lsn uint64) bool {
+	a := p.arena(number)
+	return a != nil && lsn <= a.applied
 }

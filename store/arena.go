@@ -20,6 +20,8 @@ type arena struct {
 	dir    []uint64
 	data   []byte
 	blocks int // with data
+
+	applied uint64 // the last record of the log that may be in it
 }
 
 const (

@@ -29,6 +29,17 @@ type Options struct {
 	MaxSources      int     // default 20,000, fewer when their presence bits would take more than 256 MiB
 }
 
+// rules are the options that decide what becomes of a point. A record of the
+// log is always taken by those that were in force when it was written.
+type rules struct {
+	past, future  int64 // age limits, ms
+	rate, counter int64 // heartbeats, ms
+}
+
+func (o Options) rules() rules {
+	return rules{o.MaxPast, o.MaxFuture, o.RateHeartbeat, o.CounterHeartbeat}
+}
+
 const (
 	maxPresenceBytes = 256 << 20
 	maxWindowBlocks  = 10 // longest MaxPast + MaxFuture, in blocks

@@ -22,6 +22,8 @@ type partition struct {
 	more   map[uint32][]link   // sources beyond the first, by slot
 	linked map[uint64]struct{} // slot and source of each in more
 
+	applied uint64 // number of the last record of the log that was taken
+
 	open   []*openBlock // the head, ascending by number
 	sealed []*arena     // ascending by number
 	pool   *pool        // of the columns' memory

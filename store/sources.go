@@ -13,7 +13,9 @@ import (
 type sources struct {
 	grid  grid
 	steps int64 // that presence remembers
-	table []atomic.Pointer[source]
+
+	applied uint64 // number of the last record of the log that a snapshot has
+	table   []atomic.Pointer[source]
 
 	mu      sync.RWMutex
 	byKey   map[string]SourceID

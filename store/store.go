@@ -13,6 +13,7 @@ import (
 // concurrent use.
 type Store struct {
 	options   Options
+	rules     rules
 	grid      grid
 	tiers     []*tier // the primary first
 	maxOpen   int     // open blocks of a partition before those out of reach are sealed at once
@@ -49,6 +50,7 @@ func New(o Options) (*Store, error) {
 	}
 	s := &Store{
 		options:   o,
+		rules:     o.rules(),
 		grid:      newGrid(o.Step),
 		tiers:     newTiers(o),
 		index:     index.New(index.Limits{Keys: o.MaxKeys, Values: o.MaxValuesPerKey, Pairs: o.MaxPairs}),
