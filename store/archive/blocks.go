@@ -2,7 +2,6 @@ package archive
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 
 	"pulse/store/arena"
@@ -21,10 +20,13 @@ const MaxFields = 4
 //	Number  of the block time: steps Number·120+1 to Number·120+120 since 1970
 //	Epoch   counts the files of one block time; the highest holds
 //	Fields  blocks per slot: 1, or 4 (sum, count, min, max)
+//	Through the last stamp, ms, whose values are inside; before the end of the
+//	        block time when the file was made early
 type Head struct {
 	Step, Number int64
 	Epoch        uint32
 	Fields       int
+	Through      int64
 }
 
 // Part is the sealed blocks of one partition.
@@ -87,42 +89,59 @@ const (
 	headLength = headFixed + Parts*headPart
 )
 
-// WriteBlocks writes a block file and returns its size.
-func WriteBlocks(fs disk.FS, name string, h Head, parts *[Parts]Part) (int64, error) {
+// WriteBlocks writes a block file and returns its size. The parts may lie in
+// mapped files: what is written is copied first, so that a fault is one of this
+// goroutine, for arena.Guard to catch, and leaves nothing behind.
+func WriteBlocks(fs disk.FS, name string, h Head, parts *[Parts]Part) (size int64, err error) {
 	w, err := Create(fs, name, Blocks)
 	if err != nil {
 		return 0, err
 	}
-	if err := w.Section(sectionHead, appendHead(nil, h, parts)); err != nil {
-		w.Abort()
-		return 0, fmt.Errorf("write %s: %w", name, err)
-	}
-	var buf []byte
-	for i := range parts {
-		p := &parts[i]
-		if len(p.Words) == 0 {
-			continue
-		}
-		w.Begin(sectionFirst + uint32(i))
-		for words := p.Words; len(words) > 0; {
-			n := min(len(words), writeBuffer/8)
-			buf = buf[:0]
-			for _, word := range words[:n] {
-				buf = binary.LittleEndian.AppendUint64(buf, word)
-			}
-			w.Write(buf)
-			words = words[n:]
-		}
-		w.Write(p.Data)
-		if err := w.End(); err != nil {
+	whole := false
+	defer func() {
+		if !whole {
 			w.Abort()
-			return 0, fmt.Errorf("write %s: %w", name, err)
+		}
+	}()
+	if err := w.Section(sectionHead, appendHead(nil, h, parts)); err != nil {
+		return 0, err
+	}
+	buf := make([]byte, 0, copyBuffer)
+	for i := range parts {
+		if err := w.blocks(sectionFirst+uint32(i), &parts[i], buf); err != nil {
+			return 0, err
 		}
 	}
+	whole = true
 	if err := w.Commit(); err != nil {
 		return 0, err
 	}
 	return w.Size(), nil
+}
+
+const copyBuffer = 64 << 10
+
+// blocks writes the section of one partition, if it has one.
+func (w *Writer) blocks(id uint32, p *Part, buf []byte) error {
+	if len(p.Words) == 0 {
+		return nil
+	}
+	w.Begin(id)
+	for words := p.Words; len(words) > 0; {
+		n := min(len(words), copyBuffer/8)
+		buf = buf[:0]
+		for _, word := range words[:n] {
+			buf = binary.LittleEndian.AppendUint64(buf, word)
+		}
+		w.Write(buf)
+		words = words[n:]
+	}
+	for data := p.Data; len(data) > 0; {
+		n := min(len(data), copyBuffer)
+		w.Write(append(buf[:0], data[:n]...))
+		data = data[n:]
+	}
+	return w.End()
 }
 
 func appendHead(b []byte, h Head, parts *[Parts]Part) []byte {
@@ -130,7 +149,7 @@ func appendHead(b []byte, h Head, parts *[Parts]Part) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(h.Number))
 	b = binary.LittleEndian.AppendUint32(b, h.Epoch)
 	b = binary.LittleEndian.AppendUint32(b, uint32(h.Fields))
-	b = binary.LittleEndian.AppendUint64(b, 0)
+	b = binary.LittleEndian.AppendUint64(b, uint64(h.Through))
 	for i := range parts {
 		p := &parts[i]
 		b = binary.LittleEndian.AppendUint64(b, p.Applied)
@@ -146,7 +165,10 @@ func appendHead(b []byte, h Head, parts *[Parts]Part) []byte {
 type BlockFile struct {
 	*File
 	Head
-	parts [Parts]Part
+	parts [Parts]struct {
+		Part
+		section *section // nil: no data
+	}
 }
 
 // OpenBlocks maps a block file. Of the partitions it reads nothing yet.
@@ -174,10 +196,11 @@ func (b *BlockFile) parseHead(head []byte) error {
 	}
 	fields := binary.LittleEndian.Uint32(head[20:])
 	b.Head = Head{
-		Step:   int64(binary.LittleEndian.Uint64(head)),
-		Number: int64(binary.LittleEndian.Uint64(head[8:])),
-		Epoch:  binary.LittleEndian.Uint32(head[16:]),
-		Fields: int(fields),
+		Step:    int64(binary.LittleEndian.Uint64(head)),
+		Number:  int64(binary.LittleEndian.Uint64(head[8:])),
+		Epoch:   binary.LittleEndian.Uint32(head[16:]),
+		Fields:  int(fields),
+		Through: int64(binary.LittleEndian.Uint64(head[24:])),
 	}
 	if b.Step <= 0 || fields != 1 && fields != MaxFields {
 		return b.corrupt(at, "step %d ms with %d blocks per slot", b.Step, fields)
@@ -202,20 +225,19 @@ func (b *BlockFile) parseHead(head []byte) error {
 			return b.corrupt(at, "partition %d: %d blocks in %d slots", i, p.Blocks, slots)
 		}
 		all := b.view(s)
-		p.Words, p.Data = arena.Words(all[:directory:directory]), all[directory:]
+		p.Words, p.Data, p.section = arena.Words(all[:directory:directory]), all[directory:], s
 	}
 	return nil
 }
 
 // Part returns the blocks of a partition, none when Words is empty. They must
 // not be read before Check.
-func (b *BlockFile) Part(i int) Part { return b.parts[i] }
+func (b *BlockFile) Part(i int) Part { return b.parts[i].Part }
 
 // Check compares the checksum of a partition's blocks, the first time.
 func (b *BlockFile) Check(i int) error {
-	s := b.find(sectionFirst + uint32(i))
-	if s == nil {
-		return nil
+	if s := b.parts[i].section; s != nil {
+		return b.check(s)
 	}
-	return b.check(s)
+	return nil
 }

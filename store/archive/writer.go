@@ -93,7 +93,10 @@ func (w *Writer) End() error {
 	e := &w.sections[len(w.sections)-1]
 	e.length, e.sum = w.offset-e.offset, w.part
 	w.inside = false
-	return w.err
+	if w.err != nil {
+		return fmt.Errorf("write %s: %w", w.name, w.err)
+	}
+	return nil
 }
 
 // Size returns how many bytes were written so far.
