@@ -71,9 +71,9 @@ func first[T any](list []T, limit int) []T {
 	return list
 }
 
-// Dictionary is a snapshot of the interned pairs. It is immutable and safe for
-// concurrent use; it knows every pair number that Intern returned before it
-// was taken.
+// Dictionary is a snapshot of the interned pairs. It is safe for concurrent
+// use and knows every pair number that Intern returned before it was taken, as
+// long as the pair has users.
 type Dictionary struct {
 	pairs []*pair
 }
