@@ -269,7 +269,7 @@ func (w *writer) seek(n uint32, step int64) *float64 {
 	if i := int(n / pieceSlots); i < len(w.column) && w.column[i].values != nil {
 		return &w.column[i].values[n%pieceSlots]
 	}
-	at := w.p.place(w.block, w.pos, n)
+	at := w.p.cell(w.block, w.pos, n)
 	w.column = w.block.columns[w.pos]
 	return at
 }

@@ -190,7 +190,7 @@ func (p *partition) reopen(g grid, i int) *openBlock {
 			if p.flags[n]&flagAmount != 0 {
 				v = amount(v, g.secs)
 			}
-			*p.place(b, pos, uint32(n)) = v
+			*p.cell(b, pos, uint32(n)) = v
 		}
 	}
 	p.sealed = slices.Delete(slices.Clone(p.sealed), i, i+1)

@@ -42,8 +42,8 @@ func (p *partition) removeOpen(b *openBlock) {
 	b.columns = [block.Size]column{}
 }
 
-// place returns where the value of slot n at pos of b is kept.
-func (p *partition) place(b *openBlock, pos int, n uint32) *float64 {
+// cell returns where the value of slot n at pos of b is kept.
+func (p *partition) cell(b *openBlock, pos int, n uint32) *float64 {
 	i := int(n / pieceSlots)
 	c := b.columns[pos]
 	if i >= len(c) {
