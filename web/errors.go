@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"pulse/detect"
+	"pulse/store"
 	"pulse/web/render"
 )
 
@@ -21,7 +22,8 @@ func writeError(c *fasthttp.RequestCtx, status int, message string) {
 	c.SetStatusCode(status)
 	c.SetContentType("application/json")
 	c.SetBody(render.AppendError(nil, message))
-	if status == fasthttp.StatusTooManyRequests || status == fasthttp.StatusServiceUnavailable {
+	switch status {
+	case fasthttp.StatusTooManyRequests, fasthttp.StatusServiceUnavailable, fasthttp.StatusInsufficientStorage:
 		retryAfter(c)
 	}
 }
@@ -40,6 +42,18 @@ func closeAfter(c *fasthttp.RequestCtx) {
 	if conn := addressed(c.Conn()); conn != nil {
 		conn.linger.Store(true)
 	}
+}
+
+// errLoading is the answer of all routes that need the data, until it is there.
+var errLoading = &statusError{fasthttp.StatusServiceUnavailable, "the server is loading what it has stored; /ready says when it is done"}
+
+// hangUp closes the connection without an answer: the outcome is uncertain, and
+// whatever were said might be wrong.
+func hangUp(c *fasthttp.RequestCtx) {
+	c.Response.Reset()
+	c.SetStatusCode(fasthttp.StatusServiceUnavailable) // for the counters; nobody sees it
+	c.HijackSetNoResponse(true)
+	c.Hijack(func(net.Conn) {}) // the connection closes when this returns
 }
 
 // transportError answers what fasthttp could not read as a request.
@@ -90,8 +104,11 @@ func statusOf(err error) int {
 	case errors.As(err, &known):
 		return known.status
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
-		errors.Is(err, detect.ErrNotStored), errors.Is(err, detect.ErrClosed):
+		errors.Is(err, detect.ErrNotStored), errors.Is(err, detect.ErrClosed),
+		errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrNotReady):
 		return fasthttp.StatusServiceUnavailable
+	case errors.Is(err, store.ErrFull):
+		return fasthttp.StatusInsufficientStorage
 	}
 	return fasthttp.StatusBadRequest
 }

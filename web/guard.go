@@ -84,8 +84,8 @@ func (s *Server) hostAllowed(host string) bool {
 }
 
 // checkBrowser applies the rules for requests that a page may have caused:
-// ingest refuses cross-site ones only; everything else that changes state
-// wants JSON and the same origin. A configured origin is as good as the same.
+// ingest and profiles refuse cross-site ones only; everything else that changes
+// state wants JSON and the same origin. A configured origin is as good as the same.
 func (s *Server) checkBrowser(rt *route, c *fasthttp.RequestCtx) error {
 	if rt.class <= watches {
 		return nil

@@ -66,6 +66,12 @@ var surfaces = map[string]surface{
 	"GET /api/v1/status":  {},
 	"GET /api/v1/sources": {},
 
+	"GET /debug/pprof/profile":      {params: []string{"seconds"}},
+	"GET /debug/pprof/heap":         {params: []string{"debug"}},
+	"GET /debug/pprof/allocs":       {params: []string{"debug"}},
+	"GET /debug/pprof/goroutine":    {params: []string{"debug"}},
+	"GET /debug/pprof/threadcreate": {params: []string{"debug"}},
+
 	"GET /":                 {},
 	"GET /ui/{file}":        {},
 	"GET /ui/vendor/{file}": {},

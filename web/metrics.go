@@ -168,6 +168,9 @@ func (s *Server) RunOwnMetrics(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
+		if !s.opts.Store.Health().Ready {
+			continue
+		}
 		now := s.nowMs()
 		if now-next > every {
 			next = now / every * every // the clock jumped: go on from here

@@ -107,7 +107,7 @@ func newRig(t testing.TB, s settings) *rig {
 	t.Cleanup(func() { r.detect.Close() })
 	o := s.web
 	o.Store, o.Pipeline, o.Query, o.Hub, o.Detect, o.Notify = r.store, r.pipeline, query.New(r.store, query.Options{}), hub, r.detect, out
-	o.Clock, o.Log = r.clock, log
+	o.Clock, o.Log, o.ProfileTime = r.clock, log, time.Millisecond
 	r.web, err = web.New(o)
 	must(err)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

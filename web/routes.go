@@ -11,10 +11,11 @@ import (
 type class uint8
 
 const (
-	reads   class = iota // changes nothing
-	watches              // the same, about the server itself or the page: answers before the data is there
-	ingests              // takes datapoints: refuses cross-site browser requests
-	changes              // changes rules, receivers and the like: JSON and same origin
+	reads    class = iota // changes nothing
+	watches               // the same, about the server itself or the page: answers before the data is there
+	inspects              // watches at a price: refuses cross-site browser requests
+	ingests               // takes datapoints: refuses cross-site browser requests
+	changes               // changes rules, receivers and the like: JSON and same origin
 )
 
 // open is the scope of what needs no token. Each route names a scope; one
@@ -75,6 +76,11 @@ func routes() []route {
 		{"GET", "/ready", watches, open, noBody, false, (*Server).ready},
 		{"GET", "/metrics", watches, token.Admin, noBody, false, (*Server).metrics},
 		{"GET", "/api/v1/status", watches, token.Admin, noBody, false, (*Server).status},
+		{"GET", "/debug/pprof/profile", inspects, token.Admin, noBody, false, (*Server).cpuProfile},
+		{"GET", "/debug/pprof/heap", inspects, token.Admin, noBody, false, (*Server).profile},
+		{"GET", "/debug/pprof/allocs", inspects, token.Admin, noBody, false, (*Server).profile},
+		{"GET", "/debug/pprof/goroutine", inspects, token.Admin, noBody, false, (*Server).profile},
+		{"GET", "/debug/pprof/threadcreate", inspects, token.Admin, noBody, false, (*Server).profile},
 		{"GET", "/api/v1/sources", reads, token.Query, noBody, false, (*Server).sources},
 
 		{"GET", "/", watches, open, noBody, false, (*Server).page},

@@ -68,6 +68,7 @@ type Options struct {
 	QueryQueue      int           // queries waiting [64]
 	QueryWait       time.Duration // how long they wait [2 s]
 	QueryTimeout    time.Duration // how long one runs [10 s]
+	ProfileTime     time.Duration // of a CPU profile that names none [30 s]
 	Streams         int           // event streams at once [256]
 	MaxAnswer       int           // bytes of a query's answer [32 MiB]
 }
@@ -96,6 +97,7 @@ func (o *Options) setDefaults() {
 	number(&o.QueryQueue, 64)
 	duration(&o.QueryWait, 2*time.Second)
 	duration(&o.QueryTimeout, 10*time.Second)
+	duration(&o.ProfileTime, 30*time.Second)
 	number(&o.Streams, 256)
 	number(&o.MaxAnswer, 32<<20)
 	if o.Zone == nil {
@@ -235,6 +237,10 @@ func (s *Server) serve(c *fasthttp.RequestCtx) {
 	}
 	if err := s.checkBrowser(rt, c); err != nil {
 		s.refuse(c, err)
+		return
+	}
+	if rt.class != watches && rt.class != inspects && !s.opts.Store.Health().Ready {
+		s.refuse(c, errLoading)
 		return
 	}
 	rt.handle(s, &request{ctx: c, vars: vars, token: sender})

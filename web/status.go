@@ -12,10 +12,19 @@ import (
 // ok says that the process lives.
 func (s *Server) ok(r *request) { r.body("text/plain; charset=utf-8", []byte("ok\n")) }
 
-// ready says which parts can do their work; queries are complete from the start,
-// since nothing has to be loaded.
+// ready answers 200 as soon as queries are complete. A server that cannot store
+// what it is sent still answers queries and judges, so that is said beside it.
 func (s *Server) ready(r *request) {
-	r.json(map[string]bool{"ingest": true, "query": true, "detect": true})
+	h := s.opts.Store.Health()
+	if !h.Ready {
+		s.refuse(r.ctx, errLoading)
+		return
+	}
+	answer := map[string]any{"ingest": !h.Degraded, "query": true, "detect": true}
+	if h.Degraded {
+		answer["degraded"] = h.Reason
+	}
+	r.json(answer)
 }
 
 // status answers with limits and their use.
