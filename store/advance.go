@@ -85,15 +85,6 @@ func (p *partition) seal(s *sealer, before int64) bool {
 	return true
 }
 
-// insertSealed adds a, unless it is empty, in order of its number.
-func (p *partition) insertSealed(a *arena) {
-	if a.blocks == 0 {
-		return
-	}
-	i, _ := slices.BinarySearchFunc(p.sealed, a.number, func(a *arena, n int64) int { return int(a.number - n) })
-	p.sealed = slices.Insert(slices.Clip(p.sealed), i, a)
-}
-
 // open returns a block that can be written: a new one, or a sealed one that is
 // opened again. When the partition has more open blocks than the age limits
 // can reach, since nobody called Advance or the clock was changed, those out
@@ -102,8 +93,7 @@ func (s *Store) open(p *partition, number, now int64) *openBlock {
 	if len(p.open) >= s.maxOpen {
 		s.sealOutOfReach(p, number, now)
 	}
-	i, found := slices.BinarySearchFunc(p.sealed, number, func(a *arena, n int64) int { return int(a.number - n) })
-	if found {
+	if i, found := p.search(primary, number); found {
 		return p.reopen(s.grid, i)
 	}
 	b := &openBlock{number: number}
@@ -132,12 +122,8 @@ func (s *Store) expire(now int64) {
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.mu.Lock()
-		keep := 0
-		for keep < len(p.sealed) && s.grid.end(p.sealed[keep].number) <= horizon {
-			keep++
-		}
-		if keep > 0 {
-			p.sealed = slices.Clone(p.sealed[keep:])
+		for len(p.sealed[primary]) > 0 && s.grid.end(p.sealed[primary][0].number) <= horizon {
+			p.removeSealed(primary, 0)
 		}
 		p.mu.Unlock()
 	}

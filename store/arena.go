@@ -2,45 +2,37 @@ package store
 
 import (
 	"encoding/binary"
-	"fmt"
-	"math"
 	"slices"
 
+	"pulse/store/archive"
+	offheap "pulse/store/arena"
 	"pulse/store/block"
 )
 
-// arena is the sealed blocks of one partition and block time: the values of a
-// query, per second for amounts. It is immutable.
-//
-// The directory has one word per slot: 0 for no data; a block of up to 7 bytes
-// inline, its length in the top byte; or the top bit and the block's offset in
-// data.
+// arena is the sealed blocks of one partition, tier and block time: the values
+// of a query, per second for amounts. It is immutable; its memory is shared by
+// count, and the partition that has it owns one reference.
 type arena struct {
-	number int64
-	dir    []uint64
-	data   []byte
-	blocks int // with data
-
+	tier    int
+	part    int // the partition
+	number  int64
+	fields  int      // words per slot
+	dir     []uint64 // of slot n: fields words from n*fields on, see archive.BlockAt; 0 for no data
+	data    []byte
+	blocks  int    // with data
 	applied uint64 // the last record of the log that may be in it
+
+	hold holder
+	file *archived // where dir and data are mapped from; nil: in memory of our own
 }
 
-const (
-	dirOffset    = 1 << 63
-	inlineBlock  = 7
-	inlineLength = 56 // shift
-)
-
-// block returns the bytes of a directory word, which must not be 0. Inline
-// bytes are put into buf.
-func (a *arena) block(word uint64, buf *[8]byte) []byte {
-	if word&dirOffset != 0 {
-		return a.data[word&^dirOffset:]
-	}
-	binary.LittleEndian.PutUint64(buf[:], word)
-	return buf[:word>>inlineLength]
+// holder counts the users of an arena's memory.
+type holder interface {
+	Retain()
+	Release()
 }
 
-// word returns the directory word of slot n.
+// word returns the directory word of slot n in a tier of one block per slot.
 func (a *arena) word(n uint32) uint64 {
 	if int(n) < len(a.dir) {
 		return a.dir[n]
@@ -48,162 +40,159 @@ func (a *arena) word(n uint32) uint64 {
 	return 0
 }
 
+// wordOf returns the directory word of one of the blocks of slot n.
+func (a *arena) wordOf(n uint32, field int) uint64 {
+	if i := int(n)*a.fields + field; i < len(a.dir) {
+		return a.dir[i]
+	}
+	return 0
+}
+
+// slots returns how many slots the directory has.
+func (a *arena) slots() int { return len(a.dir) / a.fields }
+
+// block returns the bytes of a directory word, which must not be 0. Inline
+// bytes are put into buf.
+func (a *arena) block(word uint64, buf *[8]byte) []byte { return archive.BlockAt(word, a.data, buf) }
+
 // decoded is memory to decode one block into.
 type decoded struct {
 	row    [block.Size]float64
 	inline [8]byte
 }
 
-// decode puts the values of slot n into d.row.
-func (a *arena) decode(d *decoded, n uint32) {
-	word := a.word(n)
+// decode puts the values of a directory word into d.row. An error means that
+// they are not what was written; see pins.read.
+func (a *arena) decode(d *decoded, word uint64) error {
 	if word == 0 {
 		fillNaN(d.row[:])
-		return
+		return nil
 	}
-	if _, err := block.Decode(d.row[:], a.block(word, &d.inline)); err != nil {
-		panic(fmt.Sprintf("BUG: block %d of slot %d: %v", a.number, n, err))
-	}
+	_, err := block.Decode(d.row[:], a.block(word, &d.inline))
+	return err
 }
 
-// column returns the values of the given slots at pos, by slot. It decodes a
-// block per slot and is for steps that are rarely asked for by then.
+// column returns the values of the given slots at pos, by slot, nil when they
+// are lost. It decodes a block per slot and is for steps that are rarely asked
+// for by then. The caller holds a.
 func (a *arena) column(slots []uint32, pos int) []float64 {
 	c := make([]float64, len(a.dir))
 	var d decoded
-	for _, n := range slots {
-		if int(n) < len(c) {
-			a.decode(&d, n)
-			c[n] = d.row[pos]
+	ok := a.read(func() error {
+		for _, n := range slots {
+			if int(n) < len(c) {
+				if err := a.decode(&d, a.word(n)); err != nil {
+					return err
+				}
+				c[n] = d.row[pos]
+			}
 		}
+		return nil
+	})
+	if !ok {
+		return nil
 	}
 	return c
 }
 
-// arena returns the sealed block with the given number, nil when there is none.
-func (p *partition) arena(number int64) *arena {
-	for i := len(p.sealed) - 1; i >= 0 && p.sealed[i].number >= number; i-- {
-		if p.sealed[i].number == number {
-			return p.sealed[i]
-		}
+// lost reports whether the blocks turned out to be unreadable. They are then
+// absent until somebody takes them away.
+func (a *arena) lost() bool { return a.file != nil && a.file.lost[a.part].Load() }
+
+// bytes returns what the blocks take, in memory or in a file.
+func (a *arena) bytes() int64 { return int64(len(a.data)) + 8*int64(len(a.dir)) }
+
+// arena returns the sealed primary block with the given number, nil when there
+// is none.
+func (p *partition) arena(number int64) *arena { return p.arenaOf(primary, number) }
+
+// arenaOf returns the sealed block of a tier with the given number, nil when
+// there is none.
+func (p *partition) arenaOf(tier int, number int64) *arena {
+	if i, found := p.search(tier, number); found {
+		return p.sealed[tier][i]
 	}
 	return nil
 }
 
-func (a *arena) bytes() int64 { return int64(len(a.data)) + 8*int64(len(a.dir)) }
+// search returns where in p.sealed[tier] a block is, or would be.
+func (p *partition) search(tier int, number int64) (int, bool) {
+	return slices.BinarySearchFunc(p.sealed[tier], number, func(a *arena, n int64) int {
+		switch {
+		case a.number < n:
+			return -1
+		case a.number > n:
+			return 1
+		}
+		return 0
+	})
+}
 
-// sealer turns open blocks into arenas. Its buffers are used again.
-type sealer struct {
-	grid   grid
-	rows   [tile][block.Size]float64
-	absent [tile]float64 // NaN
-	dir    []uint64
+// insertSealed adds a, in place of the one of its tier and number if there is
+// one, unless it is empty. The partition takes over the caller's reference.
+// Readers who look at the list afterwards see it. The caller holds the lock.
+func (p *partition) insertSealed(a *arena) {
+	if a.blocks == 0 {
+		return
+	}
+	a.part = p.number
+	list := slices.Clone(p.sealed[a.tier])
+	i, found := p.search(a.tier, a.number)
+	if found {
+		list[i].hold.Release()
+		list[i] = a
+	} else {
+		list = slices.Insert(list, i, a)
+	}
+	p.sealed[a.tier] = list
+	p.changes++
+}
+
+// removeSealed takes the block at place i of a tier out. The caller holds the
+// lock.
+func (p *partition) removeSealed(tier, i int) {
+	a := p.sealed[tier][i]
+	p.sealed[tier] = slices.Delete(slices.Clone(p.sealed[tier]), i, i+1)
+	p.changes++
+	a.hold.Release()
+}
+
+// builder makes arenas, slot after slot. Its buffers are used again.
+type builder struct {
+	words  []uint64
 	data   []byte
+	blocks int
 }
 
-// tile is how many neighbouring slots are transposed at once: one cache line
-// of a column.
-const tile = 8
+func (b *builder) reset() { b.words, b.data, b.blocks = b.words[:0], b.data[:0], 0 }
 
-// encode returns the arena of a block's columns. flags are the slots' at the
-// time the block was closed.
-func (s *sealer) encode(number int64, columns *[block.Size]column, flags []uint8) *arena {
-	a := &arena{number: number}
-	s.dir, s.data = s.dir[:0], s.data[:0]
-	fillNaN(s.absent[:])
-	for base := 0; base < len(flags); base += tile {
-		count := min(tile, len(flags)-base)
-		used := s.transpose(columns, base, count)
-		for k := range count {
-			word := uint64(0)
-			if used&(1<<k) != 0 {
-				if flags[base+k]&flagAmount != 0 {
-					s.divide(k)
-				}
-				word = s.append(k)
-				a.blocks++
-			}
-			s.dir = append(s.dir, word)
-		}
+// absent appends a block without data.
+func (b *builder) absent() { b.words = append(b.words, 0) }
+
+// append appends the block of the given values, of which at least one is not
+// NaN.
+func (b *builder) append(values *[block.Size]float64, step int64) {
+	at := len(b.data)
+	b.data = block.AppendTo(b.data, values[:], step)
+	b.words, b.data = archive.AppendWord(b.words, b.data, at)
+	b.blocks++
+}
+
+// build returns what was appended since reset, copied to memory of its own,
+// with one reference, which is the caller's.
+func (b *builder) build(tier int, number int64, fields int) *arena {
+	a := &arena{tier: tier, number: number, fields: fields, blocks: b.blocks}
+	if a.blocks == 0 {
+		return a
 	}
-	if a.blocks > 0 {
-		a.dir, a.data = slices.Clone(s.dir), slices.Clone(s.data)
+	directory := 8 * len(b.words)
+	region := offheap.Anonymous(directory + len(b.data))
+	all := region.Bytes()
+	for i, w := range b.words {
+		binary.LittleEndian.PutUint64(all[8*i:], w)
 	}
+	copy(all[directory:], b.data)
+	region.Freeze()
+	a.dir, a.data, a.hold = offheap.Words(all[:directory:directory]), all[directory:], region
 	return a
-}
-
-// transpose fills rows with the slots from base on and returns a bit for each
-// that has data.
-func (s *sealer) transpose(columns *[block.Size]column, base, count int) (used uint) {
-	absent := s.absent[:]
-	for pos, c := range columns {
-		values := absent
-		if i := base / pieceSlots; i < len(c) && c[i].values != nil {
-			values = c[i].values[base%pieceSlots:][:tile]
-		}
-		for k, v := range values[:count] {
-			s.rows[k][pos] = v
-			if v == v {
-				used |= 1 << k
-			}
-		}
-	}
-	return used
-}
-
-// divide turns the amounts of row k into values per second.
-func (s *sealer) divide(k int) {
-	for i, v := range s.rows[k] {
-		s.rows[k][i] = v / s.grid.secs
-	}
-}
-
-// append encodes row k and returns its directory word.
-func (s *sealer) append(k int) uint64 {
-	at := len(s.data)
-	s.data = block.AppendTo(s.data, s.rows[k][:], s.grid.step)
-	n := len(s.data) - at
-	if n > inlineBlock {
-		return dirOffset | uint64(at)
-	}
-	var buf [8]byte
-	copy(buf[:], s.data[at:])
-	s.data = s.data[:at]
-	return binary.LittleEndian.Uint64(buf[:]) | uint64(n)<<inlineLength
-}
-
-// reopen turns a sealed block into an open one, so that its steps can be
-// written again; only a clock that went back asks for it.
-func (p *partition) reopen(g grid, i int) *openBlock {
-	a := p.sealed[i]
-	b := &openBlock{number: a.number}
-	var d decoded
-	for n := range a.dir {
-		if a.dir[n] == 0 {
-			continue
-		}
-		a.decode(&d, uint32(n))
-		for pos, v := range d.row {
-			if v != v {
-				continue
-			}
-			if p.flags[n]&flagAmount != 0 {
-				v = amount(v, g.secs)
-			}
-			*p.cell(b, pos, uint32(n)) = v
-		}
-	}
-	p.sealed = slices.Delete(slices.Clone(p.sealed), i, i+1)
-	p.insertOpen(b)
-	return b
-}
-
-// amount returns the amount that v per second is over a step, and the whole
-// number that v came from when there is one.
-func amount(v, secs float64) float64 {
-	x := v * secs
-	if r := math.Round(x); r/secs == v {
-		return r
-	}
-	return x
 }

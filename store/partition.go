@@ -24,9 +24,11 @@ type partition struct {
 
 	applied uint64 // number of the last record of the log that was taken
 
-	open   []*openBlock // the head, ascending by number
-	sealed []*arena     // ascending by number
-	pool   *pool        // of the columns' memory
+	number  int                // of the partition
+	open    []*openBlock       // the head, ascending by number
+	sealed  [maxTiers][]*arena // by tier, ascending by number; a list is replaced, never changed
+	changes int                // of sealed
+	pool    *pool              // of the columns' memory
 
 	_ [64]byte // neighbours must not share a cache line
 }

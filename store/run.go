@@ -28,7 +28,7 @@ type reader struct {
 	*run
 	start, end int64
 	blocks     int64
-	arenas     []*arena  // of the partition at hand, in range
+	pins       pins      // of the partition at hand, in range
 	row        []float64 // of one series, for ZeroFill
 	scratch    decoded
 }
@@ -95,24 +95,23 @@ func (r *reader) partition(part int) error {
 		return r.filled(p, sel)
 	}
 	p.mu.RLock()
-	r.arenas = r.arenas[:0]
-	for _, a := range p.sealed {
-		if from, to := g.overlap(a.number, r.start, r.end); from < to {
-			r.arenas = append(r.arenas, a)
-		}
-	}
+	r.pins.take(p, primary, g, r.start, r.end)
+	defer r.pins.drop()
 	for _, b := range p.open {
 		if from, to := g.overlap(b.number, r.start, r.end); from < to {
 			r.head(p, b, sel, from, to)
 		}
 	}
 	p.mu.RUnlock()
-	for _, a := range r.arenas {
-		if err := r.arena(a, sel); err != nil {
-			return err
+	return r.pins.read(func() error {
+		for _, a := range r.pins.arenas {
+			r.pins.at = a
+			if err := r.arena(a, sel); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // index returns the place of a stamp in the values of a line.

@@ -70,7 +70,11 @@ func (s *Store) Scan(ctx context.Context, q Scan) ([]Line, ScanStats, error) {
 	if err != nil || len(r.lines) == 0 {
 		return nil, r.stats, err
 	}
-	if err := r.read(); err != nil {
+	for err = r.read(); err == errLost; err = r.read() {
+		r.stats.Blocks = 0
+		fillNaN(r.values)
+	}
+	if err != nil {
 		return nil, r.stats, err
 	}
 	r.order()

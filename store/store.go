@@ -64,6 +64,7 @@ func New(o Options) (*Store, error) {
 	s.watches.init()
 	for i := range s.parts {
 		p := &s.parts[i]
+		p.number = i
 		p.pool = &s.pool
 		p.byTags = map[uint64]uint32{}
 		p.more = map[uint32][]link{}
@@ -125,9 +126,11 @@ func (s *Store) Stats() Stats {
 		p := &s.parts[i]
 		p.mu.RLock()
 		st.OpenBlocks += len(p.open)
-		for _, a := range p.sealed {
-			st.Blocks += a.blocks
-			st.BlockBytes += a.bytes()
+		for _, list := range p.sealed {
+			for _, a := range list {
+				st.Blocks += a.blocks
+				st.BlockBytes += a.bytes()
+			}
 		}
 		p.mu.RUnlock()
 	}

@@ -200,7 +200,7 @@ func (w *Watch) foldPartition(p *partition, m *members, t int64, zeroFill bool, 
 	if b != nil {
 		head = b.columns[pos]
 	} else if a := p.arena(number); a != nil {
-		sealed = a.column(m.slots, pos)
+		sealed = p.sealedColumn(a, m.slots, pos)
 	}
 	for i, n := range m.slots {
 		v := math.NaN()
@@ -224,4 +224,14 @@ func (w *Watch) foldPartition(p *partition, m *members, t int64, zeroFill bool, 
 		a := &acc[m.groups[i]]
 		*a = agg.fold(*a, v)
 	}
+}
+
+// sealedColumn is a.column with the lock of p, which the caller holds for
+// reading, let go meanwhile: a file may be slow.
+func (p *partition) sealedColumn(a *arena, slots []uint32, pos int) []float64 {
+	a.hold.Retain()
+	p.mu.RUnlock()
+	defer p.mu.RLock()
+	defer a.hold.Release()
+	return a.column(slots, pos)
 }

@@ -30,17 +30,51 @@ func (r *reader) filled(p *partition, sel *selected) error {
 	if r.row == nil {
 		r.row = make([]float64, (r.end-r.start)/r.store.grid.step)
 	}
-	at := r.index(r.start) + 1
-	for k, n := range sel.slots {
-		if err := r.ctx.Err(); err != nil {
+	defer r.pins.drop()
+	seen := r.pin(p)
+	for from := 0; from < len(sel.slots); {
+		err := r.pins.read(func() error {
+			n, err := r.fill(p, sel, from, seen)
+			from += n
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		p.mu.RLock()
-		r.load(p, n)
-		p.mu.RUnlock()
+		if from < len(sel.slots) { // a block was sealed meanwhile, or came or went
+			r.pins.drop()
+			seen = r.pin(p)
+		}
+	}
+	return nil
+}
+
+// pin takes the sealed blocks of p that are in range and returns the count of
+// changes to them.
+func (r *reader) pin(p *partition) int {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	r.pins.take(p, primary, r.store.grid, r.start, r.end)
+	return p.changes
+}
+
+// fill folds the slots from the given one on and returns how many it did: it
+// stops when the sealed blocks are not those that were seen any more.
+func (r *reader) fill(p *partition, sel *selected, from, seen int) (int, error) {
+	at := r.index(r.start) + 1
+	for k, n := range sel.slots[from:] {
+		if err := r.ctx.Err(); err != nil {
+			return k, err
+		}
+		if err := r.loadSealed(n); err != nil {
+			return k, err
+		}
+		if !r.loadOpen(p, n, seen) {
+			return k, nil
+		}
 		first := at
 		if sel.groups != nil {
-			first += int(sel.groups[k]) * r.steps
+			first += int(sel.groups[from+k]) * r.steps
 		}
 		values := r.values[first : first+len(r.row)]
 		for i, v := range r.row {
@@ -49,21 +83,38 @@ func (r *reader) filled(p *partition, sel *selected) error {
 			}
 		}
 	}
+	return len(sel.slots) - from, nil
+}
+
+// loadSealed puts what is sealed of slot n into row.
+func (r *reader) loadSealed(n uint32) error {
+	g := r.store.grid
+	fillNaN(r.row)
+	for _, a := range r.pins.arenas {
+		word := a.word(n)
+		if word == 0 {
+			continue
+		}
+		r.blocks++
+		r.pins.at = a
+		if err := a.decode(&r.scratch, word); err != nil {
+			return err
+		}
+		from, to := g.overlap(a.number, r.start, r.end)
+		copy(r.row[(g.stamp(a.number, from)-r.start)/g.step-1:], r.scratch.row[from:to])
+	}
 	return nil
 }
 
-// load puts the values of slot n into row, zeros filled in. The caller holds
-// the lock of p.
-func (r *reader) load(p *partition, n uint32) {
+// loadOpen adds to row what the head has of slot n, and fills zeros in. It
+// returns false when the sealed blocks are not those that were seen: what is in
+// the row may then be the head's no more.
+func (r *reader) loadOpen(p *partition, n uint32, seen int) bool {
 	g := r.store.grid
-	fillNaN(r.row)
-	for _, a := range p.sealed {
-		from, to := g.overlap(a.number, r.start, r.end)
-		if from < to && a.word(n) != 0 {
-			r.blocks++
-			a.decode(&r.scratch, n)
-			copy(r.row[(g.stamp(a.number, from)-r.start)/g.step-1:], r.scratch.row[from:to])
-		}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.changes != seen {
+		return false
 	}
 	for _, b := range p.open {
 		from, to := g.overlap(b.number, r.start, r.end)
@@ -81,4 +132,5 @@ func (r *reader) load(p *partition, n uint32) {
 			r.row[i] = 0
 		}
 	}
+	return true
 }
