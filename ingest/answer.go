@@ -12,11 +12,15 @@ import (
 //	200  everything was accepted; no text
 //	202  Type partial: some datapoints were rejected
 //	400  Type error: all were, or (ErrorCount 0, Message set) nothing could be read
+//	409  Type error, Message: its idempotency key is in use
 //	413  Type error, Message: more datapoints than one request may hold
 //	429  Type error: all were rejected and a limit on series was among the reasons
+//	503  Type error, Message: the store takes nothing now, or there is no place
+//	     for another idempotency key; nothing was stored
+//	507  Type error, Message: the disk is full; nothing was stored
 //
 // Accepted = Stored + Superseded + Late, and Accepted + ErrorCount is the number
-// of datapoints sent.
+// of datapoints sent. Of an answer that is Repeated only Accepted is known.
 type Answer struct {
 	Status     int
 	Type       string   // "", "partial" or "error"
@@ -28,6 +32,13 @@ type Answer struct {
 	Stored     int // changed a value or the state of a normalizer
 	Superseded int // changed nothing, as a repetition or NaN does
 	Late       int // for a step that takes nothing any more
+
+	// Repeated says that the request was answered before, under its idempotency
+	// key, and that nothing was done this time.
+	Repeated bool
+	// Uncertain says that the datapoints are in the store and may or may not
+	// survive its end: no answer would be true, so none must be sent.
+	Uncertain bool
 }
 
 func failure(status int, message string) Answer {

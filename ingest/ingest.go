@@ -28,6 +28,8 @@ type Limits struct {
 	Tags        int // tags of a series, of whatever kind; default 30
 	Messages    int // reasons in an answer; default 5
 	MessageTags int // bytes of tags in each; default 200
+	Keys        int // requests with an idempotency key that are remembered; default 100,000
+	KeyBytes    int // of their answers; default 32 MiB
 }
 
 // Options configure a Pipeline.
@@ -54,6 +56,7 @@ func (o Options) withDefaults() Options {
 	}{
 		{&l.Body, 32 << 20}, {&l.Expansions, 4 * runtime.GOMAXPROCS(0)}, {&l.Points, 100_000},
 		{&l.Depth, 32}, {&l.Tags, 30}, {&l.Messages, 5}, {&l.MessageTags, 200},
+		{&l.Keys, 100_000}, {&l.KeyBytes, 32 << 20},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -81,6 +84,7 @@ type Pipeline struct {
 	update    route
 	expander  *expander
 	requests  sync.Pool // *request
+	memory    *memory
 	stats     counters
 }
 
@@ -101,7 +105,9 @@ func New(st *store.Store, o Options) *Pipeline {
 	p := &Pipeline{
 		store: st, opts: o, maxPast: effective.MaxPast, maxFuture: effective.MaxFuture,
 		expander: newExpander(o.Limits.Body, o.Limits.Expansions),
+		memory:   newMemory(o.Limits.Keys, o.Limits.KeyBytes),
 	}
+	p.stats.mu.senders = newSenders(effective.MaxSources, max(meterWidth, effective.Step))
 	p.publish = route{rules: o.Rules, seeds: seeds(st, "publish")}
 	p.update = route{rules: o.UpdateRules, seeds: seeds(st, "update")}
 	if o.ReplaceCharacters {
@@ -128,6 +134,11 @@ func (p *Pipeline) Limits() Limits { return p.opts.Limits }
 func (p *Pipeline) Publish(body []byte, from From, now int64) Answer {
 	r := p.take(&p.publish, from, now)
 	defer p.give(r)
+	if from.Key != "" {
+		if a, done := r.claim("publish", body); done {
+			return a
+		}
+	}
 	limits := p.scannerLimits()
 	if publish.Quick(&r.batch, body, limits) != nil || !r.look() {
 		if err := publish.Decode(&r.batch, body, limits); err != nil {
@@ -147,6 +158,11 @@ func (p *Pipeline) Publish(body []byte, from From, now int64) Answer {
 func (p *Pipeline) Update(body []byte, from From, now int64) Answer {
 	r := p.take(&p.update, from, now)
 	defer p.give(r)
+	if from.Key != "" {
+		if a, done := r.claim("update", body); done {
+			return a
+		}
+	}
 	if err := publish.DecodeUpdate(&r.batch, body, p.scannerLimits()); err != nil {
 		return r.refuse(err)
 	}
@@ -163,6 +179,12 @@ func (p *Pipeline) scannerLimits() publish.Limits {
 	return publish.Limits{Points: p.opts.Limits.Points, Depth: p.opts.Limits.Depth}
 }
 
+// commit hands a batch to the store and returns once it is as durable as the
+// mode asks.
+func (p *Pipeline) commit(b *store.Batch, now int64) (store.Result, error) {
+	return p.store.Append(b, now), nil
+}
+
 // maxPooledRequest is the most memory a request's columns may take to be used
 // again.
 const maxPooledRequest = 8 << 20
@@ -174,6 +196,9 @@ func (p *Pipeline) take(rt *route, from From, now int64) *request {
 }
 
 func (p *Pipeline) give(r *request) {
+	if r.claimed {
+		p.memory.release(r.id)
+	}
 	if r.batch.Cap()+20*cap(r.out.Refs)+4*cap(r.refs)+16*cap(r.strange)+cap(r.key) > maxPooledRequest {
 		return // one huge payload must not pin memory for ever
 	}

@@ -354,7 +354,7 @@ func TestNothingAliasesBody(t *testing.T) {
 	if keys := st.Keys(match.True, "", 100); slices.ContainsFunc(keys, func(k string) bool { return strings.Contains(k, "#") }) {
 		t.Errorf("keys %q", keys)
 	}
-	for _, s := range p.Stats().Sources {
+	for _, s := range p.Sources(now) {
 		if strings.Contains(s.Key+s.Sample, "##") {
 			t.Errorf("source %+v", s)
 		}

@@ -47,6 +47,11 @@ func (p *Pipeline) Gauge(name string, more tags.Tags, value float64, from From, 
 func (p *Pipeline) one(name string, more tags.Tags, value float64, op publish.Op, from From, now int64) Answer {
 	r := p.take(&p.publish, from, now)
 	defer p.give(r)
+	if from.Key != "" {
+		if a, done := r.claim("one "+op.Tag().Value, valueParts(name, more, value)...); done {
+			return a
+		}
+	}
 	r.amounts = true
 	dstype := op.Tag()
 	set := more.With("name", name).With(dstype.Key, dstype.Value)

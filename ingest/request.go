@@ -35,6 +35,11 @@ type request struct {
 	node     string    // nf.node of the source
 	key      []byte    // scratch
 	previous store.Ref // series of the datapoint before; NoRef at first
+
+	sender  *sender   // who is counted for it, once known
+	claimed bool      // id is claimed and not yet with the store
+	id      requestID // of its idempotency key
+	body    bodyHash
 }
 
 // reset keeps the columns and cuts every tie to the body.
@@ -238,29 +243,81 @@ func (r *request) explain(v *Violation, set tags.Tags) {
 func (r *request) commit() Answer {
 	a := &r.answer
 	a.Accepted = len(r.out.Refs) + int(r.did.NoData)
+	a.conclude(r.did.Rejected[SeriesLimit] > 0)
 	sample := ""
 	if len(a.Messages) > 0 {
 		sample = a.Messages[0]
 	}
-	r.key = appendSource(r.key[:0], r.from, r.app, r.node)
-	if len(r.out.Refs) > 0 {
-		r.out.Source = r.pipeline.store.Source(string(r.key), r.now)
+	s := r.enter()
+	if r.claimed && a.Status < http.StatusBadRequest && !r.beginCommit(a) {
+		return r.turnAway(http.StatusServiceUnavailable, "too much to remember of requests with an Idempotency-Key; try again later, or send without one")
+	}
+	if len(r.out.Refs) > 0 || r.out.Note != nil {
+		if len(r.out.Refs) > 0 {
+			r.out.Source = r.pipeline.store.Source(s.Key, r.now)
+		}
 		r.out.Arrival, r.out.Amount = r.now, r.amounts
-		res := r.pipeline.store.Append(&r.out, r.now)
+		res, err := r.pipeline.commit(&r.out, r.now)
+		r.settle(err, false)
+		if err != nil {
+			return r.failed(err, res)
+		}
 		a.Stored, a.Superseded, a.Late = res.Stored, res.Superseded, res.Late
+		r.did.Repeated = int64(res.Repeated)
 	}
 	a.Superseded += int(r.did.NoData)
-	a.conclude(r.did.Rejected[SeriesLimit] > 0)
 	d := &r.did
 	d.Accepted, d.Stored, d.Superseded, d.Late = int64(a.Accepted), int64(a.Stored), int64(a.Superseded), int64(a.Late)
 	r.record(sample)
 	return *a
 }
 
+// refused reports whether the store took nothing. An error that is not known
+// leaves that open, as ErrUncertain does.
+func refused(err error) bool {
+	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReady)
+}
+
+// failed answers for a batch that the store did not take, or that may not
+// survive; res is then what became of its datapoints.
+func (r *request) failed(err error, res store.Result) Answer {
+	r.did = Counts{Turned: 1}
+	a := failure(http.StatusServiceUnavailable, err.Error())
+	if errors.Is(err, store.ErrFull) {
+		a.Status = http.StatusInsufficientStorage
+	}
+	if a.Uncertain = !refused(err); a.Uncertain {
+		d := &r.did
+		d.Stored, d.Superseded, d.Repeated, d.Late = int64(res.Stored), int64(res.Superseded), int64(res.Repeated), int64(res.Late)
+		d.Accepted = d.Stored + d.Superseded + d.Late
+	}
+	r.record(a.Message)
+	return a
+}
+
+// turnAway answers for a request of which nothing is taken, for no fault of its
+// content.
+func (r *request) turnAway(status int, message string) Answer {
+	r.did = Counts{Turned: 1}
+	if status == http.StatusBadRequest {
+		r.did = Counts{Unreadable: 1}
+	}
+	r.record(message)
+	return failure(status, message)
+}
+
+// enter returns the sender that the request counts for.
+func (r *request) enter() *sender {
+	if r.sender == nil {
+		r.key = appendSource(r.key[:0], r.from, r.app, r.node)
+		r.sender = r.pipeline.stats.enter(r.key, r.from, r.now)
+	}
+	return r.sender
+}
+
 func (r *request) record(sample string) {
 	r.did.Requests = 1
-	r.key = appendSource(r.key[:0], r.from, r.app, r.node)
-	r.pipeline.stats.record(r.key, r.now, &r.did, sample)
+	r.pipeline.stats.record(r.enter(), r.now, &r.did, sample)
 }
 
 // age checks a timestamp against the store's limits.

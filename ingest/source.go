@@ -9,6 +9,10 @@ type From struct {
 	Peer   string // address without port
 	Token  string // name of the token, never its secret; replaces Peer when set
 	Header string // X-Pulse-Source, for several senders behind one address
+
+	// Key is the Idempotency-Key that makes the request repeatable, "" when none
+	// was sent. It belongs to the token or the address.
+	Key string
 }
 
 // maxPart is the most bytes each part from outside takes in a source's key, so

@@ -2,19 +2,23 @@ package ingest
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 )
 
-// Counts is what became of datapoints. Accepted = Stored + Superseded + Late.
+// Counts is what became of requests and datapoints. Accepted = Stored +
+// Superseded + Late. Of a request that was not taken as a whole no datapoint is
+// counted.
 type Counts struct {
 	Requests   int64
-	Unreadable int64 // requests refused as a whole
+	Unreadable int64 // requests refused as a whole for what is in them
+	Turned     int64 // requests turned away: the store could not take them, or their idempotency key was in use
+	Again      int64 // requests answered as before, by their idempotency key
 	Accepted   int64
 	Stored     int64
 	Superseded int64
+	Repeated   int64 // rates and counters among Superseded whose time was not after the last one of their series
 	Late       int64
 	NoData     int64             // accepted values that were NaN; among Superseded
 	Rejected   [numReasons]int64 // by Reason
@@ -23,9 +27,12 @@ type Counts struct {
 func (c *Counts) add(o *Counts) {
 	c.Requests += o.Requests
 	c.Unreadable += o.Unreadable
+	c.Turned += o.Turned
+	c.Again += o.Again
 	c.Accepted += o.Accepted
 	c.Stored += o.Stored
 	c.Superseded += o.Superseded
+	c.Repeated += o.Repeated
 	c.Late += o.Late
 	c.NoData += o.NoData
 	for i, n := range o.Rejected {
@@ -51,74 +58,93 @@ type SourceCounts struct {
 	Last   int64  // Unix ms of the last
 	Counts Counts
 	Sample string // the last reason a datapoint or request was rejected for; "" if none
+
+	// Rate is the accepted datapoints per second over the recent reports; 0 with
+	// fewer than two.
+	Rate float64
+	// Clashes says that the source keeps sending rates or counters that come too
+	// late for their series, as the slower of two reporters with equal tags does.
+	Clashes bool
 }
 
-// Stats is a snapshot of the pipeline's counters.
+// ImportCounts is what became of the import route's points, which belong to no
+// source.
+type ImportCounts struct {
+	Requests int64
+	Accepted int64
+	Rejected int64
+}
+
+// Stats is a snapshot of the pipeline's counters. What the sources did and
+// Forgotten add up to Total.
 type Stats struct {
 	Total        Counts
+	Forgotten    Counts // of sources that had to make room
+	Import       ImportCounts
 	Unexpandable int64 // bodies whose content encoding could not be undone
-	Sources      []SourceCounts
+	Keys         int   // requests known by their idempotency key
 }
 
-// sourcesPerGeneration bounds the sources counted one by one. When a generation
-// is full the one before it is forgotten, so that a source in use is kept and
-// twice as many are held at most.
-const sourcesPerGeneration = 8192
-
-// counters are the pipeline's own numbers: one lock per request.
+// counters are the pipeline's own numbers: two short locks per request.
 type counters struct {
 	unexpandable atomic.Int64
 
 	mu struct {
 		sync.Mutex
-		total    Counts
-		now, old map[string]*SourceCounts
+		total   Counts
+		imports ImportCounts
+		senders senders
 	}
 }
 
-// record adds what one request did. key is copied when it is new. It returns the
-// key as a string that may be kept.
-func (c *counters) record(key []byte, at int64, did *Counts, sample string) string {
+// enter returns the sender of a request, whose key is copied when it is new.
+func (c *counters) enter(key []byte, from From, at int64) *sender {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.senders.admit(key, from, at)
+}
+
+// record adds what one request did.
+func (c *counters) record(s *sender, at int64, did *Counts, sample string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.total.add(did)
-	s := c.source(key, at)
-	s.Last = max(s.Last, at)
-	s.Counts.add(did)
-	if sample != "" {
-		s.Sample = sample
-	}
-	return s.Key
+	c.mu.senders.record(s, at, did, sample)
 }
 
-// source returns the entry of key in the newest generation. The lock is held.
-func (c *counters) source(key []byte, at int64) *SourceCounts {
-	s := c.mu.now[string(key)]
-	if s != nil {
-		return s
-	}
-	if s = c.mu.old[string(key)]; s == nil {
-		s = &SourceCounts{Key: string(key), First: at, Last: at}
-	}
-	if c.mu.now == nil || len(c.mu.now) >= sourcesPerGeneration {
-		c.mu.old, c.mu.now = c.mu.now, map[string]*SourceCounts{}
-	}
-	c.mu.now[s.Key] = s
-	return s
+func (c *counters) recordImport(did ImportCounts) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.imports.Requests += did.Requests
+	c.mu.imports.Accepted += did.Accepted
+	c.mu.imports.Rejected += did.Rejected
 }
 
-// Stats returns the counters, sources in order of their key.
+// Stats returns the counters.
 func (p *Pipeline) Stats() Stats {
+	keys := p.memory.len()
 	c := &p.stats
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	both := make(map[string]*SourceCounts, len(c.mu.now)+len(c.mu.old))
-	maps.Copy(both, c.mu.old)
-	maps.Copy(both, c.mu.now)
-	st := Stats{Total: c.mu.total, Unexpandable: c.unexpandable.Load(), Sources: make([]SourceCounts, 0, len(both))}
-	for _, s := range both {
-		st.Sources = append(st.Sources, *s)
+	return Stats{
+		Total: c.mu.total, Forgotten: c.mu.senders.forgotten, Import: c.mu.imports,
+		Unexpandable: c.unexpandable.Load(), Keys: keys,
 	}
-	slices.SortFunc(st.Sources, func(a, b SourceCounts) int { return cmp.Compare(a.Key, b.Key) })
-	return st
+}
+
+// Sources returns what became of each source's datapoints until now, Unix ms, in
+// order of their key.
+func (p *Pipeline) Sources(now int64) []SourceCounts {
+	c := &p.stats
+	c.mu.Lock()
+	t := &c.mu.senders
+	out := make([]SourceCounts, 0, len(t.byKey))
+	for _, s := range t.byKey {
+		x := s.SourceCounts
+		x.Rate, x.Clashes = s.meter.read(now, t.width)
+		out = append(out, x)
+	}
+	c.mu.Unlock()
+	slices.SortFunc(out, func(a, b SourceCounts) int { return cmp.Compare(a.Key, b.Key) })
+	return out
 }

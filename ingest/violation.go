@@ -37,6 +37,33 @@ var reasonNames = [numReasons]string{
 
 func (r Reason) String() string { return reasonNames[r] }
 
+var fixes = [numReasons]string{
+	TooOld:          "Set the sender's clock, send each report when its step ends, or raise --max-age; history goes to /api/v1/import.",
+	FromFuture:      "Set the sender's clock, or raise --max-future.",
+	MissingKey:      "Give every series the tag that the message names, and a name in any case.",
+	KeyTooShort:     "Use tag keys of at least as many characters as the message says.",
+	KeyTooLong:      "Shorten the tag key to what the message says.",
+	ValueTooShort:   "Leave a tag without a value out, or give it one.",
+	ValueTooLong:    "Shorten the tag value to what the message says; an identifier or a text does not belong into a tag.",
+	InvalidKey:      "Use only the characters that the message lists, or send through /api/v4/update, which replaces others by _.",
+	InvalidValue:    "Use only the characters that the message lists, or send through /api/v4/update, which replaces others by _.",
+	TooManyUserTags: "Send fewer tags with each series; drop those that nobody asks by.",
+	ReservedKey:     "Rename the tag: keys that begin with atlas. or nf. are kept for a fixed list.",
+	KeyPattern:      "Rename the tag so that its key has the form that the message shows.",
+	ValuePattern:    "Change the tag's value to the form that the message shows.",
+	TooManyTags:     "Send fewer tags with each series; drop those that nobody asks by.",
+	TagsTooLong:     "Shorten keys and values of the series' tags.",
+	InvalidAmount:   "Send the growth since the last report, which is finite and never negative; a level that goes down is a gauge.",
+	SeriesLimit:     "Stop sending tags whose values are ever new, such as ids and addresses; if the series are wanted, raise the limit that the message names.",
+}
+
+// Fix is a sentence that says what to do about it.
+func (r Reason) Fix() string { return fixes[r] }
+
+// ClashFix is what to do about a source that Clashes.
+const ClashFix = "Its rates keep arriving when their series have a report for the same time already, and are lost: two reporters send equal tags. " +
+	"Give each its own nf.node, or send shares of a total as atlas.dstype=sum. If there is only one, it sends every report twice."
+
 // Reasons lists every reason in the order of Counts.Rejected.
 func Reasons() []Reason {
 	all := make([]Reason, numReasons)

@@ -58,6 +58,11 @@ func (s *Server) samples() []sample {
 	}
 	add("pulse.ingest.requests", "Requests that brought datapoints.", true, float64(in.Total.Requests))
 	add("pulse.ingest.unreadable", "Requests refused as a whole.", true, float64(in.Total.Unreadable))
+	add("pulse.ingest.turnedAway", "Requests that the store could not take or whose idempotency key was in use.", true, float64(in.Total.Turned))
+	add("pulse.ingest.again", "Requests answered as before, by their idempotency key.", true, float64(in.Total.Again))
+	imported := "Points of the import route, by what became of them."
+	tagged("pulse.ingest.imported", imported, true, "outcome", "accepted", float64(in.Import.Accepted))
+	tagged("pulse.ingest.imported", imported, true, "outcome", "rejected", float64(in.Import.Rejected))
 
 	st := s.opts.Store.Stats()
 	add("pulse.store.series", "Series that can be found.", false, float64(st.Series))

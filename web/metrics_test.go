@@ -198,7 +198,10 @@ func TestSources(t *testing.T) {
 		Source                             string
 		Requests                           int64
 		Accepted, Stored, Superseded, Late int64
-		Rejected                           map[string]int64
+		Rejected                           map[string]struct {
+			Points int64
+			Fix    string
+		}
 		Sample                             string
 		LastSeen                           time.Time
 	}](t, r.get("/api/v1/sources"))
@@ -208,8 +211,11 @@ func TestSources(t *testing.T) {
 	}
 	for _, x := range list {
 		var rejected int64
-		for _, n := range x.Rejected {
-			rejected += n
+		for reason, n := range x.Rejected {
+			rejected += n.Points
+			if n.Fix == "" {
+				t.Errorf("source %s: no fix for %s", x.Source, reason)
+			}
 		}
 		w, ok := want[x.Source]
 		delete(want, x.Source)

@@ -15,20 +15,19 @@ import (
 
 // publish is Atlas's publish endpoint.
 func (s *Server) publish(r *request) {
-	s.take(r, func(body []byte, now int64) ingest.Answer { return s.opts.Pipeline.Publish(body, r.from(), now) }, "")
+	s.take(r, s.opts.Pipeline.Publish, "")
 }
 
 // update is the Spectator clients' endpoint.
 func (s *Server) update(r *request) {
-	s.take(r, func(body []byte, now int64) ingest.Answer { return s.opts.Pipeline.Update(body, r.from(), now) }, "{}")
+	s.take(r, s.opts.Pipeline.Update, "{}")
 }
 
 // take expands the body, hands it on, and answers; success is the text that a
 // request without any fault gets.
-func (s *Server) take(r *request, hand func([]byte, int64) ingest.Answer, success string) {
-	kind, _, _ := strings.Cut(strings.ToLower(string(r.ctx.Request.Header.ContentType())), ";")
-	if strings.HasPrefix(kind, "multipart/") || kind == "application/x-jackson-smile" {
-		r.failWith(fasthttp.StatusUnsupportedMediaType, "Content-Type "+strconv.Quote(clip(kind, 60))+" is not supported; send JSON")
+func (s *Server) take(r *request, hand func([]byte, ingest.From, int64) ingest.Answer, success string) {
+	from, ok := r.keyed()
+	if !ok || !r.takesType() {
 		return
 	}
 	body, done, err := s.opts.Pipeline.Expand(r.ctx.PostBody(), string(r.ctx.Request.Header.ContentEncoding()))
@@ -37,12 +36,34 @@ func (s *Server) take(r *request, hand func([]byte, int64) ingest.Answer, succes
 		return
 	}
 	defer done()
-	now := s.nowMs()
-	a := hand(body, now)
+	a := hand(body, from, s.nowMs())
 	if a.Stored > 0 {
 		s.opts.Detect.Wake()
 	}
 	r.answer(a, success)
+}
+
+// keyed says who sent the request, under which idempotency key. It is false when
+// the request has been answered.
+func (r *request) keyed() (ingest.From, bool) {
+	const name = "Idempotency-Key"
+	from := r.from()
+	from.Key = string(r.ctx.Request.Header.Peek(name))
+	if from.Key == "" && len(r.ctx.Request.Header.PeekAll(name)) > 0 {
+		r.failWith(fasthttp.StatusBadRequest, name+" is empty, must have 1 to 64 characters")
+		return from, false
+	}
+	return from, true
+}
+
+// takesType refuses bodies that cannot be what the ingest routes read.
+func (r *request) takesType() bool {
+	kind, _, _ := strings.Cut(strings.ToLower(string(r.ctx.Request.Header.ContentType())), ";")
+	if strings.HasPrefix(kind, "multipart/") || kind == "application/x-jackson-smile" {
+		r.failWith(fasthttp.StatusUnsupportedMediaType, "Content-Type "+strconv.Quote(clip(kind, 60))+" is not supported; send JSON")
+		return false
+	}
+	return true
 }
 
 // ingestStatus maps the pipeline's typed failures.
@@ -56,6 +77,11 @@ func ingestStatus(err error) int {
 
 // answer renders what became of a batch of points.
 func (r *request) answer(a ingest.Answer, success string) {
+	if a.Uncertain {
+		hangUp(r.ctx)
+		return
+	}
+	r.sayReplayed(a.Repeated)
 	if a.Status == fasthttp.StatusOK || a.Status == fasthttp.StatusNoContent {
 		r.ctx.SetStatusCode(a.Status)
 		if success != "" {
@@ -79,6 +105,13 @@ func (r *request) answer(a ingest.Answer, success string) {
 	r.body("application/json", b)
 }
 
+// sayReplayed marks the answer to a repetition of an earlier request.
+func (r *request) sayReplayed(yes bool) {
+	if yes {
+		r.ctx.Response.Header.Set("Idempotency-Replayed", "true")
+	}
+}
+
 // count is the one-line counter: the body is the increment, 1 when empty.
 func (s *Server) count(r *request) { s.one(r, s.opts.Pipeline.Count, 1) }
 
@@ -88,9 +121,12 @@ func (s *Server) gauge(r *request) { s.one(r, s.opts.Pipeline.Gauge, 0) }
 type oneLine func(name string, t tags.Tags, v float64, from ingest.From, now int64) ingest.Answer
 
 func (s *Server) one(r *request, add oneLine, empty float64) {
+	from, ok := r.keyed()
+	if !ok {
+		return
+	}
 	v, text := empty, strings.TrimSpace(string(r.ctx.PostBody()))
 	if text != "" || empty == 0 {
-		var ok bool
 		if v, ok = publish.ParseValue([]byte(text)); !ok {
 			r.failWith(fasthttp.StatusBadRequest, "body is "+strconv.Quote(clip(text, 40))+", must be one number")
 			return
@@ -100,8 +136,7 @@ func (s *Server) one(r *request, add oneLine, empty float64) {
 	for key, value := range r.ctx.QueryArgs().All() {
 		t = append(t, tags.Tag{Key: string(key), Value: string(value)})
 	}
-	now := s.nowMs()
-	a := add(r.vars["name"], tags.Normalize(t), v, r.from(), now)
+	a := add(r.vars["name"], tags.Normalize(t), v, from, s.nowMs())
 	if a.Status == fasthttp.StatusOK {
 		a.Status = fasthttp.StatusNoContent
 	}

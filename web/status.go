@@ -1,12 +1,7 @@
 package web
 
 import (
-	"cmp"
 	"runtime"
-	"slices"
-
-	"pulse/ingest"
-	"pulse/store"
 )
 
 // ok says that the process lives.
@@ -53,60 +48,20 @@ func (s *Server) status(r *request) {
 		"detect":      s.opts.Detect.Stats(),
 		"notify":      s.opts.Notify.Stats(),
 		"limits": map[string]limit{
-			"series":         {int64(o.MaxSeries), used(int64(st.Series))},
-			"valuesPerKey":   {int64(o.MaxValuesPerKey), nil},
-			"keys":           {int64(o.MaxKeys), used(int64(st.Keys))},
-			"pairs":          {int64(o.MaxPairs), used(int64(st.Pairs))},
-			"sources":        {int64(o.MaxSources), used(int64(st.Sources))},
-			"connections":    {int64(s.opts.MaxConns), used(int64(s.http.GetOpenConnectionsCount()))},
-			"queries":        {int64(s.opts.Queries), used(int64(s.gate.running()))},
-			"queriesWaiting": {int64(s.opts.QueryQueue), used(s.gate.waiting.Load())},
-			"eventStreams":   {int64(s.opts.Streams), used(s.open.Load())},
-			"bodyBytes":      {int64(s.opts.MaxBody), nil},
-			"bodiesBytes":    {int64(s.opts.MaxBodies), used(s.bodies.inUse())},
-			"expandedBytes":  {int64(limits.Body), nil},
-			"pointsPerBody":  {int64(limits.Points), nil},
+			"series":          {int64(o.MaxSeries), used(int64(st.Series))},
+			"valuesPerKey":    {int64(o.MaxValuesPerKey), nil},
+			"keys":            {int64(o.MaxKeys), used(int64(st.Keys))},
+			"pairs":           {int64(o.MaxPairs), used(int64(st.Pairs))},
+			"idempotencyKeys": {int64(limits.Keys), used(int64(s.opts.Pipeline.Stats().Keys))},
+			"sources":         {int64(o.MaxSources), used(int64(st.Sources))},
+			"connections":     {int64(s.opts.MaxConns), used(int64(s.http.GetOpenConnectionsCount()))},
+			"queries":         {int64(s.opts.Queries), used(int64(s.gate.running()))},
+			"queriesWaiting":  {int64(s.opts.QueryQueue), used(s.gate.waiting.Load())},
+			"eventStreams":    {int64(s.opts.Streams), used(s.open.Load())},
+			"bodyBytes":       {int64(s.opts.MaxBody), nil},
+			"bodiesBytes":     {int64(s.opts.MaxBodies), used(s.bodies.inUse())},
+			"expandedBytes":   {int64(limits.Body), nil},
+			"pointsPerBody":   {int64(limits.Points), nil},
 		},
 	})
-}
-
-// sourceAnswer is one sender as the sources API shows it.
-type sourceAnswer struct {
-	Source     string           `json:"source"`
-	IntervalMs int64            `json:"intervalMs"`
-	LastTime   string           `json:"lastTime,omitempty"`
-	LastSeen   string           `json:"lastSeen"`
-	Requests   int64            `json:"requests"`
-	Accepted   int64            `json:"accepted"`
-	Stored     int64            `json:"stored"`
-	Superseded int64            `json:"superseded"`
-	Late       int64            `json:"late"`
-	Rejected   map[string]int64 `json:"rejected,omitempty"`
-	Sample     string           `json:"sample,omitempty"` // a reason of the latest rejection
-}
-
-// sources lists senders, the one seen last first.
-func (s *Server) sources(r *request) {
-	known := map[string]store.SourceStat{}
-	for _, x := range s.opts.Store.SourceStats() {
-		known[x.Key] = x
-	}
-	list := []sourceAnswer{}
-	seen := s.opts.Pipeline.Stats().Sources
-	slices.SortStableFunc(seen, func(a, b ingest.SourceCounts) int { return cmp.Compare(b.Last, a.Last) })
-	for _, x := range seen {
-		a := sourceAnswer{
-			Source: x.Key, LastSeen: rfc3339(x.Last), Requests: x.Counts.Requests, Accepted: x.Counts.Accepted, Stored: x.Counts.Stored,
-			Superseded: x.Counts.Superseded, Late: x.Counts.Late, Rejected: x.Counts.RejectedBy(), Sample: x.Sample,
-		}
-		if k, ok := known[x.Key]; ok {
-			a.IntervalMs = k.Interval
-			if k.LastTime > 0 {
-				a.LastTime = rfc3339(k.LastTime)
-			}
-		}
-		list = append(list, a)
-	}
-	r.json(list)
-	compress(r.ctx)
 }

@@ -1,0 +1,139 @@
+package ingest
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/http"
+)
+
+// A note is what a log record and a snapshot keep of a request that came with an
+// idempotency key:
+//
+//	version   1 byte
+//	id       16 bytes   scope and key
+//	body     16 bytes   route and content
+//	expiry   varint     Unix ms
+//	status   uvarint    200 or 202
+//	accepted uvarint    datapoints
+//	rejected uvarint    datapoints
+//	reasons  uvarint    how many follow, each a line (0: none), a length and a text
+//
+// Integrity is the container's affair; a note is read with care all the same.
+type note struct {
+	id     requestID
+	body   bodyHash
+	expiry int64
+
+	status             int
+	accepted, rejected int
+	reasons            []LineError
+}
+
+// LineError says what is wrong with a line of a body.
+type LineError struct {
+	Line   int // 1 is the first
+	Reason string
+}
+
+const (
+	noteVersion  = 1
+	notesVersion = 1 // of AppendNotes: this byte, then each note behind its length
+)
+
+var errNotes = errors.New("notes of idempotency keys are damaged or of a later version")
+
+func noteOf(id requestID, body bodyHash, expiry int64, a *Answer) note {
+	n := note{id: id, body: body, expiry: expiry, status: a.Status, accepted: a.Accepted, rejected: a.ErrorCount}
+	for _, text := range a.Messages {
+		n.reasons = append(n.reasons, LineError{Reason: text})
+	}
+	return n
+}
+
+// answer is what the request was answered, without what became of the datapoints
+// in the store.
+func (n *note) answer() Answer {
+	a := Answer{Status: n.status, ErrorCount: n.rejected, Accepted: n.accepted, Repeated: true}
+	if n.status == http.StatusAccepted {
+		a.Type = "partial"
+	}
+	for _, x := range n.reasons {
+		a.Messages = append(a.Messages, x.Reason)
+	}
+	return a
+}
+
+func (n *note) appendTo(dst []byte) []byte {
+	dst = append(dst, noteVersion)
+	dst = append(dst, n.id[:]...)
+	dst = append(dst, n.body[:]...)
+	dst = binary.AppendVarint(dst, n.expiry)
+	for _, v := range []int{n.status, n.accepted, n.rejected, len(n.reasons)} {
+		dst = binary.AppendUvarint(dst, uint64(v))
+	}
+	for _, x := range n.reasons {
+		dst = binary.AppendUvarint(dst, uint64(x.Line))
+		dst = binary.AppendUvarint(dst, uint64(len(x.Reason)))
+		dst = append(dst, x.Reason...)
+	}
+	return dst
+}
+
+// noteReader reads fields from the front of src. After the first that is not
+// there, bad is set.
+type noteReader struct {
+	src []byte
+	bad bool
+}
+
+func (r *noteReader) bytes(n int) []byte {
+	if r.bad || n > len(r.src) {
+		r.bad = true
+		return nil
+	}
+	b := r.src[:n]
+	r.src = r.src[n:]
+	return b
+}
+
+// number reads one of at most 31 bits.
+func (r *noteReader) number() int {
+	v, n := binary.Uvarint(r.src)
+	if n <= 0 || v > 1<<31-1 {
+		r.bad = true
+		return 0
+	}
+	r.bytes(n)
+	return int(v)
+}
+
+func (r *noteReader) time() int64 {
+	v, n := binary.Varint(r.src)
+	if n <= 0 {
+		r.bad = true
+		return 0
+	}
+	r.bytes(n)
+	return v
+}
+
+func parseNote(text []byte) (note, error) {
+	r := noteReader{src: text}
+	var n note
+	if v := r.bytes(1); r.bad || v[0] != noteVersion {
+		return note{}, errNotes
+	}
+	copy(n.id[:], r.bytes(len(n.id)))
+	copy(n.body[:], r.bytes(len(n.body)))
+	n.expiry = r.time()
+	n.status, n.accepted, n.rejected = r.number(), r.number(), r.number()
+	for count := r.number(); count > 0 && !r.bad; count-- { // each is at least two bytes
+		line := r.number()
+		n.reasons = append(n.reasons, LineError{line, string(r.bytes(r.number()))})
+	}
+	known := n.status == http.StatusOK || n.status == http.StatusAccepted
+	if r.bad || len(r.src) > 0 || !known {
+		return note{}, errNotes
+	}
+	return n, nil
+}
