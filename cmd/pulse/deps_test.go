@@ -17,7 +17,7 @@ import (
 // before it, so adding a package means finding its place.
 var order = []string{
 	"store/tags", "store/clock", "store/step", "store/match", "store/disk",
-	"store/norm", "store/block", "store/index", "store/budget", "store/arena", "store/archive",
+	"store/norm", "store/block", "store/index", "store/budget", "store/arena", "store/wal", "store/archive",
 	"store",
 	"query/when", "query/expr", "query/asl", "query", "query/stream",
 	"ingest/publish", "ingest",
