@@ -25,15 +25,70 @@ const (
 // pointBytes is more than a point takes in a section.
 const pointBytes = 5 + 10 + 9
 
-// appendBatch appends the body of a batch whose points stand as l says.
-func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, l *layout, hints []uint8) []byte {
-	var few [fewTimes]int64
+// appendBatch appends the body of a batch; t is its template, if any, of which
+// it has the whole or what the match says.
+func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, whole bool) []byte {
+	var few [fewTimes + 1]int64
 	times := distinctTimes(few[:0], b.Times)
+	flags := e.batchFlags(b, t, len(times))
+	head := len(dst)
+	dst = append(dst, flags)
+	dst = binary.AppendUvarint(dst, uint64(b.Source))
+	dst = appendVarint(dst, b.Arrival)
+	dst = appendVarint(dst, b.Now-b.Arrival)
+	if flags&batchStep != 0 {
+		dst = binary.AppendUvarint(dst, uint64(e.options.Step))
+	}
+	if flags&batchNote != 0 {
+		dst = appendText(dst, b.Note)
+	}
+	var present []byte
+	l, hints := &e.layout, e.hints
+	switch {
+	case t == nil:
+		l.set(b.Refs)
+		dst = l.appendSections(dst)
+		hints = slices.Grow(hints[:0], len(b.Refs))[:len(b.Refs)]
+		for i := range hints {
+			hints[i] = hintNone
+		}
+		e.hints = hints
+	case whole:
+		l, hints = &t.layout, t.hints
+		dst = binary.AppendUvarint(dst, t.id<<1)
+		dst = binary.LittleEndian.AppendUint32(dst, t.check)
+	default:
+		dst = binary.AppendUvarint(dst, t.id<<1|1)
+		dst = binary.LittleEndian.AppendUint32(dst, t.check)
+		at := len(dst)
+		dst, hints = l.pick(dst, hints, t, e.templates.where)
+		present, e.hints = dst[at:], hints
+	}
+	width := l.width()
+	dst[head] |= width << 6
+	switch {
+	case len(b.Times) == 0:
+	case flags&batchTimes == timesOne:
+		dst = appendVarint(dst, times[0]-b.Arrival)
+	case flags&batchTimes == timesFew:
+		dst = append(dst, byte(len(times)))
+		for _, at := range times {
+			dst = appendVarint(dst, at-b.Arrival)
+		}
+	}
+	dst = e.appendPoints(dst, b, t, l, hints, times, width)
+	if present != nil {
+		t.putBack(present, hints)
+	}
+	return dst
+}
+
+func (e *Encoder) batchFlags(b *Batch, t *template, times int) byte {
 	flags := byte(timesOne)
 	switch {
-	case len(times) > fewTimes:
+	case times > fewTimes:
 		flags = timesMany
-	case len(times) > 1:
+	case times > 1:
 		flags = timesFew
 	}
 	if b.Amount {
@@ -48,34 +103,7 @@ func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, l *layout, hint
 	if e.options.Step != usualStep {
 		flags |= batchStep
 	}
-	width := l.width()
-	dst = append(dst, flags|width<<6)
-	dst = binary.AppendUvarint(dst, uint64(b.Source))
-	dst = appendVarint(dst, b.Arrival)
-	dst = appendVarint(dst, b.Now-b.Arrival)
-	if e.options.Step != usualStep {
-		dst = binary.AppendUvarint(dst, uint64(e.options.Step))
-	}
-	if len(b.Note) > 0 {
-		dst = appendText(dst, b.Note)
-	}
-	if t != nil {
-		dst = binary.AppendUvarint(dst, t.id)
-		dst = binary.LittleEndian.AppendUint32(dst, t.check)
-	} else {
-		dst = l.appendSections(dst)
-	}
-	switch {
-	case len(b.Times) == 0:
-	case flags&batchTimes == timesOne:
-		dst = appendVarint(dst, times[0]-b.Arrival)
-	case flags&batchTimes == timesFew:
-		dst = append(dst, byte(len(times)))
-		for _, at := range times {
-			dst = appendVarint(dst, at-b.Arrival)
-		}
-	}
-	return e.appendPoints(dst, b, t, l, hints, times, width)
+	return flags
 }
 
 // appendPoints appends the sections and, before them, the length of each but
@@ -240,12 +268,16 @@ func (d *Decoder) readBatchHead(c *cursor, b *Batch, h *batchHead) {
 	h.refs = nil
 	if h.flags&batchTemplate != 0 {
 		id, check := c.uvarint(), c.uint32()
-		t, ok := d.templates[id]
+		t, ok := d.templates[id>>1]
 		if !ok || t.check != check {
 			c.fail("an unknown template")
 			return
 		}
 		h.parts, h.refs = t.parts, t.refs
+		if id&1 != 0 {
+			d.parts, d.refs = c.readPresent(d.parts, d.refs, t.parts, t.refs)
+			h.parts, h.refs = d.parts, d.refs
+		}
 	} else {
 		d.parts = c.readSections(d.parts)
 		h.parts = d.parts

@@ -32,6 +32,7 @@ type Decoder struct {
 	defs   definitions
 	head   batchHead
 	parts  []section
+	refs   []uint32
 	stepMs uint64
 	scales scales
 }
@@ -110,7 +111,7 @@ func (d *Decoder) scanTemplate(c *cursor, b block) {
 		c.fail("template: " + sub.reason)
 		return
 	}
-	t.check = checkInOrder(t.refs)
+	t.check = checkOrdered(t.refs)
 	d.templates[id] = t
 }
 

@@ -1,10 +1,6 @@
 package wal
 
-import (
-	"encoding/binary"
-	"math"
-	"slices"
-)
+import "encoding/binary"
 
 // EncoderOptions sizes an encoder.
 type EncoderOptions struct {
@@ -14,10 +10,8 @@ type EncoderOptions struct {
 
 const (
 	defaultTemplateBytes = 32 << 20
-	templatePoints       = 16       // shorter lists of refs are not worth a template
 	repeatAfter          = 64 << 10 // bytes between a definition and its repetition
 	repeatBytes          = 256 << 10
-	seenLists            = 4096
 )
 
 // Encoder makes the payloads of records. It remembers what the current segment
@@ -32,12 +26,7 @@ type Encoder struct {
 	lsn   uint64 // of the next payload
 	bytes uint64 // of all payloads so far
 
-	templates     map[uint64]*template
-	templateBytes int
-	nextID        uint64
-	fullAt        uint64            // settled, when no room could be made
-	settled       uint64            // up to this record nothing is encoded into another segment
-	seen          [seenLists]uint64 // hashes of lists that were there once
+	templates templates
 
 	due      []definition // in the order written; repeated ones are in front
 	repeated int          // of due, since Begin or before
@@ -75,7 +64,7 @@ func NewEncoder(o EncoderOptions) *Encoder {
 	if o.TemplateBytes <= 0 {
 		o.TemplateBytes = defaultTemplateBytes
 	}
-	return &Encoder{options: o, scales: makeScales(uint64(o.Step)), templates: map[uint64]*template{}, nextID: 1, fullAt: math.MaxUint64}
+	return &Encoder{options: o, scales: makeScales(uint64(o.Step)), templates: newTemplates(o.TemplateBytes)}
 }
 
 // Begin says that what was encoded so far is written and that the next payload
@@ -106,48 +95,21 @@ func (e *Encoder) Undo() {
 	e.defined = e.defined[:0]
 }
 
-// Settled says that records up to lsn are safe where they are. Templates that
-// only those name may be forgotten to make room for others.
-func (e *Encoder) Settled(lsn uint64) { e.settled = max(e.settled, lsn) }
-
 // Reset begins a new segment, in which no template is defined. Definitions that
 // are due a second time are to be fetched by Repeat before.
 func (e *Encoder) Reset() {
-	for hash, t := range e.templates {
-		if t.id == 0 {
-			e.drop(hash, t) // the whole last segment did without it
-		}
-		t.id = 0
-	}
-	e.fullAt = math.MaxUint64
+	e.templates.newSegment()
 	e.due, e.dueBytes, e.repeated = e.due[:0], e.dueBytes[:0], 0
 	e.Begin(e.lsn)
-}
-
-func (e *Encoder) drop(hash uint64, t *template) {
-	delete(e.templates, hash)
-	e.templateBytes -= templateBytes(len(t.refs))
 }
 
 // Batch appends the payload of a batch that comes with the series and senders
 // that the log does not know yet. b's columns have equal length.
 func (e *Encoder) Batch(dst []byte, b *Batch, series []Series, senders []Sender) []byte {
 	start := len(dst)
-	t := e.template(b.Refs)
+	t, whole := e.templates.find(b.Refs, e.bytes)
 	dst = e.head(dst, KindBatch, series, senders, t)
-	l, hints := &e.layout, e.hints
-	if t != nil {
-		l, hints = &t.layout, t.hints
-		t.lastLSN = e.lsn
-	} else {
-		l.set(b.Refs)
-		e.hints = slices.Grow(e.hints[:0], len(b.Refs))[:len(b.Refs)]
-		hints = e.hints
-		for i := range hints {
-			hints[i] = hintNone
-		}
-	}
-	dst = e.appendBatch(dst, b, t, l, hints)
+	dst = e.appendBatch(dst, b, t, whole)
 	return e.done(dst, start)
 }
 
@@ -225,8 +187,8 @@ func (e *Encoder) head(dst []byte, kind Kind, series []Series, senders []Sender,
 		dst = e.define(dst, blockSenders)
 	}
 	if t != nil && t.id == 0 {
-		t.id = e.nextID
-		e.nextID++
+		t.id = e.templates.nextID
+		e.templates.nextID++
 		e.defined = append(e.defined, t)
 		e.scratch = t.appendTo(e.scratch[:0])
 		dst = e.define(dst, blockTemplate)
@@ -244,73 +206,5 @@ func (e *Encoder) define(dst []byte, kind byte) []byte {
 func (e *Encoder) done(dst []byte, start int) []byte {
 	e.lsn++
 	e.bytes += uint64(len(dst) - start)
-	return dst
-}
-
-// template returns the template for a list of refs: one that is known, or a new
-// one when the list comes for the second time; nil: none.
-func (e *Encoder) template(refs []uint32) *template {
-	if len(refs) < templatePoints {
-		return nil
-	}
-	hash := hashRefs(refs)
-	if t := e.templates[hash]; t != nil {
-		if slices.Equal(t.refs, refs) {
-			return t
-		}
-		return nil
-	}
-	if at := &e.seen[hash%seenLists]; *at != hash {
-		*at = hash
-		return nil
-	}
-	if !e.makeRoom(templateBytes(len(refs))) {
-		return nil
-	}
-	t := &template{hash: hash, refs: slices.Clone(refs), hints: slices.Repeat([]uint8{hintNone}, len(refs))}
-	t.layout.set(refs)
-	t.check = checkRefs(t.refs, t.layout.order)
-	e.templates[hash] = t
-	e.templateBytes += templateBytes(len(refs))
-	return t
-}
-
-// makeRoom forgets the templates that were not used for longest.
-func (e *Encoder) makeRoom(n int) bool {
-	if e.templateBytes+n <= e.options.TemplateBytes {
-		return true
-	}
-	if n > e.options.TemplateBytes/4 || e.fullAt == e.settled {
-		return false
-	}
-	var old []*template
-	for _, t := range e.templates {
-		if t.id == 0 || t.lastLSN <= e.settled {
-			old = append(old, t)
-		}
-	}
-	slices.SortFunc(old, func(a, b *template) int { return int(a.lastLSN) - int(b.lastLSN) })
-	for _, t := range old {
-		if e.templateBytes+n <= e.options.TemplateBytes*3/4 {
-			break
-		}
-		e.drop(t.hash, t)
-	}
-	if e.templateBytes+n <= e.options.TemplateBytes {
-		return true
-	}
-	e.fullAt = e.settled
-	return false
-}
-
-// appendTo appends the content of a template's block.
-func (t *template) appendTo(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, t.id)
-	dst = t.layout.appendSections(dst)
-	from := uint32(0)
-	for _, s := range t.layout.parts {
-		dst = appendSlots(dst, t.refs, t.layout.order[from:s.end])
-		from = s.end
-	}
 	return dst
 }

@@ -115,7 +115,11 @@ func TestBatchesComeBack(t *testing.T) {
 		var want []wal.Batch
 		var payloads [][]byte
 		for i := range 30 {
-			b := randomBatch(r, lists[r.IntN(len(lists))])
+			refs := lists[r.IntN(len(lists))]
+			if r.IntN(2) == 0 {
+				refs = slices.DeleteFunc(slices.Clone(refs), func(uint32) bool { return r.IntN(10) == 0 })
+			}
+			b := randomBatch(r, refs)
 			want = append(want, byPartition(b))
 			payloads = append(payloads, e.Batch(nil, &b, nil, nil))
 			e.Begin(101 + uint64(i))

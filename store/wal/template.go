@@ -2,169 +2,223 @@ package wal
 
 import (
 	"encoding/binary"
-	"math/bits"
+	"math"
 	"slices"
 )
 
-// template is an ordered list of refs that a client sends again and again. A
-// segment defines it once, with a number, and batches name the number.
+// template is an ordered list of refs that a client sends again and again, each
+// time all of them or most. A segment defines it once, with a number, and
+// batches name the number.
 type template struct {
-	hash    uint64
-	refs    []uint32 // as they arrive
-	layout  layout
-	hints   []uint8 // per place in layout, the transform that fitted last
-	check   uint32
-	id      uint64 // in this segment; 0 = not defined
-	lastLSN uint64 // of the newest record that names it
+	refs   []uint32 // as they arrive
+	layout layout
+	check  uint32
+	hints  []uint8 // per place in layout, the transform that fitted last
+	id     uint64  // in this segment; 0 = not defined
+	used   uint64  // bytes of payloads before its last use
+	missed int     // bytes that batches cost which it should have fitted
 }
 
-// sizeBytes is what a template is charged for.
-func templateBytes(points int) int { return 9*points + 256 }
-
-// layout says where the points of a batch stand when they are grouped by
-// partition: point order[k] is the k-th.
-type layout struct {
-	order []uint32
-	parts []section
+// templates are those of an encoder. A template is found by some of its refs, so
+// that a batch without some of the series, because their client leaves out
+// zeros, finds it too.
+type templates struct {
+	limit   int // of memory in bytes
+	size    int
+	nextID  uint64
+	anchors map[uint32]*template // every anchorEvery-th ref of a template
+	all     map[*template]struct{}
+	fullAt  uint64           // bytes of payloads when no room could be made
+	where   []int32          // of a match: the point for each ref of the template, or -1
+	places  map[uint32]int32 // of a merge: the place of each ref
 }
 
-// section is one partition of a layout: points up to end, from the end of the
-// one before.
-type section struct {
-	partition uint8
-	end       uint32
+const (
+	templatePoints = 16 // shorter lists of refs are not worth a template
+	anchorEvery    = 64
+	anchorTries    = 4 * anchorEvery
+	sparsest       = 4 // a batch with fewer than a fourth of a template's refs is none of it
+)
+
+func newTemplates(limit int) templates {
+	return templates{limit: limit, nextID: 1, anchors: map[uint32]*template{}, all: map[*template]struct{}{}, places: map[uint32]int32{}}
 }
 
-// set computes the layout of refs.
-func (l *layout) set(refs []uint32) {
-	var at [partitions]uint32
-	for _, ref := range refs {
-		at[ref>>slotBits]++
+// bytes is what a template is charged for.
+func (t *template) bytes() int { return 9*len(t.refs) + len(t.refs)/2 + 256 }
+
+// find returns the template to write a batch with, nil for none, and whether it
+// has every ref of it; where it has not, ts.where says which. The template may be
+// one that the segment does not define yet. now is the bytes of payloads so far.
+func (ts *templates) find(refs []uint32, now uint64) (t *template, whole bool) {
+	if len(refs) < templatePoints {
+		return nil, false
 	}
-	l.parts = l.parts[:0]
-	sum := uint32(0)
-	for p, n := range at {
-		at[p] = sum
-		sum += n
-		if n > 0 {
-			l.parts = append(l.parts, section{uint8(p), sum})
+	t = ts.anchored(refs)
+	if t == nil {
+		ts.add(slices.Clone(refs), now) // seen once; defined when it comes again
+		return nil, false
+	}
+	if slices.Equal(t.refs, refs) {
+		t.prepare(now)
+		return t, true
+	}
+	if len(refs) >= len(t.refs)/sparsest && ts.match(t, refs) {
+		t.prepare(now)
+		return t, false
+	}
+	if t.id != 0 {
+		t.used = now
+		if t.missed += 2 * len(refs); t.missed < 6*len(t.refs) {
+			return nil, false
 		}
 	}
-	l.order = slices.Grow(l.order[:0], len(refs))[:len(refs)]
-	for i, ref := range refs {
-		p := ref >> slotBits
-		l.order[at[p]] = uint32(i)
-		at[p]++
+	merged := ts.merge(t.refs, refs)
+	ts.drop(t)
+	t = ts.add(merged, now)
+	if t == nil || !ts.match(t, refs) {
+		return nil, false
+	}
+	t.prepare(now)
+	return t, len(t.refs) == len(refs)
+}
+
+// prepare makes a template that was only remembered usable.
+func (t *template) prepare(now uint64) {
+	t.used = now
+	if t.hints == nil {
+		t.layout.set(t.refs)
+		t.check = checkRefs(t.refs, t.layout.order)
+		t.hints = slices.Repeat([]uint8{hintNone}, len(t.refs))
 	}
 }
 
-// hashRefs mixes an ordered list of refs. The lists of one process are told
-// apart by comparison, so a weak mix is enough.
-func hashRefs(refs []uint32) uint64 {
-	const m = 0x9E3779B97F4A7C15
-	h := uint64(len(refs)) * m
-	for len(refs) >= 4 {
-		a := uint64(refs[0])<<32 | uint64(refs[1])
-		b := uint64(refs[2])<<32 | uint64(refs[3])
-		hi, lo := bits.Mul64(a^h, b^m)
-		h = hi ^ lo ^ bits.RotateLeft64(h, 23)
-		refs = refs[4:]
+// anchored returns a template that has one of the first refs.
+func (ts *templates) anchored(refs []uint32) *template {
+	for _, ref := range refs[:min(len(refs), anchorTries)] {
+		if t := ts.anchors[ref]; t != nil {
+			return t
+		}
 	}
+	return nil
+}
+
+// match says whether refs are in t in their order, and sets where.
+func (ts *templates) match(t *template, refs []uint32) bool {
+	ts.where = slices.Grow(ts.where[:0], len(t.refs))[:len(t.refs)]
+	where, i := ts.where, 0
+	for k, ref := range t.refs {
+		if i < len(refs) && refs[i] == ref {
+			where[k] = int32(i)
+			i++
+		} else {
+			where[k] = -1
+		}
+	}
+	return i == len(refs)
+}
+
+// merge returns a list that has refs in order and, where they fit, those of old.
+func (ts *templates) merge(old, refs []uint32) []uint32 {
+	clear(ts.places)
+	for i := len(old) - 1; i >= 0; i-- {
+		ts.places[old[i]] = int32(i)
+	}
+	out := make([]uint32, 0, len(refs)+len(refs)/4)
+	next := 0
 	for _, ref := range refs {
-		h = (bits.RotateLeft64(h, 5) ^ uint64(ref)) * m
+		if at, ok := ts.places[ref]; ok && int(at) >= next {
+			out = append(out, old[next:at]...)
+			next = int(at) + 1
+		}
+		out = append(out, ref)
 	}
-	return h ^ h>>32
+	out = append(out, old[next:]...)
+	if len(out) > len(refs)*2 {
+		return slices.Clone(refs) // what is left of old would be in the way
+	}
+	return out
 }
 
-// checkRefs is the part of a template's hash that records carry beside its
-// number: a number that leads to another list is found out.
-func checkRefs(refs []uint32, order []uint32) uint32 {
-	h := uint32(len(order))
-	for _, i := range order {
-		h = (bits.RotateLeft32(h, 5) ^ refs[i]) * 0x9E3779B1
+// add remembers a template; nil when there is no room. refs is kept.
+func (ts *templates) add(refs []uint32, now uint64) *template {
+	t := &template{refs: refs, used: now}
+	if !ts.makeRoom(t.bytes(), now) {
+		return nil
 	}
-	return h ^ h>>16
+	ts.size += t.bytes()
+	ts.all[t] = struct{}{}
+	for i := 0; i < len(refs); i += anchorEvery {
+		ts.anchors[refs[i]] = t
+	}
+	return t
 }
 
-// appendRefs appends sections and slots of a list of refs: how many sections,
-// of each its partition and its number of points, then the slots of each.
-func (l *layout) appendSections(dst []byte) []byte {
-	dst = append(dst, byte(len(l.parts)))
+func (ts *templates) drop(t *template) {
+	delete(ts.all, t)
+	ts.size -= t.bytes()
+	for i := 0; i < len(t.refs); i += anchorEvery {
+		if ts.anchors[t.refs[i]] == t {
+			delete(ts.anchors, t.refs[i])
+		}
+	}
+}
+
+// makeRoom forgets the templates that were not used for longest, those first
+// that nobody used. One that was used not long ago stays, or a fleet that needs
+// more than there is room for would define each of them again and again.
+func (ts *templates) makeRoom(n int, now uint64) bool {
+	if ts.size+n <= ts.limit {
+		return true
+	}
+	if n > ts.limit/4 || ts.fullAt > 0 && now-ts.fullAt < uint64(ts.limit)/16 {
+		return false
+	}
+	old := make([]*template, 0, len(ts.all))
+	for t := range ts.all {
+		if t.hints == nil || now-t.used > uint64(ts.limit)/4 {
+			old = append(old, t)
+		}
+	}
+	slices.SortFunc(old, func(a, b *template) int {
+		if (a.hints == nil) != (b.hints == nil) {
+			if a.hints == nil {
+				return -1
+			}
+			return 1
+		}
+		return int(min(max(int64(a.used-b.used), math.MinInt32), math.MaxInt32))
+	})
+	for _, t := range old {
+		if ts.size+n <= ts.limit*3/4 {
+			break
+		}
+		ts.drop(t)
+	}
+	ts.fullAt = now
+	return ts.size+n <= ts.limit
+}
+
+// newSegment makes all templates undefined; those that the last segment did
+// without are forgotten.
+func (ts *templates) newSegment() {
+	for t := range ts.all {
+		if t.id == 0 {
+			ts.drop(t)
+		}
+		t.id, t.missed = 0, 0
+	}
+	ts.fullAt = 0
+}
+
+// appendTo appends the content of a template's block: number, sections, slots.
+func (t *template) appendTo(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, t.id)
+	dst = t.layout.appendSections(dst)
 	from := uint32(0)
-	for _, s := range l.parts {
-		dst = append(dst, s.partition)
-		dst = binary.AppendUvarint(dst, uint64(s.end-from))
+	for _, s := range t.layout.parts {
+		dst = appendSlots(dst, t.refs, t.layout.order[from:s.end])
 		from = s.end
 	}
 	return dst
-}
-
-// appendSlots appends the slots of a section, each as its distance from the
-// one before.
-func appendSlots(dst []byte, refs, order []uint32) []byte {
-	last := int64(0)
-	for _, i := range order {
-		slot := int64(refs[i] & slotMask)
-		d := zigzag(slot - last)
-		last = slot
-		if d < 0x80 {
-			dst = append(dst, byte(d))
-			continue
-		}
-		dst = binary.AppendUvarint(dst, d)
-	}
-	return dst
-}
-
-// readSections reads what appendSections wrote; every point takes at least a
-// byte of what follows.
-func (c *cursor) readSections(parts []section) []section {
-	parts = parts[:0]
-	n := int(c.byte())
-	if n > partitions {
-		c.fail("more sections than partitions")
-	}
-	sum := uint64(0)
-	for range n {
-		p := c.byte()
-		points := c.uvarint()
-		if c.reason != "" {
-			return parts[:0]
-		}
-		if p >= partitions || len(parts) > 0 && p <= parts[len(parts)-1].partition {
-			c.fail("partitions out of order")
-			return parts[:0]
-		}
-		if points == 0 || points > uint64(c.left())-min(sum, uint64(c.left())) {
-			c.fail("a section with more points than bytes for them, or none")
-			return parts[:0]
-		}
-		sum += points
-		parts = append(parts, section{p, uint32(sum)})
-	}
-	return parts
-}
-
-// readSlots appends n refs of a partition.
-func (c *cursor) readSlots(dst []uint32, partition uint8, n int) []uint32 {
-	slot := int64(0)
-	for range n {
-		slot += c.varint()
-		if slot&^slotMask != 0 {
-			c.fail("a slot out of range")
-		}
-		if c.reason != "" {
-			return dst
-		}
-		dst = append(dst, uint32(partition)<<slotBits|uint32(slot))
-	}
-	return dst
-}
-
-func checkInOrder(refs []uint32) uint32 {
-	h := uint32(len(refs))
-	for _, ref := range refs {
-		h = (bits.RotateLeft32(h, 5) ^ ref) * 0x9E3779B1
-	}
-	return h ^ h>>16
 }
