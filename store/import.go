@@ -1,0 +1,113 @@
+package store
+
+import (
+	"fmt"
+
+	"pulse/store/step"
+)
+
+// ImportBatch is values for steps of the past, a line per series. Importing
+// replaces what the steps held, so that it may be repeated; it is nobody's
+// report, and no rule judges it.
+type ImportBatch struct {
+	Lines []ImportLine
+	Note  []byte // kept in the log with the values, as Batch.Note
+}
+
+// ImportLine is values of one series. Each covers (t-Step, t] and is what a
+// query at that step returns: per second for rate, counter and sum. Times and
+// Values have equal length; a value of NaN is left out.
+type ImportLine struct {
+	Ref    Ref
+	Step   int64 // ms, a multiple of the primary step; 0: the primary step
+	Times  []int64
+	Values []float64
+}
+
+// ImportResult says what became of the values, NaN not counted, with the
+// reasons of the first that were refused.
+type ImportResult struct {
+	Accepted, Rejected int
+	Errors             []ImportError
+}
+
+// ImportError is why values of a line, counted from 0, were refused.
+type ImportError struct {
+	Line   int
+	Reason string
+}
+
+const (
+	maxImportErrors = 20
+	maxImportStep   = 32 * 24 * 3600_000 // ms that one value may cover
+)
+
+// importCheck decides which values of a batch are taken.
+type importCheck struct {
+	primary int64
+	newest  int64 // the last step that is closed
+	oldest  int64 // what is stamped at or before it is older than every tier
+	result  *ImportResult
+}
+
+func (s *Store) newImportCheck(now int64, result *ImportResult) importCheck {
+	return importCheck{
+		primary: s.grid.step,
+		newest:  s.grid.floor(now - s.grid.step),
+		oldest:  now - s.options.Tiers[len(s.options.Tiers)-1].Retention,
+		result:  result,
+	}
+}
+
+// line returns the step of a line, and false when nothing of it can be taken.
+func (c *importCheck) line(n int, l *ImportLine) (int64, bool) {
+	every := or(l.Step, c.primary)
+	if every < 0 || every%c.primary != 0 {
+		c.refuse(n, l, fmt.Sprintf("step %d ms is not a multiple of the primary step %d ms", every, c.primary))
+		return 0, false
+	}
+	if every > maxImportStep {
+		c.refuse(n, l, fmt.Sprintf("step %d ms is longer than %d ms", every, int64(maxImportStep)))
+		return 0, false
+	}
+	return every, true
+}
+
+// time reports whether the value of line n stamped t can be taken.
+func (c *importCheck) time(n int, t, every int64) bool {
+	if t > c.oldest && t <= c.newest && t%every == 0 {
+		return true
+	}
+	switch wanted := c.reject(n); {
+	case !wanted:
+	case t > c.newest:
+		c.reason(n, fmt.Sprintf("the step of timestamp %d is not closed yet, the last closed one is %d", t, c.newest))
+	case t <= c.oldest:
+		c.reason(n, fmt.Sprintf("timestamp %d is older than every tier, the oldest goes back to %d", t, c.oldest))
+	default:
+		c.reason(n, fmt.Sprintf("timestamp %d is not a multiple of step %d ms, %d and %d are",
+			t, every, step.Floor(t, every), step.Ceil(t, every)))
+	}
+	return false
+}
+
+// refuse counts all values of a line as rejected.
+func (c *importCheck) refuse(n int, l *ImportLine, reason string) {
+	for _, v := range l.Values {
+		if v == v && c.reject(n) {
+			c.reason(n, reason)
+		}
+	}
+}
+
+// reject counts a value as rejected, and reports whether a reason is wanted:
+// one for each line, and not for every line.
+func (c *importCheck) reject(n int) (wanted bool) {
+	c.result.Rejected++
+	k := len(c.result.Errors)
+	return k < maxImportErrors && (k == 0 || c.result.Errors[k-1].Line != n)
+}
+
+func (c *importCheck) reason(n int, text string) {
+	c.result.Errors = append(c.result.Errors, ImportError{n, text})
+}
