@@ -1,16 +1,34 @@
 // The server's API as the page uses it.
 
-// get throws an Error whose member passing says that asking again later may help.
+// The token that requests carry: kept for this tab, until it closes.
+const place = "pulse.token";
+let token = "";
+try { token = sessionStorage.getItem(place) || ""; } catch { /* then it lasts until the page is left */ }
+export const hasToken = () => token !== "";
+export function setToken(text) {
+  token = text.trim();
+  try { if (token) sessionStorage.setItem(place, token); else sessionStorage.removeItem(place); } catch { /* as above */ }
+}
+let denied = () => {};
+export function onDenied(f) { denied = f; } // f is called when the server wants another token
+
+const headers = (accept) => (token ? { Accept: accept, Authorization: "Bearer " + token } : { Accept: accept });
+function look(res, sent) { if (res.status === 401 && sent === token) denied(); return res; }
+
+// get throws an Error whose member passing says that asking again later may help,
+// and status the one that the server answered with, 0 when it did not.
 async function get(path, signal) {
-  const failed = (text, passing) => Object.assign(new Error(text), { passing });
-  const res = await fetch(path, { signal, headers: { Accept: "application/json" } }).catch((err) => {
-    throw err.name === "AbortError" ? err : failed("the server does not answer", true);
+  const failed = (text, passing, status) => Object.assign(new Error(text), { passing, status });
+  const sent = token;
+  const res = await fetch(path, { signal, headers: headers("application/json") }).catch((err) => {
+    throw err.name === "AbortError" ? err : failed("the server does not answer", true, 0);
   });
+  look(res, sent);
   const body = await res.json().catch(() => ({}));
   if (!res.ok) {
     const text = Array.isArray(body.message) ? body.message.join("; ") : body.message;
     const where = body.offset >= 0 ? " (at " + (body.offset + 1) + (body.token ? ": " + body.token : "") + ")" : "";
-    throw failed(text ? text + where : res.status + " " + res.statusText, res.status === 429 || res.status >= 500);
+    throw failed(text ? text + where : res.status + " " + res.statusText, res.status === 429 || res.status >= 500, res.status);
   }
   return body;
 }
@@ -51,15 +69,47 @@ export const rules = () => get("/api/v1/rules");
 export const alerts = () => get("/api/v1/alerts");
 export const status = () => get("/api/v1/status");
 
+// events calls onEvent with id and data of each event of a body, until that ends.
+async function events(body, onEvent) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = "", done = false; !done;) {
+    const part = await reader.read();
+    done = part.done;
+    text += part.value || "";
+    const blocks = text.split("\n\n");
+    text = blocks.pop();
+    for (const block of blocks) {
+      const event = { id: "", data: "" };
+      for (const line of block.split("\n")) {
+        const at = line.indexOf(": ");
+        if (at > 0) event[line.slice(0, at)] = line.slice(at + 2);
+      }
+      if (event.data) onEvent(event);
+    }
+  }
+}
+
 // follow calls onStep for every closed step of q until the returned function is
-// called. The browser reconnects by itself and resumes after the last step seen;
-// onEnd is called when it has given up, because the server refused.
+// called. It reconnects by itself and resumes after the last step seen; onEnd is
+// called when it has given up, because the server refused. An EventSource would
+// do the same, but cannot send a token.
 export function follow(q, step, onStep, onState, onEnd) {
   const p = new URLSearchParams({ q });
   if (step) p.set("step", step + "ms");
-  const source = new EventSource("/api/v1/stream?" + p);
-  source.onopen = () => onState(true);
-  source.onerror = () => { onState(false); if (source.readyState === EventSource.CLOSED) onEnd(); };
-  source.onmessage = (e) => onStep(JSON.parse(e.data));
-  return () => source.close();
+  const stopped = new AbortController();
+  let last = "", timer = null;
+  const run = async () => {
+    try {
+      const sent = token, resume = last ? { "Last-Event-ID": last } : {};
+      const res = look(await fetch("/api/v1/stream?" + p, { signal: stopped.signal, headers: { ...headers("text/event-stream"), ...resume } }), sent);
+      if (!res.ok) { onState(false); onEnd(); return; }
+      onState(true);
+      await events(res.body, (e) => { last = e.id; onStep(JSON.parse(e.data)); });
+    } catch { /* the connection broke */ }
+    if (stopped.signal.aborted) return;
+    onState(false);
+    timer = setTimeout(run, 1000);
+  };
+  void run();
+  return () => { clearTimeout(timer); stopped.abort(); };
 }

@@ -28,10 +28,12 @@ const connected = signal(false);
 const attempts = signal(0);     // counts how often following was tried again
 const away = signal(document.hidden); // nobody looks at this tab
 const silent = signal(false);   // the server does not answer
+const locked = signal(false);   // the server wants another token
 const hidden = signal(new Set()); // keys of lines
 const rules = signal([]);
 const alertList = signal([]);
 const status = signal(null);
+const closedToUs = signal(false); // the status is for operators, and our token is not one's
 const redraw = signal(0);       // counts theme changes
 
 effect(() => {
@@ -54,6 +56,7 @@ let running = null;  // aborts the load in flight
 let again = false;   // the last load failed, but may not if repeated
 async function load() {
   running?.abort();
+  if (locked.peek()) return;
   const abort = (running = new AbortController());
   const [s, e] = span();
   try {
@@ -64,7 +67,7 @@ async function load() {
     focus();
   } catch (err) {
     if (err.name === "AbortError") return;
-    failure.value = err.message;
+    failure.value = err.status === 401 ? "" : err.message;
     again = Boolean(err.passing);
     return;
   }
@@ -158,7 +161,7 @@ effect(() => { // follow the steps while live
   void attempts.value;
   connected.value = false;
   closed = [];
-  if (!state.live.value || state.from.value || !liveStep.value || failure.value || away.value) return undefined;
+  if (!state.live.value || state.from.value || !liveStep.value || failure.value || away.value || locked.value) return undefined;
   let timer = null;
   const stop = api.follow(state.q.value, liveStep.value, (step) => { closed.push(step); append(); }, (up) => { connected.value = up; },
     () => { timer = setTimeout(() => { attempts.value++; void load(); }, 5000); });
@@ -169,13 +172,25 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) { void load(); void poll(); }
 });
 
+api.onDenied(() => { locked.value = true; });
+function unlock(token) {
+  api.setToken(token);
+  status.value = null;
+  locked.value = false;
+  attempts.value++;
+  void load();
+  void poll();
+}
+
 let link = params.get("alert"); // an alert to look at, until it is found
 async function poll() {
+  if (locked.peek()) return;
   const settled = await Promise.allSettled([api.alerts(), api.rules(), api.status()]);
   if (settled[0].status === "fulfilled") alertList.value = settled[0].value;
   if (settled[1].status === "fulfilled") rules.value = settled[1].value;
   if (settled[2].status === "fulfilled") status.value = settled[2].value;
-  silent.value = settled[2].status === "rejected";
+  silent.value = settled[2].reason?.status === 0;
+  closedToUs.value = settled[2].reason?.status === 403;
   if (again && failure.value && !silent.value) void load();
   const linked = link && alertList.value.find((a) => a.incident === link);
   if (linked) { link = null; wanted = linked.tags; focus(); }
@@ -284,8 +299,26 @@ function Header() {
   useEffect(() => { document.title = (firing ? "(" + firing + ") " : "") + "Pulse"; }, [firing]);
   return html`<header><a class="skip" href="#query">to the query</a><h1><img src="/ui/icon.svg" alt="" />Pulse</h1>
     <span role="status">${firing > 0 && html`<a href="#alerts" class="badge firing">${firing} firing</a>`}</span>
-    <span class="facts">${silent.value ? html`<span class="badge firing">the server does not answer</span>` : s ? s.series.toLocaleString("en") + " series · step " + duration(s.stepMs / 1000).replace(/^0 s$/, s.stepMs + " ms") : "connecting…"}</span>
+    <span class="facts">${silent.value ? html`<span class="badge firing">the server does not answer</span>` : s ? s.series.toLocaleString("en") + " series · step " + duration(s.stepMs / 1000).replace(/^0 s$/, s.stepMs + " ms") : locked.value || closedToUs.value ? "" : "connecting…"}</span>
+    ${api.hasToken() && !locked.value && html`<button class="forget" onClick=${() => { data.value = null; alertList.value = []; unlock(""); }}>Forget token</button>`}
     <button class="spacer" onClick=${toggleTheme} aria-label="Switch between light and dark">◐</button></header>`;
+}
+
+// Lock asks for a token; what it is given is checked by using it.
+function Lock() {
+  const [text, setText] = useState(""), had = api.hasToken();
+  return html`<section class="panel lock" aria-label="Token"><h2>This server wants a token</h2>
+    ${had && html`<div class="error" role="alert">The token is not known, or not any more.</div>`}
+    <div class="line"><input id="token" type="password" autocomplete="off" spellcheck="false" aria-label="Token" placeholder="pulse_…" value=${text} autofocus
+      onInput=${(e) => setText(e.target.value)} onKeyDown=${(e) => { if (e.key === "Enter" && text.trim()) unlock(text); }} />
+    <button class="primary" disabled=${!text.trim()} onClick=${() => unlock(text)}>Open</button></div>
+    <p class="keys">One with the scope <code>query</code>, which <code>pulse token new NAME --scope query</code> makes. It stays in this tab, until you close it.</p></section>`;
+}
+
+function Page() {
+  if (locked.value) return html`<main><${Lock} /></main>`;
+  return html`<main><${Ask} /><section class="panel" aria-label="Graph"><${Graph} /><${Legend} /></section>
+    <${Alerts} list=${alertList} onShow=${show} /></main>`;
 }
 
 function show(alert) { // opens the graph of an alert: its rule's expression, from before it began
@@ -327,5 +360,4 @@ addEventListener("keydown", (e) => {
   if (e.key === "t") toggleTheme();
 });
 
-render(html`<${Header} /><main><${Ask} /><section class="panel" aria-label="Graph"><${Graph} /><${Legend} /></section>
-  <${Alerts} list=${alertList} onShow=${show} /></main>`, document.getElementById("app"));
+render(html`<${Header} /><${Page} />`, document.getElementById("app"));
