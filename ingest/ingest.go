@@ -85,6 +85,7 @@ type Pipeline struct {
 	expander  *expander
 	requests  sync.Pool // *request
 	memory    *memory
+	commit    func(*store.Batch, int64) (store.Result, error) // the store's
 	stats     counters
 }
 
@@ -106,6 +107,7 @@ func New(st *store.Store, o Options) *Pipeline {
 		store: st, opts: o, maxPast: effective.MaxPast, maxFuture: effective.MaxFuture,
 		expander: newExpander(o.Limits.Body, o.Limits.Expansions),
 		memory:   newMemory(o.Limits.Keys, o.Limits.KeyBytes),
+		commit:   st.Commit,
 	}
 	p.stats.mu.senders = newSenders(effective.MaxSources, max(meterWidth, effective.Step))
 	p.publish = route{rules: o.Rules, seeds: seeds(st, "publish")}
@@ -177,12 +179,6 @@ func (p *Pipeline) Update(body []byte, from From, now int64) Answer {
 
 func (p *Pipeline) scannerLimits() publish.Limits {
 	return publish.Limits{Points: p.opts.Limits.Points, Depth: p.opts.Limits.Depth}
-}
-
-// commit hands a batch to the store and returns once it is as durable as the
-// mode asks.
-func (p *Pipeline) commit(b *store.Batch, now int64) (store.Result, error) {
-	return p.store.Append(b, now), nil
 }
 
 // maxPooledRequest is the most memory a request's columns may take to be used
