@@ -28,35 +28,53 @@ func (s *Server) tokens() *token.Set {
 // scope, 429 for an address that has failed too often. A valid token is let in
 // however often others at its address fail.
 func (s *Server) admit(rt *route, h *fasthttp.RequestHeader, from net.Addr) (name string, err error) {
+	name, err = s.identify(rt, h)
+	if err != nil {
+		err = s.countRefusal(err, from)
+	}
+	return name, err
+}
+
+// Refusals of identify. The two of status 401 say the same, and nothing that
+// would help to guess.
+var (
+	errNoToken      = &statusError{fasthttp.StatusUnauthorized, "unauthorized"}
+	errUnknownToken = &statusError{fasthttp.StatusUnauthorized, "unauthorized"}
+)
+
+// identify is admit without counting.
+func (s *Server) identify(rt *route, h *fasthttp.RequestHeader) (name string, err error) {
 	set := s.tokens()
 	if set == nil || rt.scope == open {
 		return nobody, nil
 	}
 	sent := h.Peek("Authorization")
+	if len(sent) == 0 {
+		return nobody, errNoToken
+	}
 	t, known := set.Find(sent)
-	switch {
-	case known && t.Scopes&rt.scope != 0:
-		return t.Name, nil
-	case known:
-		s.stats.forbidden.Add(1)
+	if !known {
+		return nobody, errUnknownToken
+	}
+	if t.Scopes&rt.scope == 0 {
 		return nobody, &statusError{fasthttp.StatusForbidden, "this token lacks the scope " + rt.scope.String()}
 	}
-	s.stats.unauthorized.Add(1)
-	if len(sent) > 0 && !s.failures.take(from, s.opts.Clock.Now()) {
-		s.strangers.Warn().Str("address", from.String()).Msg("too many unknown tokens from an address; its failures are answered with 429")
-		return nobody, &statusError{fasthttp.StatusTooManyRequests, "too many requests without a valid token"}
-	}
-	return nobody, errUnauthorized
+	return t.Name, nil
 }
 
-// known reports whether admit would let the request in, without counting.
-func (s *Server) known(rt *route, h *fasthttp.RequestHeader) bool {
-	set := s.tokens()
-	if set == nil || rt.scope == open {
-		return true
+// countRefusal counts a refusal of identify for the address and returns the one
+// to answer with.
+func (s *Server) countRefusal(err error, from net.Addr) error {
+	if statusOf(err) == fasthttp.StatusForbidden {
+		s.stats.forbidden.Add(1)
+		return err
 	}
-	t, ok := set.Find(h.Peek("Authorization"))
-	return ok && t.Scopes&rt.scope != 0
+	s.stats.unauthorized.Add(1)
+	if err == errUnknownToken && !s.failures.take(from, s.opts.Clock.Now()) {
+		s.strangers.Warn().Str("address", from.String()).Msg("too many unknown tokens from an address; its failures are answered with 429")
+		return &statusError{fasthttp.StatusTooManyRequests, "too many requests without a valid token"}
+	}
+	return err
 }
 
 // operator reports whether the request may do what only who runs the server
@@ -69,9 +87,6 @@ func (s *Server) operator(r *request) bool {
 	r.failWith(fasthttp.StatusForbidden, "allowed from the loopback interface only, or with a token of the scope admin once the server has --tokens")
 	return false
 }
-
-// errUnauthorized says nothing that would help to guess.
-var errUnauthorized = &statusError{fasthttp.StatusUnauthorized, "unauthorized"}
 
 // refuse answers a request that admit or a check like it does not let in.
 func (s *Server) refuse(c *fasthttp.RequestCtx, err error) {

@@ -23,10 +23,17 @@ type bodies struct {
 
 	mu   sync.Mutex
 	used int64
-	held map[*fasthttp.RequestHeader]int64 // bytes; refused for a request that got no place
+	held map[*fasthttp.RequestHeader]place
 }
 
-const refused = -1
+// place is what a request has of the budget: bytes, or why it has none.
+type place struct {
+	bytes   int64
+	refusal error
+}
+
+// errNoPlace is why a body is not received when too much is received already.
+var errNoPlace = &statusError{fasthttp.StatusServiceUnavailable, "too many bytes of requests are being received; try again later"}
 
 // enter takes a place of n bytes for the request of h.
 func (b *bodies) enter(h *fasthttp.RequestHeader, n int64) bool {
@@ -34,11 +41,11 @@ func (b *bodies) enter(h *fasthttp.RequestHeader, n int64) bool {
 	defer b.mu.Unlock()
 	b.drop(h)
 	if !b.take(n) {
-		b.held[h] = refused
+		b.held[h] = place{refusal: errNoPlace}
 		return false
 	}
 	if n > freeBody {
-		b.held[h] = n
+		b.held[h] = place{bytes: n}
 	}
 	return true
 }
@@ -55,18 +62,27 @@ func (b *bodies) take(n int64) bool {
 	return true
 }
 
-// drop gives back what the request of h holds and reports whether it was
-// refused. It is called with mu held.
-func (b *bodies) drop(h *fasthttp.RequestHeader) bool {
-	n := b.held[h]
+// turnAway makes the request of h one whose body is not received, because of refusal.
+func (b *bodies) turnAway(h *fasthttp.RequestHeader, refusal error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drop(h)
+	b.held[h] = place{refusal: refusal}
+}
+
+// drop gives back what the request of h holds and returns why it was refused,
+// if it was. It is called with mu held.
+func (b *bodies) drop(h *fasthttp.RequestHeader) error {
+	p := b.held[h]
 	delete(b.held, h)
-	b.used -= max(n, 0)
-	return n == refused
+	b.used -= p.bytes
+	return p.refusal
 }
 
 // leave gives back the place of a request that was answered, and lets go of
-// memory that only large bodies need. It reports whether there was no place.
-func (b *bodies) leave(c *fasthttp.RequestCtx) bool {
+// memory that only large bodies need. It returns why there was no place, if
+// there was none.
+func (b *bodies) leave(c *fasthttp.RequestCtx) error {
 	c.Request.ReleaseBody(freeBody)
 	if conn := addressed(c.Conn()); conn != nil {
 		conn.giveBack()
@@ -138,7 +154,18 @@ func expectsContinue(h *fasthttp.RequestHeader) bool {
 	return string(h.Peek("Expect")) == "100-continue"
 }
 
-const noPlace = "too many bytes of requests are being received; try again later"
+// turnedAway reports whether a large body is not received because of who sends
+// it: what a stranger sends costs nothing.
+func (s *Server) turnedAway(rt *route, h *fasthttp.RequestHeader) bool {
+	if rt == nil || announced(h, s.bodyLimit(rt)) <= freeBody && h.ContentLength() <= s.bodyLimit(rt) {
+		return false
+	}
+	_, err := s.identify(rt, h)
+	if err != nil {
+		s.bodies.turnAway(h, err)
+	}
+	return err != nil
+}
 
 // expect answers a request that asks before it sends its body.
 func (s *Server) expect(c *fasthttp.RequestCtx) int {
@@ -153,7 +180,7 @@ func (s *Server) expect(c *fasthttp.RequestCtx) int {
 	}
 	if conn != nil && !s.bodies.enterConn(conn, announced(h, s.bodyLimit(rt))) {
 		closeAfter(c)
-		writeError(c, fasthttp.StatusServiceUnavailable, noPlace)
+		s.refuse(c, errNoPlace)
 		return fasthttp.StatusServiceUnavailable
 	}
 	return fasthttp.StatusContinue

@@ -60,20 +60,16 @@ func hangUp(c *fasthttp.RequestCtx) {
 func (s *Server) transportError(c *fasthttp.RequestCtx, err error) {
 	s.stats.request(0)
 	closeAfter(c)
-	full := s.bodies.leave(c)
-	if rt := s.routeOf(&c.Request.Header); rt != nil && errors.Is(err, fasthttp.ErrBodyTooLarge) {
-		if _, err := s.admit(rt, &c.Request.Header, c.RemoteAddr()); err != nil {
-			s.refuse(c, err)
-			return
-		}
-	}
+	refusal := s.bodies.leave(c)
 	var small *fasthttp.ErrSmallBuffer
 	var netErr net.Error
 	switch {
 	case errors.As(err, &small) || errors.Is(err, fasthttp.ErrSmallReadBuffer):
 		writeError(c, fasthttp.StatusRequestHeaderFieldsTooLarge, "request line and headers are larger than "+strconv.Itoa(s.opts.MaxHeader)+" bytes")
-	case full && errors.Is(err, fasthttp.ErrBodyTooLarge):
-		writeError(c, fasthttp.StatusServiceUnavailable, noPlace)
+	case refusal == errNoPlace && errors.Is(err, fasthttp.ErrBodyTooLarge):
+		s.refuse(c, refusal)
+	case refusal != nil && errors.Is(err, fasthttp.ErrBodyTooLarge):
+		s.refuse(c, s.countRefusal(refusal, c.RemoteAddr()))
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		writeError(c, fasthttp.StatusRequestEntityTooLarge, "body is larger than the limit of "+strconv.Itoa(s.opts.MaxBody)+" bytes (smaller for some routes)")
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout(),

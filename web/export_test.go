@@ -1,5 +1,7 @@
 package web
 
+import "pulse/web/token"
+
 // Routes lists the route table as "METHOD path", for tests that must know
 // every route.
 func Routes() []string {
@@ -14,4 +16,24 @@ func Routes() []string {
 func Limit(method, path string) int {
 	r, _, _ := newRouteTable(routes()).find(method, path)
 	return r.maxBody
+}
+
+// Unscoped lists the routes that name no scope, or more than one.
+func Unscoped() []string {
+	var out []string
+	for _, r := range routes() {
+		switch r.scope {
+		case open, token.Ingest, token.Query, token.Admin:
+		default:
+			out = append(out, r.method+" "+r.path)
+		}
+	}
+	return out
+}
+
+// Forgive lets every address fail n times before it is limited.
+func (s *Server) Forgive(n int) {
+	s.failures.mu.Lock()
+	defer s.failures.mu.Unlock()
+	s.failures.burst = float64(n)
 }

@@ -76,6 +76,8 @@ type settings struct {
 	store  store.Options
 	ingest ingest.Options
 	listen func(net.Listener) net.Listener
+
+	durable *store.Durable // opens a data folder, which the test has to replay
 }
 
 func newRig(t testing.TB, s settings) *rig {
@@ -94,8 +96,14 @@ func newRig(t testing.TB, s settings) *rig {
 	must(err)
 	t.Cleanup(func() { db.Close() })
 	s.store.Step = step
-	r.store, err = store.New(s.store)
+	if s.durable == nil {
+		r.store, err = store.New(s.store)
+	} else {
+		s.durable.Clock = r.clock
+		r.store, err = store.Open(s.store, *s.durable)
+	}
 	must(err)
+	t.Cleanup(func() { r.store.Close() })
 	r.pipeline = ingest.New(r.store, s.ingest)
 	out, err := notify.New(notify.Options{
 		DB: db, Clock: r.clock, Log: log, EgressAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},

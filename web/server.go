@@ -131,7 +131,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{opts: o, gate: newGate(o.Queries, o.QueryQueue), failures: newFailures(), started: o.Clock.Now()}
 	s.strangers = o.Log.Sample(&zerolog.BurstSampler{Burst: 10, Period: time.Second})
-	s.bodies = &bodies{most: int64(o.MaxBodies), held: map[*fasthttp.RequestHeader]int64{}}
+	s.bodies = &bodies{most: int64(o.MaxBodies), held: map[*fasthttp.RequestHeader]place{}}
 	s.routes = newRouteTable(routes())
 	s.stop, s.stopFunc = context.WithCancel(context.Background())
 	s.http = &fasthttp.Server{
@@ -187,11 +187,7 @@ func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfi
 		c.WriteTimeout = 0
 	}
 	c.MaxRequestBodySize = s.bodyLimit(rt)
-	if announced(h, c.MaxRequestBodySize) > freeBody && rt != nil && !s.known(rt, h) {
-		c.MaxRequestBodySize = 1 // a large body of a stranger is not received; transportError says why
-		return c
-	}
-	if !expectsContinue(h) && !s.bodies.enter(h, announced(h, c.MaxRequestBodySize)) {
+	if s.turnedAway(rt, h) || !expectsContinue(h) && !s.bodies.enter(h, announced(h, c.MaxRequestBodySize)) {
 		c.MaxRequestBodySize = 1 // transportError says why
 	}
 	return c
