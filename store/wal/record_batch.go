@@ -111,6 +111,7 @@ func (e *Encoder) batchFlags(b *Batch, t *template, times int) byte {
 func (e *Encoder) appendPoints(dst []byte, b *Batch, t *template, l *layout, hints []uint8, times []int64, width byte) []byte {
 	lengths := len(dst)
 	dst = append(dst, make([]byte, max(len(l.parts)-1, 0)<<width)...)
+	e.column.set(e.scales, b.Values, l.order, hints)
 	from := uint32(0)
 	for k, s := range l.parts {
 		start := len(dst)
@@ -124,11 +125,7 @@ func (e *Encoder) appendPoints(dst []byte, b *Batch, t *template, l *layout, hin
 		case len(times) > 1:
 			dst = appendFewTimes(dst, b.Times, order, times)
 		}
-		e.column = slices.Grow(e.column[:0], len(order))[:len(order)]
-		for i, j := range order {
-			e.column[i] = b.Values[j]
-		}
-		dst = e.scales.appendValues(dst, e.column, hints[from:s.end])
+		dst = e.column.appendTo(dst, from, s.end)
 		from = s.end
 		if k == len(l.parts)-1 {
 			break
@@ -165,9 +162,13 @@ func (l *layout) width() byte {
 // distinctTimes appends the different times to dst in order of first use, one
 // more than fewTimes when there are too many.
 func distinctTimes(dst, times []int64) []int64 {
-	last := int64(0)
-	for i, at := range times {
-		if i > 0 && at == last {
+	if len(times) == 0 {
+		return dst
+	}
+	last := times[0]
+	dst = append(dst, last)
+	for _, at := range times {
+		if at == last {
 			continue
 		}
 		last = at

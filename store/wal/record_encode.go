@@ -21,7 +21,7 @@ const (
 // Not for concurrent use.
 type Encoder struct {
 	options EncoderOptions
-	scales  scales
+	scales  *scales
 
 	lsn   uint64 // of the next payload
 	bytes uint64 // of all payloads so far
@@ -38,7 +38,8 @@ type Encoder struct {
 	pairs    []byte
 	layout   layout // of a batch without template
 	hints    []uint8
-	column   []float64
+	column   column
+	identity []uint32 // 0, 1, 2 …
 }
 
 // definition is a block that is to be written a second time.

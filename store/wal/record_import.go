@@ -63,7 +63,11 @@ func (e *Encoder) appendLine(dst []byte, l *ImportLine) []byte {
 	for i := range e.hints {
 		e.hints[i] = hintNone
 	}
-	return e.scales.appendValues(dst, l.Values, e.hints)
+	for i := len(e.identity); i < n; i++ {
+		e.identity = append(e.identity, uint32(i))
+	}
+	e.column.set(e.scales, l.Values, e.identity[:n], e.hints)
+	return e.column.appendTo(dst, 0, uint32(n))
 }
 
 // readImport reads the body of an import, of its sections the wanted ones.

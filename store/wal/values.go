@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // A column of values is a code of 4 bits for each, two to a byte, and then what
@@ -17,7 +18,8 @@ const (
 	codes    = 16
 )
 
-// The transforms: value = i ÷ divisor · factor, each a rounding of its own.
+// The transforms: value = i ÷ divisor · factor, each a rounding of its own, or
+// the double with the bits i·2^shift.
 const (
 	byOne    = iota // whole numbers
 	bySecond        // counts per second
@@ -25,14 +27,12 @@ const (
 	byMilli         // three decimals
 	byNano          // nanoseconds as seconds
 	byTotal         // nanoseconds per second as seconds, as timers compute them
-	byTop           // the upper bytes of the double, the rest is 0
+	byTop           // the upper bytes of the double, the others are 0
+	byBits          // the double
 	transforms
-)
 
-const (
-	hintNone = transforms     // nothing is known of the place
-	hintRaw  = transforms + 1 // and above: nothing fitted; tried again after some steps
-	hintLast = hintRaw + 15
+	hintNone = transforms // nothing is known of a place yet
+	lanes    = 16         // a power of two, for indexes without a check
 )
 
 // codeOf is the transform and the length in bytes of each code.
@@ -44,102 +44,136 @@ var codeOf = [codes]struct{ transform, bytes uint8 }{
 	{byNano, 4}, {byNano, 5},
 	{byTotal, 5}, {byTotal, 6},
 	{byTop, 5},
-	{byTop, 8},
+	{byBits, 8},
 }
 
-// scale is a transform with its numbers.
-type scale struct {
+// widths are the bytes of codeOf.
+var widths = [codes]uint8{0, 1, 2, 4, 1, 2, 3, 4, 2, 3, 4, 5, 5, 6, 5, 8}
+
+// noCode is for an integer too large for its transform.
+const noCode = 0xFF
+
+// lane is a transform with its numbers, for both directions.
+type lane struct {
 	multiplier, divisor, factor float64
-	code                        [65]uint8 // by the bits of the integer; codeRaw = does not fit
+	double                      uint64    // all ones where i is bits of the double, else 0
+	shift                       uint64    // of those bits
+	code                        [16]uint8 // by the bytes of i
 }
 
 // scales are the transforms of values at one step.
-type scales [byTop]scale
+type scales [lanes]lane
 
-func makeScales(stepMs uint64) (s scales) {
+func makeScales(stepMs uint64) *scales {
+	s := &scales{}
 	seconds := float64(stepMs) / 1000
-	for t, x := range [byTop]struct{ divisor, factor float64 }{
+	for t, x := range [transforms]struct{ divisor, factor float64 }{
 		byOne: {1, 1}, bySecond: {seconds, 1}, byCent: {100, 1}, byMilli: {1000, 1}, byNano: {1e9, 1}, byTotal: {seconds, 1e-9},
+		byTop: {1, 1}, byBits: {1, 1},
 	} {
-		s[t].divisor, s[t].factor = x.divisor, x.factor
-		s[t].multiplier = x.divisor / x.factor
-		for n := range s[t].code {
-			s[t].code[n] = codeRaw
-			for code := codeRaw - 1; code > 0; code-- {
-				if int(codeOf[code].transform) == t && 8*int(codeOf[code].bytes) >= n {
-					s[t].code[n] = uint8(code)
+		l := &s[t]
+		l.divisor, l.factor, l.multiplier = x.divisor, x.factor, x.divisor/x.factor
+		for n := range l.code {
+			l.code[n] = noCode
+			for code := codes - 1; code > 0; code-- {
+				if int(codeOf[code].transform) == t && int(codeOf[code].bytes) >= n {
+					l.code[n] = uint8(code)
 				}
 			}
 		}
-		s[t].code[0] = codeZero
+		l.code[0] = codeZero
 	}
+	s[byTop].double, s[byTop].shift = math.MaxUint64, 24
+	s[byBits].double = math.MaxUint64
+	s[hintNone].divisor = 1 // gives back 0 only
 	return s
 }
 
-// integer returns the integer of v and the code it takes, codeRaw when it does
-// not give v back.
-func (s *scale) integer(v float64) (uint64, uint8) {
-	i := int64(float64(v*s.multiplier) + 0.5)
-	if math.Float64bits(float64(float64(i)/s.divisor)*s.factor) != math.Float64bits(v) {
-		return 0, codeRaw
-	}
-	return uint64(i), s.code[bits.Len64(uint64(i))]
-}
-
-// choose returns the shortest code for a value that is not 0, and the transform.
-func (s *scales) choose(v float64) (i uint64, code, transform uint8) {
+// try returns the integer of v, and its code when it gives v back.
+func (l *lane) try(v float64) (i uint64, code uint8, ok bool) {
 	b := math.Float64bits(v)
-	i, code, transform = b, codeRaw, hintRaw
-	if b<<40 == 0 {
-		i, code, transform = b>>24, codeRaw-1, byTop
-	}
-	for t := range s {
-		if j, c := s[t].integer(v); c != codeRaw && codeOf[c].bytes < codeOf[code].bytes {
-			i, code, transform = j, c, uint8(t)
-		}
-	}
-	return i, code, transform
+	n := int64(float64(v*l.multiplier) + 0.5)
+	back := math.Float64bits(float64(float64(n)/l.divisor) * l.factor)
+	top := b >> (l.shift & 63)
+	i = uint64(n)&^l.double | top&l.double
+	back = back&^l.double | top<<(l.shift&63)&l.double
+	code = l.code[(bits.Len64(i)+7)>>3&15]
+	return i, code, back == b && code != noCode
 }
 
-// appendValues appends a column. hints has a byte per value that the encoder
-// remembers from one column of the same series to the next.
-func (s *scales) appendValues(dst []byte, values []float64, hints []uint8) []byte {
-	n := len(values)
-	at := len(dst)
-	dst = grow(dst, (n+1)/2+8*n+8)
-	codeAt, at := at, at+(n+1)/2
-	for k, v := range values {
-		var i uint64
-		code := uint8(codeZero)
-		if b := math.Float64bits(v); b != 0 {
-			h := hints[k]
-			switch {
-			case h < byTop:
-				i, code = s[h].integer(v)
-			case h >= hintRaw && h < hintLast:
-				hints[k]++
-				i, code = b, codeRaw
-			}
-			if code == codeZero || code == codeRaw && h < hintRaw || h >= hintLast {
-				i, code, hints[k] = s.choose(v)
-			}
+// choose returns the shortest code for v, the first of equals, and its hint.
+func (s *scales) choose(v float64) (i uint64, code, hint uint8) {
+	i, code, hint = math.Float64bits(v), codeRaw, byBits
+	for t := range byBits {
+		if j, c, ok := s[t].try(v); ok && codeOf[c].bytes < codeOf[code].bytes {
+			i, code, hint = j, c, uint8(t)
 		}
-		if k&1 == 0 {
-			dst[codeAt+k/2] = code
-		} else {
-			dst[codeAt+k/2] |= code << 4
-		}
-		binary.LittleEndian.PutUint64(dst[at:], i)
-		at += int(codeOf[code].bytes)
 	}
-	return dst[:at]
+	return i, code, hint
+}
+
+// column is values as codes and integers, on their way to bytes.
+type column struct {
+	codes    []uint8
+	integers []uint64
+}
+
+// set takes the values that order names. hints has a byte for each, which the
+// encoder remembers from one column of the same series to the next.
+//
+// A value is first tried with the transform that fitted last time, without
+// branches, since the kinds of neighbours differ.
+func (c *column) set(s *scales, values []float64, order []uint32, hints []uint8) {
+	n := len(order)
+	c.codes = slices.Grow(c.codes[:0], n)[:n]
+	c.integers = slices.Grow(c.integers[:0], n)[:n]
+	hints, codes, integers := hints[:n], c.codes[:n], c.integers[:n]
+	for k, place := range order {
+		v := values[place]
+		l := &s[hints[k]&(lanes-1)]
+		// This is l.try(v), which is too long for the compiler to inline.
+		b := math.Float64bits(v)
+		whole := int64(float64(v*l.multiplier) + 0.5)
+		back := math.Float64bits(float64(float64(whole)/l.divisor) * l.factor)
+		top := b >> (l.shift & 63)
+		i := uint64(whole)&^l.double | top&l.double
+		back = back&^l.double | top<<(l.shift&63)&l.double
+		code := l.code[(bits.Len64(i)+7)>>3&15]
+		if back != b || code == noCode {
+			i, code, hints[k] = s.choose(v)
+		}
+		integers[k] = i
+		codes[k] = code
+	}
+}
+
+// appendTo appends the part of a column as it is written.
+func (c *column) appendTo(dst []byte, from, end uint32) []byte {
+	codes, integers := c.codes[from:end], c.integers[from:end]
+	start, pairs := len(dst), (len(codes)+1)/2
+	dst = grow(dst, pairs+8*len(codes)+8)
+	packed, data := dst[start:start+pairs], dst[start+pairs:]
+	at := 0
+	for k := range packed[:len(codes)/2] {
+		low, high := codes[2*k]&15, codes[2*k+1]&15
+		packed[k] = low | high<<4
+		binary.LittleEndian.PutUint64(data[at:], integers[2*k])
+		at += int(widths[low])
+		binary.LittleEndian.PutUint64(data[at:], integers[2*k+1])
+		at += int(widths[high])
+	}
+	if k := len(codes) - 1; k&1 == 0 {
+		packed[k/2] = codes[k]
+		binary.LittleEndian.PutUint64(data[at:], integers[k])
+		at += int(widths[codes[k]&15])
+	}
+	return dst[:start+pairs+at]
 }
 
 // grow makes room for n more bytes and returns dst with them.
 func grow(dst []byte, n int) []byte {
 	if cap(dst)-len(dst) < n {
-		dst = append(dst, make([]byte, n)...)
-		return dst
+		return append(dst, make([]byte, n)...)
 	}
 	return dst[:len(dst)+n]
 }
@@ -160,14 +194,12 @@ func (s *scales) readValues(c *cursor, dst []float64, n int) []float64 {
 		var raw [8]byte
 		copy(raw[:], data)
 		i := binary.LittleEndian.Uint64(raw[:])
-		switch t := codeOf[code].transform; {
-		case code == codeRaw:
-			dst = append(dst, math.Float64frombits(i))
-		case t == byTop:
-			dst = append(dst, math.Float64frombits(i<<24))
-		default:
-			dst = append(dst, float64(float64(i)/s[t].divisor)*s[t].factor)
+		l := &s[codeOf[code].transform]
+		v := float64(float64(int64(i))/l.divisor) * l.factor
+		if l.double != 0 {
+			v = math.Float64frombits(i << l.shift)
 		}
+		dst = append(dst, v)
 	}
 	return dst
 }
