@@ -221,7 +221,7 @@ func (d *Decoder) readBatch(c *cursor, b *Batch, want uint64) {
 		if k < len(h.parts)-1 {
 			length = h.length(k)
 		}
-		sub := cursor{src: c.bytes(length), reason: c.reason}
+		sub := c.sub(length)
 		if c.reason != "" {
 			return
 		}
@@ -330,7 +330,7 @@ func (d *Decoder) readSection(c *cursor, b *Batch, h *batchHead, s *scales, part
 	if c.reason != "" {
 		return
 	}
-	b.Values = s.readValues(c, b.Values, n)
+	b.Values = d.column.read(c, s, b.Values, n)
 	if c.left() != 0 {
 		c.fail("bytes after the values of a section")
 	}

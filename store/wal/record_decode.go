@@ -34,7 +34,8 @@ type Decoder struct {
 	parts  []section
 	refs   []uint32
 	stepMs uint64
-	scales scales
+	scales *scales
+	column column
 }
 
 // definedTemplate is a template of the segment, refs grouped by partition.
@@ -62,7 +63,7 @@ func (d *Decoder) Reset() {
 // Scan notes what a payload defines. A payload that it refuses is refused by
 // Decode as well.
 func (d *Decoder) Scan(lsn uint64, payload []byte) error {
-	c := cursor{src: payload}
+	c := cursor{src: payload[:len(payload):len(payload)]}
 	kind, blocks := d.start(&c)
 	_ = kind
 	for range blocks {
@@ -140,7 +141,7 @@ func (d *Decoder) Decode(lsn uint64, payload []byte, want uint64) (*Record, erro
 		c := cursor{src: d.repeats[d.next].block.content}
 		d.readBlock(&c, d.repeats[d.next].block.kind, d.repeats[d.next].lsn)
 	}
-	c := cursor{src: payload}
+	c := cursor{src: payload[:len(payload):len(payload)]}
 	kind, blocks := d.start(&c)
 	r.Kind = kind
 	for range blocks {
@@ -192,7 +193,7 @@ func (d *Decoder) scalesOf(stepMs uint64) *scales {
 	if d.stepMs != stepMs {
 		d.stepMs, d.scales = stepMs, makeScales(stepMs)
 	}
-	return &d.scales
+	return d.scales
 }
 
 func (c *cursor) error(lsn uint64) error {

@@ -88,7 +88,7 @@ func (d *Decoder) readImport(c *cursor, m *Import, want uint64) {
 		if present>>p&1 == 0 || c.reason != "" {
 			continue
 		}
-		sub := cursor{src: c.bytes(uint64(c.uint32())), reason: c.reason}
+		sub := c.sub(uint64(c.uint32()))
 		for want>>p&1 != 0 && sub.left() > 0 && sub.reason == "" {
 			if len(m.Lines) == lines {
 				sub.fail("more lines than announced")
@@ -137,5 +137,5 @@ func (d *Decoder) readLine(c *cursor, l *ImportLine, s *scales) {
 			l.Times = append(l.Times, at)
 		}
 	}
-	l.Values = s.readValues(c, l.Values, n)
+	l.Values = d.column.read(c, s, l.Values, n)
 }

@@ -98,3 +98,40 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkDecode(b *testing.B) {
+	for _, gaps := range []bool{false, true} {
+		for _, points := range []int{20, 200, 2000} {
+			f := newFleet(10_000/points, points, 10, 10_000, gaps)
+			b.Run(fmt.Sprintf("points=%d/gaps=%v", points, gaps), func(b *testing.B) {
+				e, d := wal.NewEncoder(wal.EncoderOptions{Step: 10_000}), wal.NewDecoder()
+				lsn, done := uint64(1), 0
+				var payloads [][]byte
+				for range 3 {
+					payloads = payloads[:0]
+					for _, step := range f.batches {
+						e.Begin(lsn)
+						for i := range step {
+							payloads = append(payloads, e.Batch(nil, &step[i], nil, nil))
+							if err := d.Scan(lsn, payloads[len(payloads)-1]); err != nil {
+								b.Fatal(err)
+							}
+							lsn++
+						}
+					}
+				}
+				before := cpu(b)
+				for b.Loop() {
+					for _, p := range payloads {
+						rec, err := d.Decode(lsn, p, wal.AllPartitions)
+						if err != nil {
+							b.Fatal(err)
+						}
+						done += len(rec.Batch.Refs)
+					}
+				}
+				b.ReportMetric((cpu(b)-before)/float64(done), "cpu-ns/sample")
+			})
+		}
+	}
+}

@@ -50,6 +50,12 @@ var codeOf = [codes]struct{ transform, bytes uint8 }{
 // widths are the bytes of codeOf.
 var widths = [codes]uint8{0, 1, 2, 4, 1, 2, 3, 4, 2, 3, 4, 5, 5, 6, 5, 8}
 
+// transformOf are the transforms of codeOf.
+var transformOf = [codes]uint8{
+	byOne, byOne, byOne, byOne, bySecond, bySecond, bySecond, bySecond,
+	byCent, byMilli, byNano, byNano, byTotal, byTotal, byTop, byBits,
+}
+
 // noCode is for an integer too large for its transform.
 const noCode = 0xFF
 
@@ -178,28 +184,54 @@ func grow(dst []byte, n int) []byte {
 	return dst[:len(dst)+n]
 }
 
-// readValues appends the n values of a column and leaves c behind it.
-func (s *scales) readValues(c *cursor, dst []float64, n int) []float64 {
-	codeBytes := c.bytes(uint64(n+1) / 2)
-	if c.reason != "" {
+// masks keep the bytes that a code says.
+var masks = [codes]uint64{
+	0, 1<<8 - 1, 1<<16 - 1, 1<<32 - 1, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1,
+	1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<40 - 1, 1<<48 - 1, 1<<40 - 1, math.MaxUint64,
+}
+
+// read appends the n values of a column to dst and leaves in behind it. in may
+// end before the bytes behind it do, which spares copies.
+func (c *column) read(in *cursor, s *scales, dst []float64, n int) []float64 {
+	packed := in.bytes(uint64(n+1) / 2)
+	if in.reason != "" {
 		return dst
 	}
-	for k := range n {
-		code := codeBytes[k/2] >> (k & 1 * 4) & 15
-		width := codeOf[code].bytes
-		data := c.bytes(uint64(width))
-		if c.reason != "" {
-			return dst
-		}
-		var raw [8]byte
-		copy(raw[:], data)
-		i := binary.LittleEndian.Uint64(raw[:])
-		l := &s[codeOf[code].transform]
-		v := float64(float64(int64(i))/l.divisor) * l.factor
-		if l.double != 0 {
-			v = math.Float64frombits(i << l.shift)
-		}
-		dst = append(dst, v)
+	c.codes = slices.Grow(c.codes[:0], n+1)[:(n+1)&^1]
+	codes := c.codes
+	size := 0
+	for k, pair := range packed {
+		low, high := pair&15, pair>>4
+		codes[2*k], codes[2*k+1] = low, high
+		size += int(widths[low]) + int(widths[high])
 	}
-	return dst
+	if n&1 != 0 && codes[n] != codeZero {
+		in.fail("a code without a value")
+		return dst
+	}
+	rest := in.src[in.at:cap(in.src)]
+	if in.bytes(uint64(size)) == nil {
+		return dst
+	}
+	dst = slices.Grow(dst, n)
+	values := dst[len(dst) : len(dst)+n]
+	c.integers = slices.Grow(c.integers[:0], n)[:n]
+	integers := c.integers
+	at, k := 0, 0
+	for ; k < n && at <= len(rest)-8; k++ {
+		code := codes[k] & 15
+		integers[k] = binary.LittleEndian.Uint64(rest[at:]) & masks[code]
+		at += int(widths[code])
+	}
+	for ; k < n; k++ { // at the end of the payload
+		var padded [8]byte
+		at += copy(padded[:widths[codes[k]&15]], rest[min(at, len(rest)):])
+		integers[k] = binary.LittleEndian.Uint64(padded[:])
+	}
+	for k, i := range integers {
+		l := &s[transformOf[codes[k]&15]&(lanes-1)]
+		v := math.Float64bits(float64(float64(int64(i))/l.divisor) * l.factor)
+		values[k] = math.Float64frombits(v&^l.double | i<<(l.shift&63)&l.double)
+	}
+	return dst[:len(dst)+n]
 }
