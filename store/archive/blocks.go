@@ -241,3 +241,11 @@ func (b *BlockFile) Check(i int) error {
 	}
 	return nil
 }
+
+// Recheck compares the checksum of a partition's blocks again.
+func (b *BlockFile) Recheck(i int) error {
+	if s := b.parts[i].section; s != nil {
+		return b.compare(s)
+	}
+	return nil
+}

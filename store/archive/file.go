@@ -183,6 +183,12 @@ func (f *File) check(s *section) error {
 	case damaged:
 		return f.corrupt(s.offset, "section %d was found damaged", s.id)
 	}
+	return f.compare(s)
+}
+
+// compare compares the checksum of a section and notes what came of it. What
+// was found damaged once stays so.
+func (f *File) compare(s *section) error {
 	err := f.guard(s.offset, func() error {
 		if sum := checksum(f.view(s)); sum != s.sum {
 			return f.corrupt(s.offset, "section %d of %d bytes has checksum %08x, want %08x", s.id, s.length, sum, s.sum)

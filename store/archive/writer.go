@@ -105,7 +105,11 @@ func (w *Writer) Size() int64 { return w.offset }
 // Commit completes the file, and returns when it is there under its name and
 // would survive a loss of power. On an error nothing is left of it, except
 // that it may be there, whole, when only the folder could not be synced.
-func (w *Writer) Commit() error {
+func (w *Writer) Commit() error { return w.CommitAs(w.name) }
+
+// CommitAs is Commit under another name in the same folder, for a file whose
+// name depends on what is written last.
+func (w *Writer) CommitAs(name string) error {
 	w.directory()
 	if w.err == nil {
 		w.err = w.out.Flush()
@@ -121,7 +125,7 @@ func (w *Writer) Commit() error {
 		return w.fail(err)
 	}
 	w.file = nil
-	if err := w.fs.Rename(w.name+Temporary, w.name); err != nil {
+	if err := w.fs.Rename(w.name+Temporary, name); err != nil {
 		return w.fail(err)
 	}
 	w.err = fmt.Errorf("write %s: already committed", w.name)
