@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -246,80 +247,98 @@ func checkKey(key string) string {
 	return ""
 }
 
-// claim looks the request's key up. When done is true the request is answered
-// already; otherwise it is under way and ends with give at the latest.
-func (r *request) claim(route string, parts ...[]byte) (a Answer, done bool) {
-	if bad := checkKey(r.from.Key); bad != "" {
-		return r.turnAway(http.StatusBadRequest, bad), true
-	}
-	m := r.pipeline.memory
-	id, body := identify(r.from, route, parts...)
-	switch c, text := m.claim(id, body, r.now); c {
-	case fresh:
-		r.id, r.body, r.claimed = id, body, true
-		return Answer{}, false
-	case repeated:
-		return r.again(text), true
-	case unproven:
-		return r.prove(id, text), true
-	case busy:
-		return r.turnAway(http.StatusConflict, "a request with this Idempotency-Key is being handled; send it again later"), true
-	case reused:
-		return r.turnAway(http.StatusConflict, "this Idempotency-Key was sent with another request; every request needs a key of its own"), true
-	}
-	return r.turnAway(http.StatusServiceUnavailable, "more than "+strconv.Itoa(m.most)+" requests with an Idempotency-Key in 2 minutes; try again later, or send without one"), true
+// keyed is the idempotency key of a request under way.
+type keyed struct {
+	id   requestID
+	body bodyHash
+	held bool // it is claimed and not yet with the store
 }
 
-// again answers as the first time.
-func (r *request) again(text []byte) Answer {
+// refusal is why nothing was done for a request.
+type refusal struct {
+	status    int
+	message   string
+	uncertain bool // it was done, and may not survive
+}
+
+// claim looks a request's key up: it was answered before, or it is refused, or,
+// with neither, it is under way from now on.
+func (p *Pipeline) claim(k *keyed, from From, now int64, route string, parts ...[]byte) (*note, *refusal) {
+	if bad := checkKey(from.Key); bad != "" {
+		return nil, &refusal{status: http.StatusBadRequest, message: bad}
+	}
+	id, body := identify(from, route, parts...)
+	found, text := p.memory.claim(id, body, now)
+	switch found {
+	case fresh:
+		*k = keyed{id, body, true}
+		return nil, nil
+	case busy:
+		return nil, &refusal{status: http.StatusConflict, message: "a request with this Idempotency-Key is being handled; send it again later"}
+	case reused:
+		return nil, &refusal{status: http.StatusConflict, message: "this Idempotency-Key was sent with another request; every request needs a key of its own"}
+	case crowded:
+		return nil, &refusal{status: http.StatusServiceUnavailable, message: "more than " + strconv.Itoa(p.memory.most) +
+			" requests with an Idempotency-Key in 2 minutes; try again later, or send without one"}
+	case unproven:
+		// Once its note has been stored again, so has all that was before it.
+		_, err := p.commit(&store.Batch{Arrival: now, Note: text}, now)
+		if err != nil {
+			p.memory.settle(id, doubtful)
+			return nil, refusalOf(err)
+		}
+		p.memory.settle(id, answered)
+	}
 	n, err := parseNote(text)
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
-	r.did.Again = 1
-	r.record("")
-	return n.answer()
+	return &n, nil
 }
 
-// prove answers a repetition of a request that was stored and perhaps not made
-// durable. Once its note has been stored again, so has all that was before it.
-func (r *request) prove(id requestID, text []byte) Answer {
-	r.out.Note, r.out.Arrival, r.id = text, r.now, id
-	_, err := r.pipeline.commit(&r.out, r.now)
-	r.settle(err, true)
-	if err != nil {
-		return r.failed(err, store.Result{})
-	}
-	return r.again(text)
-}
-
-// settle tells the memory how the commit of a note ended. stored says that the
-// request itself is in the store whatever becomes of the note.
-func (r *request) settle(err error, stored bool) {
-	as := answered
-	switch {
-	case r.out.Note == nil:
-		return
-	case err == nil:
-	case stored || !refused(err):
-		as = doubtful
-	default:
-		as = handled
-	}
-	r.pipeline.memory.settle(r.id, as)
-}
-
-// beginCommit puts the note of a request that will be answered with a into the
-// batch. It is false when there is no place for it.
-func (r *request) beginCommit(a *Answer) bool {
-	n := noteOf(r.id, r.body, r.now+keyMs, a)
+// begin returns the note of a request whose answer is known and that goes to the
+// store now, nil when there is no place for it. settle must follow.
+func (p *Pipeline) begin(k *keyed, n *note, now int64) []byte {
+	n.id, n.body, n.expiry = k.id, k.body, now+keyMs
 	text := n.appendTo(nil)
-	if !r.pipeline.memory.begin(r.id, text, n.expiry) {
-		return false
+	if !p.memory.begin(k.id, text, n.expiry) {
+		return nil
 	}
-	r.out.Note = text
-	r.claimed = false // settle ends it
-	return true
+	k.held = false
+	return text
+}
+
+// settle tells the memory how the commit of the note ended.
+func (p *Pipeline) settle(k *keyed, err error) {
+	as := answered
+	if err != nil {
+		if as = doubtful; refused(err) {
+			as = handled
+		}
+	}
+	p.memory.settle(k.id, as)
+}
+
+// release ends a request that did not begin.
+func (p *Pipeline) release(k *keyed) {
+	if k.held {
+		p.memory.release(k.id)
+		k.held = false
+	}
+}
+
+// refused reports whether the store took nothing. An error that is not known
+// leaves that open, as ErrUncertain does.
+func refused(err error) bool {
+	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReady)
+}
+
+func refusalOf(err error) *refusal {
+	status := http.StatusServiceUnavailable
+	if errors.Is(err, store.ErrFull) {
+		status = http.StatusInsufficientStorage
+	}
+	return &refusal{status, err.Error(), !refused(err)}
 }
 
 // Remember takes the note of a batch that is read again from the log; arrival is

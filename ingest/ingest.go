@@ -137,7 +137,7 @@ func (p *Pipeline) Publish(body []byte, from From, now int64) Answer {
 	r := p.take(&p.publish, from, now)
 	defer p.give(r)
 	if from.Key != "" {
-		if a, done := r.claim("publish", body); done {
+		if a, done := r.repeated("publish", body); done {
 			return a
 		}
 	}
@@ -161,7 +161,7 @@ func (p *Pipeline) Update(body []byte, from From, now int64) Answer {
 	r := p.take(&p.update, from, now)
 	defer p.give(r)
 	if from.Key != "" {
-		if a, done := r.claim("update", body); done {
+		if a, done := r.repeated("update", body); done {
 			return a
 		}
 	}
@@ -192,9 +192,7 @@ func (p *Pipeline) take(rt *route, from From, now int64) *request {
 }
 
 func (p *Pipeline) give(r *request) {
-	if r.claimed {
-		p.memory.release(r.id)
-	}
+	p.release(&r.keyed)
 	if r.batch.Cap()+20*cap(r.out.Refs)+4*cap(r.refs)+16*cap(r.strange)+cap(r.key) > maxPooledRequest {
 		return // one huge payload must not pin memory for ever
 	}

@@ -42,8 +42,8 @@ const (
 
 var errNotes = errors.New("notes of idempotency keys are damaged or of a later version")
 
-func noteOf(id requestID, body bodyHash, expiry int64, a *Answer) note {
-	n := note{id: id, body: body, expiry: expiry, status: a.Status, accepted: a.Accepted, rejected: a.ErrorCount}
+func noteOf(a *Answer) note {
+	n := note{status: a.Status, accepted: a.Accepted, rejected: a.ErrorCount}
 	for _, text := range a.Messages {
 		n.reasons = append(n.reasons, LineError{Reason: text})
 	}

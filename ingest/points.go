@@ -48,7 +48,7 @@ func (p *Pipeline) one(name string, more tags.Tags, value float64, op publish.Op
 	r := p.take(&p.publish, from, now)
 	defer p.give(r)
 	if from.Key != "" {
-		if a, done := r.claim("one "+op.Tag().Value, valueParts(name, more, value)...); done {
+		if a, done := r.repeated("one "+op.Tag().Value, valueParts(name, more, value)...); done {
 			return a
 		}
 	}

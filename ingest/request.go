@@ -36,10 +36,8 @@ type request struct {
 	key      []byte    // scratch
 	previous store.Ref // series of the datapoint before; NoRef at first
 
-	sender  *sender   // who is counted for it, once known
-	claimed bool      // id is claimed and not yet with the store
-	id      requestID // of its idempotency key
-	body    bodyHash
+	sender *sender // who is counted for it, once known
+	keyed  keyed
 }
 
 // reset keeps the columns and cuts every tie to the body.
@@ -239,28 +237,47 @@ func (r *request) explain(v *Violation, set tags.Tags) {
 	r.answer.Messages = append(r.answer.Messages, describe(v, set, r.pipeline.opts.Limits.MessageTags))
 }
 
+// repeated answers a request with an idempotency key that is not to be done.
+func (r *request) repeated(route string, parts ...[]byte) (a Answer, done bool) {
+	n, bad := r.pipeline.claim(&r.keyed, r.from, r.now, route, parts...)
+	switch {
+	case n != nil:
+		r.did.Again = 1
+		r.record("")
+		return n.answer(), true
+	case bad != nil:
+		return r.turnAway(bad, store.Result{}), true
+	}
+	return Answer{}, false
+}
+
 // commit hands what was admitted to the store and answers.
 func (r *request) commit() Answer {
-	a := &r.answer
+	p, a := r.pipeline, &r.answer
 	a.Accepted = len(r.out.Refs) + int(r.did.NoData)
 	a.conclude(r.did.Rejected[SeriesLimit] > 0)
 	sample := ""
 	if len(a.Messages) > 0 {
 		sample = a.Messages[0]
 	}
-	s := r.enter()
-	if r.claimed && a.Status < http.StatusBadRequest && !r.beginCommit(a) {
-		return r.turnAway(http.StatusServiceUnavailable, "too much to remember of requests with an Idempotency-Key; try again later, or send without one")
+	if r.keyed.held && a.Status < http.StatusBadRequest {
+		n := noteOf(a)
+		if r.out.Note = p.begin(&r.keyed, &n, r.now); r.out.Note == nil {
+			return r.turnAway(&refusal{status: http.StatusServiceUnavailable,
+				message: "too much to remember of requests with an Idempotency-Key; try again later, or send without one"}, store.Result{})
+		}
 	}
 	if len(r.out.Refs) > 0 || r.out.Note != nil {
 		if len(r.out.Refs) > 0 {
-			r.out.Source = r.pipeline.store.Source(s.Key, r.now)
+			r.out.Source = p.store.Source(r.enter().Key, r.now)
 		}
 		r.out.Arrival, r.out.Amount = r.now, r.amounts
-		res, err := r.pipeline.commit(&r.out, r.now)
-		r.settle(err, false)
+		res, err := p.commit(&r.out, r.now)
+		if r.out.Note != nil {
+			p.settle(&r.keyed, err)
+		}
 		if err != nil {
-			return r.failed(err, res)
+			return r.turnAway(refusalOf(err), res)
 		}
 		a.Stored, a.Superseded, a.Late = res.Stored, res.Superseded, res.Late
 		r.did.Repeated = int64(res.Repeated)
@@ -272,38 +289,22 @@ func (r *request) commit() Answer {
 	return *a
 }
 
-// refused reports whether the store took nothing. An error that is not known
-// leaves that open, as ErrUncertain does.
-func refused(err error) bool {
-	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReady)
-}
-
-// failed answers for a batch that the store did not take, or that may not
-// survive; res is then what became of its datapoints.
-func (r *request) failed(err error, res store.Result) Answer {
+// turnAway answers for a request of which nothing was taken, or, where that is
+// uncertain, of which res was taken and may not survive.
+func (r *request) turnAway(bad *refusal, res store.Result) Answer {
 	r.did = Counts{Turned: 1}
-	a := failure(http.StatusServiceUnavailable, err.Error())
-	if errors.Is(err, store.ErrFull) {
-		a.Status = http.StatusInsufficientStorage
+	if bad.status == http.StatusBadRequest {
+		r.did = Counts{Unreadable: 1}
 	}
-	if a.Uncertain = !refused(err); a.Uncertain {
+	if bad.uncertain {
 		d := &r.did
 		d.Stored, d.Superseded, d.Repeated, d.Late = int64(res.Stored), int64(res.Superseded), int64(res.Repeated), int64(res.Late)
 		d.Accepted = d.Stored + d.Superseded + d.Late
 	}
-	r.record(a.Message)
+	r.record(bad.message)
+	a := failure(bad.status, bad.message)
+	a.Uncertain = bad.uncertain
 	return a
-}
-
-// turnAway answers for a request of which nothing is taken, for no fault of its
-// content.
-func (r *request) turnAway(status int, message string) Answer {
-	r.did = Counts{Turned: 1}
-	if status == http.StatusBadRequest {
-		r.did = Counts{Unreadable: 1}
-	}
-	r.record(message)
-	return failure(status, message)
 }
 
 // enter returns the sender that the request counts for.
