@@ -18,6 +18,9 @@ func (s *Store) Advance(now int64) {
 	defer s.advancing.Unlock()
 	s.sealDue(now)
 	s.expire(now)
+	s.reclaim(now)
+	s.restIdle(now)
+	s.settleHead()
 	s.forgetSources(now)
 }
 
@@ -165,6 +168,7 @@ func (s *Store) bury(end, newest int64) {
 	s.searchable -= gone
 	if gone > 0 {
 		s.watches.leave(&dead)
+		s.lay(&dead, end)
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *Store) apply(b *Batch, now int64, lsn uint64) Result {
 		}
 	}
 	if len(b.revived) > 0 {
-		s.revive(b.revived)
+		s.revive(b.revived, now)
 	}
 	if len(b.links) > 0 {
 		s.linkWatches(b.Source, b.links)
@@ -109,7 +109,7 @@ func (w *writer) write(p *partition, part int, order []uint32) {
 		if int(n) >= len(p.slots) {
 			panic(fmt.Sprintf("BUG: partition %d has no slot %d", part, n))
 		}
-		if t < w.oldest || t > w.newest {
+		if t < w.oldest || t > w.newest || p.pairAt[n] == 0 {
 			w.result.Late++
 			continue
 		}
@@ -127,9 +127,8 @@ func (w *writer) write(p *partition, part int, order []uint32) {
 		switch w.point(kind, n, step, t, b.Values[i]) {
 		case stored:
 			w.result.Stored++
-			if p.flags[n]&flagDead != 0 {
-				p.slots[n].last = max(p.slots[n].last, step)
-				b.revived = append(b.revived, b.Refs[i])
+			if p.flags[n]&(flagDead|flagIdle) != 0 {
+				w.woken(n, step, b.Refs[i])
 			}
 		case superseded:
 			w.result.Superseded++
@@ -148,6 +147,19 @@ func (w *writer) write(p *partition, part int, order []uint32) {
 		}
 		w.sent.at = w.sent.at || t == w.sent.end
 		w.sent.past = w.sent.past || t != w.sent.end
+	}
+}
+
+// woken takes note that a series was written that rested, or was buried.
+func (w *writer) woken(n uint32, step int64, ref Ref) {
+	flags := &w.p.flags[n]
+	if *flags&flagIdle != 0 {
+		*flags &^= flagIdle
+		w.store.wake(1)
+	}
+	if *flags&flagDead != 0 {
+		w.p.slots[n].last = max(w.p.slots[n].last, step)
+		w.batch.revived = append(w.batch.revived, ref)
 	}
 }
 

@@ -1,6 +1,12 @@
 package store
 
-import "pulse/store/norm"
+import (
+	"fmt"
+	"hash/maphash"
+
+	"pulse/store/norm"
+	"pulse/store/tags"
+)
 
 // Present reports whether a source counts as having reported a step, for
 // series of the given kind.
@@ -18,4 +24,49 @@ func (s *Store) Links() int {
 		n += len(s.parts[i].linked)
 	}
 	return n
+}
+
+// Known returns the series with tags t, searchable or not, and false when
+// there is none.
+func (s *Store) Known(t tags.Tags) (Ref, bool) {
+	hash := maphash.Bytes(s.lookup.seeds[0], t.AppendKey(nil))
+	part := int(t.Hash() >> (64 - 6))
+	p := &s.parts[part]
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	slot, ok := p.find(s.index.Dictionary(), hash, t)
+	return makeRef(part, slot), ok
+}
+
+// CheckMemory reports whether what is charged for series is what those that
+// are there cost.
+func (s *Store) CheckMemory() error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if s.memory == nil {
+		return nil
+	}
+	want, active, seen := s.index.Bytes()+s.overrun, int64(0), 0
+	for i := range s.parts {
+		p := &s.parts[i]
+		want += int64(len(p.slots)) * slotCost
+		for n, at := range p.pairAt {
+			if at == 0 {
+				continue
+			}
+			seen++
+			want += s.costs.idle(len(p.pairsOf(uint32(n))))
+			if p.flags[n]&flagIdle == 0 {
+				active++
+			}
+		}
+		if len(p.byTags) != len(p.slots)-len(p.free) {
+			return fmt.Errorf("partition %d: %d names of %d series", i, len(p.byTags), len(p.slots)-len(p.free))
+		}
+	}
+	want += active * s.costs.active
+	if got := s.memory.Used(); got != want || active != s.active.Load() || seen != s.seen {
+		return fmt.Errorf("%d bytes are charged, want %d; %d active, want %d; %d series, want %d", got, want, s.active.Load(), active, s.seen, seen)
+	}
+	return nil
 }

@@ -7,8 +7,9 @@ import (
 )
 
 // grouper numbers the distinct combinations of the values of some keys in
-// order of appearance. Tag pairs have fixed numbers, so a combination is a
-// path through them: a node per prefix.
+// order of appearance. Tag pairs have numbers, so a combination is a path
+// through them: a node per prefix. Who keeps a grouper keeps the pairs of its
+// groups as a user of the index.
 type grouper struct {
 	by    []string
 	nodes map[uint64]int32 // node of the prefix and pair number; the root is 0
@@ -24,12 +25,14 @@ func newGrouper(by []string) *grouper {
 // find returns the number of the group that a series with the given pairs
 // belongs to, and false when it lacks one of the keys.
 func (g *grouper) find(dict index.Dictionary, pairs []uint32) (int32, bool) {
-	node := int32(0)
 	for _, key := range g.by {
-		pair, ok := dict.Find(pairs, key)
-		if !ok {
+		if _, ok := dict.Find(pairs, key); !ok {
 			return 0, false
 		}
+	}
+	node := int32(0)
+	for _, key := range g.by {
+		pair, _ := dict.Find(pairs, key)
 		step := uint64(node)<<32 | uint64(pair)
 		next, ok := g.nodes[step]
 		if !ok {

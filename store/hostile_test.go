@@ -90,6 +90,7 @@ func TestScanOfAllTime(t *testing.T) {
 func TestWatchOfAllKnowsSeriesAgain(t *testing.T) {
 	const blockMs = block.Size * 1000
 	s := open(t, store.Options{Step: 1000, Retention: 2 * blockMs})
+	defer s.Hold().Release()
 	w := s.Watch(store.WatchSpec{Query: named("m"), Agg: store.AggAll})
 	ref := series(t, s, start, "name", "m")
 	now := start

@@ -29,6 +29,7 @@ func settle(t *testing.T, s *store.Store, now int64) {
 func TestExpiryAndReturn(t *testing.T) {
 	const step, blockMs = 1000, block.Size * 1000
 	s := open(t, store.Options{Step: step, Retention: 2 * blockMs})
+	defer s.Hold().Release() // a request that knows the references all the time
 	w := s.Watch(store.WatchSpec{Query: named("sps"), Agg: store.AggCount})
 	gone := series(t, s, start, "name", "sps", "node", "gone", "atlas.dstype", "sum")
 	stays := series(t, s, start, "name", "sps", "node", "stays", "atlas.dstype", "sum")

@@ -128,21 +128,66 @@ func (l *lookup) learn(h Hash, ref, after Ref) {
 	t.insert(h, ref)
 }
 
+// forget takes series out: nobody finds them from now on. Who is finding one
+// at this moment must hold the store.
+func (l *lookup) forget(gone *[partitions][]uint32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var dead [partitions][]uint64 // a bit per slot
+	any := false
+	for part, slots := range gone {
+		if len(slots) == 0 {
+			continue
+		}
+		any = true
+		dead[part] = make([]uint64, slots[len(slots)-1]/64+1)
+		for _, n := range slots {
+			dead[part][n/64] |= 1 << (n % 64)
+			e := l.entry(makeRef(part, n))
+			e.h0.Store(0)
+			e.h1.Store(0)
+			e.next.Store(0)
+		}
+	}
+	if !any {
+		return
+	}
+	t := l.table.Load()
+	for i := range t.places {
+		ref := Ref(t.places[i].ref.Load())
+		if t.places[i].h0.Load() == 0 || ref == NoRef {
+			continue
+		}
+		bits, n := dead[ref.partition()], ref.slot()
+		if int(n/64) < len(bits) && bits[n/64]&(1<<(n%64)) != 0 {
+			t.places[i].ref.Store(uint32(NoRef))
+			t.gone++
+		}
+	}
+	if t.gone > len(t.places)/4 {
+		l.rebuild(t)
+	}
+}
+
 // spellings is how many hashes per series the table keeps before it starts
 // again from the last one of each: a sender may order tags in many ways.
 const spellings = 4
 
 // rebuild replaces t by a table with room. The caller holds l.mu.
 func (l *lookup) rebuild(t *hashTable) *hashTable {
-	if t.used < spellings*l.slots+1024 {
-		bigger := newHashTable(2 * len(t.places))
+	if live := t.used - t.gone; live < spellings*l.slots+1024 {
+		size := 1024
+		for size*3 < live*10 {
+			size *= 2
+		}
+		fresh := newHashTable(size)
 		for i := range t.places {
-			if p := &t.places[i]; p.h0.Load() != 0 {
-				bigger.insert(Hash{p.h0.Load(), p.h1.Load()}, Ref(p.ref.Load()))
+			if p := &t.places[i]; p.h0.Load() != 0 && Ref(p.ref.Load()) != NoRef {
+				fresh.insert(Hash{p.h0.Load(), p.h1.Load()}, Ref(p.ref.Load()))
 			}
 		}
-		l.table.Store(bigger)
-		return bigger
+		l.table.Store(fresh)
+		return fresh
 	}
 	size := 1024
 	for size < 4*l.slots {
@@ -167,16 +212,17 @@ func (l *lookup) rebuild(t *hashTable) *hashTable {
 }
 
 // hashTable is open addressing with linear probing over a power of two of
-// places. Places are filled once and never change after; one goroutine
-// inserts, any number find.
+// places. Places are filled once; all that changes after is that the series
+// may be gone. One goroutine inserts, any number find.
 type hashTable struct {
 	places []hashPlace
 	used   int
+	gone   int // of those used
 }
 
 type hashPlace struct {
 	h0, h1 atomic.Uint64 // h0 is stored last; 0 = empty
-	ref    atomic.Uint32
+	ref    atomic.Uint32 // NoRef: the series is gone
 }
 
 func newHashTable(size int) *hashTable { return &hashTable{places: make([]hashPlace, size)} }
@@ -190,7 +236,9 @@ func (t *hashTable) find(h Hash) (Ref, bool) {
 			return NoRef, false
 		case h[0]:
 			if p.h1.Load() == h[1] {
-				return Ref(p.ref.Load()), true
+				if ref := Ref(p.ref.Load()); ref != NoRef {
+					return ref, true
+				}
 			}
 		}
 	}

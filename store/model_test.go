@@ -12,6 +12,7 @@ import (
 
 	"pulse/store"
 	"pulse/store/block"
+	"pulse/store/budget"
 	"pulse/store/match"
 	"pulse/store/norm"
 	"pulse/store/step"
@@ -49,6 +50,28 @@ func (m *model) add(ref store.Ref, ts tags.Tags) {
 	}
 	dstype, _ := ts.Get("atlas.dstype")
 	m.series[ref] = &modelSeries{tags: ts, kind: norm.KindOf(dstype), values: map[int64]float64{}, links: map[store.SourceID]int64{}}
+}
+
+// forget drops the series that the store has given up, of which nothing may be
+// left, and returns how many they are.
+func (m *model) forget(t *testing.T, s *store.Store, now int64) (n int) {
+	t.Helper()
+	for ref, x := range m.series {
+		if known, ok := s.Known(x.tags); ok {
+			if known != ref {
+				t.Fatalf("%s is %d, was %d", x.tags, known, ref)
+			}
+			continue
+		}
+		for at := range x.values {
+			if at > now-m.o.Retention {
+				t.Fatalf("%s was given up with a value %d ms old", x.tags, now-at)
+			}
+		}
+		delete(m.series, ref)
+		n++
+	}
+	return n
 }
 
 func (m *model) append(b *store.Batch, now int64) store.Result {
@@ -332,6 +355,7 @@ func modelRound(t *testing.T, seed uint64) {
 	o := store.Options{
 		Step:            []int64{100, 1000, 10_000, 60_000}[r.IntN(4)],
 		MaxValuesPerKey: 100,
+		Memory:          budget.New(0),
 	}
 	// Zeros are compared only where no series is forgotten and comes back.
 	fill := seed%2 == 0
@@ -354,6 +378,7 @@ func modelRound(t *testing.T, seed uint64) {
 	now := start + r.Int64N(o.Step)
 	oldest := step.Floor(now, o.Step) - 2*o.Step*block.Size
 	var batch store.Batch
+	forgotten := 0
 	for i := range 500 {
 		if i%100 == 0 {
 			for k := range watches {
@@ -378,6 +403,7 @@ func modelRound(t *testing.T, seed uint64) {
 		}
 		if r.IntN(4) > 0 {
 			s.Advance(now)
+			forgotten += m.forget(t, s, now)
 		}
 		if i%7 == 0 {
 			from := max(oldest, step.Floor(now-o.Retention, o.Step)+o.Step*block.Size)
@@ -392,6 +418,12 @@ func modelRound(t *testing.T, seed uint64) {
 	}
 	if s.Stats().Blocks == 0 {
 		t.Error("nothing was sealed")
+	}
+	if t.Logf("%d series were given up", forgotten); forgotten > 0 && fill {
+		t.Error("series were given up before their time")
+	}
+	if err := s.CheckMemory(); err != nil {
+		t.Error(err)
 	}
 }
 

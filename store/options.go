@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"pulse/store/block"
+	"pulse/store/budget"
 	"pulse/store/norm"
 	"pulse/store/step"
 )
@@ -20,13 +21,14 @@ type Options struct {
 	RateHeartbeat    int64 // see norm.Params; default 2.5 steps
 	CounterHeartbeat int64
 
-	MaxSeries       int     // searchable series; default 1,000,000. Four times as many may ever be seen, and come back
-	MaxValuesPerKey int     // distinct values of a tag key of searchable series; default 200,000
-	MaxKeys         int     // distinct tag keys of searchable series; default 10,000
-	MaxPairs        int     // distinct tags of searchable series; default 4 × MaxSeries
-	NewSeriesRate   float64 // new series per second; default 5,000; negative: no limit
-	NewSeriesBurst  float64 // default 50,000
-	MaxSources      int     // default 20,000, fewer when their presence bits would take more than 256 MiB
+	MaxSeries       int            // searchable series; default 1,000,000. Four times as many may ever be seen, and come back
+	MaxValuesPerKey int            // distinct values of a tag key of searchable series; default 200,000
+	MaxKeys         int            // distinct tag keys of searchable series; default 10,000
+	MaxPairs        int            // distinct tags of searchable series; default 4 × MaxSeries
+	NewSeriesRate   float64        // new series per second; default 5,000; negative: no limit
+	NewSeriesBurst  float64        // default 50,000
+	Memory          *budget.Budget // bytes of series, their columns and blocks; nil: no limit
+	MaxSources      int            // default 20,000, fewer when their presence bits would take more than 256 MiB
 }
 
 // rules are the options that decide what becomes of a point. A record of the

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"hash/maphash"
 	"sync"
 
 	"pulse/store/norm"
@@ -8,15 +9,17 @@ import (
 
 // partition owns the series whose tags hash to it: everything that is kept per
 // series is a slice by slot, without pointers. Slots are numbered in order of
-// creation and never used for another series.
+// creation, and used again when nothing is left of their series.
 type partition struct {
 	mu sync.RWMutex // never held across I/O, a callback or another partition's
 
 	flags   []uint8
 	slots   []slot
 	states  []norm.State
-	pairs   []uint32          // tag pair numbers of all slots; append-only
-	pairEnd []uint32          // where the pairs of a slot end; append-only
+	pairs   []uint32          // per series the number of its tags and their pair numbers; append-only, or replaced
+	pairAt  []uint32          // where those of a slot begin in pairs; 0: the slot is free
+	garbage int               // entries of pairs that no slot has any more
+	free    []uint32          // slots without a series; one that has got one meanwhile is skipped
 	byTags  map[uint64]uint32 // hash of canonical tags to slot; a collision goes to the next number
 
 	more   map[uint32][]link   // sources beyond the first, by slot
@@ -52,6 +55,7 @@ const (
 	flagAmount uint8 = 1 << 2 // values in the head are amounts, to be divided by the step's seconds
 	flagUsed   uint8 = 1 << 3 // flagAmount is settled
 	flagDead   uint8 = 1 << 4 // not searchable: nothing is left of it
+	flagIdle   uint8 = 1 << 6 // not written lately: its place in the columns is not paid for
 )
 
 func kindOf(flags uint8) norm.Kind { return norm.Kind(flags & flagKind) }
@@ -64,20 +68,74 @@ const (
 	fewestLinks  = 1 << 15 // and however few series it has
 )
 
-// add appends a slot for a series, which nobody finds before name. The caller
-// holds the lock.
+// add makes a slot for a series, which nobody finds before name: a free one, or
+// else a new one. The caller holds the lock.
 func (p *partition) add(kind norm.Kind, pairs []uint32, now int64) uint32 {
-	n := uint32(len(p.slots))
-	flags := uint8(kind)
-	if kind == norm.Counter {
-		flags |= flagAmount | flagUsed
+	for len(p.free) > 0 {
+		n := p.free[len(p.free)-1]
+		p.free = p.free[:len(p.free)-1]
+		if p.pairAt[n] == 0 {
+			p.fill(n, kind, pairs, now)
+			return n
+		}
 	}
-	p.flags = append(p.flags, flags)
-	p.slots = append(p.slots, slot{last: now})
-	p.states = append(p.states, norm.State{})
-	p.pairs = append(p.pairs, pairs...)
-	p.pairEnd = append(p.pairEnd, uint32(len(p.pairs)))
+	n := uint32(len(p.slots))
+	p.extend(n)
+	p.fill(n, kind, pairs, now)
 	return n
+}
+
+// extend makes slots exist up to n. The caller holds the lock.
+func (p *partition) extend(n uint32) {
+	for uint32(len(p.slots)) <= n {
+		p.flags = append(p.flags, 0)
+		p.slots = append(p.slots, slot{})
+		p.states = append(p.states, norm.State{})
+		p.pairAt = append(p.pairAt, 0)
+	}
+}
+
+// fill puts a series into a free slot. The caller holds the lock.
+func (p *partition) fill(n uint32, kind norm.Kind, pairs []uint32, now int64) {
+	p.reset(n)
+	p.flags[n] = uint8(kind)
+	if kind == norm.Counter {
+		p.flags[n] |= flagAmount | flagUsed
+	}
+	p.slots[n].last = now
+	if len(p.pairs) == 0 {
+		p.pairs = append(p.pairs, 0)
+	}
+	p.pairAt[n] = uint32(len(p.pairs))
+	p.pairs = append(append(p.pairs, uint32(len(pairs))), pairs...)
+}
+
+// reset forgets all that is known of slot n but its tags. The caller holds the
+// lock.
+func (p *partition) reset(n uint32) {
+	p.flags[n], p.slots[n], p.states[n] = 0, slot{}, norm.State{}
+	for _, l := range p.more[n] {
+		delete(p.linked, uint64(n)<<32|uint64(l.source))
+	}
+	delete(p.more, n)
+}
+
+// tidy drops the tags of series that are gone when they are more than those
+// that are there. Who reads the old list may go on.
+func (p *partition) tidy() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.garbage <= len(p.pairs)/2 {
+		return
+	}
+	fresh := make([]uint32, 1, (len(p.pairs)-p.garbage)*5/4+1)
+	for n, at := range p.pairAt {
+		if at != 0 {
+			p.pairAt[n] = uint32(len(fresh))
+			fresh = append(fresh, p.pairs[at:at+1+p.pairs[at]]...)
+		}
+	}
+	p.pairs, p.garbage = fresh, 0
 }
 
 // name makes find return slot n for the tags with the given hash. The caller
@@ -92,16 +150,36 @@ func (p *partition) name(n uint32, hash uint64) {
 	}
 }
 
-// pairsOf returns the tag pairs of a slot. They never change, so the result
-// stays valid without the lock.
-func (p *partition) pairsOf(slot uint32) []uint32 { return pairsOf(p.pairs, p.pairEnd, slot) }
-
-func pairsOf(pairs, end []uint32, slot uint32) []uint32 {
-	from := uint32(0)
-	if slot > 0 {
-		from = end[slot-1]
+// unname undoes name. The caller holds the lock and s.changing.
+func (p *partition) unname(s *Store, n uint32, hash uint64) {
+	for p.byTags[hash] != n {
+		hash++
 	}
-	return pairs[from:end[slot]:end[slot]]
+	delete(p.byTags, hash)
+	for hash++; ; hash++ { // who comes next may have been pushed on
+		next, ok := p.byTags[hash]
+		if !ok {
+			return
+		}
+		delete(p.byTags, hash)
+		p.name(next, s.hashOf(p, next))
+	}
+}
+
+// hashOf returns the hash of the tags of slot n. The caller holds s.changing.
+func (s *Store) hashOf(p *partition, n uint32) uint64 {
+	var buf [512]byte
+	return maphash.Bytes(s.lookup.seeds[0], s.index.Dictionary().Tags(p.pairsOf(n)).AppendKey(buf[:0]))
+}
+
+// pairsOf returns the tag pairs of a slot that is not free. The caller holds
+// the lock or s.changing; the result stays as it is.
+func (p *partition) pairsOf(slot uint32) []uint32 { return pairsOf(p.pairs, p.pairAt[slot]) }
+
+// pairsOf returns the pairs that begin at the given place of a partition's.
+func pairsOf(pairs []uint32, at uint32) []uint32 {
+	end := at + 1 + pairs[at]
+	return pairs[at+1 : end : end]
 }
 
 // link remembers that source sends the slot since the given step, and reports

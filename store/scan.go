@@ -134,7 +134,7 @@ func (r *run) group() error {
 		p := &r.store.parts[part]
 		p.mu.RLock()
 		dict := r.store.index.Dictionary()
-		pairs, end, flags := p.pairs, p.pairEnd, slices.Clone(p.flags)
+		pairs, at, flags := p.pairs, slices.Clone(p.pairAt), slices.Clone(p.flags)
 		p.mu.RUnlock()
 		if r.Agg != AggAll && len(r.By) == 0 {
 			r.ensure(0)
@@ -146,13 +146,13 @@ func (r *run) group() error {
 		for _, slot := range sel.slots {
 			n, ok := int32(len(r.lines)), true
 			if r.Agg != AggAll {
-				n, ok = g.find(dict, pairsOf(pairs, end, slot))
+				n, ok = g.find(dict, pairsOf(pairs, at[slot]))
 			}
 			if !ok {
 				continue
 			}
 			if r.ensure(int(n)) && r.Agg == AggAll {
-				r.lines[n].Tags = dict.Tags(pairsOf(pairs, end, slot))
+				r.lines[n].Tags = dict.Tags(pairsOf(pairs, at[slot]))
 			}
 			kept, sel.groups = append(kept, slot), append(sel.groups, n)
 		}

@@ -18,6 +18,8 @@ const dstype = "atlas.dstype"
 // returns. t is not kept. A refusal is a *LimitError; it is cheap and leaves
 // nothing behind.
 func (s *Store) Resolve(h Hash, after Ref, t tags.Tags, now int64) (Ref, error) {
+	hold := s.Hold()
+	defer hold.Release()
 	var buf [512]byte
 	hash := maphash.Bytes(s.lookup.seeds[0], t.AppendKey(buf[:0]))
 	part := int(t.Hash() >> (64 - 6))
@@ -25,12 +27,14 @@ func (s *Store) Resolve(h Hash, after Ref, t tags.Tags, now int64) (Ref, error) 
 
 	p.mu.RLock()
 	slot, ok := p.find(s.index.Dictionary(), hash, t)
+	ok = ok && p.flags[slot]&flagDead == 0
 	p.mu.RUnlock()
 	ref := makeRef(part, slot)
 	if !ok {
-		var err error
-		if ref, err = s.create(part, hash, t, now); err != nil {
-			return NoRef, err
+		var refused *LimitError
+		if ref, refused = s.create(part, hash, t, now); refused != nil {
+			s.refusals.count(refused.What, t, s.index.Unknown(t), now)
+			return NoRef, refused
 		}
 	}
 	s.lookup.learn(h, ref, after)
@@ -55,52 +59,133 @@ func (p *partition) find(dict index.Dictionary, hash uint64, t tags.Tags) (uint3
 // create makes a series searchable that was not found, or finds it after all.
 // Others find it by its tags only when it is complete: they do not wait for
 // s.changing.
-func (s *Store) create(part int, hash uint64, t tags.Tags, now int64) (Ref, error) {
+func (s *Store) create(part int, hash uint64, t tags.Tags, now int64) (Ref, *LimitError) {
+	if full := s.full(t); full != nil {
+		return NoRef, full
+	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	p := &s.parts[part]
-	if slot, ok := p.find(s.index.Dictionary(), hash, t); ok {
+	slot, back := p.find(s.index.Dictionary(), hash, t)
+	if back && p.flags[slot]&flagDead == 0 {
 		return makeRef(part, slot), nil
 	}
-	if err := s.admit(p, now); err != nil {
-		s.refused.Add(1)
-		return NoRef, err
+	if refused := s.admit(p, t, back, now); refused != nil {
+		return NoRef, refused
+	}
+	if back {
+		s.comeBack(p, part, slot, now)
+		return makeRef(part, slot), nil
 	}
 	pairs, err := s.index.Intern(nil, t)
 	if err != nil {
-		s.refused.Add(1)
 		var full *index.TooMany
 		if errors.As(err, &full) {
 			return NoRef, &LimitError{What: full.What, Max: int64(full.Max)}
 		}
-		return NoRef, err
+		panic("BUG: " + err.Error())
 	}
-	kind, _ := t.Get(dstype)
-	p.mu.Lock()
-	slot := p.add(norm.KindOf(kind), pairs, s.grid.floor(now))
-	p.mu.Unlock()
-	ref := makeRef(part, slot)
-	s.lookup.grow(ref)
-	s.seen++
+	ref := s.settle(part, NoRef, t, pairs, now)
 	s.enter(ref, pairs)
 	p.mu.Lock()
-	p.name(slot, hash)
+	p.name(ref.slot(), hash)
 	p.mu.Unlock()
 	return ref, nil
 }
 
-// admit checks the limits on new series. The caller holds s.changing.
-func (s *Store) admit(p *partition, now int64) error {
-	o := &s.options
-	switch {
-	case s.searchable >= o.MaxSeries:
-		return &LimitError{What: "series", Max: int64(o.MaxSeries)}
-	case s.seen >= seenPerSeries*o.MaxSeries || len(p.slots) >= maxSlots:
-		return &LimitError{What: "series ever seen", Max: int64(seenPerSeries * o.MaxSeries)}
-	case !s.newSeries.take(now):
-		return &LimitError{What: "new series per second", Max: int64(o.NewSeriesRate)}
+// settle puts a series that was admitted into a slot: that of ref, or any one
+// for NoRef, and pays for it. The caller holds s.changing.
+func (s *Store) settle(part int, ref Ref, t tags.Tags, pairs []uint32, now int64) Ref {
+	p := &s.parts[part]
+	kind, _ := t.Get(dstype)
+	p.mu.Lock()
+	had := len(p.slots)
+	if ref == NoRef {
+		ref = makeRef(part, p.add(norm.KindOf(kind), pairs, s.grid.floor(now)))
+	} else {
+		p.extend(ref.slot())
+		p.fill(ref.slot(), norm.KindOf(kind), pairs, s.grid.floor(now))
 	}
+	more := len(p.slots) - had
+	p.mu.Unlock()
+	s.lookup.grow(ref)
+	s.seen++
+	s.memory.Force(int64(more)*slotCost + s.costs.idle(len(pairs)))
+	s.wake(1)
+	s.settleIndex()
+	return ref
+}
+
+// comeBack makes a buried series searchable again that has its slot still. The
+// caller holds s.changing.
+func (s *Store) comeBack(p *partition, part int, slot uint32, now int64) {
+	p.mu.Lock()
+	dead, idle := p.flags[slot]&flagDead != 0, p.flags[slot]&flagIdle != 0
+	p.flags[slot] &^= flagDead | flagIdle
+	p.slots[slot].last = max(p.slots[slot].last, s.grid.floor(now))
+	p.mu.Unlock()
+	if idle {
+		s.wake(1)
+	}
+	if dead {
+		s.enter(makeRef(part, slot), p.pairsOf(slot))
+	}
+}
+
+// define makes ref the series with tags t, as a log says that it was: in place
+// of the series that has the slot, if it is another. No limit is checked, and
+// nobody may be using the series that is replaced.
+func (s *Store) define(ref Ref, t tags.Tags, now int64) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	var buf [512]byte
+	hash := maphash.Bytes(s.lookup.seeds[0], t.AppendKey(buf[:0]))
+	part := ref.partition()
+	p := &s.parts[part]
+	slot, known := p.find(s.index.Dictionary(), hash, t)
+	if known && slot == ref.slot() {
+		return nil
+	}
+	if known {
+		s.evict(makeRef(part, slot))
+	}
+	if n := ref.slot(); int(n) < len(p.slots) && p.pairAt[n] != 0 {
+		s.evict(ref)
+	}
+	pairs, err := s.index.Intern(nil, t)
+	if err != nil {
+		return err
+	}
+	for n := uint32(len(p.slots)); n < ref.slot(); n++ { // slots whose definitions are missing
+		p.mu.Lock()
+		p.extend(n)
+		p.free = append(p.free, n)
+		p.mu.Unlock()
+		s.lookup.grow(makeRef(part, n))
+		s.memory.Force(slotCost)
+	}
+	s.settle(part, ref, t, pairs, now)
+	s.enter(ref, pairs)
+	p.mu.Lock()
+	p.name(ref.slot(), hash)
+	p.mu.Unlock()
 	return nil
+}
+
+// evict gives the slot of a series free at once. The caller holds s.changing.
+func (s *Store) evict(ref Ref) {
+	p, n := &s.parts[ref.partition()], ref.slot()
+	var gone [partitions][]uint32
+	gone[ref.partition()] = []uint32{n}
+	if p.flags[n]&flagDead == 0 {
+		s.index.Remove(uint32(ref), p.pairsOf(n))
+		s.searchable--
+		s.watches.leave(&gone)
+	}
+	s.lookup.forget(&gone)
+	s.watches.vacate(&gone)
+	s.clear(p, n)
+	s.settleIndex()
 }
 
 // enter makes a series searchable and watched. The caller holds s.changing.
@@ -110,20 +195,12 @@ func (s *Store) enter(ref Ref, pairs []uint32) {
 	s.watches.enter(s, ref, pairs)
 }
 
-// revive makes series searchable again that were written after nothing had
-// been left of them.
-func (s *Store) revive(refs []Ref) {
+// revive makes series searchable again that were written by requests that
+// found them before they were buried.
+func (s *Store) revive(refs []Ref, now int64) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	for _, ref := range refs {
-		p := &s.parts[ref.partition()]
-		p.mu.Lock()
-		slot := ref.slot()
-		dead := p.flags[slot]&flagDead != 0
-		p.flags[slot] &^= flagDead
-		p.mu.Unlock()
-		if dead {
-			s.enter(ref, p.pairsOf(slot))
-		}
+		s.comeBack(&s.parts[ref.partition()], ref.partition(), ref.slot(), now)
 	}
 }

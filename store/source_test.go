@@ -340,6 +340,7 @@ func TestSourcesAreBounded(t *testing.T) {
 func TestWatchedSourcesFollowTheSeries(t *testing.T) {
 	const blockMs = 120 * 1000
 	s := open(t, store.Options{Step: sec, Retention: 2 * blockMs})
+	defer s.Hold().Release()
 	w := s.Watch(store.WatchSpec{Query: named("sps")})
 	src := func(now int64) store.SourceID { return s.Source("a", now) }
 	sps := series(t, s, start, "name", "sps", "atlas.dstype", "sum")

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"pulse/store/block"
+	"pulse/store/budget"
 	"pulse/store/index"
 	"pulse/store/match"
 )
@@ -29,17 +30,31 @@ type Store struct {
 	// changing is held while the set of searchable series, the watches, or
 	// the sources of a watch change.
 	changing   sync.Mutex
-	searchable int // series in the index
-	seen       int // slots ever given out
+	searchable int   // series in the index
+	seen       int   // slots with a series
+	indexed    int64 // bytes of the index that are charged
+
+	memory   *budget.Budget // nil: no limit
+	costs    costs
+	active   atomic.Int64 // series that are not idle
+	refusals refusals
+	holds    holds
+	graves   []grave // under changing, the oldest first
 
 	advancing sync.Mutex // held by Advance
 	sealer    sealer     // under advancing
 	cursor    int        // the partition that is sealed next
 	buried    int64      // end of the block time that was last searched for dead series
 	swept     int64      // time of the last search for silent sources
+	rested    int64      // block number that was last searched for idle series
+	overrun   int64      // bytes of columns beyond what is reserved
+
+	// applying is read-locked while an operation is applied, and locked by whoever
+	// wants to see the store between two.
+	applying sync.RWMutex
+	finished atomic.Uint64 // the last record of the log that was applied in full
 
 	stored, superseded, repeated, late atomic.Int64
-	refused                            atomic.Int64 // new series
 }
 
 // New returns an empty store.
@@ -56,6 +71,8 @@ func New(o Options) (*Store, error) {
 		index:     index.New(index.Limits{Keys: o.MaxKeys, Values: o.MaxValuesPerKey, Pairs: o.MaxPairs}),
 		sources:   newSources(o),
 		newSeries: newBucket(o.NewSeriesRate, o.NewSeriesBurst),
+		memory:    o.Memory,
+		costs:     newCosts(o),
 	}
 	s.maxOpen = int((o.MaxPast+o.MaxFuture)/(block.Size*o.Step)) + 4
 	s.sealer.grid = s.grid
@@ -102,10 +119,14 @@ func (s *Store) Appended() int64 { return s.stored.Load() + s.superseded.Load() 
 // Stats describes a store at one moment.
 type Stats struct {
 	Series     int   // searchable
-	SeriesSeen int   // including those that nothing is left of
+	SeriesSeen int   // including those that nothing is left of and whose slots are not free yet
+	Active     int   // written lately
+	Slots      int   // that series have or may have
 	Refused    int64 // new series, by a limit
 	Keys       int   // distinct tag keys of searchable series
 	Pairs      int   // distinct tags of searchable series
+	Refusals   Refusals
+	Memory     budget.Stats // of series; zero without a budget
 
 	OpenBlocks int   // partitions × block times that can still change
 	Blocks     int   // sealed, with data
@@ -126,6 +147,7 @@ func (s *Store) Stats() Stats {
 		p := &s.parts[i]
 		p.mu.RLock()
 		st.OpenBlocks += len(p.open)
+		st.Slots += len(p.slots)
 		for _, list := range p.sealed {
 			for _, a := range list {
 				st.Blocks += a.blocks
@@ -143,7 +165,8 @@ func (s *Store) Stats() Stats {
 	st.HeadBytes = s.pool.bytes()
 	x := s.index.Stats()
 	st.Keys, st.Pairs = x.Keys, x.Pairs
-	st.Refused = s.refused.Load()
+	st.Refusals = s.refusals.stats()
+	st.Refused, st.Memory, st.Active = st.Refusals.Total, s.memory.Stats(), int(s.active.Load())
 	st.Total = Result{Stored: int(s.stored.Load()), Superseded: int(s.superseded.Load()), Repeated: int(s.repeated.Load()), Late: int(s.late.Load())}
 	return st
 }

@@ -77,6 +77,10 @@ func (w *Watch) Close() {
 	w.store.changing.Lock()
 	defer w.store.changing.Unlock()
 	w.store.watches.remove(w)
+	for _, pairs := range w.grouper.keys {
+		w.store.index.Release(pairs)
+	}
+	w.store.settleIndex()
 }
 
 // add makes a series a member of its group. The caller holds w.mu and
@@ -140,8 +144,11 @@ func (w *Watch) groupOf(dict index.Dictionary, pairs []uint32) (int32, bool) {
 		if n, ok = w.grouper.find(dict, pairs); !ok {
 			return 0, false
 		}
-		if len(w.spec.By) > 0 && int(n) == len(w.groups) {
-			t = groupTags(dict, w.grouper.keys[n])
+		if int(n) == len(w.groups) {
+			w.store.index.Retain(w.grouper.keys[n])
+			if len(w.spec.By) > 0 {
+				t = groupTags(dict, w.grouper.keys[n])
+			}
 		}
 	}
 	if int(n) == len(w.groups) {

@@ -83,6 +83,26 @@ func (ws *watches) leave(dead *[partitions][]uint32) {
 	})
 }
 
+// vacate forgets the groups of former members whose slots are given up, so
+// that the next series in there has a group of its own.
+func (ws *watches) vacate(gone *[partitions][]uint32) {
+	ws.each(func(w *Watch) {
+		if w.spec.Agg != AggAll {
+			return
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.gone) == 0 {
+			return
+		}
+		for part, slots := range gone {
+			for _, slot := range slots {
+				delete(w.gone, makeRef(part, slot))
+			}
+		}
+	})
+}
+
 // forget takes sources out of every watch.
 func (ws *watches) forget(gone map[SourceID]bool) {
 	isGone := func(id SourceID) bool { return gone[id] }

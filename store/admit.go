@@ -1,0 +1,100 @@
+package store
+
+import (
+	"pulse/store/block"
+	"pulse/store/index"
+	"pulse/store/tags"
+)
+
+// costs is about how many bytes series take, which is taken from the budget
+// before anything is allocated for them.
+type costs struct {
+	active int64 // columns and blocks not yet in a file of a series that is written
+}
+
+// Bytes of a series that do not depend on the options, with room to grow.
+const (
+	slotCost   = 170 // of a slot, for good: slices of the partition, lookup, entry of byTags
+	seriesCost = 90  // of a series in it: places in the table of hashes, start of its pairs
+	tagCost    = 18  // of each of its tags: number and posting, beside the tag itself
+
+	sealAhead  = 24  // steps until a block that is over is sealed, since Advance seals a few partitions at a time
+	blockBytes = 160 // of a sealed block and its word in the directory, on average
+)
+
+// newCosts returns the costs of series under the given options.
+func newCosts(o Options) costs {
+	columns := block.Size + (o.MaxPast+o.MaxFuture)/o.Step + sealAhead
+	return costs{active: columns*8*9/8 + 2*blockBytes}
+}
+
+// idle is the cost of a series of n tags that is not written, without its slot
+// and tags.
+func (c *costs) idle(n int) int64 { return seriesCost + tagCost*int64(n+1) }
+
+// admit checks the limits on new series and takes the memory of one with tags
+// t, or of one that comes back to slot. The caller holds s.changing.
+func (s *Store) admit(p *partition, t tags.Tags, back bool, now int64) *LimitError {
+	o := &s.options
+	switch {
+	case s.searchable >= o.MaxSeries:
+		return &LimitError{What: "series", Max: int64(o.MaxSeries)}
+	case !back && (s.seen >= seenPerSeries*o.MaxSeries || len(p.slots) >= maxSlots && len(p.free) == 0):
+		return &LimitError{What: "series ever seen", Max: int64(seenPerSeries * o.MaxSeries)}
+	case !s.memory.Room(s.price(p, t, back)):
+		s.memory.Take(s.memory.Limit() + 1) // counts the refusal
+		return &LimitError{What: whatMemory, Max: s.memory.Limit()}
+	case !s.newSeries.take(now):
+		return &LimitError{What: "new series per second", Max: int64(o.NewSeriesRate)}
+	}
+	return nil
+}
+
+const whatMemory = "bytes of series"
+
+// price is what a new series, or one that comes back, may take at most.
+func (s *Store) price(p *partition, t tags.Tags, back bool) int64 {
+	n := s.costs.active
+	if !back {
+		n += s.costs.idle(len(t)) + index.Cost(t)
+		if len(p.free) == 0 {
+			n += slotCost
+		}
+	}
+	return n
+}
+
+// full refuses a new series when it is plain that there is no room, without
+// waiting for s.changing.
+func (s *Store) full(t tags.Tags) *LimitError {
+	if s.memory.Room(s.costs.active) {
+		return nil
+	}
+	s.memory.Take(s.memory.Limit() + 1)
+	return &LimitError{What: whatMemory, Max: s.memory.Limit()}
+}
+
+// settleIndex brings what is charged for keys and values in line with what the
+// index has. The caller holds s.changing.
+func (s *Store) settleIndex() {
+	bytes := s.index.Bytes()
+	if d := bytes - s.indexed; d > 0 {
+		s.memory.Force(d)
+	} else {
+		s.memory.Give(-d)
+	}
+	s.indexed = bytes
+}
+
+// settleHead charges what columns really take beyond what is reserved for the
+// series that are written: a piece is there for all of its slots or none.
+func (s *Store) settleHead() {
+	reserved := s.active.Load() * s.costs.active
+	over := max(0, s.pool.bytes()-reserved)
+	if d := over - s.overrun; d > 0 {
+		s.memory.Force(d)
+	} else {
+		s.memory.Give(-d)
+	}
+	s.overrun = over
+}
