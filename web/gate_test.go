@@ -2,8 +2,15 @@ package web
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"math/big"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
@@ -86,6 +93,47 @@ func pair(t *testing.T) (server, client net.Conn) {
 	}
 	t.Cleanup(func() { server.Close(); client.Close() })
 	return server, client
+}
+
+// TestWatchEncrypted: the end of an encrypted connection is seen behind the
+// goodbye that comes before it.
+func TestWatchEncrypted(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("seen on Linux only")
+	}
+	server, client := pair(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encrypted := secure(server.(*addressConn), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	there := tls.Client(client, &tls.Config{InsecureSkipVerify: true})
+	shaken := make(chan error, 1)
+	go func() { shaken <- there.Handshake() }()
+	if err := errors.Join(encrypted.Handshake(), <-shaken); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	there.Write([]byte("next"))
+	stop := watchClient(encrypted, cancel)
+	select {
+	case <-ctx.Done():
+		t.Error("cancelled although the client is there")
+	case <-time.After(3 * peekEvery):
+	}
+	there.Close()
+	select {
+	case <-ctx.Done():
+	case <-time.After(20 * time.Second):
+		t.Error("not cancelled although the client is gone")
+	}
+	stop()
 }
 
 // TestWatchClient: a query ends when its client is gone, and not because the

@@ -65,6 +65,7 @@ type rig struct {
 	pipeline *ingest.Pipeline
 	detect   *detect.Engine
 	web      *web.Server
+	scheme   string // http
 	addr     string
 	client   *http.Client
 	log      *lockedBuffer
@@ -90,7 +91,7 @@ func newRig(t testing.TB, s settings) *rig {
 			t.Fatal(err)
 		}
 	}
-	r := &rig{t: t, clock: &pacer{clock.NewManual(time.UnixMilli(epoch)), make(chan time.Duration, 1000)}, log: &lockedBuffer{}}
+	r := &rig{t: t, scheme: "http", clock: &pacer{clock.NewManual(time.UnixMilli(epoch)), make(chan time.Duration, 1000)}, log: &lockedBuffer{}}
 	log := zerolog.New(r.log)
 	db, err := bbolt.Open(filepath.Join(t.TempDir(), "state.db"), 0o600, &bbolt.Options{NoSync: true})
 	must(err)
@@ -182,7 +183,7 @@ func (r *rig) try(method, target string, body any, header ...string) (answer, er
 	case io.Reader:
 		in = b
 	}
-	req, err := http.NewRequest(method, "http://"+r.addr+target, in)
+	req, err := http.NewRequest(method, r.scheme+"://"+r.addr+target, in)
 	if err != nil {
 		return answer{}, err
 	}
