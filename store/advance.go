@@ -17,6 +17,7 @@ func (s *Store) Advance(now int64) {
 	s.advancing.Lock()
 	defer s.advancing.Unlock()
 	s.sealDue(now)
+	s.rollDue(now)
 	s.expire(now)
 	s.reclaim(now)
 	s.restIdle(now)
@@ -43,7 +44,7 @@ func (s *Store) sealDue(now int64) {
 		if left == 0 || due == 0 {
 			return
 		}
-		if s.parts[s.cursor].seal(&s.sealer, before) {
+		if s.seal(&s.parts[s.cursor], before) {
 			left--
 			due--
 		}
@@ -67,7 +68,9 @@ func (p *partition) due(before int64) int {
 // seal seals the oldest open block if its number is below the given one, and
 // reports whether there was one. The lock is not held while values are
 // encoded; until then readers see the columns.
-func (p *partition) seal(s *sealer, before int64) bool {
+func (s *Store) seal(p *partition, before int64) bool {
+	s.encoding.Lock()
+	defer s.encoding.Unlock()
 	p.mu.Lock()
 	if len(p.open) == 0 || p.open[0].number >= before {
 		p.mu.Unlock()
@@ -78,12 +81,13 @@ func (p *partition) seal(s *sealer, before int64) bool {
 	flags, applied := slices.Clone(p.flags), p.applied
 	p.mu.Unlock()
 
-	a := s.encode(b.number, &b.columns, flags)
+	a := s.sealer.encode(b.number, &b.columns, flags)
 	a.applied = applied
 
 	p.mu.Lock()
 	p.insertSealed(a)
 	p.removeOpen(b)
+	s.changed(p, primary, a.number, nil, 0)
 	p.mu.Unlock()
 	return true
 }
@@ -114,24 +118,19 @@ func (s *Store) sealOutOfReach(p *partition, number, now int64) {
 			a.applied = p.applied
 			p.insertSealed(a)
 			p.removeOpen(b)
+			s.changed(p, primary, a.number, nil, 0)
 		}
 	}
 }
 
-// expire drops sealed blocks that ended before the retention, and series whose
-// newest value was among them.
+// expire drops sealed blocks that are older than their tier's retention, and
+// series whose newest value was in the longest of them.
 func (s *Store) expire(now int64) {
-	horizon := now - s.options.Retention
+	s.moveFloors(now)
 	for i := range s.parts {
-		p := &s.parts[i]
-		p.mu.Lock()
-		for len(p.sealed[primary]) > 0 && s.grid.end(p.sealed[primary][0].number) <= horizon {
-			p.removeSealed(primary, 0)
-		}
-		p.mu.Unlock()
+		s.parts[i].expire(s.tiers)
 	}
-	number, _ := s.grid.place(s.grid.floor(horizon) + s.grid.step)
-	if end := s.grid.end(number - 1); end != s.buried { // a block time is gone, or the clock went back
+	if end := s.tiers[len(s.tiers)-1].floor.Load(); end != s.buried { // a block time is gone, or the clock went back
 		s.bury(end, s.grid.ceil(now+s.options.MaxFuture))
 		s.buried = end
 	}

@@ -22,6 +22,8 @@ type arena struct {
 	blocks  int    // with data
 	applied uint64 // the last record of the log that may be in it
 
+	patches []*patch // hold instead of dir and data for some slots, later ones before earlier; see patch.go
+
 	hold holder
 	file *archived // where dir and data are mapped from; nil: in memory of our own
 }

@@ -27,11 +27,12 @@ type partition struct {
 
 	applied uint64 // number of the last record of the log that was taken
 
-	number  int                // of the partition
-	open    []*openBlock       // the head, ascending by number
-	sealed  [maxTiers][]*arena // by tier, ascending by number; a list is replaced, never changed
-	changes int                // of sealed
-	pool    *pool              // of the columns' memory
+	number  int                       // of the partition
+	open    []*openBlock              // the head, ascending by number
+	sealed  [maxTiers][]*arena        // by tier, ascending by number; a list is replaced, never changed
+	changes int                       // of sealed
+	stale   [maxTiers]map[int64]stale // blocks of derived tiers, by number, that have to be derived
+	pool    *pool                     // of the columns' memory
 
 	_ [64]byte // neighbours must not share a cache line
 }

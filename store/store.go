@@ -41,6 +41,9 @@ type Store struct {
 	holds    holds
 	graves   []grave // under changing, the oldest first
 
+	deriving  sync.Mutex // held while coarser tiers are derived
+	rolling   rollup     // under deriving
+	encoding  sync.Mutex // held while a block is sealed
 	advancing sync.Mutex // held by Advance
 	sealer    sealer     // under advancing
 	cursor    int        // the partition that is sealed next
