@@ -214,7 +214,7 @@ type batchHead struct {
 func (d *Decoder) readBatch(c *cursor, b *Batch, want uint64) {
 	h := &d.head
 	d.readBatchHead(c, b, h)
-	s := d.scalesOf(h.stepMs)
+	s := d.meaningsOf(h.stepMs)
 	from := uint32(0)
 	for k, part := range h.parts {
 		length := uint64(c.left())
@@ -312,7 +312,7 @@ func (d *Decoder) readBatchHead(c *cursor, b *Batch, h *batchHead) {
 }
 
 // readSection appends the points of one section.
-func (d *Decoder) readSection(c *cursor, b *Batch, h *batchHead, s *scales, partition uint8, from, end uint32) {
+func (d *Decoder) readSection(c *cursor, b *Batch, h *batchHead, s *meanings, partition uint8, from, end uint32) {
 	n := int(end - from)
 	if h.refs != nil {
 		b.Refs = append(b.Refs, h.refs[from:end]...)
@@ -330,7 +330,7 @@ func (d *Decoder) readSection(c *cursor, b *Batch, h *batchHead, s *scales, part
 	if c.reason != "" {
 		return
 	}
-	b.Values = d.column.read(c, s, b.Values, n)
+	b.Values = s.read(c, b.Values, n)
 	if c.left() != 0 {
 		c.fail("bytes after the values of a section")
 	}

@@ -28,14 +28,13 @@ type Decoder struct {
 	repeats   []restore // of records that Scan has not seen
 	next      int       // of repeats, the first that was not handed out
 
-	record Record
-	defs   definitions
-	head   batchHead
-	parts  []section
-	refs   []uint32
-	stepMs uint64
-	scales *scales
-	column column
+	record   Record
+	defs     definitions
+	head     batchHead
+	parts    []section
+	refs     []uint32
+	stepMs   uint64
+	meanings *meanings
 }
 
 // definedTemplate is a template of the segment, refs grouped by partition.
@@ -188,12 +187,12 @@ func (d *Decoder) readBody(c *cursor, r *Record, want uint64) {
 	}
 }
 
-// scalesOf returns the transforms for a step.
-func (d *Decoder) scalesOf(stepMs uint64) *scales {
+// meaningsOf returns the meanings for a step.
+func (d *Decoder) meaningsOf(stepMs uint64) *meanings {
 	if d.stepMs != stepMs {
-		d.stepMs, d.scales = stepMs, makeScales(stepMs)
+		d.stepMs, d.meanings = stepMs, makeScales(stepMs).meanings()
 	}
-	return d.scales
+	return d.meanings
 }
 
 func (c *cursor) error(lsn uint64) error {

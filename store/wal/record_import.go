@@ -83,7 +83,7 @@ func (d *Decoder) readImport(c *cursor, m *Import, want uint64) {
 	if b := c.bytes(8); b != nil {
 		present = binary.LittleEndian.Uint64(b)
 	}
-	s := d.scalesOf(step)
+	s := d.meaningsOf(step)
 	for p := range uint64(partitions) {
 		if present>>p&1 == 0 || c.reason != "" {
 			continue
@@ -109,7 +109,7 @@ func (d *Decoder) readImport(c *cursor, m *Import, want uint64) {
 	}
 }
 
-func (d *Decoder) readLine(c *cursor, l *ImportLine, s *scales) {
+func (d *Decoder) readLine(c *cursor, l *ImportLine, s *meanings) {
 	slot := c.uvarint()
 	if slot > slotMask {
 		c.fail("a slot out of range")
@@ -137,5 +137,5 @@ func (d *Decoder) readLine(c *cursor, l *ImportLine, s *scales) {
 			l.Times = append(l.Times, at)
 		}
 	}
-	l.Values = d.column.read(c, s, l.Values, n)
+	l.Values = s.read(c, l.Values, n)
 }

@@ -50,12 +50,6 @@ var codeOf = [codes]struct{ transform, bytes uint8 }{
 // widths are the bytes of codeOf.
 var widths = [codes]uint8{0, 1, 2, 4, 1, 2, 3, 4, 2, 3, 4, 5, 5, 6, 5, 8}
 
-// transformOf are the transforms of codeOf.
-var transformOf = [codes]uint8{
-	byOne, byOne, byOne, byOne, bySecond, bySecond, bySecond, bySecond,
-	byCent, byMilli, byNano, byNano, byTotal, byTotal, byTop, byBits,
-}
-
 // noCode is for an integer too large for its transform.
 const noCode = 0xFF
 
@@ -184,54 +178,68 @@ func grow(dst []byte, n int) []byte {
 	return dst[:len(dst)+n]
 }
 
-// masks keep the bytes that a code says.
-var masks = [codes]uint64{
-	0, 1<<8 - 1, 1<<16 - 1, 1<<32 - 1, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1,
-	1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<40 - 1, 1<<48 - 1, 1<<40 - 1, math.MaxUint64,
+// meaning says what to make of the bytes of a code.
+type meaning struct {
+	mask            uint64 // of the bytes
+	width           int
+	divisor, factor float64
+	double, shift   uint64 // as in lane
 }
 
-// read appends the n values of a column to dst and leaves in behind it. in may
-// end before the bytes behind it do, which spares copies.
-func (c *column) read(in *cursor, s *scales, dst []float64, n int) []float64 {
-	packed := in.bytes(uint64(n+1) / 2)
-	if in.reason != "" {
+// meanings are those of every code.
+type meanings [codes]meaning
+
+func (s *scales) meanings() *meanings {
+	r := &meanings{}
+	for code, c := range codeOf {
+		l := &s[c.transform]
+		r[code] = meaning{uint64(1)<<(8*c.bytes) - 1, int(c.bytes), l.divisor, l.factor, l.double, l.shift}
+	}
+	return r
+}
+
+// value is what the integer i stands for.
+func (r *meaning) value(i uint64) float64 {
+	v := math.Float64bits(float64(float64(int64(i))/r.divisor) * r.factor)
+	return math.Float64frombits(v&^r.double | i<<(r.shift&63)&r.double)
+}
+
+// read appends the n values of a column to dst and leaves c behind it.
+func (rs *meanings) read(c *cursor, dst []float64, n int) []float64 {
+	packed := c.bytes(uint64(n+1) / 2)
+	if c.reason != "" {
 		return dst
 	}
-	c.codes = slices.Grow(c.codes[:0], n+1)[:(n+1)&^1]
-	codes := c.codes
 	size := 0
-	for k, pair := range packed {
-		low, high := pair&15, pair>>4
-		codes[2*k], codes[2*k+1] = low, high
-		size += int(widths[low]) + int(widths[high])
+	for _, pair := range packed {
+		size += int(widths[pair&15]) + int(widths[pair>>4])
 	}
-	if n&1 != 0 && codes[n] != codeZero {
-		in.fail("a code without a value")
+	if n&1 != 0 && packed[n/2]>>4 != codeZero {
+		c.fail("a code without a value")
 		return dst
 	}
-	rest := in.src[in.at:cap(in.src)]
-	if in.bytes(uint64(size)) == nil {
+	data := c.bytes(uint64(size))
+	if c.reason != "" {
 		return dst
 	}
+	data = data[:cap(data)] // behind it is the rest of the payload, which spares a copy
 	dst = slices.Grow(dst, n)
 	values := dst[len(dst) : len(dst)+n]
-	c.integers = slices.Grow(c.integers[:0], n)[:n]
-	integers := c.integers
 	at, k := 0, 0
-	for ; k < n && at <= len(rest)-8; k++ {
-		code := codes[k] & 15
-		integers[k] = binary.LittleEndian.Uint64(rest[at:]) & masks[code]
-		at += int(widths[code])
+	for ; k < n-1 && at <= len(data)-16; k += 2 {
+		pair := packed[k/2]
+		low, high := &rs[pair&15], &rs[pair>>4]
+		values[k] = low.value(binary.LittleEndian.Uint64(data[at:]) & low.mask)
+		at += low.width
+		values[k+1] = high.value(binary.LittleEndian.Uint64(data[at:]) & high.mask)
+		at += high.width
 	}
-	for ; k < n; k++ { // at the end of the payload
+	for ; k < n; k++ {
+		r := &rs[packed[k/2]>>(k&1*4)&15]
 		var padded [8]byte
-		at += copy(padded[:widths[codes[k]&15]], rest[min(at, len(rest)):])
-		integers[k] = binary.LittleEndian.Uint64(padded[:])
-	}
-	for k, i := range integers {
-		l := &s[transformOf[codes[k]&15]&(lanes-1)]
-		v := math.Float64bits(float64(float64(int64(i))/l.divisor) * l.factor)
-		values[k] = math.Float64frombits(v&^l.double | i<<(l.shift&63)&l.double)
+		copy(padded[:], data[at:at+r.width])
+		values[k] = r.value(binary.LittleEndian.Uint64(padded[:]))
+		at += r.width
 	}
 	return dst[:len(dst)+n]
 }
