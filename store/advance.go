@@ -23,6 +23,7 @@ func (s *Store) Advance(now int64) {
 	s.restIdle(now)
 	s.settleHead()
 	s.forgetSources(now)
+	s.archives.advance(now)
 }
 
 // sealable returns the first block number that must stay open at now. One step

@@ -26,6 +26,7 @@ type Store struct {
 	parts     [partitions]partition
 	newSeries bucket  // under changing
 	folder    *folder // nil: in memory only
+	archives  archives
 
 	// changing is held while the set of searchable series, the watches, or
 	// the sources of a watch change.
@@ -131,9 +132,12 @@ type Stats struct {
 	Refusals   Refusals
 	Memory     budget.Stats // of series; zero without a budget
 
+	Archive ArchiveStats
+
 	OpenBlocks int   // partitions × block times that can still change
 	Blocks     int   // sealed, with data
 	BlockBytes int64 // of sealed blocks and their directories
+	ArenaBytes int64 // of those, what is in memory and not in a file
 	HeadBytes  int64 // of columns
 
 	Sources        int
@@ -155,6 +159,9 @@ func (s *Store) Stats() Stats {
 			for _, a := range list {
 				st.Blocks += a.blocks
 				st.BlockBytes += a.bytes()
+				if a.file == nil {
+					st.ArenaBytes += a.bytes()
+				}
 			}
 		}
 		p.mu.RUnlock()
@@ -166,6 +173,7 @@ func (s *Store) Stats() Stats {
 	st.Sources, st.SourcesRefused = len(s.sources.byKey), s.sources.refused
 	s.sources.mu.RUnlock()
 	st.HeadBytes = s.pool.bytes()
+	st.Archive = s.archives.figures()
 	x := s.index.Stats()
 	st.Keys, st.Pairs = x.Keys, x.Pairs
 	st.Refusals = s.refusals.stats()

@@ -1,0 +1,121 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pulse/store/archive"
+)
+
+// isAbsent reports whether err says that there is no such file.
+func isAbsent(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// found is an archive file by its name.
+type found struct {
+	number int64
+	epoch  uint32
+	name   string
+}
+
+// load opens the files that are there. Of each it reads the ends only: damage
+// inside is noticed by whoever reads it first. A file that is none goes to
+// quarantine. Files of a step that no tier has stay where they are, unused.
+func (a *archives) load() error {
+	folders, err := a.fs.List(archiveDir)
+	if err != nil {
+		return fmt.Errorf("list archive files: %w", err)
+	}
+	for _, folder := range folders {
+		tier := slices.IndexFunc(a.store.tiers, func(t *tier) bool { return strconv.FormatInt(t.grid.step, 10) == folder })
+		if tier < 0 {
+			n, err := folderBytes(a.fs, path.Join(archiveDir, folder))
+			if err != nil {
+				return fmt.Errorf("count bytes of archive files: %w", err)
+			}
+			a.foreign += n
+			a.log.Warn().Str("folder", path.Join(archiveDir, folder)).Int64("bytes", n).Msg("archive files of a step that no tier has are not used")
+			continue
+		}
+		if err := a.loadTier(tier, path.Join(archiveDir, folder)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *archives) loadTier(tier int, folder string) error {
+	bases, err := a.fs.List(folder)
+	if err != nil {
+		return fmt.Errorf("list archive files: %w", err)
+	}
+	var all []found
+	for _, base := range bases {
+		name := path.Join(folder, base)
+		if number, epoch, ok := parseArchiveName(base); ok {
+			all = append(all, found{number, epoch, name})
+		} else if strings.HasSuffix(base, archive.Temporary) {
+			a.garbage = append(a.garbage, garbage{blockTime: blockTime{tier: -1}, name: name})
+		} else {
+			a.log.Warn().Str("file", name).Msg("not an archive file")
+		}
+	}
+	slices.SortFunc(all, func(x, y found) int {
+		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(y.epoch, x.epoch))
+	})
+	var sealed [partitions][]*arena
+	for i, one := range all {
+		if i > 0 && all[i-1].number == one.number && a.files[tier][one.number] != nil {
+			a.garbage = append(a.garbage, garbage{blockTime{tier, one.number}, one.epoch, one.name, ""})
+			continue
+		}
+		f, err := a.open(tier, one)
+		if err != nil {
+			return err
+		}
+		if f == nil {
+			continue
+		}
+		a.register(f)
+		for part := range sealed {
+			if fresh := f.arena(part); fresh != nil {
+				sealed[part] = append(sealed[part], fresh)
+			}
+		}
+	}
+	for part, list := range sealed {
+		p := &a.store.parts[part]
+		p.mu.Lock()
+		p.sealed[tier] = list
+		p.changes++
+		p.mu.Unlock()
+	}
+	return nil
+}
+
+// open returns the file with the given name, nil when it is damaged or absent.
+// Another failure, or a format to come, is an error: nothing is wrong with the
+// file.
+func (a *archives) open(tier int, one found) (*archived, error) {
+	b, err := archive.OpenBlocks(a.fs, one.name)
+	t := a.store.tiers[tier]
+	if err == nil && (b.Step != t.grid.step || b.Number != one.number || b.Epoch != one.epoch || b.Fields != blocksPer(tier)) {
+		err = &archive.CorruptError{File: one.name, Reason: fmt.Sprintf("holds block %d, epoch %d, of step %d ms with %d per series", b.Number, b.Epoch, b.Step, b.Fields)}
+		b.Release()
+	}
+	if errors.Is(err, archive.ErrCorrupt) {
+		a.log.Error().Err(err).Str("file", one.name).Msg("archive file is damaged, its blocks are absent")
+		a.stats.Quarantined++
+		a.garbage = append(a.garbage, garbage{blockTime{tier, one.number}, one.epoch, one.name, err.Error()})
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &archived{BlockFile: b, blockTime: blockTime{tier, one.number}, owner: a}, nil
+}
