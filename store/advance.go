@@ -151,7 +151,7 @@ func (s *Store) bury(end, newest int64) {
 		for n := range p.slots {
 			slot := &p.slots[n]
 			slot.last = min(slot.last, newest)
-			if slot.last <= end && p.flags[n]&flagDead == 0 {
+			if slot.last <= end && p.flags[n]&flagDead == 0 && p.pairAt[n] != 0 {
 				p.flags[n] |= flagDead
 				slot.first = 0
 				dead[i] = append(dead[i], uint32(n))

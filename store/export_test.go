@@ -46,7 +46,7 @@ func (s *Store) CheckMemory() error {
 	if s.memory == nil {
 		return nil
 	}
-	want, active, seen := s.index.Bytes()+s.overrun, int64(0), 0
+	want, active, seen, live := s.index.Bytes()+s.overrun, int64(0), 0, 0
 	for i := range s.parts {
 		p := &s.parts[i]
 		want += int64(len(p.slots)) * slotCost
@@ -59,12 +59,18 @@ func (s *Store) CheckMemory() error {
 			if p.flags[n]&flagIdle == 0 {
 				active++
 			}
+			if p.flags[n]&flagDead == 0 {
+				live++
+			}
 		}
 		if len(p.byTags) != len(p.slots)-len(p.free) {
 			return fmt.Errorf("partition %d: %d names of %d series", i, len(p.byTags), len(p.slots)-len(p.free))
 		}
 	}
 	want += active * s.costs.active
+	if n := s.index.Stats().Series; n != live || s.searchable != live {
+		return fmt.Errorf("%d series are in the index, %d counted, %d there", n, s.searchable, live)
+	}
 	if got := s.memory.Used(); got != want || active != s.active.Load() || seen != s.seen {
 		return fmt.Errorf("%d bytes are charged, want %d; %d active, want %d; %d series, want %d", got, want, s.active.Load(), active, s.seen, seen)
 	}

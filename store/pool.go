@@ -3,6 +3,8 @@ package store
 import (
 	"math"
 	"sync"
+
+	offheap "pulse/store/arena"
 )
 
 // pieceSlots is how many neighbouring slots share a piece of a column.
@@ -78,7 +80,9 @@ func (p *pool) get() held {
 
 // fill gives the slab memory, all of it free.
 func (s *slab) fill() {
-	s.values, s.give = make([]float64, slabPieces*pieceSlots), func() {}
+	var region *offheap.Region
+	s.values, region = offheap.Floats(slabPieces * pieceSlots)
+	s.give = region.Release
 	if s.free == nil {
 		s.free = make([]uint8, slabPieces)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"hash/maphash"
+	"math"
 	"sync/atomic"
 
 	"pulse/store/block"
@@ -71,9 +72,11 @@ func (h *holds) pass() {
 
 // reclaim gives the slots of graves free that are old enough.
 func (s *Store) reclaim(now int64) {
+	s.applying.RLock()
+	defer s.applying.RUnlock()
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	if len(s.graves) == 0 {
+	if len(s.graves) == 0 || s.frozen {
 		return
 	}
 	s.holds.pass()
@@ -91,6 +94,40 @@ func (s *Store) reclaim(now int64) {
 	}
 	clear(s.graves[len(kept):])
 	s.graves = kept
+}
+
+// freeze keeps all slots as they are until thaw: a log that is replayed says
+// itself which series has which.
+func (s *Store) freeze() {
+	s.changing.Lock()
+	s.frozen = true
+	s.changing.Unlock()
+}
+
+// thaw ends a freeze. Series that were buried before a snapshot have no grave
+// yet; all that are buried get a common one.
+func (s *Store) thaw() {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	s.frozen = false
+	s.graves = nil
+	g := grave{end: math.MinInt64, epoch: s.holds.epoch.Load()}
+	any := false
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.RLock()
+		for n, flags := range p.flags {
+			if flags&flagDead != 0 {
+				g.refs[i] = append(g.refs[i], uint32(n))
+				g.end = max(g.end, p.slots[n].last)
+				any = true
+			}
+		}
+		p.mu.RUnlock()
+	}
+	if any {
+		s.graves = append(s.graves, g)
+	}
 }
 
 // lay puts buried series into a grave. The caller holds s.changing and has

@@ -41,6 +41,7 @@ type Store struct {
 	refusals refusals
 	holds    holds
 	graves   []grave // under changing, the oldest first
+	frozen   bool    // under changing: graves stay closed
 
 	deriving  sync.Mutex // held while coarser tiers are derived
 	rolling   rollup     // under deriving
