@@ -63,14 +63,10 @@ type decoded struct {
 	inline [8]byte
 }
 
-// decode puts the values of a directory word into d.row. An error means that
-// they are not what was written; see pins.read.
-func (a *arena) decode(d *decoded, word uint64) error {
-	if word == 0 {
-		fillNaN(d.row[:])
-		return nil
-	}
-	_, err := block.Decode(d.row[:], a.block(word, &d.inline))
+// load puts the primary values of slot n into d.row. An error means that they
+// are not what was written; see pins.read.
+func (a *arena) load(d *decoded, n uint32) error {
+	_, err := a.loadField(d, n, 0)
 	return err
 }
 
@@ -78,12 +74,12 @@ func (a *arena) decode(d *decoded, word uint64) error {
 // are lost. It decodes a block per slot and is for steps that are rarely asked
 // for by then. The caller holds a.
 func (a *arena) column(slots []uint32, pos int) []float64 {
-	c := make([]float64, len(a.dir))
+	c := make([]float64, a.end())
 	var d decoded
 	ok := a.read(func() error {
 		for _, n := range slots {
 			if int(n) < len(c) {
-				if err := a.decode(&d, a.word(n)); err != nil {
+				if err := a.load(&d, n); err != nil {
 					return err
 				}
 				c[n] = d.row[pos]

@@ -21,7 +21,7 @@ type patcher struct {
 	builder
 }
 
-// block returns the bytes of one of the blocks of slot n, nil when there is no
+// blockOf returns the bytes of one of the blocks of slot n, nil when there is no
 // data. Inline bytes are put into buf.
 func (a *arena) blockOf(n uint32, field int, buf *[8]byte) []byte {
 	for i := len(a.patches) - 1; i >= 0; i-- {
@@ -33,14 +33,19 @@ func (a *arena) blockOf(n uint32, field int, buf *[8]byte) []byte {
 			return nil
 		}
 	}
-	if word := a.wordOf(n, field); word != 0 {
-		return a.block(word, buf)
+	word := a.wordOf(n, field)
+	if word == 0 {
+		return nil
 	}
-	return nil
+	if src := a.block(word, buf); src != nil {
+		return src
+	}
+	return []byte{} // outside of what was written, which is an error to whoever reads it
 }
 
-// load decodes one of the blocks of slot n into d.row.
-func (a *arena) load(d *decoded, n uint32, field int) (block.Unit, error) {
+// loadField decodes one of the blocks of slot n into d.row, NaN where there is
+// none, and returns the unit of its values.
+func (a *arena) loadField(d *decoded, n uint32, field int) (block.Unit, error) {
 	src := a.blockOf(n, field, &d.inline)
 	if src == nil {
 		fillNaN(d.row[:])

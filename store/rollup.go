@@ -169,19 +169,19 @@ func (u *rollup) slot(n uint32) error {
 // add folds the values that slot n has in the finer block a.
 func (u *rollup) add(a *arena, n uint32, from, each int) error {
 	if u.tier == primary+1 {
-		unit, err := a.load(&u.scratch, n, 0)
+		unit, err := a.loadField(&u.scratch, n, 0)
 		if err == nil {
 			u.cells.addValues(&u.scratch.row, unit, from, each)
 		}
 		return err
 	}
-	unit, err := a.load(&u.scratch, n, int(FieldSum))
+	unit, err := a.loadField(&u.scratch, n, int(FieldSum))
 	if err != nil {
 		return err
 	}
 	u.part.rows[FieldSum] = u.scratch.row
 	for f := FieldCount; f < fields; f++ {
-		if _, err := a.load(&u.scratch, n, int(f)); err != nil {
+		if _, err := a.loadField(&u.scratch, n, int(f)); err != nil {
 			return err
 		}
 		u.part.rows[f] = u.scratch.row
@@ -193,7 +193,7 @@ func (u *rollup) add(a *arena, n uint32, from, each int) error {
 // loadCells sets c to the cells of slot n in a block of a coarser tier.
 func loadCells(c *cells, a *arena, d *decoded, n uint32) error {
 	for f := range fields {
-		if _, err := a.load(d, n, int(f)); err != nil {
+		if _, err := a.loadField(d, n, int(f)); err != nil {
 			return err
 		}
 		c.rows[f] = d.row

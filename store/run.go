@@ -14,6 +14,7 @@ type run struct {
 	Scan
 	ctx    context.Context
 	store  *Store
+	grid   grid // of the tier
 	steps  int
 	parts  [partitions]selected
 	lines  []Line
@@ -45,7 +46,7 @@ func (r *run) read() error {
 	errs := make([]error, n)
 	var wait sync.WaitGroup
 	for i := range readers {
-		at := func(i int) int64 { return r.Start + int64(r.steps*i/n)*r.store.grid.step }
+		at := func(i int) int64 { return r.Start + int64(r.steps*i/n)*r.grid.step }
 		readers[i] = reader{run: r, start: at(i), end: at(i + 1)}
 		if i == n-1 {
 			errs[i] = readers[i].all()
@@ -90,16 +91,18 @@ func (r *reader) partition(part int) error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	p, g := &r.store.parts[part], r.store.grid
-	if r.ZeroFill {
+	p, g := &r.store.parts[part], r.grid
+	if r.ZeroFill && r.Tier == primary {
 		return r.filled(p, sel)
 	}
 	p.mu.RLock()
-	r.pins.take(p, primary, g, r.start, r.end)
+	r.pins.take(p, r.Tier, g, r.start, r.end)
 	defer r.pins.drop()
-	for _, b := range p.open {
-		if from, to := g.overlap(b.number, r.start, r.end); from < to {
-			r.head(p, b, sel, from, to)
+	if r.Tier == primary {
+		for _, b := range p.open {
+			if from, to := g.overlap(b.number, r.start, r.end); from < to {
+				r.head(p, b, sel, from, to)
+			}
 		}
 	}
 	p.mu.RUnlock()
@@ -115,12 +118,12 @@ func (r *reader) partition(part int) error {
 }
 
 // index returns the place of a stamp in the values of a line.
-func (r *run) index(stamp int64) int { return int((stamp-r.Start)/r.store.grid.step) - 1 }
+func (r *run) index(stamp int64) int { return int((stamp-r.Start)/r.grid.step) - 1 }
 
 // head folds the columns [from, to) of an open block. Slots are taken in tiles
 // so that their rows stay in the cache while column after column is read.
 func (r *reader) head(p *partition, b *openBlock, sel *selected, from, to int) {
-	at := r.index(r.store.grid.stamp(b.number, from)) - from
+	at := r.index(r.grid.stamp(b.number, from)) - from
 	for lo := 0; lo < len(sel.slots); lo += headTile {
 		hi := min(lo+headTile, len(sel.slots))
 		slots := sel.slots[lo:hi]
@@ -140,16 +143,24 @@ func (r *reader) head(p *partition, b *openBlock, sel *selected, from, to int) {
 
 // arena folds the sealed blocks of one block time.
 func (r *reader) arena(a *arena, sel *selected) error {
-	from, to := r.store.grid.overlap(a.number, r.start, r.end)
-	at := r.index(r.store.grid.stamp(a.number, from))
+	from, to := r.grid.overlap(a.number, r.start, r.end)
+	at := r.index(r.grid.stamp(a.number, from))
+	plain := a.fields == 1 && len(a.patches) == 0
 	for k, n := range sel.slots {
 		if k%checkEach == checkEach-1 {
 			if err := r.ctx.Err(); err != nil {
 				return err
 			}
 		}
-		word := a.word(n)
-		if word == 0 {
+		var src []byte
+		if plain {
+			if word := a.word(n); word != 0 {
+				src = a.block(word, &r.scratch.inline)
+			}
+		} else {
+			src = a.blockOf(n, int(r.Field), &r.scratch.inline)
+		}
+		if src == nil {
 			continue
 		}
 		first := at
@@ -158,7 +169,7 @@ func (r *reader) arena(a *arena, sel *selected) error {
 		}
 		r.blocks++
 		acc := r.values[first : first+to-from]
-		if err := r.block(acc, a.block(word, &r.scratch.inline), from, to); err != nil {
+		if err := r.block(acc, src, from, to); err != nil {
 			return fmt.Errorf("read block %d of slot %d: %w", a.number, n, err)
 		}
 	}

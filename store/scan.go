@@ -11,16 +11,20 @@ import (
 )
 
 // Scan asks for aggregated values of the series that Query selects, over
-// (Start, End].
+// (Start, End] of one tier.
 type Scan struct {
 	Query match.Query
 	By    []string // one line per combination of these keys' values; nil: one line. Series that lack a key are left out
 	Agg   Agg      // AggAll: one line per series; By must be empty
 
-	Start, End int64 // ms, multiples of the step
+	Start, End int64 // ms, multiples of the tier's step
+
+	Tier  int   // as numbered by Tiers; 0 is the primary
+	Field Field // which value of a tier above the primary
 
 	// ZeroFill takes a missing value of a rate, counter or sum for 0 where a
 	// source of the series reported the step, from the series' first value on.
+	// Who reported is known for the primary tier only.
 	ZeroFill bool
 
 	MaxLines      int64 // lines returned; 0: no limit
@@ -33,8 +37,8 @@ const maxSteps = 1 << 31 // of one scan, and of the retention
 //
 //	Tags    the pairs of By; the series' tags for AggAll; nil when not grouped
 //	Gauge   every member is a gauge
-//	Values  (End-Start)/step numbers, Values[i] stamped Start+(i+1)*step;
-//	        per second for rate, counter and sum; NaN = no data
+//	Values  (End-Start)/step numbers, Values[i] stamped Start+(i+1)*step, step
+//	        being the tier's; per second for rate, counter and sum; NaN = no data
 type Line struct {
 	Tags   tags.Tags
 	Gauge  bool
@@ -48,7 +52,7 @@ type ScanStats struct {
 	Blocks     int64 // sealed blocks
 }
 
-// Scan reads the primary values of many series in one pass, folding each step
+// Scan reads the values of many series in one pass, folding each step
 // in the order of partitions and slots, so that the same data gives the same
 // bits. Lines are ordered by group key, `(k1=v1 k2=v2)` in the order of By, or
 // by tags for AggAll; there is none when no series matches. They share no
@@ -57,13 +61,17 @@ type ScanStats struct {
 // It fails with a *LimitError before any value is read, and with ctx.Err()
 // soon after ctx ends.
 func (s *Store) Scan(ctx context.Context, q Scan) ([]Line, ScanStats, error) {
-	if q.Start%s.grid.step != 0 || q.End%s.grid.step != 0 || q.Start > q.End {
-		return nil, ScanStats{}, fmt.Errorf("scan (%d, %d]: not an ascending range of multiples of %d ms", q.Start, q.End, s.grid.step)
+	if q.Tier < 0 || q.Tier >= len(s.tiers) || q.Field >= fields || q.Tier == primary && q.Field != FieldSum {
+		return nil, ScanStats{}, fmt.Errorf("scan: there is no field %d of tier %d", q.Field, q.Tier)
+	}
+	g := s.tiers[q.Tier].grid
+	if q.Start%g.step != 0 || q.End%g.step != 0 || q.Start > q.End {
+		return nil, ScanStats{}, fmt.Errorf("scan (%d, %d]: not an ascending range of multiples of %d ms", q.Start, q.End, g.step)
 	}
 	if q.Agg == AggAll && len(q.By) > 0 {
 		return nil, ScanStats{}, fmt.Errorf("scan: all series cannot be grouped")
 	}
-	if steps := uint64(q.End-q.Start) / uint64(s.grid.step); steps > maxSteps {
+	if steps := uint64(q.End-q.Start) / uint64(g.step); steps > maxSteps {
 		return nil, ScanStats{}, &LimitError{"datapoints", int64(steps), maxSteps}
 	}
 	r, err := s.newRun(ctx, q)
@@ -90,7 +98,8 @@ type selected struct {
 // newRun selects and groups series and checks the limits. Without an error it
 // has either no lines or lines of NaN.
 func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
-	r := &run{Scan: q, ctx: ctx, store: s, steps: int((q.End - q.Start) / s.grid.step)}
+	g := s.tiers[q.Tier].grid
+	r := &run{Scan: q, ctx: ctx, store: s, grid: g, steps: int((q.End - q.Start) / g.step)}
 	refs := s.index.Select(q.Query).ToArray()
 	r.split(refs)
 	if err := r.group(); err != nil {

@@ -83,12 +83,8 @@ func (p *partition) reopen(g grid, i int) *openBlock {
 // unseal puts the values of a into the columns of b.
 func (p *partition) unseal(g grid, a *arena, b *openBlock) error {
 	var d decoded
-	for n := range uint32(min(len(a.dir), len(p.flags))) {
-		word := a.dir[n]
-		if word == 0 {
-			continue
-		}
-		if err := a.decode(&d, word); err != nil {
+	for n := range uint32(min(a.end(), len(p.flags))) {
+		if err := a.load(&d, n); err != nil {
 			return err
 		}
 		for pos, v := range d.row {

@@ -1,6 +1,9 @@
 package store
 
-import "pulse/store/norm"
+import (
+	"pulse/store/block"
+	"pulse/store/norm"
+)
 
 // reported reports whether a source of slot n reported the step: the series is
 // then silent about a zero, not absent. It is never so for a gauge or before
@@ -91,13 +94,13 @@ func (r *reader) loadSealed(n uint32) error {
 	g := r.store.grid
 	fillNaN(r.row)
 	for _, a := range r.pins.arenas {
-		word := a.word(n)
-		if word == 0 {
+		src := a.blockOf(n, 0, &r.scratch.inline)
+		if src == nil {
 			continue
 		}
 		r.blocks++
 		r.pins.at = a
-		if err := a.decode(&r.scratch, word); err != nil {
+		if _, err := block.Decode(r.scratch.row[:], src); err != nil {
 			return err
 		}
 		from, to := g.overlap(a.number, r.start, r.end)
