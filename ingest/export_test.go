@@ -8,3 +8,9 @@ func (p *Pipeline) OnCommit(f func(b *store.Batch, now int64, next func(*store.B
 	next := p.commit
 	p.commit = func(b *store.Batch, now int64) (store.Result, error) { return f(b, now, next) }
 }
+
+// OnImport is OnCommit for imports.
+func (p *Pipeline) OnImport(f func(b *store.ImportBatch, now int64, next func(*store.ImportBatch, int64) (store.ImportResult, error)) (store.ImportResult, error)) {
+	next := p.imports.hand
+	p.imports.hand = func(b *store.ImportBatch, now int64) (store.ImportResult, error) { return f(b, now, next) }
+}

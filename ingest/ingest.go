@@ -19,7 +19,7 @@ import (
 	"pulse/store"
 )
 
-// Limits bound one request. Zero means the default.
+// Limits bound requests. Zero means the default.
 type Limits struct {
 	Body        int // bytes after decompression; default 32 MiB
 	Expansions  int // compressed bodies held expanded at once; default 4 × cores
@@ -30,6 +30,11 @@ type Limits struct {
 	MessageTags int // bytes of tags in each; default 200
 	Keys        int // requests with an idempotency key that are remembered; default 100,000
 	KeyBytes    int // of their answers; default 32 MiB
+
+	ImportBody   int // bytes of an import after decompression; default 32 MiB
+	Imports      int // at work at once; default 2 × cores
+	LinePoints   int // points in a line of an import; default 1,000,000
+	ImportErrors int // reasons in the answer to an import; default 50
 }
 
 // Options configure a Pipeline.
@@ -57,6 +62,7 @@ func (o Options) withDefaults() Options {
 		{&l.Body, 32 << 20}, {&l.Expansions, 4 * runtime.GOMAXPROCS(0)}, {&l.Points, 100_000},
 		{&l.Depth, 32}, {&l.Tags, 30}, {&l.Messages, 5}, {&l.MessageTags, 200},
 		{&l.Keys, 100_000}, {&l.KeyBytes, 32 << 20},
+		{&l.ImportBody, 32 << 20}, {&l.Imports, 2 * runtime.GOMAXPROCS(0)}, {&l.LinePoints, 1_000_000}, {&l.ImportErrors, 50},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -84,6 +90,7 @@ type Pipeline struct {
 	update    route
 	expander  *expander
 	requests  sync.Pool // *request
+	imports   imports
 	memory    *memory
 	commit    func(*store.Batch, int64) (store.Result, error) // the store's
 	stats     counters
@@ -108,6 +115,7 @@ func New(st *store.Store, o Options) *Pipeline {
 		expander: newExpander(o.Limits.Body, o.Limits.Expansions),
 		memory:   newMemory(o.Limits.Keys, o.Limits.KeyBytes),
 		commit:   st.Commit,
+		imports:  newImports(st, o.Limits),
 	}
 	p.stats.mu.senders = newSenders(effective.MaxSources, max(meterWidth, effective.Step))
 	p.publish = route{rules: o.Rules, seeds: seeds(st, "publish")}

@@ -153,7 +153,7 @@ func (r *request) admit(ref store.Ref, t int64, v float64) {
 // its series. A value that is no data makes none.
 func (r *request) meet(h store.Hash, t int64, v float64, set tags.Tags) {
 	p := r.pipeline
-	bad := r.check(set)
+	bad := p.check(r.route, set)
 	if bad == nil && v == v {
 		ref, err := p.store.Resolve(h, r.previous, set, r.now)
 		if err == nil {
@@ -172,13 +172,13 @@ func (r *request) meet(h store.Hash, t int64, v float64, set tags.Tags) {
 }
 
 // check returns what is wrong with the tags of a series, nil if nothing is.
-func (r *request) check(set tags.Tags) *Violation {
-	for _, rule := range r.route.rules {
+func (p *Pipeline) check(rt *route, set tags.Tags) *Violation {
+	for _, rule := range rt.rules {
 		if bad := rule.Check(set); bad != nil {
 			return bad
 		}
 	}
-	if limit := r.pipeline.opts.Limits.Tags; len(set) > limit {
+	if limit := p.opts.Limits.Tags; len(set) > limit {
 		return &Violation{Reason: TooManyTags, Limit: int64(limit)}
 	}
 	return nil
@@ -190,7 +190,7 @@ func (r *request) tagsOf(i int, op publish.Op) tags.Tags {
 	r.readCommon()
 	own, _ := r.batch.Tags(i)
 	set := publish.AppendTags(append(r.set[:0], r.common...), own)
-	r.replace(set[len(r.common):])
+	r.route.clean(set[len(r.common):])
 	if op != publish.Report {
 		set = append(set, op.Tag())
 	}
@@ -201,16 +201,16 @@ func (r *request) tagsOf(i int, op publish.Op) tags.Tags {
 func (r *request) readCommon() {
 	if !r.read {
 		common := publish.AppendTags(r.common[:0], r.batch.Common())
-		r.replace(common)
+		r.route.clean(common)
 		r.common, r.read = tags.Normalize(common), true
 	}
 }
 
-// replace replaces, in place, the characters that the route replaces.
-func (r *request) replace(set tags.Tags) {
-	if replace := r.route.replace; replace != nil {
+// clean replaces, in place, the characters that the route replaces.
+func (rt *route) clean(set tags.Tags) {
+	if rt.replace != nil {
 		for i := range set {
-			set[i].Key, set[i].Value = replace.replace(set[i].Key), replace.replace(set[i].Value)
+			set[i].Key, set[i].Value = rt.replace.replace(set[i].Key), rt.replace.replace(set[i].Value)
 		}
 	}
 }

@@ -76,8 +76,8 @@ func (l *line) blame(format string, args ...any) {
 // are then as before.
 func (c *Columns) Line(text []byte, most int) (Line, error) {
 	n := len(c.Times)
-	l, err := c.read(text, most)
-	if err != nil {
+	l := line{most: most}
+	if err := c.read(text, &l); err != nil {
 		c.Times, c.Values = c.Times[:n], c.Values[:n]
 		return Line{}, err
 	}
@@ -85,9 +85,8 @@ func (c *Columns) Line(text []byte, most int) (Line, error) {
 	return l.Line, nil
 }
 
-func (c *Columns) read(text []byte, most int) (*line, error) {
+func (c *Columns) read(text []byte, l *line) error {
 	s := scanner{b: text, limits: Limits{}.withDefaults(), scratch: c.names}
-	l := line{most: most}
 	switch i := skip(text, 0); {
 	case uint64(len(text)) > math.MaxUint32:
 		s.fail(0, "line is too long")
@@ -96,11 +95,11 @@ func (c *Columns) read(text []byte, most int) (*line, error) {
 	case i >= len(text) || text[i] != '{':
 		s.fail(i, "expected an object")
 	default:
-		s.end(s.line(c, &l, i))
+		s.end(s.line(c, l, i))
 	}
 	c.names = s.scratch
 	if s.err != nil {
-		return nil, &LineFault{1, s.err.Error()}
+		return &LineFault{1, s.err.Error()}
 	}
 	switch {
 	case l.fault != "":
@@ -117,9 +116,9 @@ func (c *Columns) read(text []byte, most int) (*line, error) {
 		if l.seen&seenValues == 0 {
 			l.Points = l.times
 		}
-		return nil, &LineFault{max(1, l.Points), l.fault}
+		return &LineFault{max(1, l.Points), l.fault}
 	}
-	return &l, nil
+	return nil
 }
 
 // line reads the object whose brace stands at i.
