@@ -2,7 +2,6 @@ package store
 
 import (
 	"hash/maphash"
-	"math"
 	"sync/atomic"
 
 	"pulse/store/block"
@@ -104,30 +103,11 @@ func (s *Store) freeze() {
 	s.changing.Unlock()
 }
 
-// thaw ends a freeze. Series that were buried before a snapshot have no grave
-// yet; all that are buried get a common one.
+// thaw ends a freeze.
 func (s *Store) thaw() {
 	s.changing.Lock()
-	defer s.changing.Unlock()
 	s.frozen = false
-	s.graves = nil
-	g := grave{end: math.MinInt64, epoch: s.holds.epoch.Load()}
-	any := false
-	for i := range s.parts {
-		p := &s.parts[i]
-		p.mu.RLock()
-		for n, flags := range p.flags {
-			if flags&flagDead != 0 {
-				g.refs[i] = append(g.refs[i], uint32(n))
-				g.end = max(g.end, p.slots[n].last)
-				any = true
-			}
-		}
-		p.mu.RUnlock()
-	}
-	if any {
-		s.graves = append(s.graves, g)
-	}
+	s.changing.Unlock()
 }
 
 // lay puts buried series into a grave. The caller holds s.changing and has
