@@ -135,7 +135,7 @@ func (s *Store) comeBack(p *partition, part int, slot uint32, now int64) {
 // define makes ref the series with tags t, as a log says that it was: in place
 // of the series that has the slot, if it is another. No limit is checked, and
 // nobody may be using the series that is replaced.
-func (s *Store) define(ref Ref, t tags.Tags, now int64) error {
+func (s *Store) define(ref Ref, t tags.Tags, now int64) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	var buf [512]byte
@@ -144,7 +144,7 @@ func (s *Store) define(ref Ref, t tags.Tags, now int64) error {
 	p := &s.parts[part]
 	slot, known := p.find(s.index.Dictionary(), hash, t)
 	if known && slot == ref.slot() {
-		return nil
+		return
 	}
 	if known {
 		s.evict(makeRef(part, slot))
@@ -152,10 +152,7 @@ func (s *Store) define(ref Ref, t tags.Tags, now int64) error {
 	if n := ref.slot(); int(n) < len(p.slots) && p.pairAt[n] != 0 {
 		s.evict(ref)
 	}
-	pairs, err := s.index.Intern(nil, t)
-	if err != nil {
-		return err
-	}
+	pairs := s.index.Restore(nil, t)
 	for n := uint32(len(p.slots)); n < ref.slot(); n++ { // slots whose definitions are missing
 		p.mu.Lock()
 		p.extend(n)
@@ -169,7 +166,6 @@ func (s *Store) define(ref Ref, t tags.Tags, now int64) error {
 	p.mu.Lock()
 	p.name(ref.slot(), hash)
 	p.mu.Unlock()
-	return nil
 }
 
 // evict gives the slot of a series free at once. The caller holds s.changing.

@@ -101,6 +101,26 @@ func (x *Index) Intern(dst []uint32, t tags.Tags) ([]uint32, error) {
 	return dst, nil
 }
 
+// Restore is Intern for a series that was admitted before: there is no limit.
+func (x *Index) Restore(dst []uint32, t tags.Tags) []uint32 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, tag := range t {
+		p := x.intern(tag)
+		p.users++
+		dst = append(dst, p.number)
+	}
+	return dst
+}
+
+// Clear takes everything out.
+func (x *Index) Clear() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.keys, x.pairs, x.free, x.all, x.bytes = map[string]*key{}, nil, nil, roaring.New(), 0
+	x.liveKeys, x.livePairs = 0, 0
+}
+
 // Retain adds a user to each of the pairs, which have one already.
 func (x *Index) Retain(pairs []uint32) {
 	x.mu.Lock()
