@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -39,7 +40,7 @@ func ParseRulesYAML(text []byte) (File, error) {
 	}
 	var v any
 	if err := yaml.Unmarshal(text, &v); err != nil {
-		return File{}, fmt.Errorf("not YAML: %s", strings.TrimSpace(yaml.FormatError(err, false, true)))
+		return File{}, fmt.Errorf("not YAML: %s", strings.TrimSpace(withoutSecrets(yaml.FormatError(err, false, true))))
 	}
 	if v == nil {
 		return File{}, nil
@@ -179,4 +180,19 @@ func readBounded(name string) ([]byte, error) {
 		return nil, fmt.Errorf("rule file: %w", err)
 	}
 	return text, nil
+}
+
+// What an excerpt of a file must not show: signing secrets in any place, what
+// stands for one, and what a URL carries behind the host.
+var (
+	secretText  = regexp.MustCompile(`whsec_[^\s"',\]}]*`)
+	secretValue = regexp.MustCompile(`(?i)(secrets?["']?\s*:\s*)[^\s*][^\n]*`)
+	urlRest     = regexp.MustCompile(`(https?://)([^\s/?#"'@]*@)?([^\s/?#"']*)([/?#][^\s"']*)?`)
+)
+
+// withoutSecrets masks them in an excerpt of a file.
+func withoutSecrets(text string) string {
+	text = secretText.ReplaceAllString(text, "***")
+	text = secretValue.ReplaceAllString(text, "$1***")
+	return urlRest.ReplaceAllString(text, "$1$3/***")
 }

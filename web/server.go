@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,7 +57,8 @@ type Options struct {
 	TLS    func() *tls.Config // how a new connection is encrypted; nil does not
 
 	MaxBody         int           // bytes on the wire [8 MiB]
-	MaxBodies       int           // bytes of all bodies being received and handled; those up to 64 KiB do not count [256 MiB, at least MaxBody]
+	MaxImportBody   int           // the same of an import [32 MiB]
+	MaxBodies       int           // bytes of all bodies being received and handled; those up to 64 KiB do not count [256 MiB, at least the two above]
 	MaxHeader       int           // bytes of request line and headers [16 KiB]
 	HeaderTimeout   time.Duration // to receive the headers [5 s]
 	RequestTimeout  time.Duration // to receive the body after them [10 s]
@@ -85,7 +87,8 @@ func (o *Options) setDefaults() {
 		}
 	}
 	number(&o.MaxBody, 8<<20)
-	number(&o.MaxBodies, max(256<<20, o.MaxBody))
+	number(&o.MaxImportBody, 32<<20)
+	number(&o.MaxBodies, max(256<<20, o.MaxBody, o.MaxImportBody))
 	number(&o.MaxHeader, 16<<10)
 	duration(&o.HeaderTimeout, 5*time.Second)
 	duration(&o.RequestTimeout, 10*time.Second)
@@ -258,5 +261,10 @@ func (s *Server) noRoute(c *fasthttp.RequestCtx, allowed string) {
 type transportLog struct{ log zerolog.Logger }
 
 func (l transportLog) Printf(format string, args ...any) {
+	for i, arg := range args {
+		if err, ok := arg.(error); ok { // from the first quote on it is what somebody sent
+			args[i], _, _ = strings.Cut(err.Error(), `"`)
+		}
+	}
 	l.log.Debug().Str("component", "http").Msg(fmt.Sprintf(format, args...))
 }

@@ -44,6 +44,9 @@ func (g *GuardFlags) check() error {
 		}
 		g.lines, g.Tokens = g.Tokens, ""
 	}
+	if strings.HasPrefix(g.Tokens, token.Prefix) {
+		return errors.New("--tokens is the name of a file, and no secret")
+	}
 	if (g.TLSCert == "") != (g.TLSKey == "") {
 		return errors.New("--tls-cert and --tls-key belong together")
 	}

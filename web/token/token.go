@@ -59,6 +59,10 @@ func ParseScope(name string) (Scope, error) {
 	return 0, errors.New("a scope is ingest, query or admin")
 }
 
+// Prefix is what the secrets of New begin with, so that one is known for what
+// it is where it does not belong.
+const Prefix = "pulse_"
+
 const (
 	maxTokens = 1000
 	maxName   = 64
@@ -174,7 +178,7 @@ func New(name string, allowed Scope, random io.Reader) (Secret, string, error) {
 	if _, err := io.ReadFull(random, bits[:]); err != nil {
 		return Secret{}, "", fmt.Errorf("read random bits: %w", err)
 	}
-	text := "pulse_" + base64.RawURLEncoding.EncodeToString(bits[:])
+	text := Prefix + base64.RawURLEncoding.EncodeToString(bits[:])
 	sum := sha256.Sum256([]byte(text))
 	return NewSecret(text), name + " " + allowed.String() + " " + sumPrefix + hex.EncodeToString(sum[:]), nil
 }
