@@ -23,7 +23,6 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"sync"
 	"sync/atomic"
@@ -296,10 +295,7 @@ func (l *Log) write(payloads [][]byte, size int) (LSN, error) {
 	}
 	p := pager{first: m.first, pos: m.pos}
 	l.out = p.append(l.out[:0], g.records)
-	n, err := m.file.Write(l.out)
-	if err == nil && n < len(l.out) {
-		err = io.ErrShortWrite
-	}
+	err := writeAll(m.file, l.out)
 	if cap(l.out) > maxSpare {
 		l.out = nil
 	}
@@ -309,7 +305,8 @@ func (l *Log) write(payloads [][]byte, size int) (LSN, error) {
 		l.mu.Unlock()
 		return 0, l.cut(file, err)
 	}
-	l.grow(p.pos - m.pos)
+	grown := p.pos - m.pos
+	l.grow(grown)
 	m.pos = p.pos
 	m.unsynced = append(m.unsynced, g)
 	m.waiting += int64(len(g.records))
@@ -318,7 +315,7 @@ func (l *Log) write(payloads [][]byte, size int) (LSN, error) {
 	l.mu.Unlock()
 	l.counts.records.Add(int64(len(payloads)))
 	l.counts.groups.Add(1)
-	l.counts.written.Add(int64(n))
+	l.counts.written.Add(grown)
 	return first, nil
 }
 

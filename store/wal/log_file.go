@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -346,6 +348,10 @@ func (l *Log) begin(h header, groups []group) error {
 
 // create writes and syncs a file that has not got its name yet.
 func (l *Log) create(name string, h header, groups []group) (disk.File, int64, error) {
+	// One that is left from an attempt is not used again: its syncs may have failed.
+	if err := l.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, err
+	}
 	file, err := l.fs.Create(name)
 	if err != nil {
 		return nil, 0, err
@@ -356,13 +362,13 @@ func (l *Log) create(name string, h header, groups []group) (disk.File, int64, e
 		if buf = p.append(buf, g.records); len(buf) < 1<<20 {
 			continue
 		}
-		if _, err = file.Write(buf); err != nil {
+		if err = writeAll(file, buf); err != nil {
 			break
 		}
 		buf = buf[:0]
 	}
-	if err == nil && len(buf) > 0 {
-		_, err = file.Write(buf)
+	if err == nil {
+		err = writeAll(file, buf)
 	}
 	if err == nil {
 		err = file.Sync()
@@ -372,4 +378,14 @@ func (l *Log) create(name string, h header, groups []group) (disk.File, int64, e
 		return nil, 0, err
 	}
 	return file, p.pos, nil
+}
+
+// writeAll writes b with one write(2). That less was written is an error, even
+// if nobody says so.
+func writeAll(w io.Writer, b []byte) error {
+	n, err := w.Write(b)
+	if err == nil && n < len(b) {
+		return io.ErrShortWrite
+	}
+	return err
 }

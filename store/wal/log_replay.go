@@ -73,6 +73,7 @@ type Item struct {
 	Lost        uint64
 	Tail        int64 // bytes behind the last valid record, which nobody misses
 	Newest      bool
+	Whole       bool // the head of the file is valid
 }
 
 // Verify reads all files of the log in dir and reports each. It writes nothing and
@@ -91,7 +92,7 @@ func Verify(fsys disk.FS, dir string, f func(Item)) error {
 		}
 		item := Item{
 			File: fileName(found.first), Start: found.start, First: found.first, Last: found.last,
-			Records: found.records, Bytes: found.size, Skipped: found.damage, Newest: i == len(files)-1,
+			Records: found.records, Bytes: found.size, Skipped: found.damage, Newest: i == len(files)-1, Whole: found.headed,
 		}
 		lost := lostAtEnd(files, i, found)
 		if lost > 0 {
@@ -325,7 +326,7 @@ func copyPages(dst io.Writer, src io.ReaderAt, size int64) error {
 		b := page[:min(pageSize, size-pos)]
 		n, _ := src.ReadAt(b, pos)
 		clear(b[n:])
-		if _, err := dst.Write(b); err != nil {
+		if err := writeAll(dst, b); err != nil {
 			return err
 		}
 	}
