@@ -42,27 +42,25 @@ func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, whole bool) []b
 	if flags&batchNote != 0 {
 		dst = appendText(dst, b.Note)
 	}
-	var present []byte
-	l, hints := &e.layout, e.hints
+	l := &e.layout
 	switch {
 	case t == nil:
 		l.set(b.Refs)
 		dst = l.appendSections(dst)
-		hints = slices.Grow(hints[:0], len(b.Refs))[:len(b.Refs)]
-		for i := range hints {
-			hints[i] = hintNone
-		}
-		e.hints = hints
+		e.column.gather(b.Values, l.order)
+		e.column.encode(e.scales)
 	case whole:
-		l, hints = &t.layout, t.hints
+		l = &t.layout
 		dst = binary.AppendUvarint(dst, t.id<<1)
 		dst = binary.LittleEndian.AppendUint32(dst, t.check)
+		e.column.gather(b.Values, l.order)
+		e.column.encodeAs(e.scales, &t.hints)
 	default:
 		dst = binary.AppendUvarint(dst, t.id<<1|1)
 		dst = binary.LittleEndian.AppendUint32(dst, t.check)
-		at := len(dst)
-		dst, hints = l.pick(dst, hints, t, e.templates.where)
-		present, e.hints = dst[at:], hints
+		e.column.spread(b.Values, t.layout.order, e.templates.where)
+		e.column.encodeAs(e.scales, &t.hints)
+		dst = l.pick(dst, &e.column, t, e.templates.where, len(b.Refs))
 	}
 	width := l.width()
 	dst[head] |= width << 6
@@ -76,11 +74,7 @@ func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, whole bool) []b
 			dst = appendVarint(dst, at-b.Arrival)
 		}
 	}
-	dst = e.appendPoints(dst, b, t, l, hints, times, width)
-	if present != nil {
-		t.putBack(present, hints)
-	}
-	return dst
+	return e.appendPoints(dst, b, t, l, times, width)
 }
 
 func (e *Encoder) batchFlags(b *Batch, t *template, times int) byte {
@@ -108,10 +102,9 @@ func (e *Encoder) batchFlags(b *Batch, t *template, times int) byte {
 
 // appendPoints appends the sections and, before them, the length of each but
 // the last.
-func (e *Encoder) appendPoints(dst []byte, b *Batch, t *template, l *layout, hints []uint8, times []int64, width byte) []byte {
+func (e *Encoder) appendPoints(dst []byte, b *Batch, t *template, l *layout, times []int64, width byte) []byte {
 	lengths := len(dst)
 	dst = append(dst, make([]byte, max(len(l.parts)-1, 0)<<width)...)
-	e.column.set(e.scales, b.Values, l.order, hints)
 	from := uint32(0)
 	for k, s := range l.parts {
 		start := len(dst)

@@ -37,9 +37,7 @@ type Encoder struct {
 	scratch  []byte
 	pairs    []byte
 	layout   layout // of a batch without template
-	hints    []uint8
 	column   column
-	identity []uint32 // 0, 1, 2 …
 }
 
 // definition is a block that is to be written a second time.

@@ -59,14 +59,9 @@ func (e *Encoder) appendLine(dst []byte, l *ImportLine) []byte {
 			dst = appendVarint(dst, l.Times[i]-l.Times[i-1])
 		}
 	}
-	e.hints = slices.Grow(e.hints[:0], n)[:n]
-	for i := range e.hints {
-		e.hints[i] = hintNone
-	}
-	for i := len(e.identity); i < n; i++ {
-		e.identity = append(e.identity, uint32(i))
-	}
-	e.column.set(e.scales, l.Values, e.identity[:n], e.hints)
+	e.column.resize(n)
+	copy(e.column.values, l.Values)
+	e.column.encode(e.scales)
 	return e.column.appendTo(dst, 0, uint32(n))
 }
 

@@ -138,27 +138,30 @@ func checkOrdered(refs []uint32) uint32 {
 	return h ^ h>>16
 }
 
-// pick fills l with the places of t that where has a point for, and hints with
-// their hints. It appends a bit for each place, 1 for those.
-func (l *layout) pick(dst []byte, hints []uint8, t *template, where []int32) ([]byte, []uint8) {
-	n := len(t.refs)
-	at := len(dst)
-	dst = append(dst, make([]byte, (n+7)/8)...)
-	l.order = slices.Grow(l.order[:0], n)[:n]
-	hints = slices.Grow(hints[:0], n)[:n]
+// pick fills l with the places of t that where has one of n points for, and
+// moves codes and integers of c, which are those of all places, together. It
+// appends a bit for each place, 1 for those.
+func (l *layout) pick(dst []byte, c *column, t *template, where []uint32, n int) []byte {
+	size := len(t.refs)
+	start := len(dst)
+	dst = grow(dst, (size+7)/8)
+	present := dst[start:]
+	clear(present)
+	l.order = slices.Grow(l.order[:0], size)[:size]
 	l.parts = l.parts[:0]
+	order, codes, integers := l.order, c.codes[:size], c.integers[:size]
 	from, next := uint32(0), uint32(0)
 	for _, s := range t.layout.parts {
 		first := next
 		for place := from; place < s.end; place++ {
 			point := where[t.layout.order[place]]
-			if point < 0 {
-				continue
+			order[next], codes[next], integers[next] = point, codes[place], integers[place]
+			here := uint32(0)
+			if point < uint32(n) {
+				here = 1
 			}
-			dst[at+int(place>>3)] |= 1 << (place & 7)
-			l.order[next] = uint32(point)
-			hints[next] = t.hints[place]
-			next++
+			present[place>>3] |= byte(here << (place & 7))
+			next += here
 		}
 		from = s.end
 		if next > first {
@@ -166,17 +169,7 @@ func (l *layout) pick(dst []byte, hints []uint8, t *template, where []int32) ([]
 		}
 	}
 	l.order = l.order[:next]
-	return dst, hints[:next]
-}
-
-// putBack stores the hints of the places whose bits are set.
-func (t *template) putBack(present []byte, hints []uint8) {
-	for k, b := range present {
-		for ; b != 0; b &= b - 1 {
-			t.hints[8*k+bits.TrailingZeros8(b)] = hints[0]
-			hints = hints[1:]
-		}
-	}
+	return dst
 }
 
 // readPresent reads which places of a template are there: parts are its sections

@@ -13,10 +13,10 @@ type template struct {
 	refs   []uint32 // as they arrive
 	layout layout
 	check  uint32
-	hints  []uint8 // per place in layout, the transform that fitted last
-	id     uint64  // in this segment; 0 = not defined
-	used   uint64  // bytes of payloads before its last use
-	missed int     // bytes that batches cost which it should have fitted
+	hints  hints  // per place in layout
+	id     uint64 // in this segment; 0 = not defined
+	used   uint64 // bytes of payloads before its last use
+	missed int    // bytes that batches cost which it should have fitted
 }
 
 // templates are those of an encoder. A template is found by some of its refs, so
@@ -29,7 +29,7 @@ type templates struct {
 	anchors map[uint32]*template // every anchorEvery-th ref of a template
 	all     map[*template]struct{}
 	fullAt  uint64           // bytes of payloads when no room could be made
-	where   []int32          // of a match: the point for each ref of the template, or -1
+	where   []uint32         // of a match: for each ref of the template its point, or the number of points
 	places  map[uint32]int32 // of a merge: the place of each ref
 }
 
@@ -45,7 +45,7 @@ func newTemplates(limit int) templates {
 }
 
 // bytes is what a template is charged for.
-func (t *template) bytes() int { return 9*len(t.refs) + len(t.refs)/2 + 256 }
+func (t *template) bytes() int { return 13*len(t.refs) + len(t.refs)/2 + 512 }
 
 // find returns the template to write a batch with, nil for none, and whether it
 // has every ref of it; where it has not, ts.where says which. The template may be
@@ -86,10 +86,10 @@ func (ts *templates) find(refs []uint32, now uint64) (t *template, whole bool) {
 // prepare makes a template that was only remembered usable.
 func (t *template) prepare(now uint64) {
 	t.used = now
-	if t.hints == nil {
+	if t.hints.of == nil {
 		t.layout.set(t.refs)
 		t.check = checkRefs(t.refs, t.layout.order)
-		t.hints = slices.Repeat([]uint8{hintNone}, len(t.refs))
+		t.hints = newHints(len(t.refs))
 	}
 }
 
@@ -109,10 +109,10 @@ func (ts *templates) match(t *template, refs []uint32) bool {
 	where, i := ts.where, 0
 	for k, ref := range t.refs {
 		if i < len(refs) && refs[i] == ref {
-			where[k] = int32(i)
+			where[k] = uint32(i)
 			i++
 		} else {
-			where[k] = -1
+			where[k] = uint32(len(refs))
 		}
 	}
 	return i == len(refs)
@@ -176,13 +176,13 @@ func (ts *templates) makeRoom(n int, now uint64) bool {
 	}
 	old := make([]*template, 0, len(ts.all))
 	for t := range ts.all {
-		if t.hints == nil || now-t.used > uint64(ts.limit)/4 {
+		if t.hints.of == nil || now-t.used > uint64(ts.limit)/4 {
 			old = append(old, t)
 		}
 	}
 	slices.SortFunc(old, func(a, b *template) int {
-		if (a.hints == nil) != (b.hints == nil) {
-			if a.hints == nil {
+		if (a.hints.of == nil) != (b.hints.of == nil) {
+			if a.hints.of == nil {
 				return -1
 			}
 			return 1
@@ -207,6 +207,7 @@ func (ts *templates) newSegment() {
 			ts.drop(t)
 		}
 		t.id, t.missed = 0, 0
+		t.hints.forget()
 	}
 	ts.fullAt = 0
 }

@@ -14,8 +14,11 @@ import (
 // bit for bit. Code 0 is 0, the last one the 8 bytes of any double.
 const (
 	codeZero = 0
+	codeTop  = 14
 	codeRaw  = 15
 	codes    = 16
+
+	topShift = 24 // bits of a double that codeTop leaves out
 )
 
 // The transforms: value = i ÷ divisor · factor, each a rounding of its own, or
@@ -32,23 +35,22 @@ const (
 	transforms
 
 	hintNone = transforms // nothing is known of a place yet
-	lanes    = 16         // a power of two, for indexes without a check
 )
 
 // codeOf is the transform and the length in bytes of each code.
 var codeOf = [codes]struct{ transform, bytes uint8 }{
 	{byOne, 0},
 	{byOne, 1}, {byOne, 2}, {byOne, 4},
-	{bySecond, 1}, {bySecond, 2}, {bySecond, 3}, {bySecond, 4},
+	{bySecond, 1}, {bySecond, 2}, {bySecond, 3}, {bySecond, 5},
 	{byCent, 2}, {byMilli, 3},
 	{byNano, 4}, {byNano, 5},
-	{byTotal, 5}, {byTotal, 6},
+	{byTotal, 4}, {byTotal, 5},
 	{byTop, 5},
 	{byBits, 8},
 }
 
 // widths are the bytes of codeOf.
-var widths = [codes]uint8{0, 1, 2, 4, 1, 2, 3, 4, 2, 3, 4, 5, 5, 6, 5, 8}
+var widths = [codes]uint8{0, 1, 2, 4, 1, 2, 3, 5, 2, 3, 4, 5, 4, 5, 5, 8}
 
 // noCode is for an integer too large for its transform.
 const noCode = 0xFF
@@ -62,7 +64,7 @@ type lane struct {
 }
 
 // scales are the transforms of values at one step.
-type scales [lanes]lane
+type scales [transforms]lane
 
 func makeScales(stepMs uint64) *scales {
 	s := &scales{}
@@ -83,20 +85,22 @@ func makeScales(stepMs uint64) *scales {
 		}
 		l.code[0] = codeZero
 	}
-	s[byTop].double, s[byTop].shift = math.MaxUint64, 24
+	s[byTop].double, s[byTop].shift = math.MaxUint64, topShift
 	s[byBits].double = math.MaxUint64
-	s[hintNone].divisor = 1 // gives back 0 only
 	return s
 }
 
 // try returns the integer of v, and its code when it gives v back.
 func (l *lane) try(v float64) (i uint64, code uint8, ok bool) {
 	b := math.Float64bits(v)
-	n := int64(float64(v*l.multiplier) + 0.5)
-	back := math.Float64bits(float64(float64(n)/l.divisor) * l.factor)
-	top := b >> (l.shift & 63)
-	i = uint64(n)&^l.double | top&l.double
-	back = back&^l.double | top<<(l.shift&63)&l.double
+	back := b
+	if l.double == 0 {
+		n := int64(float64(v*l.multiplier) + 0.5)
+		i, back = uint64(n), math.Float64bits(float64(float64(n)/l.divisor)*l.factor)
+	} else {
+		i = b >> l.shift
+		back = i << l.shift
+	}
 	code = l.code[(bits.Len64(i)+7)>>3&15]
 	return i, code, back == b && code != noCode
 }
@@ -105,8 +109,11 @@ func (l *lane) try(v float64) (i uint64, code uint8, ok bool) {
 func (s *scales) choose(v float64) (i uint64, code, hint uint8) {
 	i, code, hint = math.Float64bits(v), codeRaw, byBits
 	for t := range byBits {
-		if j, c, ok := s[t].try(v); ok && codeOf[c].bytes < codeOf[code].bytes {
+		if j, c, ok := s[t].try(v); ok && widths[c&15] < widths[code&15] {
 			i, code, hint = j, c, uint8(t)
+			if widths[code&15] == 1 {
+				break
+			}
 		}
 	}
 	return i, code, hint
@@ -114,36 +121,154 @@ func (s *scales) choose(v float64) (i uint64, code, hint uint8) {
 
 // column is values as codes and integers, on their way to bytes.
 type column struct {
+	values   []float64
 	codes    []uint8
 	integers []uint64
 }
 
-// set takes the values that order names. hints has a byte for each, which the
-// encoder remembers from one column of the same series to the next.
-//
-// A value is first tried with the transform that fitted last time, without
-// branches, since the kinds of neighbours differ.
-func (c *column) set(s *scales, values []float64, order []uint32, hints []uint8) {
-	n := len(order)
+// resize makes room for n values, whose contents are undefined.
+func (c *column) resize(n int) {
+	c.values = slices.Grow(c.values[:0], n)[:n]
 	c.codes = slices.Grow(c.codes[:0], n)[:n]
 	c.integers = slices.Grow(c.integers[:0], n)[:n]
-	hints, codes, integers := hints[:n], c.codes[:n], c.integers[:n]
+}
+
+// gather takes the values that order names.
+func (c *column) gather(values []float64, order []uint32) {
+	c.resize(len(order))
+	out := c.values[:len(order)]
+	for k, point := range order {
+		out[k] = values[point]
+	}
+}
+
+// spread takes the values of a template's places, where one has no point a 0.
+func (c *column) spread(values []float64, order, where []uint32) {
+	c.resize(len(order))
+	out := c.values[:len(order)]
 	for k, place := range order {
-		v := values[place]
-		l := &s[hints[k]&(lanes-1)]
-		// This is l.try(v), which is too long for the compiler to inline.
-		b := math.Float64bits(v)
-		whole := int64(float64(v*l.multiplier) + 0.5)
-		back := math.Float64bits(float64(float64(whole)/l.divisor) * l.factor)
-		top := b >> (l.shift & 63)
-		i := uint64(whole)&^l.double | top&l.double
-		back = back&^l.double | top<<(l.shift&63)&l.double
-		code := l.code[(bits.Len64(i)+7)>>3&15]
-		if back != b || code == noCode {
-			i, code, hints[k] = s.choose(v)
+		point := where[place]
+		if out[k] = 0; int(point) < len(values) {
+			out[k] = values[point]
 		}
-		integers[k] = i
-		codes[k] = code
+	}
+}
+
+// encode finds codes and integers of the values, of which nothing is known.
+func (c *column) encode(s *scales) {
+	for k, v := range c.values {
+		c.integers[k], c.codes[k] = 0, codeZero
+		if math.Float64bits(v) != 0 {
+			c.integers[k], c.codes[k], _ = s.choose(v)
+		}
+	}
+}
+
+// hints remember of each place of a template the transform that fitted last.
+type hints struct {
+	of      []uint8
+	places  []uint32 // by transform
+	ends    [transforms + 1]uint32
+	changed int // of the places since they were put in order
+	used    int // since then
+}
+
+func newHints(n int) hints {
+	h := hints{of: slices.Repeat([]uint8{hintNone}, n), places: make([]uint32, n)}
+	h.order()
+	return h
+}
+
+func (h *hints) order() {
+	var at [transforms + 2]uint32
+	for _, t := range h.of {
+		at[t+1]++
+	}
+	for t := range h.ends {
+		at[t+1] += at[t]
+		h.ends[t] = at[t+1]
+	}
+	for k, t := range h.of {
+		h.places[at[t]] = uint32(k)
+		at[t]++
+	}
+	h.changed, h.used = 0, 0
+}
+
+// forget lets values be looked at again for which nothing was found.
+func (h *hints) forget() {
+	for k, t := range h.of {
+		if t == byBits {
+			h.of[k] = hintNone
+			h.changed++
+		}
+	}
+	h.order()
+}
+
+// encodeAs finds codes and integers of the values. Each is tried with the
+// transform that fitted last time; they are gone through by transform, since
+// neighbours differ and guessing wrong costs more than the arithmetic.
+func (c *column) encodeAs(s *scales, h *hints) {
+	from := uint32(0)
+	for t := range uint8(byTop) {
+		c.encodeLane(s, &s[t], h, h.places[from:h.ends[t]])
+		from = h.ends[t]
+	}
+	n := len(h.of)
+	values, codes, integers := c.values[:n], c.codes[:n], c.integers[:n]
+	for _, k := range h.places[from:h.ends[byTop]] {
+		b := math.Float64bits(values[k])
+		codes[k], integers[k] = codeTop, b>>topShift
+		if b<<(64-topShift) != 0 || b == 0 {
+			c.encodeAnew(s, h, k)
+		}
+	}
+	for _, k := range h.places[h.ends[byTop]:h.ends[byBits]] {
+		b := math.Float64bits(values[k])
+		codes[k], integers[k] = codeRaw, b
+		if b == 0 {
+			codes[k] = codeZero
+		}
+	}
+	for _, k := range h.places[h.ends[byBits]:] {
+		codes[k], integers[k] = codeZero, 0
+		if math.Float64bits(values[k]) != 0 {
+			c.encodeAnew(s, h, k)
+		}
+	}
+	if h.used++; h.changed*16 > n || h.changed > 0 && h.used >= 16 {
+		h.order()
+	}
+}
+
+// encodeLane is encodeAs for the places of one transform.
+func (c *column) encodeLane(s *scales, l *lane, h *hints, places []uint32) {
+	n := len(h.of)
+	values, codes, integers := c.values[:n], c.codes[:n], c.integers[:n]
+	multiplier, divisor, factor := l.multiplier, l.divisor, l.factor
+	for _, k := range places {
+		v := values[k]
+		i := int64(float64(v*multiplier) + 0.5)
+		back := float64(float64(i)/divisor) * factor
+		code := l.code[(bits.Len64(uint64(i))+7)>>3&15]
+		codes[k], integers[k] = code, uint64(i)
+		if math.Float64bits(back) != math.Float64bits(v) || code == noCode {
+			c.encodeAnew(s, h, k)
+		}
+	}
+}
+
+// encodeAnew looks for a transform.
+func (c *column) encodeAnew(s *scales, h *hints, k uint32) {
+	c.codes[k], c.integers[k] = codeZero, 0
+	if math.Float64bits(c.values[k]) == 0 {
+		return // says nothing of the next
+	}
+	hint := h.of[k]
+	c.integers[k], c.codes[k], h.of[k] = s.choose(c.values[k])
+	if h.of[k] != hint {
+		h.changed++
 	}
 }
 
