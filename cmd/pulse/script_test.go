@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"pulse/web/token"
 )
 
 // TestMain lets scripts run the program under the name pulse, as a process.
@@ -46,6 +48,9 @@ func TestScripts(t *testing.T) {
 			"log":       logScript,
 			"interrupt": interruptScript,
 			"http":      httpScript,
+			"reach":     reachScript,
+			"token":     tokenScript,
+			"query":     queryScript,
 		},
 	})
 }
@@ -109,9 +114,13 @@ func findIn(path, name string) string {
 }
 
 // endScript: end SIGNAL sends INT or KILL to the server and waits for its end,
-// which has exit code 0 after INT.
+// which has exit code 0 after INT. HUP does not end it.
 func endScript(ts *testscript.TestScript, neg bool, args []string) {
 	c := ts.Value("server").(*child)
+	if args[0] == "HUP" {
+		ts.Check(c.cmd.Process.Signal(syscall.SIGHUP))
+		return
+	}
 	ts.Check(c.cmd.Process.Signal(map[string]syscall.Signal{"INT": syscall.SIGINT, "KILL": syscall.SIGKILL}[args[0]]))
 	select {
 	case err := <-c.done:
@@ -142,6 +151,38 @@ func interruptScript(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(cmd.Wait())
 }
 
+// tokenScript: token FILE has the requests that follow carry the secret in FILE.
+func tokenScript(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv("SECRET", strings.TrimSpace(ts.ReadFile(args[0])))
+}
+
+// queryScript: query CODE FILE asks the server for a graph, with the secret in
+// FILE in its environment, and wants the exit code.
+func queryScript(ts *testscript.TestScript, neg bool, args []string) {
+	secret := ""
+	if args[1] != "" {
+		secret = strings.TrimSpace(ts.ReadFile(args[1]))
+	}
+	ts.Setenv("PULSE_TOKEN", secret)
+	err := ts.Exec("pulse", "query", "name,starts,:eq", "--format", "csv", "--target", ts.Getenv("URL"))
+	ts.Setenv("PULSE_TOKEN", "")
+	if (err == nil) != (args[0] == "0") {
+		ts.Fatalf("pulse query: %v, want exit code %s", err, args[0])
+	}
+}
+
+// reachScript: reach METHOD PATH WANT-STATUS sends a request until that is the
+// status, for at most 20 s.
+func reachScript(ts *testscript.TestScript, neg bool, args []string) {
+	for range 200 {
+		if status, _ := send(ts, args[0], args[1], ""); status == args[2] {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("%s %s does not come to %s", args[0], args[1], args[2])
+}
+
 // httpScript: http METHOD PATH WANT-STATUS [BODY] sends a request; the answer is
 // standard output for the commands that follow.
 func httpScript(ts *testscript.TestScript, neg bool, args []string) {
@@ -152,16 +193,22 @@ func httpScript(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 3 {
 		body = args[3]
 	}
-	req, err := http.NewRequest(args[0], ts.Getenv("URL")+args[1], strings.NewReader(body))
+	status, b := send(ts, args[0], args[1], body)
+	if status != args[2] {
+		ts.Fatalf("%s %s: status %s, want %s: %s", args[0], args[1], status, args[2], b)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("answer"), b, 0o644))
+}
+
+func send(ts *testscript.TestScript, method, path, body string) (status string, answer []byte) {
+	req, err := http.NewRequest(method, ts.Getenv("URL")+path, strings.NewReader(body))
 	ts.Check(err)
 	req.Header.Set("Content-Type", "application/json")
+	token.NewSecret(ts.Getenv("SECRET")).Authorize(req.Header)
 	res, err := http.DefaultClient.Do(req)
 	ts.Check(err)
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	ts.Check(err)
-	if got := fmt.Sprint(res.StatusCode); got != args[2] {
-		ts.Fatalf("%s %s: status %s, want %s: %s", args[0], args[1], got, args[2], b)
-	}
-	ts.Check(os.WriteFile(ts.MkAbs("answer"), b, 0o644))
+	return fmt.Sprint(res.StatusCode), b
 }
