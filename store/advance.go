@@ -24,6 +24,7 @@ func (s *Store) Advance(now int64) {
 	s.settleHead()
 	s.forgetSources(now)
 	s.archives.advance(now)
+	s.snapshotDue()
 }
 
 // sealable returns the first block number that must stay open at now. One step
@@ -132,15 +133,14 @@ func (s *Store) expire(now int64) {
 		s.parts[i].expire(s.tiers)
 	}
 	if end := s.tiers[len(s.tiers)-1].floor.Load(); end != s.buried { // a block time is gone, or the clock went back
-		s.bury(end, s.grid.ceil(now+s.options.MaxFuture))
-		s.buried = end
+		if s.decide(burial{end, s.grid.ceil(now + s.options.MaxFuture)}) {
+			s.buried = end
+		}
 	}
 }
 
-// bury takes the series that were last written at or before the step end out
-// of the index and the watches. A step after newest was written while the
-// clock was ahead and counts as written now.
-func (s *Store) bury(end, newest int64) {
+// bury makes a burial happen.
+func (s *Store) bury(e burial, lsn uint64) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	var dead [partitions][]uint32 // slots, ascending
@@ -148,10 +148,14 @@ func (s *Store) bury(end, newest int64) {
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.mu.Lock()
+		if !p.takes(lsn) {
+			p.mu.Unlock()
+			continue
+		}
 		for n := range p.slots {
 			slot := &p.slots[n]
-			slot.last = min(slot.last, newest)
-			if slot.last <= end && p.flags[n]&flagDead == 0 && p.pairAt[n] != 0 {
+			slot.last = min(slot.last, e.newest)
+			if slot.last <= e.end && p.flags[n]&flagDead == 0 && p.pairAt[n] != 0 {
 				p.flags[n] |= flagDead
 				slot.first = 0
 				dead[i] = append(dead[i], uint32(n))
@@ -168,36 +172,46 @@ func (s *Store) bury(end, newest int64) {
 	s.searchable -= gone
 	if gone > 0 {
 		s.watches.leave(&dead)
-		s.lay(&dead, end)
+		s.lay(&dead, e.end)
 	}
 }
 
 // forgetSources removes sources that were not heard of for the retention, and
 // every reference to them before their numbers are used again.
 func (s *Store) forgetSources(now int64) {
-	if now >= s.swept && now < s.swept+block.Size*s.grid.step {
+	if !s.live() || now >= s.swept && now < s.swept+block.Size*s.grid.step {
 		return
 	}
 	s.swept = now
-	gone := map[SourceID]bool{}
-	var ids []SourceID
 	for _, id := range s.sources.stale(now, s.options.Retention) {
 		if s.sources.remove(id, now-min(evictableMs, s.options.Retention)) {
-			gone[id] = true
-			ids = append(ids, id)
+			s.leaving = append(s.leaving, id)
 		}
 	}
-	if len(ids) == 0 {
-		return
+	if len(s.leaving) > 0 && s.decide(s.leaving) {
+		s.leaving = nil
+	}
+}
+
+// part makes a leave happen. Sources that are still there were heard of before
+// the leave, by a replay.
+func (s *Store) part(e leave, lsn uint64) {
+	gone := map[SourceID]bool{}
+	for _, id := range e {
+		gone[id] = true
 	}
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.mu.Lock()
-		p.unlink(gone)
+		if p.takes(lsn) {
+			p.unlink(gone)
+		}
 		p.mu.Unlock()
 	}
 	s.changing.Lock()
 	s.watches.forget(gone)
 	s.changing.Unlock()
-	s.sources.recycle(ids)
+	if lsn == 0 || lsn > s.sources.applied {
+		s.sources.recycle(e)
+	}
 }

@@ -12,15 +12,14 @@ import (
 // It allocates nothing per point, and is safe for concurrent use with
 // different batches.
 func (s *Store) Append(b *Batch, now int64) Result {
+	b.check()
+	b.sort()
 	return s.apply(b, now, 0)
 }
 
-// apply is Append of the record with the given number, 0 for none. Partitions
+// apply is Append of a sorted batch, the record with the given number, 0 for none. Partitions
 // and sources that have taken it already leave their part of it.
 func (s *Store) apply(b *Batch, now int64, lsn uint64) Result {
-	if len(b.Times) != len(b.Refs) || len(b.Values) != len(b.Refs) {
-		panic(fmt.Sprintf("BUG: batch of %d series, %d times, %d values", len(b.Refs), len(b.Times), len(b.Values)))
-	}
 	b.links, b.revived, b.sent = b.links[:0], b.revived[:0], b.sent[:0]
 	w := writer{
 		store:  s,
@@ -33,9 +32,8 @@ func (s *Store) apply(b *Batch, now int64, lsn uint64) Result {
 		newest: now + s.rules.future,
 	}
 	w.oldestStep = s.grid.floor(w.oldest)
-	ends := b.sort()
 	from := uint32(0)
-	for i, end := range ends {
+	for i, end := range b.ends {
 		if end > from {
 			w.write(&s.parts[i], i, b.order[from:end])
 			from = end
@@ -96,11 +94,8 @@ const (
 func (w *writer) write(p *partition, part int, order []uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if w.lsn != 0 {
-		if w.lsn <= p.applied {
-			return
-		}
-		p.applied = w.lsn
+	if !p.takes(w.lsn) {
+		return
 	}
 	w.p, w.at = p, math.MinInt64
 	b := w.batch

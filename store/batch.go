@@ -1,5 +1,7 @@
 package store
 
+import "fmt"
+
 // Batch is points on their way into the store, in columns of equal length. It
 // may be used again, which spares its buffers; it must not be used by two
 // goroutines at once.
@@ -14,10 +16,11 @@ type Batch struct {
 	// Note is kept in the log with the points and comes back through Hooks.Note.
 	Note []byte
 
-	order   []uint32 // point numbers by partition, in each in order of arrival
-	sent    []sent   // what Source has reported with it
-	links   []Ref    // series that Source was not known for
-	revived []Ref    // series that were no longer searchable
+	order   []uint32           // point numbers by partition, in each in order of arrival
+	ends    [partitions]uint32 // where those of each partition end in order
+	sent    []sent             // what Source has reported with it
+	links   []Ref              // series that Source was not known for
+	revived []Ref              // series that were no longer searchable
 }
 
 // Reset empties the batch and keeps its memory.
@@ -33,8 +36,15 @@ func (b *Batch) Add(ref Ref, t int64, v float64) {
 	b.Values = append(b.Values, v)
 }
 
-// sort fills order and returns where the points of each partition end.
-func (b *Batch) sort() (ends [partitions]uint32) {
+func (b *Batch) check() {
+	if len(b.Times) != len(b.Refs) || len(b.Values) != len(b.Refs) {
+		panic(fmt.Sprintf("BUG: batch of %d series, %d times, %d values", len(b.Refs), len(b.Times), len(b.Values)))
+	}
+}
+
+// sort fills order and ends.
+func (b *Batch) sort() {
+	var ends [partitions]uint32
 	for _, ref := range b.Refs {
 		ends[ref.partition()]++
 	}
@@ -54,7 +64,7 @@ func (b *Batch) sort() (ends [partitions]uint32) {
 		b.order[at[part]] = uint32(i)
 		at[part]++
 	}
-	return ends
+	b.ends = ends
 }
 
 // sentAfter returns what was sent from the given step's end on. It stays valid

@@ -1,25 +1,172 @@
 package store
 
 import (
-	"io"
+	"fmt"
+	"sync"
 	"sync/atomic"
+
+	"pulse/store/wal"
 )
 
-// folder is a store's use of its data folder.
-type folder struct {
-	Durable
-	lock  io.Closer
-	hooks SnapshotHooks
-	ready atomic.Bool
-}
-
 // Commit puts the points of b into their series and returns when they are as
-// durable as the mode says. On a store of New it is Append. After an error
-// other than ErrUncertain nothing of b is in the store. b must not be used
-// before Commit returns.
+// durable as the mode says. On a store of New it is Append. After ErrUncertain
+// the points may be there, now or after a restart; after any other error none
+// of them is. b must not be used before Commit returns.
 func (s *Store) Commit(b *Batch, now int64) (Result, error) {
-	if s.folder != nil && !s.folder.ready.Load() {
+	f := s.folder
+	if f == nil {
+		return s.Append(b, now), nil
+	}
+	if !f.ready.Load() {
 		return Result{}, ErrNotReady
 	}
-	return s.Append(b, now), nil
+	if f.journal == nil {
+		s.applying.RLock()
+		defer s.applying.RUnlock()
+		return s.Append(b, now), nil
+	}
+	op := operations.Get().(*operation)
+	op.kind, op.batch, op.now = opBatch, b, now
+	b.check()
+	b.sort()
+	err := f.journal.submit(op)
+	r := op.result
+	op.recycle()
+	return r, err
+}
+
+// Mark writes bytes that come back through Hooks.Mark, at their place among
+// everything else. It returns when they are written, which is before they are
+// durable; without a log it does nothing.
+func (s *Store) Mark(mark []byte) error {
+	f := s.folder
+	if f == nil || f.journal == nil && f.ready.Load() {
+		return nil
+	}
+	if !f.ready.Load() {
+		return ErrNotReady
+	}
+	op := operations.Get().(*operation)
+	op.kind = opMark
+	op.mark = append(append(op.mark[:0], markOthers), mark...)
+	err := f.journal.submit(op)
+	op.recycle()
+	return err
+}
+
+// operation is one entry of the queue.
+type operation struct {
+	kind   opKind
+	batch  *Batch
+	mark   []byte
+	event  event
+	now    int64
+	series []wal.Series // to be defined with it
+	sender []wal.Sender
+	lsn    uint64
+
+	result Result
+	err    error
+	done   chan struct{}
+}
+
+type opKind uint8
+
+const (
+	opBatch opKind = iota
+	opMark
+	opEvent
+)
+
+// durable says whether the operation is answered only when it is durable.
+func (op *operation) durable() bool { return op.kind == opBatch }
+
+var operations = sync.Pool{New: func() any { return &operation{done: make(chan struct{}, 1)} }}
+
+func (op *operation) recycle() {
+	clear(op.series)
+	clear(op.sender)
+	*op = operation{mark: op.mark[:0], series: op.series[:0], sender: op.sender[:0], done: op.done}
+	operations.Put(op)
+}
+
+func (op *operation) answer(err error) {
+	op.err = err
+	op.done <- struct{}{}
+}
+
+// queue is operations on their way to the writer, in the order in which they
+// will stand in the log.
+type queue struct {
+	mu     sync.Mutex
+	list   []*operation
+	closed bool
+	wake   chan struct{} // has room for one
+}
+
+func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
+
+// put appends an operation, and reports false when the queue is closed.
+func (q *queue) put(op *operation) bool {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return false
+	}
+	q.list = append(q.list, op)
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// take replaces list, which is empty, by what is in the queue, and reports
+// whether more may come.
+func (q *queue) take(list []*operation) ([]*operation, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	list, q.list = q.list, list
+	return list, !q.closed
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// submit queues an operation and waits for its answer.
+func (j *journal) submit(op *operation) error {
+	if op.done == nil {
+		op.done = make(chan struct{}, 1)
+	}
+	if !j.queue.put(op) {
+		return fmt.Errorf("%w: it is being closed", ErrUnavailable)
+	}
+	<-op.done
+	return op.err
+}
+
+// trouble is why commits are refused now, nil when they are not.
+type trouble struct{ atomic.Pointer[error] }
+
+func (t *trouble) get() error {
+	if p := t.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+func (t *trouble) set(err error) {
+	if err == nil {
+		t.Store(nil)
+		return
+	}
+	t.Store(&err)
 }

@@ -73,6 +73,17 @@ func (l *lookup) init() {
 	l.table.Store(newHashTable(1024))
 }
 
+// clear forgets everything but the seeds.
+func (l *lookup) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.chunks {
+		l.chunks[i].Store(nil)
+	}
+	l.table.Store(newHashTable(1024))
+	l.slots = 0
+}
+
 // entry returns the entry of ref, nil when there is none.
 func (l *lookup) entry(ref Ref) *lookupEntry {
 	chunks := l.chunks[ref.partition()].Load()

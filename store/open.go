@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +8,10 @@ import (
 	"io/fs"
 	"os"
 
+	"sync/atomic"
+
 	"pulse/store/disk"
+	"pulse/store/wal"
 )
 
 // Names in the data folder.
@@ -19,6 +21,21 @@ const (
 	logDir      = "wal"
 	snapshotDir = "snapshot"
 )
+
+// folder is a store's use of its data folder.
+type folder struct {
+	Durable
+	lock      io.Closer
+	hooks     SnapshotHooks
+	log       *wal.Log
+	journal   *journal    // nil: mode None, or not ready
+	replaying atomic.Bool // or about to be
+	ready     atomic.Bool
+	closed    atomic.Bool
+	recovery  Recovery
+
+	snapshots snapshots
+}
 
 // format is the version of the data folder as a whole; its files have versions
 // of their own.
@@ -56,14 +73,35 @@ func Open(o Options, d Durable) (*Store, error) {
 	return s, nil
 }
 
+// attach makes the folder the store's.
 func (s *Store) attach(d Durable, lock io.Closer) error {
 	if err := checkMeta(d.FS, s.options.Step); err != nil {
 		return err
 	}
-	if d.Mode != None {
-		return fmt.Errorf("store: durability %v is not available", d.Mode)
+	f := &folder{Durable: d, lock: lock}
+	names, err := listSnapshots(d.FS)
+	if err != nil {
+		return fmt.Errorf("list snapshots: %w", err)
 	}
-	s.folder = &folder{Durable: d, lock: lock}
+	if err := s.archives.attach(s, d.FS, d.Log, d.DiskBytes); err != nil {
+		return err
+	}
+	// Numbers of records that something has taken are not given out again, even if
+	// the log has lost them.
+	after := s.archives.applied()
+	if n := len(names); n > 0 {
+		after = max(after, names[n-1])
+	}
+	f.log, err = wal.Open(d.FS, logDir, wal.Options{
+		SegmentBytes: 1 << 30, // the journal says when a segment is full
+		After:        after,
+	})
+	if err != nil {
+		return err
+	}
+	f.replaying.Store(true)
+	s.freeze()
+	s.folder = f
 	return nil
 }
 
@@ -132,41 +170,37 @@ func writeFile(f disk.FS, name string, text []byte) error {
 	return f.SyncDir(".")
 }
 
-// Recovery is what Replay found.
-type Recovery struct {
-	Snapshot  uint64 // where the log was taken up; 0: from its beginning
-	Snapshots int    // damaged ones that were passed over
-	Records   int64
-	Points    int64
-	Skipped   int64 // places of the log that were damaged
-	LostBytes int64 // in them
-	CutBytes  int64 // at the end of the log, of a record that was never acknowledged
-}
-
-// Replay brings back what the data folder has and makes the store ready. It is
-// called once, after Open and OnSnapshot and before anything else. When ctx
-// ends it stops with ctx.Err(), and the store can only be closed.
-func (s *Store) Replay(ctx context.Context, hooks Hooks) (Recovery, error) {
-	if err := ctx.Err(); err != nil {
-		return Recovery{}, err
-	}
-	s.folder.ready.Store(true)
-	return Recovery{}, nil
-}
-
 // OnSnapshot sets what takes part in snapshots. It is called before Replay.
 func (s *Store) OnSnapshot(h SnapshotHooks) { s.folder.hooks = h }
 
-// Close ends the use of the data folder.
+// Close ends the use of the data folder: what was committed before is made
+// durable, what comes later is refused. Values can be read on.
 func (s *Store) Close() error {
-	if s.folder == nil {
+	f := s.folder
+	if f == nil || f.closed.Swap(true) {
 		return nil
 	}
-	s.folder.ready.Store(false)
-	return s.folder.lock.Close()
+	var err error
+	if f.ready.Load() {
+		err = s.detach()
+	} else {
+		err = f.log.Close()
+	}
+	return errors.Join(err, f.lock.Close())
 }
 
 // Health says whether the store answers in full and takes data.
 func (s *Store) Health() Health {
-	return Health{Ready: s.folder == nil || s.folder.ready.Load()}
+	f := s.folder
+	if f == nil {
+		return Health{Ready: true}
+	}
+	h := Health{Ready: f.ready.Load()}
+	if !h.Ready || f.journal == nil {
+		return h
+	}
+	if err := f.journal.health(); err != nil {
+		h.Degraded, h.Reason = true, err.Error()
+	}
+	return h
 }

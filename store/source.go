@@ -11,7 +11,8 @@ type SourceID uint32
 
 // source is one sender: when it reports, how much, and what became of it.
 type source struct {
-	key string
+	key    string
+	logged bool // the log says, or a snapshot, which number it has; under Store.applying
 
 	// Presence is kept twice: within has the steps that hold a time it sent,
 	// in which a dropped zero of a sum is a zero; behind has the last steps

@@ -72,11 +72,17 @@ func (t *sources) lookup(key string, now int64) SourceID {
 		t.refused++
 		return 0
 	}
-	src := &source{key: strings.Clone(key), seen: now, interval: t.grid.step}
-	src.within, src.behind = newPresence(t.steps), newPresence(t.steps)
+	src := t.fresh(key, now)
 	t.byKey[src.key] = id
 	t.table[id].Store(src)
 	return id
+}
+
+// fresh returns a sender that has sent nothing yet.
+func (t *sources) fresh(key string, now int64) *source {
+	src := &source{key: strings.Clone(key), seen: now, interval: t.grid.step}
+	src.within, src.behind = newPresence(t.steps), newPresence(t.steps)
+	return src
 }
 
 func (s *source) touch(now int64) {
@@ -153,9 +159,16 @@ func (t *sources) remove(id SourceID, silentSince int64) bool {
 	return true
 }
 
+// recycle frees the numbers of senders that are gone, or go now.
 func (t *sources) recycle(ids []SourceID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for _, id := range ids {
+		if src := t.find(id); src != nil {
+			delete(t.byKey, src.key)
+			t.table[id].Store(nil)
+		}
+	}
 	t.free = append(t.free, ids...)
 }
 

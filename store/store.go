@@ -53,6 +53,7 @@ type Store struct {
 	swept     int64      // time of the last search for silent sources
 	rested    int64      // block number that was last searched for idle series
 	overrun   int64      // bytes of columns beyond what is reserved
+	leaving   leave      // silent sources that are not forgotten everywhere yet
 
 	// applying is read-locked while an operation is applied, and locked by whoever
 	// wants to see the store between two.
@@ -128,10 +129,10 @@ type Stats struct {
 	Active     int   // written lately
 	Slots      int   // that series have or may have
 	Refused    int64 // new series, by a limit
-	Keys       int   // distinct tag keys of searchable series
-	Pairs      int   // distinct tags of searchable series
 	Refusals   Refusals
 	Memory     budget.Stats // of series; zero without a budget
+	Keys       int          // distinct tag keys of searchable series
+	Pairs      int          // distinct tags of searchable series
 
 	Archive ArchiveStats
 

@@ -1,0 +1,368 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"pulse/store/archive"
+	"pulse/store/wal"
+)
+
+// Recovery is what Replay found.
+type Recovery struct {
+	Snapshot uint64 // the record that the snapshot stands at; 0: there was none
+	Damaged  int    // newer snapshots, which were passed over
+	Series   int
+	Records  int64 // of the log that were taken
+	Points   int64 // in them
+	Lost     int64 // records of the log that are damaged, as far as that is known
+	Places   int   // in the log that are damaged
+	CutBytes int64 // at the end of the log, of a write that was never acknowledged
+	Orphans  int64 // points whose series nothing is known of, since what said so is damaged
+	TookMs   int64
+}
+
+// Replay brings back what the data folder has and makes the store ready. It is
+// called once, after Open and OnSnapshot and before anything else. When ctx
+// ends it stops with ctx.Err(), and the store can only be closed: nothing has
+// changed in the folder then but what a second Replay would do as well.
+func (s *Store) Replay(ctx context.Context, hooks Hooks) (Recovery, error) {
+	f := s.folder
+	if f == nil || f.ready.Load() {
+		return Recovery{}, errors.New("replay: the store is not one that was just opened")
+	}
+	r := replay{store: s, ctx: ctx, hooks: hooks, log: f.log, decoder: wal.NewDecoder()}
+	began := f.Clock.Now()
+	err := r.run()
+	r.found.TookMs = f.Clock.Now().Sub(began).Milliseconds()
+	if err != nil {
+		return r.found, fmt.Errorf("recover: %w", err)
+	}
+	s.begin()
+	r.found.Series = s.searchable
+	f.recovery = r.found
+	return r.found, nil
+}
+
+// begin makes a recovered store ready.
+func (s *Store) begin() {
+	f := s.folder
+	for _, n := range []*atomic.Int64{&s.stored, &s.superseded, &s.repeated, &s.late} {
+		n.Store(0) // what was counted by those who asked is not asked again
+	}
+	s.sources.freeGaps()
+	s.layDead()
+	if f.Mode != None {
+		j := newJournal(s, f.log, f.Durable)
+		if want := s.options.rules(); s.rules != want {
+			j.rules = &want
+		}
+		j.start()
+		f.journal = j
+	} else {
+		s.rules = s.options.rules()
+	}
+	s.archives.start()
+	f.replaying.Store(false)
+	s.thaw()
+	f.ready.Store(true)
+	s.startSnapshots()
+}
+
+// layDead puts the series that nothing is left of where their slots are given
+// free in time.
+func (s *Store) layDead() {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	s.graves = nil
+	var dead [partitions][]uint32
+	end, any := int64(0), false
+	for i := range s.parts {
+		p := &s.parts[i]
+		for n, flags := range p.flags {
+			if flags&flagDead != 0 && p.pairAt[n] != 0 {
+				dead[i] = append(dead[i], uint32(n))
+				end, any = max(end, p.slots[n].last), true
+			}
+		}
+	}
+	if any {
+		s.lay(&dead, end)
+	}
+}
+
+// replay is a recovery under way.
+type replay struct {
+	store   *Store
+	ctx     context.Context
+	hooks   Hooks
+	log     *wal.Log
+	decoder *wal.Decoder
+	found   Recovery
+
+	floor    uint64 // every partition has all records up to this one
+	advanced int64  // the time that the store was last told
+	batch    Batch
+}
+
+func (r *replay) run() error {
+	head, notes, err := r.snapshot()
+	if err != nil {
+		return err
+	}
+	r.floor, r.found.Snapshot = head.floor, head.lsn
+	if restore := r.store.folder.hooks.Restore; restore != nil && len(notes) > 0 {
+		restore(notes)
+	}
+	report, err := r.log.Segments(r.floor+1, r.segment)
+	if err != nil {
+		return err
+	}
+	r.found.Lost += int64(report.Lost)
+	r.found.Places, r.found.CutBytes = len(report.Skipped), report.Tail.Bytes
+	r.tell(report)
+	r.store.finished.Store(max(r.store.finished.Load(), r.log.Next()-1))
+	return nil
+}
+
+// tell logs what is not as it should be.
+func (r *replay) tell(report wal.Report) {
+	log := &r.store.folder.Log
+	for _, d := range report.Skipped {
+		log.Error().Str("file", d.File).Int64("offset", d.Offset).Int64("bytes", d.Bytes).Uint64("records", d.Lost).
+			Str("reason", d.Reason).Str("copy", d.Kept).Msg("a damaged place in the log was passed over")
+	}
+	if report.Quarantine != nil {
+		log.Warn().Err(report.Quarantine).Msg("no copy of a damaged file was made")
+	}
+	if t := report.Tail; t.Bytes > 0 {
+		log.Warn().Str("file", t.File).Int64("offset", t.Offset).Int64("bytes", t.Bytes).Msg("the end of the log was cut off: its write was never acknowledged")
+	}
+	if r.found.Orphans > 0 {
+		log.Error().Int64("points", r.found.Orphans).Msg("points of the log have no series, since its definition is damaged")
+	}
+}
+
+// snapshot loads the newest snapshot that is whole.
+func (r *replay) snapshot() (head snapshot, notes []byte, err error) {
+	s, f := r.store, r.store.folder
+	names, err := listSnapshots(f.FS)
+	if err != nil {
+		return head, nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	for i, lsn := range slices.Backward(names) {
+		if err := r.ctx.Err(); err != nil {
+			return head, nil, err
+		}
+		used := s.memory.Used()
+		head, notes, err = s.restore(snapshotName(lsn))
+		if err == nil {
+			r.keep(names[:i], head)
+			return head, notes, nil
+		}
+		if errors.Is(err, archive.ErrVersion) || errors.Is(err, errStep) {
+			return head, nil, err
+		}
+		s.wipe(used)
+		r.found.Damaged++
+		event := f.Log.Error().Err(err).Str("file", snapshotName(lsn))
+		if errors.Is(err, archive.ErrCorrupt) {
+			to, _ := archive.Quarantine(f.FS, snapshotName(lsn), err.Error())
+			event = event.Str("moved", to)
+		}
+		event.Msg("a damaged snapshot was passed over")
+	}
+	return snapshot{}, nil, nil
+}
+
+// keep takes note of the snapshots that stay: the one that was loaded, and the
+// one before it if its head can be read.
+func (r *replay) keep(before []uint64, head snapshot) {
+	f := r.store.folder
+	if n := len(before); n > 0 {
+		file, err := archive.Open(f.FS, snapshotName(before[n-1]), archive.Snapshot)
+		if err == nil {
+			var src []byte
+			if src, err = file.Section(snapshotHead); err == nil {
+				if older, err := readHead(src); err == nil {
+					f.snapshots.kept = append(f.snapshots.kept, older)
+				}
+			}
+			file.Release()
+		}
+	}
+	f.snapshots.kept = append(f.snapshots.kept, head)
+}
+
+// segment takes the records of one segment of the log.
+func (r *replay) segment(seg *wal.Segment) error {
+	r.decoder.Reset()
+	for lsn, payload := range seg.Records() {
+		_ = r.decoder.Scan(lsn, payload) // Decode says the same
+	}
+	n := 0
+	for lsn, payload := range seg.Records() {
+		if n++; n%256 == 0 {
+			if err := r.ctx.Err(); err != nil {
+				return err
+			}
+		}
+		if lsn <= r.floor {
+			continue
+		}
+		record, err := r.decoder.Decode(lsn, payload, r.want(lsn))
+		if err != nil {
+			r.found.Lost++
+			r.found.Places++
+			r.store.folder.Log.Error().Err(err).Uint64("record", lsn).Msg("a record of the log was passed over")
+			continue
+		}
+		r.found.Records++
+		r.take(record)
+	}
+	return nil
+}
+
+// want returns a bit for each partition that has not taken the record.
+func (r *replay) want(lsn uint64) uint64 {
+	if lsn > r.store.sources.applied {
+		return wal.AllPartitions // nothing in a snapshot is newer than its senders
+	}
+	bits := uint64(0)
+	for i := range r.store.parts {
+		if lsn > r.store.parts[i].applied {
+			bits |= 1 << i
+		}
+	}
+	return bits
+}
+
+// take applies one record.
+func (r *replay) take(record *wal.Record) {
+	s := r.store
+	for i := range record.Series {
+		d := &record.Series[i]
+		if p := &s.parts[Ref(d.Ref).partition()]; d.LSN > p.applied {
+			s.define(Ref(d.Ref), d.Tags, d.At)
+			p.flags[Ref(d.Ref).slot()] |= flagLogged
+		}
+	}
+	for i := range record.Senders {
+		if d := &record.Senders[i]; d.LSN > s.sources.applied {
+			s.sources.define(SourceID(d.ID), d.Key, d.At)
+		}
+	}
+	switch record.Kind {
+	case wal.KindBatch:
+		r.points(record)
+	case wal.KindMark:
+		r.mark(record)
+	}
+	if note := record.Batch.Note; len(note) > 0 && r.hooks.Note != nil {
+		r.hooks.Note(note, record.Batch.Arrival)
+	}
+}
+
+// points applies the points of a record.
+func (r *replay) points(record *wal.Record) {
+	s, w, b := r.store, &record.Batch, &r.batch
+	r.advance(w.Now)
+	b.Reset()
+	b.Source, b.Arrival, b.Amount = SourceID(w.Source), w.Arrival, w.Amount
+	if s.sources.find(b.Source) == nil {
+		b.Source = 0
+	}
+	for i, ref := range w.Refs {
+		p, n := &s.parts[Ref(ref).partition()], Ref(ref).slot()
+		if int(n) >= len(p.pairAt) || p.pairAt[n] == 0 {
+			r.found.Orphans++
+			continue
+		}
+		b.Add(Ref(ref), w.Times[i], w.Values[i])
+	}
+	r.found.Points += int64(len(b.Refs))
+	b.sort()
+	s.apply(b, w.Now, record.LSN)
+}
+
+// advance tells the store the time, about as often as a server does.
+func (r *replay) advance(now int64) {
+	if now >= r.advanced+r.store.grid.step || now < r.advanced-r.store.grid.step {
+		r.advanced = now
+		r.store.Advance(now)
+	}
+}
+
+// mark applies a mark: an event, or somebody's bytes.
+func (r *replay) mark(record *wal.Record) {
+	mark := record.Mark
+	if len(mark) == 0 || mark[0] == markNothing {
+		return
+	}
+	if mark[0] == markOthers {
+		if record.LSN > r.store.sources.applied && r.hooks.Mark != nil {
+			r.hooks.Mark(mark[1:])
+		}
+		return
+	}
+	e, err := readEvent(mark)
+	if err != nil {
+		r.found.Lost++
+		r.store.folder.Log.Error().Err(err).Uint64("record", record.LSN).Msg("a record of the log was passed over")
+		return
+	}
+	e.happen(r.store, record.LSN)
+}
+
+// define makes a number that of the sender with the given key, as a log says
+// that it was.
+func (t *sources) define(id SourceID, key string, now int64) {
+	if id == 0 || id >= 1<<24 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if src := t.find(id); src != nil {
+		if src.key == key {
+			src.logged = true
+			return
+		}
+		delete(t.byKey, src.key)
+	}
+	if other := t.byKey[key]; other != 0 {
+		t.table[other].Store(nil)
+	}
+	t.reach(id)
+	src := t.fresh(key, now)
+	src.logged = true
+	t.byKey[key] = id
+	t.table[id].Store(src)
+}
+
+// find is get for a number that may be out of range.
+func (t *sources) find(id SourceID) *source {
+	if int(id) >= len(t.table) {
+		return nil
+	}
+	return t.get(id)
+}
+
+// detach ends what Replay began.
+func (s *Store) detach() error {
+	f := s.folder
+	f.snapshots.cancel()
+	<-f.snapshots.ended
+	s.archives.end()
+	var err error
+	if f.journal != nil {
+		err = f.journal.close()
+	} else {
+		err = s.Snapshot(context.Background())
+		err = errors.Join(err, f.log.Close())
+	}
+	f.ready.Store(false)
+	return err
+}

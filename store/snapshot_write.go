@@ -1,0 +1,313 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"pulse/store/block"
+	"pulse/store/index"
+	"pulse/store/norm"
+)
+
+// taker copies one partition after the other, between two operations, and
+// encodes the copy while commits go on. Its memory is used again.
+type taker struct {
+	store  *Store
+	sealer sealer
+
+	// The copy.
+	lsn    uint64 // everything up to this record is in it
+	flags  []uint8
+	slots  []slot
+	states []norm.State
+	pairs  []uint32 // per slot the number of its pairs and the pairs
+	links  []takenLink
+	dict   index.Dictionary
+	open   []takenBlock
+	values []piece // of open
+	sealed []*arena
+
+	plain   []uint8 // as many as flags, zero: values are kept in the unit of the head
+	local   map[uint32]uint32
+	buf     []byte
+	strings []byte
+}
+
+type takenLink struct {
+	slot uint32
+	link
+}
+
+type takenBlock struct {
+	number  int64
+	columns [block.Size]column
+}
+
+// take copies partition i. What it retains encode gives back.
+func (t *taker) take(i int) {
+	s := t.store
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	p := &s.parts[i]
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	t.lsn = max(p.applied, s.finished.Load())
+	t.flags = append(t.flags[:0], p.flags...)
+	t.slots = append(t.slots[:0], p.slots...)
+	t.states = append(t.states[:0], p.states...)
+	t.dict = s.index.Dictionary()
+	t.pairs, t.links = t.pairs[:0], t.links[:0]
+	for n, at := range p.pairAt {
+		if at == 0 {
+			t.pairs = append(t.pairs, 0)
+			continue
+		}
+		own := p.pairsOf(uint32(n))
+		t.pairs = append(append(t.pairs, uint32(len(own))), own...)
+		if len(p.more) > 0 {
+			for _, l := range p.more[uint32(n)] {
+				t.links = append(t.links, takenLink{uint32(n), l})
+			}
+		}
+	}
+	t.sealed = t.sealed[:0]
+	for tier := range p.sealed {
+		for _, a := range p.sealed[tier] {
+			if a.file == nil {
+				a.hold.Retain()
+				t.sealed = append(t.sealed, a)
+			}
+		}
+	}
+	t.copyOpen(p)
+}
+
+// copyOpen copies the columns of the open blocks.
+func (t *taker) copyOpen(p *partition) {
+	n := 0
+	for _, b := range p.open {
+		for _, c := range b.columns {
+			n += len(c)
+		}
+	}
+	if cap(t.values) < n {
+		t.values = make([]piece, n+n/8)
+	}
+	free := t.values[:cap(t.values)]
+	t.open = t.open[:0]
+	for _, b := range p.open {
+		taken := takenBlock{number: b.number}
+		for pos, c := range b.columns {
+			if len(c) == 0 {
+				continue
+			}
+			own := make(column, len(c))
+			for i := range c {
+				if c[i].values != nil {
+					free[0] = *c[i].values
+					own[i].values = &free[0]
+					free = free[1:]
+				}
+			}
+			taken.columns[pos] = own
+		}
+		t.open = append(t.open, taken)
+	}
+}
+
+// encode returns the section of the partition that was taken last. It is valid
+// until the next call.
+//
+//	uvarint   the last record that is in it
+//	uvarint   slots, then a byte of flags for each
+//	          keys, as length and bytes; pairs, as number of key, length and bytes
+//	          per slot: number of pairs, and the pairs; 0: the slot is free
+//	          per slot with a series: last step, first step, source; state of a rate or counter
+//	          links: slot, source, since
+//	          open blocks: number and blocks, in the unit of the head
+//	          sealed blocks that are in no archive file: tier, number, fields, last record, blocks
+//
+// Blocks are the number of directory words, the words, and the length and
+// bytes of the data. Steps are counted from 1970.
+func (t *taker) encode() []byte {
+	b := binary.AppendUvarint(t.buf[:0], t.lsn)
+	b = binary.AppendUvarint(b, uint64(len(t.flags)))
+	b = append(b, t.flags...)
+	b = t.appendTags(b)
+	b = t.appendSlots(b)
+	b = binary.AppendUvarint(b, uint64(len(t.links)))
+	step := t.store.grid.step
+	for _, l := range t.links {
+		b = binary.AppendUvarint(b, uint64(l.slot))
+		b = binary.AppendUvarint(b, uint64(l.source))
+		b = binary.AppendVarint(b, l.since/step)
+	}
+	if len(t.plain) < len(t.flags) {
+		t.plain = make([]uint8, len(t.flags)+len(t.flags)/8)
+	}
+	b = binary.AppendUvarint(b, uint64(len(t.open)))
+	for i := range t.open {
+		o := &t.open[i]
+		a := t.sealer.encode(o.number, &o.columns, t.plain[:len(t.flags)])
+		b = appendBlocks(binary.AppendVarint(b, o.number), a)
+		if a.hold != nil {
+			a.hold.Release()
+		}
+		*o = takenBlock{}
+	}
+	b = binary.AppendUvarint(b, uint64(len(t.sealed)))
+	for i, a := range t.sealed {
+		b = binary.AppendUvarint(b, uint64(a.tier))
+		b = binary.AppendVarint(b, a.number)
+		b = binary.AppendUvarint(b, uint64(a.fields))
+		b = binary.AppendUvarint(b, a.applied)
+		b = appendBlocks(b, a)
+		a.hold.Release()
+		t.sealed[i] = nil
+	}
+	t.buf = b
+	return b
+}
+
+func appendBlocks(dst []byte, a *arena) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(a.dir)))
+	for _, w := range a.dir {
+		dst = binary.LittleEndian.AppendUint64(dst, w)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(a.data)))
+	return append(dst, a.data...)
+}
+
+// appendTags appends the dictionary of the partition and the pairs of its
+// slots.
+func (t *taker) appendTags(b []byte) []byte {
+	if t.local == nil {
+		t.local = map[uint32]uint32{}
+	}
+	clear(t.local)
+	keys := map[string]uint32{}
+	var names []string
+	t.strings = t.strings[:0]
+	for at := 0; at < len(t.pairs); {
+		n := int(t.pairs[at])
+		for i, tag := range t.dict.Tags(t.pairs[at+1 : at+1+n]) {
+			pair := t.pairs[at+1+i]
+			if _, known := t.local[pair]; known {
+				continue
+			}
+			t.local[pair] = uint32(len(t.local))
+			key, known := keys[tag.Key]
+			if !known {
+				key = uint32(len(names))
+				keys[tag.Key] = key
+				names = append(names, tag.Key)
+			}
+			t.strings = binary.AppendUvarint(t.strings, uint64(key))
+			t.strings = appendText(t.strings, tag.Value)
+		}
+		at += 1 + n
+	}
+	b = binary.AppendUvarint(b, uint64(len(names)))
+	for _, name := range names {
+		b = appendText(b, name)
+	}
+	b = binary.AppendUvarint(b, uint64(len(t.local)))
+	b = append(b, t.strings...)
+	for at := 0; at < len(t.pairs); {
+		n := int(t.pairs[at])
+		b = binary.AppendUvarint(b, uint64(n))
+		for _, pair := range t.pairs[at+1 : at+1+n] {
+			b = binary.AppendUvarint(b, uint64(t.local[pair]))
+		}
+		at += 1 + n
+	}
+	return b
+}
+
+func appendText(dst []byte, text string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
+}
+
+// appendSlots appends what is known of each slot with a series.
+func (t *taker) appendSlots(b []byte) []byte {
+	step := t.store.grid.step
+	at := 0
+	for n := range t.slots {
+		pairs := int(t.pairs[at])
+		at += 1 + pairs
+		if pairs == 0 {
+			continue
+		}
+		s := &t.slots[n]
+		b = binary.AppendVarint(b, s.last/step)
+		b = binary.AppendVarint(b, s.first/step)
+		b = binary.AppendUvarint(b, uint64(s.source))
+		if kindOf(t.flags[n]) <= norm.Counter {
+			b = t.states[n].AppendTo(b, s.last)
+		}
+	}
+	return b
+}
+
+// appendTo appends all senders. The caller holds Store.applying.
+//
+//	uvarint   senders; of each its number, a byte whether the log knows it, key,
+//	          times, reported steps, totals and the two presences
+func (t *sources) appendTo(dst []byte) []byte {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	dst = binary.AppendUvarint(dst, uint64(len(t.byKey)))
+	for id := range t.table {
+		if src := t.table[id].Load(); src != nil {
+			dst = src.appendTo(binary.AppendUvarint(dst, uint64(id)))
+		}
+	}
+	return dst
+}
+
+func (s *source) appendTo(dst []byte) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	logged := byte(0)
+	if s.logged {
+		logged = 1
+	}
+	dst = appendText(append(dst, logged), s.key)
+	for _, v := range []int64{s.seen, s.lastTime, s.arrival, s.first, s.interval, s.lastWithin, s.lastBehind,
+		int64(s.total.Stored), int64(s.total.Superseded), int64(s.total.Repeated), int64(s.total.Late)} {
+		dst = binary.AppendVarint(dst, v)
+	}
+	dst = append(dst, byte(s.n))
+	for _, c := range s.steps[:s.n] {
+		dst = binary.AppendVarint(dst, c.step)
+		dst = binary.AppendVarint(dst, int64(c.n))
+	}
+	return s.behind.appendTo(s.within.appendTo(dst))
+}
+
+// appendTo appends the pages that are there: number, and a byte for a page
+// whose bits are all set, or its words.
+func (p *presence) appendTo(dst []byte) []byte {
+	n := 0
+	for i := range p.pages {
+		if p.pages[i].Load() != nil {
+			n++
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(n))
+	for i := range p.pages {
+		page := p.pages[i].Load()
+		if page == nil {
+			continue
+		}
+		dst = binary.AppendVarint(dst, page.number)
+		if page.bits == nil {
+			dst = append(dst, 1)
+			continue
+		}
+		dst = append(dst, 0)
+		for k := range page.bits {
+			dst = binary.LittleEndian.AppendUint64(dst, page.bits[k].Load())
+		}
+	}
+	return dst
+}
