@@ -11,6 +11,7 @@ import (
 
 	"pulse/ingest/publish"
 	"pulse/store"
+	"pulse/store/budget"
 	"pulse/store/tags"
 )
 
@@ -55,9 +56,9 @@ type imports struct {
 	hand     func(*store.ImportBatch, int64) (store.ImportResult, error)
 }
 
-func newImports(st *store.Store, l Limits) imports {
+func newImports(st *store.Store, l Limits, b *budget.Budget) imports {
 	return imports{
-		expander: newExpander(l.ImportBody, l.Imports), slots: make(chan struct{}, l.Imports),
+		expander: newExpander(l.ImportBody, l.Imports, b), slots: make(chan struct{}, l.Imports),
 		seed: st.HashTags(store.Hash{}, []byte("import")), hand: handOf(st),
 	}
 }
@@ -150,6 +151,7 @@ func (p *Pipeline) importBody(body []byte, now int64) ImportAnswer {
 	default:
 		return ImportAnswer{Status: http.StatusServiceUnavailable, Message: "too many imports are at work; try again later"}
 	}
+	defer p.store.Hold().Release()
 	b, _ := p.imports.pool.Get().(*backfill)
 	if b == nil {
 		b = &backfill{}
@@ -292,5 +294,9 @@ func (b *backfill) flush() error {
 
 func (b *backfill) failed(err error) ImportAnswer {
 	bad := refusalOf(err)
-	return ImportAnswer{Status: bad.status, Message: bad.message, Uncertain: bad.uncertain, Accepted: b.answer.Accepted}
+	a := ImportAnswer{Status: bad.status, Message: bad.message, Uncertain: bad.uncertain, Accepted: b.answer.Accepted}
+	if a.Accepted > 0 {
+		a.Message += fmt.Sprintf("; %d points were imported before that, and the whole can be sent again", a.Accepted)
+	}
+	return a
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
+
+	"pulse/store/budget"
 )
 
 // BodyError is why a body could not be expanded.
@@ -35,19 +37,36 @@ const maxPooledBody = 4 << 20
 // recommends decoders to support.
 const maxWindow = 8 << 20
 
-// expander undoes content encodings within bounds. A slot is held from the
-// beginning of an expansion until its bytes are no longer needed, so that
-// slots × limit bounds the memory of all. Safe for concurrent use.
+// expander undoes content encodings within bounds. A slot and the bytes of the
+// budget are held from the beginning of an expansion until its result is no
+// longer needed. Safe for concurrent use.
 type expander struct {
-	limit int
-	slots chan struct{}
+	limit  int
+	slots  chan struct{}
+	budget *budget.Budget
 
 	buffers                  sync.Pool // *[]byte
 	gzip, zlib, flates, zstd sync.Pool // decoders at rest
 }
 
-func newExpander(limit, atOnce int) *expander {
-	return &expander{limit: limit, slots: make(chan struct{}, atOnce)}
+func newExpander(limit, atOnce int, b *budget.Budget) *expander {
+	return &expander{limit: limit, slots: make(chan struct{}, atOnce), budget: b}
+}
+
+// expansion is the memory of one result.
+type expansion struct {
+	bytes  []byte
+	budget *budget.Budget
+	held   int64 // bytes taken
+}
+
+// take takes n bytes more.
+func (x *expansion) take(n int64) error {
+	if !x.budget.Take(n) {
+		return &BodyError{503, "too many bytes of requests are being expanded; try again"}
+	}
+	x.held += n
+	return nil
 }
 
 // Expand returns what body holds under a Content-Encoding: nothing or identity,
@@ -91,32 +110,48 @@ func (e *expander) expand(body []byte, encoding string) (out []byte, done func()
 	if buffer == nil {
 		buffer = new([]byte)
 	}
+	x := &expansion{bytes: (*buffer)[:0], budget: e.budget}
 	release := func() {
-		if cap(*buffer) <= maxPooledBody {
+		x.budget.Give(x.held)
+		if *buffer = x.bytes; cap(*buffer) <= maxPooledBody {
 			e.buffers.Put(buffer)
 		}
 		<-e.slots
 	}
-	*buffer, err = e.decode((*buffer)[:0], body, name)
+	if err = x.take(int64(cap(x.bytes)) + windowOf(body, name)); err == nil {
+		err = e.decode(x, body, name)
+	}
 	if err != nil {
 		release()
 		return nil, nil, err
 	}
-	return *buffer, release, nil
+	return x.bytes, release, nil
+}
+
+// windowOf returns the memory that a decoder needs beside the result.
+func windowOf(body []byte, name string) int64 {
+	if name != "zstd" {
+		return 64 << 10
+	}
+	var h zstd.Header
+	if h.Decode(body) != nil {
+		return 0 // decoding will say what is wrong
+	}
+	return int64(min(h.WindowSize, maxWindow))
 }
 
 func (e *expander) tooLarge() error {
 	return &BodyError{413, fmt.Sprintf("body is larger than %d bytes after decompression", e.limit)}
 }
 
-// decode appends what body holds to dst, which is empty.
-func (e *expander) decode(dst, body []byte, name string) ([]byte, error) {
+// decode appends what body holds to x.
+func (e *expander) decode(x *expansion, body []byte, name string) error {
 	src := bytes.NewReader(body)
 	pool, from, err := e.open(src, body, name)
 	if err != nil {
-		return dst, broken(name, err)
+		return broken(name, err)
 	}
-	dst, err = e.readAll(dst, from)
+	err = e.readAll(x, from)
 	if err == nil && src.Len() > 0 {
 		err = errors.New("there is more behind its end")
 	}
@@ -127,7 +162,7 @@ func (e *expander) decode(dst, body []byte, name string) ([]byte, error) {
 	if err != nil && !errors.As(err, &known) {
 		err = broken(name, err)
 	}
-	return dst, err
+	return err
 }
 
 func broken(name string, err error) error {
@@ -164,23 +199,27 @@ func (e *expander) open(src *bytes.Reader, body []byte, name string) (*sync.Pool
 	}
 }
 
-// readAll appends everything from r to dst, growing it as bytes come and never
+// readAll appends everything from r to x, growing it as bytes come and never
 // beyond the limit.
-func (e *expander) readAll(dst []byte, r io.Reader) ([]byte, error) {
+func (e *expander) readAll(x *expansion, r io.Reader) error {
 	for {
-		if len(dst) == cap(dst) {
-			dst = slices.Grow(dst, max(len(dst), 64<<10))
+		if len(x.bytes) == cap(x.bytes) {
+			more := max(len(x.bytes), 64<<10)
+			if err := x.take(int64(more)); err != nil {
+				return err
+			}
+			x.bytes = slices.Grow(x.bytes, more)
 		}
-		n, err := r.Read(dst[len(dst):min(cap(dst), e.limit+1)])
-		dst = dst[:len(dst)+n]
-		if len(dst) > e.limit {
-			return dst, e.tooLarge()
+		n, err := r.Read(x.bytes[len(x.bytes):min(cap(x.bytes), e.limit+1)])
+		x.bytes = x.bytes[:len(x.bytes)+n]
+		if len(x.bytes) > e.limit {
+			return e.tooLarge()
 		}
 		if err == io.EOF {
-			return dst, nil
+			return nil
 		}
 		if err != nil {
-			return dst, err
+			return err
 		}
 	}
 }

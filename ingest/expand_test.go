@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"pulse/ingest"
+	"pulse/store/budget"
 )
 
 // pack returns text under an encoding; "zlib" is deflate with its frame.
@@ -193,4 +194,35 @@ func TestExpandRoundTrip(t *testing.T) {
 		}
 		done()
 	}
+}
+
+// Expansions stop at the budget that all share, and give back what they took.
+func TestExpandBudget(t *testing.T) {
+	b := budget.New(300 << 10)
+	p := newPipeline(t, ingest.Options{Budget: b})
+	small, large := strings.Repeat("a", 50<<10), strings.Repeat("a", 400<<10)
+	for _, encoding := range []string{"gzip", "zstd", "zlib"} {
+		name := encoding
+		if name == "zlib" {
+			name = "deflate"
+		}
+		out, done, err := p.Expand(pack(t, encoding, small), name)
+		if err != nil || string(out) != small || b.Used() < int64(len(small)) {
+			t.Fatalf("%s: %v, %d bytes in use", encoding, err, b.Used())
+		}
+		_, _, err = p.Expand(pack(t, encoding, large), name)
+		var refused *ingest.BodyError
+		if !errors.As(err, &refused) || refused.Status() != 503 {
+			t.Errorf("%s: %v, want 503", encoding, err)
+		}
+		done()
+		if b.Used() != 0 {
+			t.Errorf("%s: %d bytes are still in use", encoding, b.Used())
+		}
+	}
+	out, done, err := p.Expand([]byte(large), "")
+	if err != nil || len(out) != len(large) || b.Used() != 0 {
+		t.Errorf("a body that is no expansion: %v, %d bytes in use", err, b.Used())
+	}
+	done()
 }

@@ -17,6 +17,7 @@ import (
 
 	"pulse/ingest/publish"
 	"pulse/store"
+	"pulse/store/budget"
 )
 
 // Limits bound requests. Zero means the default.
@@ -40,6 +41,7 @@ type Limits struct {
 // Options configure a Pipeline.
 type Options struct {
 	Limits Limits
+	Budget *budget.Budget // bytes of bodies being expanded, of all requests; nil: no limit beyond Limits
 
 	Rules       []Rule // of publish, count and gauge; nil means PublishRules
 	UpdateRules []Rule // of update; nil means UpdateRules
@@ -112,10 +114,10 @@ func New(st *store.Store, o Options) *Pipeline {
 	effective := st.Options()
 	p := &Pipeline{
 		store: st, opts: o, maxPast: effective.MaxPast, maxFuture: effective.MaxFuture,
-		expander: newExpander(o.Limits.Body, o.Limits.Expansions),
+		expander: newExpander(o.Limits.Body, o.Limits.Expansions, o.Budget),
 		memory:   newMemory(o.Limits.Keys, o.Limits.KeyBytes),
 		commit:   st.Commit,
-		imports:  newImports(st, o.Limits),
+		imports:  newImports(st, o.Limits, o.Budget),
 	}
 	p.stats.mu.senders = newSenders(effective.MaxSources, max(meterWidth, effective.Step))
 	p.publish = route{rules: o.Rules, seeds: seeds(st, "publish")}
@@ -196,11 +198,13 @@ const maxPooledRequest = 8 << 20
 func (p *Pipeline) take(rt *route, from From, now int64) *request {
 	r := p.requests.Get().(*request)
 	r.pipeline, r.route, r.from, r.now = p, rt, from, now
+	r.hold = p.store.Hold()
 	return r
 }
 
 func (p *Pipeline) give(r *request) {
 	p.release(&r.keyed)
+	r.hold.Release()
 	if r.batch.Cap()+20*cap(r.out.Refs)+4*cap(r.refs)+16*cap(r.strange)+cap(r.key) > maxPooledRequest {
 		return // one huge payload must not pin memory for ever
 	}

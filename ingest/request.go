@@ -18,7 +18,8 @@ type request struct {
 	route    *route
 	from     From
 	now      int64
-	amounts  bool // values of sums are amounts, not per second
+	hold     store.Hold // series that were looked up stay who they are
+	amounts  bool       // values of sums are amounts, not per second
 
 	batch   publish.Batch
 	refs    []store.Ref  // series of the batch's datapoints; NoRef where not known

@@ -131,6 +131,8 @@ func (s *Server) bodyLimit(rt *route) int {
 	switch {
 	case rt == nil:
 		return noBody
+	case rt.maxBody == importBody:
+		return s.opts.MaxImportBody
 	case rt.maxBody > 0:
 		return min(rt.maxBody, s.opts.MaxBody)
 	}

@@ -71,7 +71,7 @@ func (s *Server) transportError(c *fasthttp.RequestCtx, err error) {
 	case refusal != nil && errors.Is(err, fasthttp.ErrBodyTooLarge):
 		s.refuse(c, s.countRefusal(refusal, c.RemoteAddr()))
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		writeError(c, fasthttp.StatusRequestEntityTooLarge, "body is larger than the limit of "+strconv.Itoa(s.opts.MaxBody)+" bytes (smaller for some routes)")
+		writeError(c, fasthttp.StatusRequestEntityTooLarge, "body is larger than the limit of "+strconv.Itoa(s.opts.MaxBody)+" bytes (another for some routes)")
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout(),
 		strings.HasSuffix(err.Error(), os.ErrDeadlineExceeded.Error()): // a broken chunk does not unwrap
 		writeError(c, fasthttp.StatusRequestTimeout, "request was not received in time")

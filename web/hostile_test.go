@@ -33,6 +33,7 @@ var surfaces = map[string]surface{
 	"POST /api/v4/update":       {bodies: hostileUpdate},
 	"POST /c/{name}":            {params: []string{"key", "name", "atlas.dstype", ""}, bodies: hostileNumbers},
 	"POST /g/{name}":            {params: []string{"key", "name", "atlas.dstype", ""}, bodies: hostileNumbers},
+	"POST /api/v1/import":       {bodies: hostileImports},
 
 	"GET /api/v1/graph":          {params: []string{"q", "s", "e", "tz", "step", "w", "h", "zoom", "format", "cq", "theme", "layout", "u", "l", "scale", "title", "ylabel.4", "palette"}, good: "q=name,good,:eq,:sum"},
 	"GET /api/v1/tags":           {params: []string{"q", "limit", "offset", "verbose", "format"}},
@@ -103,6 +104,12 @@ var hostilePublish = []string{
 var hostileUpdate = []string{
 	`[]`, `[0]`, `[-1]`, `[1e18]`, `[9999999999]`, `[1]`, `[1,0]`, `[1,"name"]`, `[1,"name",-1]`, `[1,"name",1e9]`, `[1,"name",1,0,0,0]`, `[2,"name","evil",1,0,1,0,"x"]`, `[2,"name","evil",1,0,1,0,1e400]`, `[2,"name","evil",1,0,1,0,-1]`,
 	`[2,"name","evil",1,0,1,0.5,1]`, `[2,"name","evil",1,0,-1,0,1]`, `[2,"name","evil",1,0,2147483648,0,1]`, `[2,"name","evil",99,` + strings.Repeat("0,1,", 99) + `0,1]`, `[2.5,"name","evil"]`, `["name"]`, `[2,"name","evil",0,0,1]`, `[2,"name","evil",1,0,1,10,null]`,
+}
+
+var hostileImports = []string{
+	`{"tags":{"name":"evil"},"timestamps":[1],"values":[1e999]}`, `{"tags":{"name":"evil"},"timestamps":[9223372036854775807],"values":[1]}`, `{"tags":{"name":"evil"},"timestamps":[1],"values":[[]]}`,
+	`{"tags":{"name":"evil\u0000"},"timestamps":[1767225600000],"values":[1]}`, `{"tags":{"name":"evil"},"step":"999999999w","timestamps":[1767225600000],"values":[1]}`, `{"tags":{"name":"evil"},"step":"7ms","timestamps":[1767225600000],"values":[1]}`,
+	strings.Repeat("{\n", 5000), strings.Repeat("\n", 5000), `{"tags":{"name":"evil"},"timestamps":[` + strings.Repeat("0,", 1500) + `0],"values":[]}`, `{"tags":{"name":"evil"},"timestamps":[-1],"values":[null]}`,
 }
 
 var hostileNumbers = []string{"1 ", "0x10", "1_000", "١", "1e400", "-0", "inf", "nan", "--1", "1,5", "1;2"}

@@ -28,6 +28,7 @@ var matrix = map[string]entry{
 	"POST /api/v4/update":       {"ingest", 400, "", "{"},
 	"POST /c/{name}":            {"ingest", 400, "", "x"},
 	"POST /g/{name}":            {"ingest", 400, "", "x"},
+	"POST /api/v1/import":       {"ingest", 400, "", "{"},
 
 	"GET /api/v1/graph":          {"query", 400, "", ""},
 	"GET /api/v1/tags":           {"query", 200, "", ""},

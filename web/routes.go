@@ -37,6 +37,9 @@ type route struct {
 // noBody is the limit for routes that read none; some clients send a few bytes.
 const noBody = 4 << 10
 
+// importBody stands for the limit of imports, which may be above the server's.
+const importBody = -1
+
 // routes is every path that the server answers.
 func routes() []route {
 	return []route{
@@ -45,6 +48,7 @@ func routes() []route {
 		{"POST", "/api/v4/update", ingests, token.Ingest, 0, false, (*Server).update},
 		{"POST", "/c/{name}", ingests, token.Ingest, noBody, false, (*Server).count},
 		{"POST", "/g/{name}", ingests, token.Ingest, noBody, false, (*Server).gauge},
+		{"POST", "/api/v1/import", ingests, token.Ingest, importBody, false, (*Server).importLines},
 
 		{"GET", "/api/v1/graph", reads, token.Query, noBody, false, (*Server).graph},
 		{"GET", "/api/v1/tags", reads, token.Query, noBody, false, (*Server).tagKeys},
