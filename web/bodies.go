@@ -5,11 +5,19 @@ import (
 	"sync"
 
 	"github.com/valyala/fasthttp"
+
+	"pulse/store/budget"
 )
 
-// freeBody is the size up to which bodies need no place in the budget: at most
-// as many of them exist as connections.
-const freeBody = 64 << 10
+// maxFreeBody is the most that freeBody returns.
+const maxFreeBody = 64 << 10
+
+// freeBody returns the size up to which bodies need no place in a budget of the
+// given bytes: as many of them may exist as connections, which take a quarter
+// of the budget or a kilobyte each.
+func freeBody(most int64, conns int) int64 {
+	return max(1<<10, min(maxFreeBody, most/4/int64(conns)))
+}
 
 // bodies is the budget for bodies that are being received and handled. The HTTP
 // library allocates what a request announces before a byte of it has come, so a
@@ -19,10 +27,10 @@ const freeBody = 64 << 10
 // that expects to be told to continue is known by its connection instead,
 // because it may end between header and body without anybody being told.
 type bodies struct {
-	most int64
+	budget *budget.Budget
+	free   int64 // see freeBody
 
 	mu   sync.Mutex
-	used int64
 	held map[*fasthttp.RequestHeader]place
 }
 
@@ -44,23 +52,13 @@ func (b *bodies) enter(h *fasthttp.RequestHeader, n int64) bool {
 		b.held[h] = place{refusal: errNoPlace}
 		return false
 	}
-	if n > freeBody {
+	if n > b.free {
 		b.held[h] = place{bytes: n}
 	}
 	return true
 }
 
-// take is called with mu held.
-func (b *bodies) take(n int64) bool {
-	if n <= freeBody {
-		return true
-	}
-	if b.used+n > b.most {
-		return false
-	}
-	b.used += n
-	return true
-}
+func (b *bodies) take(n int64) bool { return n <= b.free || b.budget.Take(n) }
 
 // turnAway makes the request of h one whose body is not received, because of refusal.
 func (b *bodies) turnAway(h *fasthttp.RequestHeader, refusal error) {
@@ -75,7 +73,7 @@ func (b *bodies) turnAway(h *fasthttp.RequestHeader, refusal error) {
 func (b *bodies) drop(h *fasthttp.RequestHeader) error {
 	p := b.held[h]
 	delete(b.held, h)
-	b.used -= p.bytes
+	b.budget.Give(p.bytes)
 	return p.refusal
 }
 
@@ -83,7 +81,7 @@ func (b *bodies) drop(h *fasthttp.RequestHeader) error {
 // memory that only large bodies need. It returns why there was no place, if
 // there was none.
 func (b *bodies) leave(c *fasthttp.RequestCtx) error {
-	c.Request.ReleaseBody(freeBody)
+	c.Request.ReleaseBody(int(b.free))
 	if conn := addressed(c.Conn()); conn != nil {
 		conn.giveBack()
 	}
@@ -95,22 +93,14 @@ func (b *bodies) leave(c *fasthttp.RequestCtx) error {
 // enterConn takes a place of n bytes that the connection gives back at the
 // latest when it closes.
 func (b *bodies) enterConn(conn *addressConn, n int64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if !b.take(n) {
 		return false
 	}
-	if n > freeBody {
-		back := func() { b.mu.Lock(); b.used -= n; b.mu.Unlock() }
+	if n > b.free {
+		back := func() { b.budget.Give(n) }
 		conn.body.Store(&back)
 	}
 	return true
-}
-
-func (b *bodies) inUse() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.used
 }
 
 // routeOf returns the route of a request of which only the headers are there.
@@ -159,7 +149,7 @@ func expectsContinue(h *fasthttp.RequestHeader) bool {
 // turnedAway reports whether a large body is not received because of who sends
 // it: what a stranger sends costs nothing.
 func (s *Server) turnedAway(rt *route, h *fasthttp.RequestHeader) bool {
-	if rt == nil || announced(h, s.bodyLimit(rt)) <= freeBody && h.ContentLength() <= s.bodyLimit(rt) {
+	if rt == nil || announced(h, s.bodyLimit(rt)) <= s.bodies.free && h.ContentLength() <= s.bodyLimit(rt) {
 		return false
 	}
 	_, err := s.identify(rt, h)

@@ -30,6 +30,7 @@ import (
 	"pulse/query"
 	"pulse/query/stream"
 	"pulse/store"
+	"pulse/store/budget"
 	"pulse/store/clock"
 	"pulse/web/token"
 )
@@ -45,6 +46,7 @@ type Options struct {
 	Notify   *notify.Service
 	Clock    clock.Clock
 	Log      zerolog.Logger
+	Memory   *budget.Memory // parts of the memory; nil: no limits beyond those below
 
 	Zone    *time.Location // of graphs and of dates without a zone [UTC]
 	Hosts   []string       // names besides the loopback ones under which the server may be called
@@ -58,7 +60,7 @@ type Options struct {
 
 	MaxBody         int           // bytes on the wire [8 MiB]
 	MaxImportBody   int           // the same of an import [32 MiB]
-	MaxBodies       int           // bytes of all bodies being received and handled; those up to 64 KiB do not count [256 MiB, at least the two above]
+	MaxBodies       int           // bytes of all bodies being received and handled; small ones do not count [256 MiB, at least the two above]
 	MaxHeader       int           // bytes of request line and headers [16 KiB]
 	HeaderTimeout   time.Duration // to receive the headers [5 s]
 	RequestTimeout  time.Duration // to receive the body after them [10 s]
@@ -106,6 +108,9 @@ func (o *Options) setDefaults() {
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
+	if o.Memory == nil {
+		o.Memory = budget.Split(0)
+	}
 }
 
 // Server answers HTTP. It is safe for concurrent use.
@@ -132,9 +137,12 @@ func New(o Options) (*Server, error) {
 	if o.Store == nil || o.Pipeline == nil || o.Query == nil || o.Hub == nil || o.Detect == nil || o.Notify == nil || o.Clock == nil {
 		return nil, errors.New("BUG: web.New needs a store, a pipeline, a query engine, a hub, a detect engine, a notify service and a clock")
 	}
+	received := o.Memory.Ingest.Within(int64(o.MaxBodies))
+	o.MaxBody = min(o.MaxBody, int(received.Limit())) // a larger one would never get its place
+	o.MaxImportBody = min(o.MaxImportBody, int(received.Limit()))
 	s := &Server{opts: o, gate: newGate(o.Queries, o.QueryQueue), failures: newFailures(), started: o.Clock.Now()}
 	s.strangers = o.Log.Sample(&zerolog.BurstSampler{Burst: 10, Period: time.Second})
-	s.bodies = &bodies{most: int64(o.MaxBodies), held: map[*fasthttp.RequestHeader]place{}}
+	s.bodies = &bodies{budget: received, free: freeBody(received.Limit(), o.MaxConns), held: map[*fasthttp.RequestHeader]place{}}
 	s.routes = newRouteTable(routes())
 	s.stop, s.stopFunc = context.WithCancel(context.Background())
 	s.http = &fasthttp.Server{

@@ -59,7 +59,7 @@ func (s *Server) status(r *request) {
 			"queriesWaiting":  {int64(s.opts.QueryQueue), used(s.gate.waiting.Load())},
 			"eventStreams":    {int64(s.opts.Streams), used(s.open.Load())},
 			"bodyBytes":       {int64(s.opts.MaxBody), nil},
-			"bodiesBytes":     {int64(s.opts.MaxBodies), used(s.bodies.inUse())},
+			"bodiesBytes":     {int64(s.opts.MaxBodies), used(s.bodies.budget.Used())},
 			"expandedBytes":   {int64(limits.Body), nil},
 			"pointsPerBody":   {int64(limits.Points), nil},
 		},

@@ -110,12 +110,17 @@ func (b *Budget) Used() int64 {
 	return b.used.Load()
 }
 
-// Limit returns the most bytes that may be in use, 0 when there is no limit.
+// Limit returns the most bytes that may be in use, here and in what it is
+// within, 0 when there is no limit.
 func (b *Budget) Limit() int64 {
-	if b == nil || b.limit == math.MaxInt64 {
+	limit := int64(math.MaxInt64)
+	for ; b != nil; b = b.parent {
+		limit = min(limit, b.limit)
+	}
+	if limit == math.MaxInt64 {
 		return 0
 	}
-	return b.limit
+	return limit
 }
 
 // Stats describes a budget at one moment.
