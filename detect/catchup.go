@@ -73,13 +73,13 @@ func (e *Engine) replay(ctx context.Context, h *stream.Stream, j *judge, s, blin
 	return upTo(s.end, nil)
 }
 
-// recall starts the rules that the database held and gives them their alerts
-// back.
+// recall starts the rules that the database held. Their alerts come back with
+// Resume.
 func (e *Engine) recall(stored recalled) {
 	now := e.o.Clock.Now().UnixMilli()
-	incidents := map[string][]*incident{}
+	e.asleep, e.lastMarks = map[string][]*incident{}, stored.marks
 	for _, in := range stored.incidents {
-		incidents[in.Rule] = append(incidents[in.Rule], in)
+		e.asleep[in.Rule] = append(e.asleep[in.Rule], in)
 	}
 	for _, s := range stored.rules {
 		r, err := e.recallRule(s, now)
@@ -92,15 +92,10 @@ func (e *Engine) recall(stored recalled) {
 				e.o.Log.Warn().Err(err).Str("rule", s.Rule.ID).Msg("detectors start anew")
 			}
 		}
-		e.resume(r, incidents[s.Rule.ID], stored.marks[s.Rule.ID])
-		delete(incidents, s.Rule.ID)
 		e.insert(r)
 	}
 	for id, err := range stored.unreadable {
 		e.setAside(storedRule{Rule: Rule{ID: id}}, err)
-	}
-	for _, left := range incidents {
-		e.loose = append(e.loose, left...)
 	}
 }
 
@@ -120,17 +115,38 @@ func (e *Engine) recallRule(s storedRule, now int64) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.created, r.origin, r.file = s.Created, s.Origin, s.File
-	if e.o.Store.Stats().Series == 0 {
-		// What was sent in the running step before the restart is gone, and rates
-		// and counters need a report to begin from: two steps are not whole.
-		r.next += holdSteps * c.step
-		r.blind = span{now - e.o.Store.Options().Retention, r.next - c.step}
-	}
+	r.identify(s.Created)
+	r.origin, r.file = s.Origin, s.File
 	return r, nil
 }
 
-// resume gives a rule that has just been started its open incidents and makes
+// wakeRule sets a recalled rule on the step of now, or on the first one that was
+// not judged and still has time to be complete. Those before were missed.
+func (e *Engine) wakeRule(r *running, now int64) {
+	r.next, r.behind = step.Ceil(now, r.c.step), true
+	if e.o.Store.Stats().Series == 0 {
+		e.wakeBlind(r, now)
+		return
+	}
+	judged := max(r.judged, step.Ceil(r.created, r.c.step)-r.c.step)
+	for t := r.next - r.c.step; t > judged && now < t+r.c.grace; t -= r.c.step {
+		r.next = t
+	}
+	r.stats.Skipped += (r.next-judged)/r.c.step - 1
+}
+
+// wakeBlind sets a rule on its way again whose store has lost everything. What
+// was sent in the running step before the restart is gone, and rates and counters
+// need a report to begin from: two steps are not whole.
+func (e *Engine) wakeBlind(r *running, now int64) {
+	r.next += holdSteps * r.c.step
+	r.blind = span{now - e.o.Store.Options().Retention, r.next - r.c.step}
+	if r.trusted = r.judged > 0; r.trusted { // without history its state is all there is
+		e.kept.add(r, checkpoint{r.judged, r.judge.appendState(nil)})
+	}
+}
+
+// resume gives a recalled rule its open incidents and makes
 // up for the time in between, which counts neither as breach nor as recovery.
 func (e *Engine) resume(r *running, incidents []*incident, mark int64) {
 	if ahead := r.judged + r.c.step; ahead > r.next && ahead-r.next <= r.c.step {

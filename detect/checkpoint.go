@@ -51,6 +51,11 @@ func (r *running) trust(t int64, c store.Completeness) {
 
 // keep remembers the state after step t when a checkpoint is due.
 func (e *Engine) keep(r *running, t int64) {
+	if r.saved == 0 && e.o.Marks != nil {
+		// Marks from before the rule's first close are of other rules of its name.
+		e.entry.checkpoint(r.c.rule.ID, r.checkpoint())
+		r.saved = t
+	}
 	if t/r.c.step%checkpointSteps != 0 {
 		return
 	}
@@ -176,7 +181,8 @@ func (e *Engine) loadCheckpoint(r *running, stored []byte) error {
 		return err
 	}
 	r.judged = int64(binary.LittleEndian.Uint64(at))
-	r.trusted = trusted || r.blind != (span{}) // without history it is all there is
+	r.saved = r.judged
+	r.trusted = trusted
 	if r.trusted {
 		e.kept.add(r, checkpoint{r.judged, r.judge.appendState(nil)})
 	}

@@ -12,6 +12,9 @@
 // Time is an argument: Advance does everything that is due at now, in order of
 // time, and says when to come back. Run paces it with a clock.
 //
+// Closes are marked in the log of the store (marks.go), so that a restart brings
+// every detector to where it was and judges nothing twice.
+//
 // Locks: Engine.mu is held over Advance and over changes of rules, including
 // their transaction. Band and the single alert's points read history without it.
 package detect
@@ -47,6 +50,11 @@ type Options struct {
 	// BaseURL is where the web pages are, such as http://127.0.0.1:7101; links
 	// in notifications begin with it.
 	BaseURL string
+	// Marks is the log that closes are marked in; nil: none.
+	Marks Log
+	// Replay says that Resume will be called, after ReplayMark was given every
+	// mark that the log has.
+	Replay bool
 	// CheckpointBytes bounds the detector states kept in memory for bands; 0 is
 	// 32 MiB.
 	CheckpointBytes int
@@ -69,22 +77,27 @@ type Engine struct {
 	compiler compiler
 	wake     chan struct{}
 
-	mu        sync.Mutex
-	closed    bool
-	rules     map[string]*running
-	order     []*running // by id
-	due       []*running // scratch of Advance
-	journal   *journal
-	entry     entry // what the current step writes; kept and retried when that fails
-	now       int64 // of the last Advance
-	kept      checkpointBudget
-	verified  int   // detector steps spent on verifying at the current time
-	explained int   // alerts of the current step whose contributors were sought
-	scanned   int64 // datapoints read for them
-	failing   bool  // the last commit failed
-	stats     Stats
-	broken    map[string]brokenRule
-	loose     []*incident // open incidents of rules that could not be started again
+	mu          sync.Mutex
+	closed      bool
+	rules       map[string]*running
+	order       []*running // by id
+	due         []*running // scratch of Advance
+	journal     *journal
+	entry       entry // what the current step writes; kept and retried when that fails
+	now         int64 // of the last Advance
+	kept        checkpointBudget
+	verified    int   // detector steps spent on verifying at the current time
+	explained   int   // alerts of the current step whose contributors were sought
+	scanned     int64 // datapoints read for them
+	failing     bool  // the last commit failed
+	stats       Stats
+	broken      map[string]brokenRule
+	resumed     bool                   // the replay is over
+	asleep      map[string][]*incident // open incidents by rule, until Resume
+	lastMarks   map[string]int64       // marks of the database by rule, until Resume
+	unmarked    bool                   // something was judged and is not stored yet
+	markScratch []byte
+	loose       []*incident // open incidents of rules that could not be started again
 }
 
 // New returns an Engine with the rules and alerts of the database. A rule that
@@ -118,6 +131,9 @@ func New(o Options) (*Engine, error) {
 	}
 	e.journal = journal
 	e.recall(stored)
+	if !o.Replay {
+		e.Resume(o.Clock.Now().UnixMilli())
+	}
 	return e, nil
 }
 
@@ -183,7 +199,7 @@ func (e *Engine) pace(ctx context.Context, c clock.Clock) {
 func (e *Engine) Advance(now int64) (next int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed {
+	if e.closed || !e.resumed {
 		return now + idleMs
 	}
 	e.now = now
@@ -195,8 +211,10 @@ func (e *Engine) Advance(now int64) (next int64) {
 		}
 	}
 	for len(e.due) > 0 {
-		e.closeEarliest(now)
+		t := e.closeEarliest(now)
+		e.markClosed(t, now)
 		e.commit()
+		e.markStored(t, now)
 	}
 	if !e.entry.empty() { // an earlier failure
 		e.commit()
@@ -213,9 +231,9 @@ func (e *Engine) Advance(now int64) (next int64) {
 }
 
 // closeEarliest tries the rules of e.due whose next step is the earliest, and
-// removes those that have nothing more to do at now.
-func (e *Engine) closeEarliest(now int64) {
-	t := e.due[0].next
+// removes those that have nothing more to do at now. It returns that step.
+func (e *Engine) closeEarliest(now int64) (t int64) {
+	t = e.due[0].next
 	for _, r := range e.due {
 		t = min(t, r.next)
 	}
@@ -229,6 +247,7 @@ func (e *Engine) closeEarliest(now int64) {
 		r.stats.CostNs += e.o.Clock.Now().Sub(began).Nanoseconds()
 		return !closed || r.next > now
 	})
+	return t
 }
 
 // maxWaiting is how many notifications wait for a database that cannot be
@@ -297,6 +316,7 @@ type Stats struct {
 	Suppressed              int64 // verdicts out of band beyond the limit of alerts per rule
 	Errors                  int64 // steps whose expression failed
 	CommitErrors, Refused   int64
+	Unmarked                int64 // closes that the log did not take: a restart judges from what the store has
 	Unsent                  int64 // notifications given up because they could not be stored for long
 	CheckpointBytes         int
 }

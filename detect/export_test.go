@@ -1,6 +1,10 @@
 package detect
 
-import "go.etcd.io/bbolt"
+import (
+	"bytes"
+
+	"go.etcd.io/bbolt"
+)
 
 // UseDB replaces the engine's database, as when a disk fails and comes back.
 func (e *Engine) UseDB(db *bbolt.DB) {
@@ -14,4 +18,24 @@ func (e *Engine) Checkpoints(id string) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.rules[id].checkpoints)
+}
+
+// State returns what the detectors of all rules know, with the steps that they
+// saw last.
+func (e *Engine) State() []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out bytes.Buffer
+	for _, r := range e.order {
+		c := r.checkpoint()
+		c[1] = 0 // whether history gives the same is found out later, or not
+		out.Write(c)
+	}
+	return out.Bytes()
+}
+
+// ReadMark reads a mark and returns it as it would be written.
+func ReadMark(src []byte) ([]byte, error) {
+	m, err := parseMark(src)
+	return m.appendTo(nil), err
 }

@@ -288,6 +288,16 @@ func (c *cursor) uvarint(limit uint64) int {
 	return int(x)
 }
 
+func (c *cursor) varint() int64 {
+	x, n := binary.Varint(c.src)
+	if n <= 0 {
+		c.fail()
+		return 0
+	}
+	c.src = c.src[n:]
+	return x
+}
+
 func (c *cursor) bytes(n int) []byte {
 	if n > len(c.src) {
 		c.fail()

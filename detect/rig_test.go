@@ -30,6 +30,7 @@ type rig struct {
 	engine *detect.Engine
 	step   int64
 	batch  store.Batch
+	tape   *tape // nil: no log
 }
 
 // outbox remembers what was enqueued by transactions that were committed.
@@ -86,10 +87,14 @@ func (r *rig) newStore() {
 // start starts an engine over what the rig has.
 func (r *rig) start() {
 	r.t.Helper()
-	e, err := detect.New(detect.Options{
+	o := detect.Options{
 		Store: r.store, Hub: stream.NewHub(r.store), DB: r.db, Notify: r.outbox, Clock: r.clock,
 		Log: zerolog.Nop(), BaseURL: "http://pulse",
-	})
+	}
+	if r.tape != nil {
+		o.Marks, o.Replay = r.tape, true
+	}
+	e, err := detect.New(o)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -139,6 +144,9 @@ func (r *rig) sendAt(source string, at int64, points ...point) {
 
 func (r *rig) publish(source string, at, now int64, points ...point) {
 	r.t.Helper()
+	if r.tape != nil {
+		r.tape.events = append(r.tape.events, event{source: source, at: at, now: now, points: points})
+	}
 	r.batch.Reset()
 	r.batch.Source, r.batch.Arrival = r.store.Source(source, now), now
 	for _, x := range points {

@@ -83,7 +83,7 @@ func (e *Engine) put(rule Rule, file bool, now int64) error {
 	}
 	r.file = file
 	if old != nil && old.c.sameStream(c) {
-		r.created = old.created
+		r.identify(old.created)
 		r.inherit(old)
 	}
 	if err := e.store(r); err != nil {

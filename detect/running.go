@@ -11,8 +11,9 @@ import (
 // group. It belongs to the engine and is used under its lock.
 type running struct {
 	c       *compiled
-	created int64 // Unix ms
-	file    bool  // comes from a rule file
+	created int64  // Unix ms
+	number  uint32 // what marks call it
+	file    bool   // comes from a rule file
 	stream  *stream.Stream
 	judge   *judge
 	alerts  []groupAlert // one per judge.groups
@@ -24,6 +25,10 @@ type running struct {
 	behind bool  // the detectors must catch up from history before next
 	blind  span  // steps that count as no data although the store may have some
 	fresh  int   // steps closed since the rule was started
+
+	justClosed bool   // a step that is not marked yet
+	complete   bool   // all sources had reported it
+	unsettled  moment // a step that was judged before a restart and not stored; t 0: none
 
 	pending, firing, absent int // alerts in that state
 
@@ -80,9 +85,15 @@ func (e *Engine) start(c *compiled, now int64) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &running{c: c, created: now, stream: s, judge: j, next: step.Ceil(now, c.step), behind: true}
+	r := &running{c: c, stream: s, judge: j, next: step.Ceil(now, c.step), behind: true}
+	r.identify(now)
 	r.stats.Owner = c.rule.Owner
 	return r, nil
+}
+
+// identify sets when the rule was made.
+func (r *running) identify(created int64) {
+	r.created, r.number = created, ruleNumber(r.c.rule.ID, created)
 }
 
 // deadline is when the next step closes at the latest.
@@ -221,6 +232,7 @@ func (e *Engine) finish(r *running, t, now int64, c store.Completeness) {
 	r.judged = t
 	r.next, r.putOff = t+r.c.step, false
 	r.fresh++
+	r.justClosed, r.complete = true, c.Expected > 0 && c.Reported >= c.Expected
 	r.trust(t, c)
 	e.mark(r, t)
 	e.keep(r, t)

@@ -1,0 +1,226 @@
+package detect_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"pulse/detect"
+	"pulse/detect/notify"
+)
+
+// tape is a log: what the store was sent and what the engine marked, in order.
+type tape struct {
+	events []event
+	// cut, when set, is asked before a mark is taken; true ends the process there.
+	cut func(mark []byte) bool
+}
+
+type event struct {
+	mark    []byte // nil: points
+	source  string
+	at, now int64
+	points  []point
+}
+
+var errKilled = errors.New("killed")
+
+func (l *tape) Mark(mark []byte) error {
+	l.events = append(l.events, event{mark: bytes.Clone(mark)})
+	if l.cut != nil && l.cut(mark) {
+		panic(errKilled)
+	}
+	return nil
+}
+
+// newTapedRig returns a rig whose engine marks its closes.
+func newTapedRig(t testing.TB, step int64) *rig {
+	r := newRig(t, step)
+	if err := r.engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.tape = &tape{}
+	r.start()
+	r.engine.Resume(r.now())
+	return r
+}
+
+// recover drops the engine and the store as a kill does and starts new ones from
+// the tape and the database.
+func (r *rig) recover() {
+	r.t.Helper()
+	past := r.tape.events
+	r.tape = &tape{}
+	r.newStore()
+	r.start()
+	for _, x := range past {
+		if x.mark != nil {
+			r.engine.ReplayMark(x.mark)
+			continue
+		}
+		r.publish(x.source, x.at, x.now, x.points...)
+	}
+	r.tape.events = past
+	r.engine.Resume(r.now())
+}
+
+// TestReplay: after a kill anywhere the detectors know what they knew before,
+// although points came late, sources were missing and closes were put off, and
+// from then on everything is judged alike.
+func TestReplay(t *testing.T) {
+	rules := []string{
+		`{"id":"des","expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"double-exponential","train":"1m"}}`,
+		`{"id":"low","expr":"name,sps,:eq,:sum,5,3,:rolling-mean","detector":{"kind":"static","below":150},"for":"3s"}`,
+		`{"id":"slow","expr":"name,sps,:eq,:sum","step":"5s","grace":"3s","detector":{"kind":"exponential","train":"1m"}}`,
+	}
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		plain, killed := newTapedRig(t, 1000), newTapedRig(t, 1000)
+		both := []*rig{plain, killed}
+		for _, r := range both {
+			for _, rule := range rules {
+				r.put(rule)
+			}
+		}
+		for s := int64(1); s <= 300; s++ {
+			late, missing, low, kill := random.IntN(7) == 0, random.IntN(11) == 0, s > 200 && s < 230, random.IntN(23) == 0
+			a, b := 100+random.NormFloat64(), 100+random.NormFloat64()
+			if low {
+				a = 10
+			}
+			for _, r := range both {
+				r.at(s*1000 - 300)
+				r.send("a", p(a, "name", "sps", "region", "eu"))
+				if !late && !missing {
+					r.send("b", p(b, "name", "sps", "region", "us"))
+				}
+				r.to(s*1000 + 50)
+				if late {
+					r.at(s*1000 + 400)
+					r.sendAt("b", epoch+s*1000, p(b, "name", "sps", "region", "us"))
+				}
+			}
+			if kill {
+				killed.recover()
+			}
+			if x, y := plain.engine.State(), killed.engine.State(); !bytes.Equal(x, y) {
+				for i := range x {
+					if x[i] != y[i] {
+						t.Fatalf("seed %d, %d s, killed=%v: the detectors differ at %d of %d: %q", seed, s, kill, i, len(x), x[max(0, i-30):i+9])
+					}
+				}
+				t.Fatalf("seed %d, %d s, killed=%v: the detectors differ", seed, s, kill)
+			}
+		}
+		if x, y := briefly(plain.took()), briefly(killed.took()); x != y {
+			t.Errorf("seed %d: uninterrupted it sent %s, with kills %s", seed, x, y)
+		}
+		_ = plain.engine.Close()
+		_ = killed.engine.Close()
+	}
+}
+
+func briefly(sent []notify.Notification) string {
+	text := ""
+	for _, n := range sent {
+		text += fmt.Sprintf(" %s %s %d %s", n.Type, n.Rule, n.StartsAt, n.Incident)
+	}
+	return text
+}
+
+// TestReplaySettles: verdicts that the process knew and had not stored when it
+// ended are settled by the restart, once, and what was stored is not sent again.
+func TestReplaySettles(t *testing.T) {
+	for _, after := range []byte{1, 3} { // killed when judged, and when stored
+		r := newTapedRig(t, 1000)
+		r.put(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`)
+		for s := int64(1); s <= 10; s++ {
+			r.at(s*1000 - 300)
+			r.send("a", p(100, "name", "sps"))
+			r.to(s*1000 + 50)
+		}
+		r.none()
+		r.tape.cut = func(mark []byte) bool { return mark[1] == after }
+		r.at(10_700)
+		r.send("a", p(10, "name", "sps"))
+		func() {
+			defer func() {
+				if v := recover(); v != errKilled {
+					panic(v)
+				}
+			}()
+			r.to(11_050)
+			t.Fatalf("no mark of kind %d", after)
+		}()
+		if stored := after == 3; stored {
+			r.one(notify.TypeFiring)
+		} else {
+			r.none()
+		}
+		r.recover()
+		if after == 1 {
+			if n := r.one(notify.TypeFiring); n.StartsAt != epoch+11_000 {
+				t.Errorf("settled by the restart: starts at %d", n.StartsAt-epoch)
+			}
+		}
+		for s := int64(12); s <= 15; s++ {
+			r.at(s*1000 - 300)
+			r.send("a", p(10, "name", "sps"))
+			r.to(s*1000 + 50)
+		}
+		r.none()
+		r.recover()
+		r.none()
+		r.at(15_700)
+		r.send("a", p(100, "name", "sps"))
+		r.to(16_050)
+		r.one(notify.TypeResolved)
+	}
+}
+
+// TestCheckpointSparesReplay: what was marked before a checkpoint may be gone
+// from the log.
+func TestCheckpointSparesReplay(t *testing.T) {
+	r := newTapedRig(t, 1000)
+	r.put(`{"id":"des","expr":"name,sps,:eq,:sum","detector":{"kind":"double-exponential","train":"1m"}}`)
+	for s := int64(1); s <= 200; s++ {
+		r.at(s*1000 - 300)
+		r.send("a", p(100+float64(s%7), "name", "sps"))
+		r.to(s*1000 + 50)
+		if s == 133 {
+			if err := r.engine.Checkpoint(); err != nil {
+				t.Fatal(err)
+			}
+			kept := r.tape.events[:0]
+			for _, x := range r.tape.events {
+				if x.mark == nil {
+					kept = append(kept, x)
+				}
+			}
+			r.tape.events = kept
+		}
+	}
+	before := r.engine.State()
+	r.recover()
+	if !bytes.Equal(before, r.engine.State()) {
+		t.Error("the detectors differ")
+	}
+}
+
+func FuzzReadMark(f *testing.F) {
+	f.Add([]byte{1, 1, 2, 4, 0, 1, 1, 2, 3, 4, 0})
+	f.Add([]byte{1, 2, 2, 4, 1, 0, 0})
+	f.Add([]byte{1, 3, 2, 4, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, src []byte) {
+		written, err := detect.ReadMark(src)
+		if err != nil {
+			return
+		}
+		again, err := detect.ReadMark(written)
+		if err != nil || !bytes.Equal(again, written) {
+			t.Errorf("%x is read as %x, and that as %x, %v", src, written, again, err)
+		}
+	})
+}
