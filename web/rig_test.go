@@ -100,7 +100,7 @@ func newRig(t testing.TB, s settings) *rig {
 	if s.durable == nil {
 		r.store, err = store.New(s.store)
 	} else {
-		s.durable.Clock = r.clock
+		s.durable.Clock = r.clock.Manual
 		r.store, err = store.Open(s.store, *s.durable)
 	}
 	must(err)
