@@ -138,7 +138,7 @@ func (p *Pipeline) keyedImport(body []byte, from From, now int64) ImportAnswer {
 		n := note{status: a.Status, accepted: a.Accepted, rejected: a.Rejected, reasons: a.Errors}
 		if text := p.begin(&k, &n, now); text != nil {
 			_, err := p.commit(&store.Batch{Arrival: now, Note: text}, now)
-			p.settle(&k, err)
+			p.settle(&k, err, false)
 		}
 	}
 	return a

@@ -308,12 +308,14 @@ func (p *Pipeline) begin(k *keyed, n *note, now int64) []byte {
 	return text
 }
 
-// settle tells the memory how the commit of the note ended.
-func (p *Pipeline) settle(k *keyed, err error) {
+// settle tells the memory how the commit of the note ended. A request that was
+// not applied, whatever the error, can be done again: a log that takes records
+// after ErrUncertain has given up those that it did not apply.
+func (p *Pipeline) settle(k *keyed, err error, applied bool) {
 	as := answered
 	if err != nil {
-		if as = doubtful; refused(err) {
-			as = handled
+		if as = handled; applied && !refused(err) {
+			as = doubtful
 		}
 	}
 	p.memory.settle(k.id, as)

@@ -205,9 +205,11 @@ func TestStoreRefuses(t *testing.T) {
 		err       error
 		status    int
 		uncertain bool
+		applied   bool
 	}{
-		{store.ErrFull, 507, false}, {store.ErrUnavailable, 503, false}, {store.ErrNotReady, 503, false},
-		{fmt.Errorf("commit: %w", store.ErrFull), 507, false}, {store.ErrUncertain, 503, true}, {errors.New("some other"), 503, true},
+		{store.ErrFull, 507, false, false}, {store.ErrUnavailable, 503, false, false}, {store.ErrNotReady, 503, false, false},
+		{fmt.Errorf("commit: %w", store.ErrFull), 507, false, false}, {store.ErrUncertain, 503, true, true}, {errors.New("some other"), 503, true, true},
+		{store.ErrUncertain, 503, true, false},
 	} {
 		for _, s := range sends {
 			st := newStore(t, store.Options{})
@@ -217,7 +219,7 @@ func TestStoreRefuses(t *testing.T) {
 				switch {
 				case !fail:
 					return next(b, at)
-				case c.uncertain: // applied, and not known to be on the disk
+				case c.applied && len(b.Refs) > 0: // and not known to be on the disk
 					res, _ := next(b, at)
 					return res, c.err
 				}
@@ -236,7 +238,7 @@ func TestStoreRefuses(t *testing.T) {
 			}
 			fail = false
 			again := s.send(p, keyed("k"), now)
-			if again.Status != 200 && again.Status != 202 || again.Repeated != c.uncertain {
+			if again.Status != 200 && again.Status != 202 || again.Repeated != c.applied {
 				t.Errorf("%s, %v, again: %+v", s.name, c.err, again)
 			}
 			if third := s.send(p, keyed("k"), now); !third.Repeated || third.Accepted != 1 {

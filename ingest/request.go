@@ -275,7 +275,7 @@ func (r *request) commit() Answer {
 		r.out.Arrival, r.out.Amount = r.now, r.amounts
 		res, err := p.commit(&r.out, r.now)
 		if r.out.Note != nil {
-			p.settle(&r.keyed, err)
+			p.settle(&r.keyed, err, res.Stored+res.Superseded+res.Late > 0)
 		}
 		if err != nil {
 			return r.turnAway(refusalOf(err), res)
