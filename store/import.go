@@ -38,23 +38,26 @@ type ImportError struct {
 }
 
 const (
-	maxImportErrors = 20
-	maxImportStep   = 32 * 24 * 3600_000 // ms that one value may cover
+	maxImportErrors  = 20
+	minLongestImport = 24 * 3600_000 // ms that one value may cover, or the longest tier's step
 )
 
 // importCheck decides which values of a batch are taken.
 type importCheck struct {
 	primary int64
+	longest int64 // ms that one value may cover
 	newest  int64 // the last step that is closed
 	oldest  int64 // what is stamped at or before it is older than every tier
 	result  *ImportResult
 }
 
 func (s *Store) newImportCheck(now int64, result *ImportResult) importCheck {
+	last := s.tiers[len(s.tiers)-1]
 	return importCheck{
 		primary: s.grid.step,
+		longest: max(minLongestImport, last.grid.step),
 		newest:  s.grid.floor(now - s.grid.step),
-		oldest:  now - s.options.Tiers[len(s.options.Tiers)-1].Retention,
+		oldest:  now - last.retention,
 		result:  result,
 	}
 }
@@ -66,8 +69,8 @@ func (c *importCheck) line(n int, l *ImportLine) (int64, bool) {
 		c.refuse(n, l, fmt.Sprintf("step %d ms is not a multiple of the primary step %d ms", every, c.primary))
 		return 0, false
 	}
-	if every > maxImportStep {
-		c.refuse(n, l, fmt.Sprintf("step %d ms is longer than %d ms", every, int64(maxImportStep)))
+	if every > c.longest {
+		c.refuse(n, l, fmt.Sprintf("step %d ms is longer than %d ms", every, c.longest))
 		return 0, false
 	}
 	return every, true
