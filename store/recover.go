@@ -243,6 +243,9 @@ func (r *replay) want(lsn uint64) uint64 {
 // take applies one record.
 func (r *replay) take(record *wal.Record) {
 	s := r.store
+	if record.Kind == wal.KindBatch {
+		r.advance(record.Batch.Now) // before a slot gets another series, nothing of the old one is left
+	}
 	for i := range record.Series {
 		d := &record.Series[i]
 		if p := &s.parts[Ref(d.Ref).partition()]; d.LSN > p.applied {
@@ -269,7 +272,6 @@ func (r *replay) take(record *wal.Record) {
 // points applies the points of a record.
 func (r *replay) points(record *wal.Record) {
 	s, w, b := r.store, &record.Batch, &r.batch
-	r.advance(w.Now)
 	b.Reset()
 	b.Source, b.Arrival, b.Amount = SourceID(w.Source), w.Arrival, w.Amount
 	if s.sources.find(b.Source) == nil {
@@ -280,6 +282,9 @@ func (r *replay) points(record *wal.Record) {
 		if int(n) >= len(p.pairAt) || p.pairAt[n] == 0 {
 			r.found.Orphans++
 			continue
+		}
+		if p.flags[n]&flagDead != 0 {
+			r.comeBack(Ref(ref), w.Now) // as it did when the request found it by its tags
 		}
 		b.Add(Ref(ref), w.Times[i], w.Values[i])
 	}
@@ -294,6 +299,13 @@ func (r *replay) advance(now int64) {
 		r.advanced = now
 		r.store.Advance(now)
 	}
+}
+
+func (r *replay) comeBack(ref Ref, now int64) {
+	s := r.store
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	s.comeBack(&s.parts[ref.partition()], ref.partition(), ref.slot(), now)
 }
 
 // mark applies a mark: an event, or somebody's bytes.

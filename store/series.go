@@ -133,8 +133,9 @@ func (s *Store) comeBack(p *partition, part int, slot uint32, now int64) {
 }
 
 // define makes ref the series with tags t, as a log says that it was: in place
-// of the series that has the slot, if it is another. No limit is checked, and
-// nobody may be using the series that is replaced.
+// of the series that has the slot, if it is another or one that was buried: it
+// came back after its slot had been given free. No limit is checked, and nobody
+// may be using the series that is replaced.
 func (s *Store) define(ref Ref, t tags.Tags, now int64) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
@@ -143,7 +144,7 @@ func (s *Store) define(ref Ref, t tags.Tags, now int64) {
 	part := ref.partition()
 	p := &s.parts[part]
 	slot, known := p.find(s.index.Dictionary(), hash, t)
-	if known && slot == ref.slot() {
+	if known && slot == ref.slot() && p.flags[slot]&flagDead == 0 {
 		return
 	}
 	if known {

@@ -1,0 +1,135 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"pulse/store/archive"
+	"pulse/store/block"
+	"pulse/store/norm"
+)
+
+// Dump writes out everything that later answers depend on, bit for bit and
+// without what may differ between two stores that took the same points: the
+// numbers of slots and senders, and whether a block is open, sealed or in a
+// file. What a sender's points changed is left out, too: it is not known of those
+// that were in an archive file already when the log was read. Series that nothing is left of, or that nothing was written to, are
+// left out.
+// Neither are values up to the step from, which may be dropped already.
+func (s *Store) Dump(from int64) string {
+	var lines []string
+	for i := range s.parts {
+		lines = append(lines, s.dumpPartition(&s.parts[i], from)...)
+	}
+	slices.Sort(lines)
+	return strings.Join(append(lines, s.dumpSources(from)...), "\n")
+}
+
+func (s *Store) dumpPartition(p *partition, from int64) (lines []string) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for n, at := range p.pairAt {
+		slot := &p.slots[n]
+		state := p.states[n].AppendTo(nil, 0)
+		if at == 0 || p.flags[n]&flagDead != 0 || slot.first == 0 && bytes.Equal(state, []byte{0}) {
+			continue
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s flags %x first %d last %d state %x", s.index.Dictionary().Tags(p.pairsOf(uint32(n))),
+			p.flags[n]&(flagKind|flagAmount|flagUsed), slot.first, slot.last, state)
+		var sources []string
+		if src := s.sources.get(slot.source); src != nil {
+			sources = append(sources, src.key)
+		}
+		for _, l := range p.more[uint32(n)] {
+			if src := s.sources.get(l.source); src != nil {
+				sources = append(sources, fmt.Sprintf("%s since %d", src.key, l.since))
+			}
+		}
+		fmt.Fprintf(&b, " from %q\n\t", sources)
+		for _, v := range s.dumpValues(p, uint32(n)) {
+			if v.step <= from {
+				continue
+			}
+			fmt.Fprintf(&b, " %d:%x", v.step, math.Float64bits(v.value))
+		}
+		lines = append(lines, b.String())
+	}
+	return lines
+}
+
+type dumped struct {
+	step  int64
+	value float64
+}
+
+// dumpValues returns the primary values of a slot in the order of time. The
+// caller holds the lock.
+func (s *Store) dumpValues(p *partition, n uint32) (out []dumped) {
+	var d decoded
+	decode := func(a *arena) func() error {
+		return func() error {
+			fillNaN(d.row[:])
+			if a.word(n) == 0 {
+				return nil
+			}
+			_, err := block.Decode(d.row[:], archive.BlockAt(a.word(n), a.data, &d.inline))
+			return err
+		}
+	}
+	add := func(number int64, pos int, v float64) {
+		if v == v {
+			out = append(out, dumped{s.grid.stamp(number, pos), v})
+		}
+	}
+	for _, a := range p.sealed[primary] {
+		ok := a.read(decode(a))
+		for pos, v := range d.row {
+			if ok {
+				add(a.number, pos, v)
+			}
+		}
+	}
+	for _, b := range p.open {
+		for pos := range b.columns {
+			v := b.columns[pos].at(n)
+			if p.flags[n]&flagAmount != 0 {
+				v /= s.grid.secs
+			}
+			add(b.number, pos, v)
+		}
+	}
+	slices.SortFunc(out, func(a, b dumped) int { return int(a.step - b.step) })
+	return out
+}
+
+func (s *Store) dumpSources(from int64) (lines []string) {
+	t := s.sources
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for key, id := range t.byKey {
+		src := t.get(id)
+		src.mu.Lock()
+		if src.arrival != 0 { // it reported
+			line := fmt.Sprintf("source %s seen %d last %d arrival %d steps %v first %d interval %d total %+v presence %d %d:",
+				key, src.seen, src.lastTime, src.arrival, src.steps[:src.n], src.first, src.interval, []int{src.total.Stored + src.total.Superseded, src.total.Repeated, src.total.Late}, src.lastWithin, src.lastBehind)
+			for at := s.grid.floor(from); at <= src.lastWithin; at += t.grid.step {
+				bits := 0
+				if t.present(id, norm.Sum, at) {
+					bits |= 1
+				}
+				if t.present(id, norm.Rate, at) {
+					bits |= 2
+				}
+				line += fmt.Sprint(bits)
+			}
+			lines = append(lines, line)
+		}
+		src.mu.Unlock()
+	}
+	slices.Sort(lines)
+	return lines
+}

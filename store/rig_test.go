@@ -1,0 +1,265 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"pulse/store"
+	"pulse/store/clock"
+	"pulse/store/disk"
+	"pulse/store/tags"
+)
+
+// rig drives a store in a data folder and, beside it, a plain one in memory
+// that is given what was acknowledged.
+type rig struct {
+	t    testing.TB
+	rng  *rand.Rand
+	opts store.Options
+	mode store.Durability
+	fs   disk.FS
+	clk  *clock.Manual
+	s    *store.Store
+	twin *store.Store
+
+	now     int64
+	names   int           // series that were thought of so far
+	used    map[int]int64 // when each was sent last
+	back    bool          // some come back after all of their values are gone; the twin may have kept more or less of those
+	marks   []string      // that were acknowledged, in order
+	seen    []string      // that came back
+	notes   []string      // of batches that were acknowledged
+	doubt   func()        // what the twin does if the operation that failed is there after all
+	noteNo  int
+	lastGot store.Recovery
+}
+
+// rigOptions are small times, so that blocks are sealed, archived and dropped
+// all the time.
+func rigOptions() store.Options {
+	return store.Options{
+		Step: 1000, Retention: 6 * 120_000, MaxPast: 5000, MaxFuture: 2000, NewSeriesRate: -1,
+		Tiers: []store.Tier{{Step: 1000, Retention: 6 * 120_000}},
+	}
+}
+
+func newRig(t testing.TB, fs disk.FS, seed uint64) *rig {
+	r := &rig{
+		used: map[int]int64{}, t: t, rng: rand.New(rand.NewPCG(seed, 1)), opts: rigOptions(), mode: store.Sync, fs: fs, now: start,
+		clk: clock.NewManual(time.UnixMilli(start)),
+	}
+	var err error
+	if r.twin, err = store.New(r.opts); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// open opens and replays the folder.
+func (r *rig) open() error {
+	s, err := store.Open(r.opts, store.Durable{FS: r.fs, Mode: r.mode, Clock: r.clk, Log: zerolog.Nop(), SegmentBytes: 8 << 10})
+	if err != nil {
+		return err
+	}
+	r.seen = nil
+	marks := 0
+	s.OnSnapshot(store.SnapshotHooks{
+		Checkpoint: func() error { marks = len(r.marks); return nil },
+	})
+	_ = marks
+	r.lastGot, err = s.Replay(context.Background(), store.Hooks{
+		Mark: func(m []byte) { r.seen = append(r.seen, string(m)) },
+		Note: func(n []byte, _ int64) {},
+	})
+	if err != nil {
+		_ = s.Close()
+		return err
+	}
+	r.s = s
+	return nil
+}
+
+// tagsOf returns the tags of the n-th series that was thought of.
+func tagsOf(n int) tags.Tags {
+	dstype := []string{"rate", "counter", "gauge", "sum"}[n%4]
+	return tags.Of("name", fmt.Sprintf("m%d", n%7), "id", fmt.Sprint(n), "atlas.dstype", dstype)
+}
+
+// points is a request: what is sent, before it is known where it goes.
+type points struct {
+	source  string
+	now     int64
+	amount  bool
+	series  []int
+	times   []int64
+	values  []float64
+	noteTxt string
+}
+
+// request thinks of a request.
+func (r *rig) request() points {
+	rng := r.rng
+	q := points{source: fmt.Sprintf("10.0.0.%d", rng.IntN(4)), now: r.now + rng.Int64N(300), amount: rng.IntN(2) == 0}
+	if rng.IntN(3) == 0 {
+		r.noteNo++
+		q.noteTxt = fmt.Sprint("note", r.noteNo)
+	}
+	r.names = max(r.names, 4)
+	for range 1 + rng.IntN(60) {
+		n := rng.IntN(r.names)
+		if rng.IntN(20) == 0 {
+			n = r.names
+			r.names++
+		} else if r.names > 60 && rng.IntN(4) > 0 {
+			n = r.names - 1 - rng.IntN(40) // most old ones fall silent
+		}
+		if !r.back && r.now-r.used[n] > r.opts.Retention/3 && r.used[n] != 0 {
+			n = r.names
+			r.names++
+		}
+		r.used[n] = r.now
+		at := q.now - rng.Int64N(1500)
+		switch rng.IntN(12) {
+		case 0:
+			at = q.now - rng.Int64N(9000) // some too late
+		case 1:
+			at = q.now + rng.Int64N(3000)
+		case 2:
+			at = r.now / 1000 * 1000
+		}
+		v := float64(rng.IntN(2000)) / 8
+		switch rng.IntN(10) {
+		case 0:
+			v = rng.NormFloat64() * 1e6
+		case 1:
+			v = 0
+		}
+		if n%4 == 1 {
+			v = float64(at-start)/7 + float64(n)
+		}
+		q.series, q.times, q.values = append(q.series, n), append(q.times, at), append(q.values, v)
+	}
+	return q
+}
+
+// batch finds or makes the series of a request.
+func (q *points) batch(s *store.Store) (*store.Batch, error) {
+	b := &store.Batch{Source: s.Source(q.source, q.now), Arrival: q.now, Amount: q.amount, Note: []byte(q.noteTxt)}
+	for i, n := range q.series {
+		t := tagsOf(n)
+		var h store.Hash
+		h = s.HashTags(h, t.AppendKey(nil))
+		ref, ok := s.Find(h, store.NoRef)
+		if !ok {
+			var err error
+			if ref, err = s.Resolve(h, store.NoRef, t, q.now); err != nil {
+				return nil, err
+			}
+		}
+		b.Add(ref, q.times[i], q.values[i])
+	}
+	return b, nil
+}
+
+// applyTo has the twin take a request.
+func (q *points) applyTo(t testing.TB, s *store.Store) store.Result {
+	b, err := q.batch(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Append(b, q.now)
+}
+
+// publish sends a request to both. A request that was refused is not the
+// twin's; one without an answer may be.
+func (r *rig) publish() error {
+	q := r.request()
+	hold := r.s.Hold()
+	defer hold.Release()
+	b, err := q.batch(r.s)
+	if err != nil {
+		return err
+	}
+	got, err := r.s.Commit(b, q.now)
+	if err != nil {
+		r.doubt = func() { q.applyTo(r.t, r.twin) }
+		return err
+	}
+	if want := q.applyTo(r.t, r.twin); got != want {
+		r.t.Fatalf("the answer is %+v, the twin's %+v", got, want)
+	}
+	return nil
+}
+
+func (r *rig) mark() error {
+	m := fmt.Sprint("mark", r.now, len(r.marks))
+	if err := r.s.Mark([]byte(m)); err != nil {
+		return err
+	}
+	r.marks = append(r.marks, m)
+	return nil
+}
+
+// pass lets time go by, on both.
+func (r *rig) pass(ms int64) {
+	r.now += ms
+	r.clk.Advance(time.Duration(ms) * time.Millisecond)
+	r.s.Advance(r.now)
+	r.twin.Advance(r.now)
+}
+
+// equal compares the two stores.
+func (r *rig) equal(when string) {
+	r.t.Helper()
+	if r.back {
+		return
+	}
+	if got, want := r.dump(r.s), r.dump(r.twin); got != want {
+		r.t.Fatalf("%s: %s", when, firstDifference(got, want))
+	}
+}
+
+func (r *rig) dump(s *store.Store) string { return s.Dump(r.now - r.opts.Retention + 120_000) }
+
+func firstDifference(got, want string) string {
+	g, w := lines(got), lines(want)
+	for i := range max(len(g), len(w)) {
+		a, b := "(nothing)", "(nothing)"
+		if i < len(g) {
+			a = g[i]
+		}
+		if i < len(w) {
+			b = w[i]
+		}
+		if a != b {
+			return fmt.Sprintf("line %d\n got %s\nwant %s", i, a, b)
+		}
+	}
+	return "equal"
+}
+
+func lines(text string) []string {
+	var out []string
+	for len(text) > 0 {
+		i := slices.Index([]byte(text), '\n')
+		if i < 0 {
+			i = len(text) - 1
+		}
+		out = append(out, text[:i+1])
+		text = text[i+1:]
+	}
+	return out
+}
+
+var errRefused = []error{store.ErrFull, store.ErrUnavailable}
+
+func refused(err error) bool {
+	return slices.ContainsFunc(errRefused, func(e error) bool { return errors.Is(err, e) }) && !errors.Is(err, store.ErrUncertain)
+}
