@@ -26,6 +26,7 @@ type taker struct {
 	values []piece // of open
 	sealed []*arena
 
+	flat    builder
 	plain   []uint8 // as many as flags, zero: values are kept in the unit of the head
 	local   map[uint32]uint32
 	buf     []byte
@@ -72,7 +73,7 @@ func (t *taker) take(i int) {
 	t.sealed = t.sealed[:0]
 	for tier := range p.sealed {
 		for _, a := range p.sealed[tier] {
-			if a.file == nil {
+			if a.file == nil || len(a.patches) > 0 {
 				a.hold.Retain()
 				t.sealed = append(t.sealed, a)
 			}
@@ -124,7 +125,7 @@ func (t *taker) copyOpen(p *partition) {
 //	          per slot with a series: last step, first step, source; state of a rate or counter
 //	          links: slot, source, since
 //	          open blocks: number and blocks, in the unit of the head
-//	          sealed blocks that are in no archive file: tier, number, fields, last record, blocks
+//	          sealed blocks that are in no archive file as they are now: tier, number, fields, last record, blocks
 //
 // Blocks are the number of directory words, the words, and the length and
 // bytes of the data. Steps are counted from 1970.
@@ -148,7 +149,7 @@ func (t *taker) encode() []byte {
 	for i := range t.open {
 		o := &t.open[i]
 		a := t.sealer.encode(o.number, &o.columns, t.plain[:len(t.flags)])
-		b = appendBlocks(binary.AppendVarint(b, o.number), a)
+		b = appendBlocks(binary.AppendVarint(b, o.number), a.dir, a.data)
 		if a.hold != nil {
 			a.hold.Release()
 		}
@@ -160,7 +161,7 @@ func (t *taker) encode() []byte {
 		b = binary.AppendVarint(b, a.number)
 		b = binary.AppendUvarint(b, uint64(a.fields))
 		b = binary.AppendUvarint(b, a.applied)
-		b = appendBlocks(b, a)
+		b = t.appendSealed(b, a)
 		a.hold.Release()
 		t.sealed[i] = nil
 	}
@@ -168,13 +169,26 @@ func (t *taker) encode() []byte {
 	return b
 }
 
-func appendBlocks(dst []byte, a *arena) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(a.dir)))
-	for _, w := range a.dir {
+// appendSealed appends the blocks of an arena, with its patches in. What cannot
+// be read any more is left out.
+func (t *taker) appendSealed(dst []byte, a *arena) []byte {
+	if len(a.patches) == 0 {
+		return appendBlocks(dst, a.dir, a.data)
+	}
+	t.flat.reset()
+	if !a.read(func() error { return a.flat(&t.flat) }) {
+		t.flat.reset()
+	}
+	return appendBlocks(dst, t.flat.words, t.flat.data)
+}
+
+func appendBlocks(dst []byte, words []uint64, data []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(words)))
+	for _, w := range words {
 		dst = binary.LittleEndian.AppendUint64(dst, w)
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(a.data)))
-	return append(dst, a.data...)
+	dst = binary.AppendUvarint(dst, uint64(len(data)))
+	return append(dst, data...)
 }
 
 // appendTags appends the dictionary of the partition and the pairs of its
