@@ -304,5 +304,5 @@ func (w *writer) move(step int64) bool {
 // up to the given record.
 func (p *partition) covers(number int64, lsn uint64) bool {
 	a := p.arena(number)
-	return a != nil && lsn <= a.applied
+	return a != nil && lsn <= a.applied && a.check()
 }

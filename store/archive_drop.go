@@ -195,8 +195,7 @@ func (a *archives) covered(f *archived) bool {
 	}
 	fine, coarse := a.store.tiers[f.tier].grid, a.store.tiers[next].grid
 	end := fine.end(f.blockTime.number)
-	first, _ := coarse.place(coarse.ceil(fine.stamp(f.blockTime.number, 0)))
-	last, _ := coarse.place(coarse.ceil(end))
+	first, last := coarse.around(fine, f.blockTime.number)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for number := first; number <= last; number++ {

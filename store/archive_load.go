@@ -46,7 +46,45 @@ func (a *archives) load() error {
 			return err
 		}
 	}
+	a.resume()
 	return nil
+}
+
+// resume notes which blocks of coarser tiers lack something that the finer
+// ones have, and where finer files were dropped for the budget.
+func (a *archives) resume() {
+	s := a.store
+	for k := range len(s.tiers) - 1 {
+		fine, coarse := s.tiers[k].grid, s.tiers[k+1].grid
+		for i := range s.parts {
+			p := &s.parts[i]
+			p.mu.Lock()
+			for _, f := range p.sealed[k] {
+				first, last := coarse.around(fine, f.number)
+				for n := first; n <= last; n++ {
+					if c := p.arenaOf(k+1, n); c == nil || c.applied < f.applied {
+						s.spoil(p, k+1, n, nil, 0)
+					}
+				}
+			}
+			p.mu.Unlock()
+		}
+		f, c := a.oldest(k), a.oldest(k+1)
+		if f == nil || c == nil {
+			continue
+		}
+		if begin := fine.end(f.blockTime.number - 1); coarse.end(c.blockTime.number-1) < begin {
+			s.tiers[k].gone(begin)
+		}
+	}
+}
+
+// around returns the first and the last block of g that have something of a
+// block of a finer grid.
+func (g grid) around(fine grid, number int64) (first, last int64) {
+	first, _ = g.place(g.ceil(fine.stamp(number, 0)))
+	last, _ = g.place(g.ceil(fine.end(number)))
+	return first, last
 }
 
 func (a *archives) loadTier(tier int, folder string) error {

@@ -173,15 +173,23 @@ func (g *gathered) gather(s *Store) bool {
 	return true
 }
 
-// add makes an arena the part of partition i and reports whether
+// add makes an arena the part of partition i, patches in, and reports whether
 // it could be read.
 func (g *gathered) add(i int, a *arena) bool {
-	g.parts[i] = archive.Part{Applied: a.applied, Blocks: a.blocks, Words: a.dir, Data: a.data}
-	return a.check()
+	part := archive.Part{Applied: a.applied, Blocks: a.blocks, Words: a.dir, Data: a.data}
+	if len(a.patches) > 0 {
+		var b builder
+		if !a.read(func() error { return a.flat(&b) }) {
+			return false
+		}
+		part.Blocks, part.Words, part.Data = b.blocks, b.words, b.data
+	}
+	g.parts[i] = part
+	return len(a.patches) > 0 || a.check()
 }
 
 // archived reports whether the arena is in a file as it is.
-func (a *arena) archived() bool { return a.file != nil && !a.lost() }
+func (a *arena) archived() bool { return a.file != nil && len(a.patches) == 0 && !a.lost() }
 
 // check compares the checksum of an arena that is in a file, the first time,
 // and reports whether the arena can be read.

@@ -75,6 +75,8 @@ type rollup struct {
 	next   int // index of slots, or a slot
 	failed bool
 
+	applied uint64 // the last record that may be in what is derived
+
 	pins    pins     // of the tier before, and of what is there now
 	fine    []*arena // the first of them
 	before  *arena   // the last of them, nil: nothing is there now
@@ -97,6 +99,7 @@ func (u *rollup) begin(s *Store, t task) {
 	start := end - block.Size*g.step
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	u.applied = p.applied
 	u.slots = p.stale[t.tier][t.number].slots
 	delete(p.stale[t.tier], t.number)
 	u.pins.take(p, t.tier-1, s.tiers[t.tier-1].grid, start, end)
@@ -219,8 +222,9 @@ func (u *rollup) finish() {
 		}
 	default:
 		a := u.patcher.build(u.tier, u.number, int(fields))
+		a.applied = u.applied
 		if u.before != nil {
-			a.applied = u.before.applied
+			a.applied = max(a.applied, u.before.applied)
 		}
 		p.insertSealed(a)
 		s.changed(p, u.tier, u.number, nil, 0)

@@ -407,7 +407,7 @@ func (p *partition) reconcile(sealed []*arena) {
 		i, found := p.search(primary, b.number)
 		switch {
 		case !found:
-		case p.sealed[primary][i].applied >= p.applied:
+		case p.sealed[primary][i].applied >= p.applied && p.sealed[primary][i].check():
 			p.removeOpen(b)
 		default:
 			p.removeSealed(primary, i)
@@ -415,7 +415,7 @@ func (p *partition) reconcile(sealed []*arena) {
 	}
 	for _, a := range sealed {
 		i, found := p.search(a.tier, a.number)
-		if found && p.sealed[a.tier][i].applied >= a.applied {
+		if found && p.sealed[a.tier][i].applied >= a.applied && p.sealed[a.tier][i].check() {
 			a.hold.Release()
 			continue
 		}
@@ -466,10 +466,10 @@ func (t *sources) clear() {
 // applied returns the last record of the log that may be in an archive file.
 func (a *archives) applied() uint64 {
 	last := uint64(0)
-	for i := range a.store.parts {
-		for _, list := range a.store.parts[i].sealed {
-			for _, sealed := range list {
-				last = max(last, sealed.applied)
+	for _, files := range a.files {
+		for _, f := range files {
+			for i := range partitions {
+				last = max(last, f.Part(i).Applied)
 			}
 		}
 	}

@@ -57,7 +57,7 @@ func BlockAt(word uint64, data []byte, buf *[8]byte) []byte {
 	if word&WordOffset != 0 {
 		at := word &^ WordOffset
 		if at >= uint64(len(data)) {
-			return nil
+			return buf[:0]
 		}
 		return data[at:]
 	}

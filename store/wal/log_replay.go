@@ -234,7 +234,8 @@ func loadFile(fsys disk.FS, dir string, first, limit LSN, dst []byte) ([]byte, f
 		return dst[:at], f, err
 	}
 	if unread != nil {
-		f.report(*unread)
+		unread.File = fileName(first)
+		f.damage = append(f.damage, *unread)
 	}
 	return dst[:at+f.dense], f, nil
 }

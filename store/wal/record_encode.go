@@ -37,7 +37,6 @@ type Encoder struct {
 	scratch  []byte
 	pairs    []byte
 	layout   layout // of a batch without template
-	picker   picker
 	column   column
 }
 
