@@ -9,6 +9,7 @@ import (
 	"pulse/query/asl"
 	"pulse/query/expr"
 	"pulse/store"
+	"pulse/store/budget"
 	"pulse/store/clock"
 	"pulse/store/match"
 	"pulse/store/tags"
@@ -19,6 +20,8 @@ type Options struct {
 	Limits Limits
 	// Interpreter reads programs; nil means the whole language.
 	Interpreter *asl.Interpreter
+	// Memory is what all queries may hold together; nil is no limit.
+	Memory *budget.Budget
 	// Clock measures how long fetching takes, for Explain; nil leaves it out.
 	Clock clock.Clock
 	// SimpleLegends gives lines without a legend a short one, see
@@ -57,6 +60,9 @@ type Request struct {
 	Zone             *time.Location // of :time-span; nil is UTC
 	CQ               string         // a query that restricts every expression; "" for none
 	Unstable         bool           // permit words marked unstable
+	// Lease is charged for the memory of the query and its result, which Eval
+	// leaves to the caller to release; nil: one that ends with Eval.
+	Lease *Lease
 }
 
 // Result is the answer to a Request.
@@ -90,7 +96,7 @@ type Explain struct {
 }
 
 // Eval answers r. The error is an *asl.Error for a program that does not run,
-// a *LimitError, ErrTimeout, ctx.Err(), or the text of what an evaluation
+// a *LimitError, ErrBusy, ErrTimeout, ctx.Err(), or the text of what an evaluation
 // refuses. Lines are ordered by expression, and within one as its style says.
 func (e *Engine) Eval(ctx context.Context, r Request) (*Result, error) {
 	if r.Step <= 0 || r.Start >= r.End || r.Start%r.Step != 0 || r.End%r.Step != 0 || r.Step%e.store.Step() != 0 {
@@ -105,6 +111,10 @@ func (e *Engine) Eval(ctx context.Context, r Request) (*Result, error) {
 	styles, err := e.parse(r)
 	if err != nil {
 		return nil, err
+	}
+	if r.Lease == nil {
+		r.Lease = e.Lease()
+		defer r.Lease.Release()
 	}
 	x := &execution{engine: e, request: r, ctx: ctx, styles: styles}
 	result, err := x.run()

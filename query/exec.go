@@ -45,6 +45,12 @@ func (x *execution) run() (*Result, error) {
 	x.explain.DataFetchMs = x.now() - begun
 	ev.Budget = max(x.engine.options.Limits.MemoryBytes-x.held, 1)
 	ev.Interrupt = x.ctx.Err
+	evaluated := int64(0)
+	ev.Reserve = func(total int64) error {
+		err := r.Lease.Take(total - evaluated)
+		evaluated = max(evaluated, total)
+		return err
+	}
 	w := expr.Window{Start: r.Start + r.Step, End: r.End + r.Step, Step: r.Step, Now: r.Now}
 	if err := ev.Eval(w); err != nil {
 		var budget *expr.BudgetError
@@ -79,7 +85,7 @@ func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
 	}
 	lines, stats, err := Fetch(x.ctx, x.engine.store, d, FetchRange{
 		Start: r.Start - offset, End: r.End - offset, Step: r.Step,
-		MaxDatapoints: max(limits.DatapointsRead-x.read, 1), MaxLines: most,
+		MaxDatapoints: max(limits.DatapointsRead-x.read, 1), MaxLines: most, Reserve: r.Lease.Take,
 	})
 	if err != nil {
 		return nil, x.scanError(err, perLine)

@@ -10,11 +10,12 @@ import (
 
 // FetchRange says what of a data expression is fetched.
 type FetchRange struct {
-	Start, End    int64 // (Start, End], multiples of the primary step, as far apart as a multiple of Step
-	Step          int64 // a multiple of the primary step
-	ZeroFill      bool  // see store.Scan
-	MaxLines      int64 // lines read from the store; 0: no limit
-	MaxDatapoints int64 // series × primary steps; 0: no limit
+	Start, End    int64                   // (Start, End], multiples of the primary step, as far apart as a multiple of Step
+	Step          int64                   // a multiple of the primary step
+	ZeroFill      bool                    // see store.Scan
+	MaxLines      int64                   // lines read from the store; 0: no limit
+	MaxDatapoints int64                   // series × primary steps; 0: no limit
+	Reserve       func(bytes int64) error // see store.Scan
 }
 
 // Fetch reads the lines of d, one value per Step, in their defined order. Series
@@ -28,7 +29,7 @@ func Fetch(ctx context.Context, st *store.Store, d expr.DataExpr, r FetchRange) 
 		scan.By, scan.Agg = nil, store.AggAll
 	}
 	scan.Start, scan.End, scan.ZeroFill = r.Start, r.End, r.ZeroFill
-	scan.MaxLines, scan.MaxDatapoints = r.MaxLines, r.MaxDatapoints
+	scan.MaxLines, scan.MaxDatapoints, scan.Reserve = r.MaxLines, r.MaxDatapoints, r.Reserve
 	found, stats, err := st.Scan(ctx, scan)
 	if err != nil {
 		return nil, stats, err

@@ -29,6 +29,10 @@ type Scan struct {
 
 	MaxLines      int64 // lines returned; 0: no limit
 	MaxDatapoints int64 // series × steps read; 0: no limit
+
+	// Reserve, if set, is told of memory before it is allocated, and ends the
+	// scan with its error. Nothing of it is told back.
+	Reserve func(bytes int64) error
 }
 
 const maxSteps = 1 << 31 // of one scan, and of the retention
@@ -61,6 +65,7 @@ type ScanStats struct {
 // It fails with a *LimitError before any value is read, and with ctx.Err()
 // soon after ctx ends.
 func (s *Store) Scan(ctx context.Context, q Scan) ([]Line, ScanStats, error) {
+	defer s.Hold().Release()
 	if q.Tier < 0 || q.Tier >= len(s.tiers) || q.Field >= fields || q.Tier == primary && q.Field != FieldSum {
 		return nil, ScanStats{}, fmt.Errorf("scan: there is no field %d of tier %d", q.Field, q.Tier)
 	}
@@ -100,8 +105,11 @@ type selected struct {
 func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
 	g := s.tiers[q.Tier].grid
 	r := &run{Scan: q, ctx: ctx, store: s, grid: g, steps: int((q.End - q.Start) / g.step)}
-	refs := s.index.Select(q.Query).ToArray()
-	r.split(refs)
+	found := s.index.Select(q.Query)
+	if err := r.reserve(int64(found.GetCardinality()) * r.perSeries()); err != nil {
+		return r, err
+	}
+	r.split(found.ToArray())
 	if err := r.group(); err != nil {
 		return r, err
 	}
@@ -109,12 +117,35 @@ func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
 	if q.MaxDatapoints > 0 && r.stats.Datapoints > q.MaxDatapoints {
 		return r, &LimitError{"datapoints", r.stats.Datapoints, q.MaxDatapoints}
 	}
+	if err := r.reserve(int64(len(r.lines)) * (lineBytes + 8*int64(r.steps))); err != nil {
+		return r, err
+	}
 	r.values = make([]float64, len(r.lines)*r.steps)
 	fillNaN(r.values)
 	for i := range r.lines {
 		r.lines[i].Values = r.values[i*r.steps : (i+1)*r.steps : (i+1)*r.steps]
 	}
 	return r, nil
+}
+
+const (
+	selectedBytes = 12  // of a selected series: its reference and group
+	lineBytes     = 256 // of a line without its values, about
+)
+
+// perSeries is the memory that selecting and grouping takes for each series.
+func (r *run) perSeries() int64 {
+	if r.Agg == AggAll && r.MaxLines == 0 {
+		return selectedBytes + lineBytes
+	}
+	return selectedBytes
+}
+
+func (r *run) reserve(bytes int64) error {
+	if r.Reserve == nil {
+		return nil
+	}
+	return r.Reserve(bytes)
 }
 
 // split sorts the selected series into partitions; refs is used up.

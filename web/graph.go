@@ -18,14 +18,19 @@ import (
 
 // graph is Atlas's graph endpoint.
 func (s *Server) graph(r *request) {
-	g, zone, err := s.evalGraph(r)
+	lease := s.opts.Query.Lease()
+	defer func() { leaseAnswer(r.ctx, lease) }()
+	g, zone, err := s.evalGraph(r, lease)
+	if err == nil {
+		err = lease.Take(int64(len(g.Lines)) * ((g.End - g.Start) / g.Step) * valueText)
+	}
 	if err != nil {
 		s.graphError(r, err)
 		return
 	}
 	switch r.param("format") {
 	case "", "png":
-		s.png(r, g, zone)
+		s.png(r, g, zone, lease)
 		return
 	case "json", "std.json":
 		r.body("application/json", render.AppendGraph(nil, g))
@@ -42,7 +47,7 @@ func (s *Server) graph(r *request) {
 }
 
 // evalGraph reads the parameters and evaluates the expression.
-func (s *Server) evalGraph(r *request) (*query.Result, *time.Location, error) {
+func (s *Server) evalGraph(r *request, lease *query.Lease) (*query.Result, *time.Location, error) {
 	switch format := r.param("format"); format {
 	case "", "png", "json", "std.json", "csv", "txt":
 	default:
@@ -82,7 +87,7 @@ func (s *Server) evalGraph(r *request) (*query.Result, *time.Location, error) {
 	defer leave()
 	g, err := s.opts.Query.Eval(ctx, query.Request{
 		Program: r.param("q"), Start: start, End: end, Step: step, Now: now, Zone: zone, CQ: r.param("cq"),
-		Unstable: r.param("features") == "unstable",
+		Unstable: r.param("features") == "unstable", Lease: lease,
 	})
 	return g, zone, err
 }
@@ -150,8 +155,11 @@ func theme(r *request) chart.Theme {
 }
 
 // png draws the graph.
-func (s *Server) png(r *request, g *query.Result, zone *time.Location) {
+func (s *Server) png(r *request, g *query.Result, zone *time.Location, lease *query.Lease) {
 	spec, err := pictureSpec(r, g, zone)
+	if err == nil {
+		err = lease.Take(int64(float64(spec.Width*spec.Height) * spec.Zoom * spec.Zoom * pixelBytes))
+	}
 	if err != nil {
 		s.graphError(r, err)
 		return

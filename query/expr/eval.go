@@ -119,6 +119,9 @@ type Evaluator struct {
 	// Budget bounds the bytes of lines and state that the nodes may hold, without
 	// the lines supplied; 0 is no bound. Exceeding it is a *BudgetError.
 	Budget int64
+	// Reserve, if set, is told how many bytes that are before they are
+	// allocated, and ends Eval with its error.
+	Reserve func(bytes int64) error
 	// Interrupt, if set, is asked between nodes and ends Eval with its error.
 	Interrupt func() error
 }
@@ -351,6 +354,9 @@ func (e *Evaluator) afford(n *node, w Window) error {
 	}
 	if e.Budget > 0 && need > e.Budget {
 		return &BudgetError{need, e.Budget}
+	}
+	if e.Reserve != nil {
+		return e.Reserve(need)
 	}
 	return nil
 }

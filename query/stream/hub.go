@@ -17,6 +17,7 @@ import (
 	"pulse/query/asl"
 	"pulse/query/expr"
 	"pulse/store"
+	"pulse/store/budget"
 )
 
 // Hub shares columns between streams. It is safe for concurrent use; it starts
@@ -24,6 +25,7 @@ import (
 type Hub struct {
 	store  *store.Store
 	parser *asl.Interpreter
+	memory *budget.Budget // of streams that are no rules; nil: no limit
 
 	mu      sync.Mutex
 	sources map[string]*source
@@ -33,6 +35,10 @@ type Hub struct {
 func NewHub(st *store.Store) *Hub {
 	return &Hub{store: st, parser: asl.New(asl.All(), asl.Limits{}), sources: map[string]*source{}}
 }
+
+// Within makes all streams but those of rules take their memory from b. It is
+// called before the first is opened.
+func (h *Hub) Within(b *budget.Budget) { h.memory = b }
 
 // maxWarmup is how many steps a rule's expression may need before its values
 // mean something: that many are evaluated when it begins.
@@ -91,6 +97,9 @@ func (h *Hub) openStyles(styles []*expr.Style, stepMs int64, o Options) (*Stream
 		return nil, fmt.Errorf("step %d ms is not a multiple of the primary step %d ms", stepMs, primary)
 	}
 	s := &Stream{hub: h, styles: slices.Clone(styles), step: stepMs, options: o.withDefaults()}
+	if !o.Rule {
+		s.memory = h.memory
+	}
 	if most := (s.options.MemoryBytes - expr.LineBytes) / 8; stepMs/primary > most {
 		return nil, fmt.Errorf("step %d ms is longer than %d steps of %d ms", stepMs, most, primary)
 	}
@@ -118,8 +127,12 @@ func (h *Hub) openStyles(styles []*expr.Style, stepMs int64, o Options) (*Stream
 		return nil, err
 	}
 	ev.Budget = s.options.MemoryBytes
+	ev.Reserve = s.reserve
 	s.ev = ev
 	s.gens = make([]uint64, len(roots))
+	if err := s.hold(streamBytes); err != nil {
+		return nil, err
+	}
 	for _, d := range ev.Data() {
 		s.inputs = append(s.inputs, s.newInput(d))
 	}

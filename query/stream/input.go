@@ -139,7 +139,7 @@ func (in *input) scan(ctx context.Context, s *Stream, start, end int64) ([]expr.
 		return nil, s.tooLarge()
 	}
 	lines, _, err := query.Fetch(ctx, s.hub.store, in.data, query.FetchRange{
-		Start: start - in.offset, End: end - in.offset, Step: s.step, ZeroFill: s.options.ZeroFill, MaxLines: most,
+		Start: start - in.offset, End: end - in.offset, Step: s.step, ZeroFill: s.options.ZeroFill, MaxLines: most, Reserve: s.more,
 	})
 	var limit *store.LimitError
 	if errors.As(err, &limit) {

@@ -8,6 +8,7 @@ import (
 	"pulse/query"
 	"pulse/query/expr"
 	"pulse/store"
+	"pulse/store/budget"
 	"pulse/store/step"
 	"pulse/store/tags"
 )
@@ -34,6 +35,11 @@ type Stream struct {
 	began    bool  // a step was evaluated
 	last     int64 // the newest step evaluated
 
+	memory    *budget.Budget // nil: no limit
+	held      int64          // bytes of it
+	supplied  int64          // bytes of the lines of the last window's data
+	evaluated int64          // bytes of the evaluator
+
 	lines  []Line
 	gens   []uint64 // of the evaluator's roots, when lines was made
 	shaped bool
@@ -54,7 +60,40 @@ func (s *Stream) Close() {
 		s.hub.release(in.source)
 	}
 	s.inputs = nil
+	s.memory.Give(s.held)
+	s.held = 0
 }
+
+// streamBytes is what a stream takes at least, with the expressions and what
+// is on its way to the client.
+const streamBytes = 64 << 10
+
+// hold makes n the bytes that the stream has of the hub's memory, if there are
+// as many.
+func (s *Stream) hold(n int64) error {
+	if more := n - s.held; more > 0 && !s.memory.Take(more) {
+		return query.ErrBusy
+	} else if more < 0 {
+		s.memory.Give(-more)
+	}
+	s.held = n
+	return nil
+}
+
+// reserve takes the memory of an evaluation over the lines supplied.
+func (s *Stream) reserve(evaluated int64) error {
+	s.evaluated = evaluated
+	return s.hold(streamBytes + s.supplied + evaluated)
+}
+
+// supply notes the memory of the lines that are supplied from now on.
+func (s *Stream) supply(bytes int64) error {
+	s.supplied = bytes
+	return s.hold(streamBytes + bytes + s.evaluated)
+}
+
+// more takes memory that a scan needs, until the next supply.
+func (s *Stream) more(bytes int64) error { return s.hold(s.held + bytes) }
 
 // Step evaluates the step stamped t, a multiple of the stream's step, from the
 // columns of the store. Steps left out count as steps without data. The result
@@ -77,6 +116,9 @@ func (s *Stream) Step(t int64) ([]Line, error) {
 		if held += int64(len(lines)) * expr.LineBytes; held > s.options.MemoryBytes {
 			return nil, s.tooLarge()
 		}
+	}
+	if err := s.supply(held); err != nil {
+		return nil, err
 	}
 	w := expr.Window{Start: t, End: t + s.step, Step: s.step, Now: t, Aligned: true, Unknown: s.options.Rule}
 	if err := s.ev.Eval(w); err != nil {
@@ -144,6 +186,9 @@ func (s *Stream) replay(ctx context.Context, from, to int64) error {
 		if held += int64(len(lines)) * (expr.LineBytes + (to-from)/s.step*8); held > s.options.MemoryBytes {
 			return s.tooLarge()
 		}
+	}
+	if err := s.supply(held); err != nil {
+		return err
 	}
 	w := expr.Window{Start: from + s.step, End: to + s.step, Step: s.step, Now: to, Aligned: true, Unknown: s.options.Rule}
 	if err := s.ev.Eval(w); err != nil {
