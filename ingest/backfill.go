@@ -53,13 +53,14 @@ type imports struct {
 	seed     store.Hash
 	slots    chan struct{}
 	pool     sync.Pool // *backfill
+	budget   *budget.Budget // of columns
 	hand     func(*store.ImportBatch, int64) (store.ImportResult, error)
 }
 
 func newImports(st *store.Store, l Limits, b *budget.Budget) imports {
 	return imports{
 		expander: newExpander(l.ImportBody, l.Imports, b), slots: make(chan struct{}, l.Imports),
-		seed: st.HashTags(store.Hash{}, []byte("import")), hand: handOf(st),
+		seed: st.HashTags(store.Hash{}, []byte("import")), hand: handOf(st), budget: b,
 	}
 }
 
@@ -84,6 +85,7 @@ type backfill struct {
 	spans   []lineSpan // of the batch's lines
 	set     tags.Tags
 	answer  ImportAnswer
+	held    int64     // bytes of the budget
 	limited bool      // a limit on series was among the reasons
 	last    store.Ref // series of the line before
 }
@@ -158,6 +160,7 @@ func (p *Pipeline) importBody(body []byte, now int64) ImportAnswer {
 	}
 	b.pipeline, b.now, b.last = p, now, store.NoRef
 	a := b.run(body)
+	p.imports.budget.Give(b.held)
 	if b.columns.Cap() <= maxPooledRequest {
 		b.reset()
 		p.imports.pool.Put(b)
@@ -174,6 +177,9 @@ func (b *backfill) reset() {
 
 func (b *backfill) run(body []byte) ImportAnswer {
 	a := &b.answer
+	if !b.take(b.columns.Cap()) {
+		return b.failed(errImportMemory)
+	}
 	body = bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF"))
 	lines := 0
 	for number := 1; len(body) > 0; number++ {
@@ -183,6 +189,9 @@ func (b *backfill) run(body []byte) ImportAnswer {
 			continue
 		}
 		lines++
+		if !b.columns.Room(min(publish.MostPoints(text), b.pipeline.opts.Limits.LinePoints), b.take) {
+			return b.failed(errImportMemory)
+		}
 		b.line(text, number)
 		if len(b.columns.Values) >= importChunk {
 			if err := b.flush(); err != nil {
@@ -207,6 +216,17 @@ func (b *backfill) run(body []byte) ImportAnswer {
 		a.Status = http.StatusBadRequest
 	}
 	return *a
+}
+
+var errImportMemory = fmt.Errorf("%w: too many bytes of requests are being read; try again later", store.ErrUnavailable)
+
+// take takes memory out of the budget.
+func (b *backfill) take(n int) bool {
+	if !b.pipeline.imports.budget.Take(int64(n)) {
+		return false
+	}
+	b.held += int64(n)
+	return true
 }
 
 // line reads one line and puts it into the batch.

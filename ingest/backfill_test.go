@@ -12,6 +12,7 @@ import (
 	"pulse/bench/testkit"
 	"pulse/ingest"
 	"pulse/store"
+	"pulse/store/budget"
 	"pulse/store/tags"
 )
 
@@ -196,6 +197,29 @@ func TestImportRefused(t *testing.T) {
 	<-first
 	if a := p.Import([]byte(strings.ReplaceAll(string(good), "aa", "bb")), here, now); a.Status != 429 || a.Rejected != 2 || len(a.Errors) != 1 || !strings.Contains(a.Errors[0].Reason, "series") {
 		t.Errorf("a series too many: %+v", a)
+	}
+}
+
+// TestImportMemory: columns are taken out of the budget before they are there,
+// and all is given back.
+func TestImportMemory(t *testing.T) {
+	memory := budget.New(1 << 20)
+	p, list := taken(t, ingest.Options{Budget: memory})
+	small := fmt.Sprintf(`{"tags":{"name":"aa"},"timestamps":[%s2],"values":[%s2]}`+"\n", strings.Repeat("2,", 30_000), strings.Repeat("2,", 30_000))
+	large := fmt.Sprintf(`{"tags":{"name":"bb"},"timestamps":[%s2],"values":[%s2]}`+"\n", strings.Repeat("2,", 70_000), strings.Repeat("2,", 70_000))
+	for range 3 {
+		if a := p.Import([]byte(small), here, now); a.Status != 200 || a.Accepted != 30_001 {
+			t.Fatalf("small: %d, %d accepted", a.Status, a.Accepted)
+		}
+		if a := p.Import([]byte(large), here, now); a.Status != 503 || !strings.Contains(a.Message, "too many bytes") {
+			t.Fatalf("large: %+v", a)
+		}
+		if memory.Used() != 0 {
+			t.Fatalf("%d bytes are held", memory.Used())
+		}
+	}
+	if len(*list) != 3 {
+		t.Errorf("%d lines stored", len(*list))
 	}
 }
 

@@ -36,6 +36,24 @@ func (c *Columns) Reset() { c.Times, c.Values = c.Times[:0], c.Values[:0] }
 // Cap returns roughly how many bytes the columns hold on to.
 func (c *Columns) Cap() int { return 8*cap(c.Times) + 8*cap(c.Values) + cap(c.names) }
 
+// Room makes place for n points more, once take has agreed to the bytes that
+// costs. It is false when take has not.
+func (c *Columns) Room(n int, take func(bytes int) bool) bool {
+	if have := min(cap(c.Times), cap(c.Values)); have < len(c.Values)+n {
+		want := max(len(c.Values)+n, 2*len(c.Values))
+		if !take(16*want - 8*cap(c.Times) - 8*cap(c.Values)) {
+			return false
+		}
+		c.Times = append(make([]int64, 0, want), c.Times...)
+		c.Values = append(make([]float64, 0, want), c.Values...)
+	}
+	return true
+}
+
+// MostPoints returns how many points the text of a line may hold at most, when
+// it has as many times as values.
+func MostPoints(text []byte) int { return bytes.Count(text, []byte(","))/2 + 1 }
+
 // A LineFault says why a line was refused.
 type LineFault struct {
 	Points  int // that are refused with it; 1 when it cannot be read
