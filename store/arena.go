@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -115,15 +116,11 @@ func (p *partition) arenaOf(tier int, number int64) *arena {
 
 // search returns where in p.sealed[tier] a block is, or would be.
 func (p *partition) search(tier int, number int64) (int, bool) {
-	return slices.BinarySearchFunc(p.sealed[tier], number, func(a *arena, n int64) int {
-		switch {
-		case a.number < n:
-			return -1
-		case a.number > n:
-			return 1
-		}
-		return 0
-	})
+	return searchArena(p.sealed[tier], number)
+}
+
+func searchArena(list []*arena, number int64) (int, bool) {
+	return slices.BinarySearchFunc(list, number, func(a *arena, n int64) int { return cmp.Compare(a.number, n) })
 }
 
 // insertSealed adds a, in place of the one of its tier and number if there is

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sync"
 )
 
 // applyImport puts the values of b where queries look for them, as the record
@@ -16,7 +17,9 @@ import (
 // cover; those of a line that fall into one step of the tier replace it
 // together. The tiers above are derived again, later.
 func (s *Store) applyImport(b *ImportBatch, now int64, lsn uint64) ImportResult {
-	im := importer{store: s, now: now, lsn: lsn}
+	im := importers.Get().(*importer)
+	defer im.recycle()
+	im.store, im.now, im.lsn = s, now, lsn
 	im.check = s.newImportCheck(now, &im.result)
 	var lines []int // those that have something to take
 	for i := range b.Lines {
@@ -60,6 +63,7 @@ type importer struct {
 	sealed  [maxTiers][]*arena // pinned
 	head    []headValue
 	patches map[patchKey]*patcher
+	spare   []*patcher
 	newest  map[uint32]int64 // last step by slot
 
 	// Of the series at hand.
@@ -67,6 +71,32 @@ type importer struct {
 	rows    [maxTiers]importRow
 	cell    importCell
 	scratch decoded
+}
+
+// importers keeps the memory of importers that are done.
+var importers = sync.Pool{New: func() any { return &importer{patches: map[patchKey]*patcher{}, newest: map[uint32]int64{}} }}
+
+func (im *importer) recycle() {
+	im.clear()
+	if len(im.spare) > maxSpare || cap(im.head) > maxSpare {
+		return // an import of years must not pin memory for ever
+	}
+	*im = importer{patches: im.patches, newest: im.newest, spare: im.spare, head: im.head, from: im.from[:0], also: im.also}
+	importers.Put(im)
+}
+
+// maxSpare is how many patchers, and values of the head, are kept.
+const maxSpare = 4096
+
+// clear drops what was put together of a partition.
+func (im *importer) clear() {
+	for _, p := range im.patches {
+		p.reset()
+		p.slots = p.slots[:0]
+		im.spare = append(im.spare, p)
+	}
+	clear(im.patches)
+	im.head, im.rows, im.cell.tier = im.head[:0], [maxTiers]importRow{}, 0
 }
 
 // headValue is a value for an open block.
@@ -164,14 +194,12 @@ func (im *importer) look(p *partition) {
 		im.sealed[k] = im.pins.arenas[from:ends[k]]
 		from = ends[k]
 	}
-	im.head = im.head[:0]
-	im.patches, im.newest = map[patchKey]*patcher{}, map[uint32]int64{}
+	clear(im.newest)
 }
 
 // build puts the lines together as head values and patches.
 func (im *importer) build(all []ImportLine, lines []int) error {
-	im.head, im.rows, im.cell.tier = im.head[:0], [maxTiers]importRow{}, 0
-	clear(im.patches)
+	im.clear()
 	for i, n := range lines {
 		l := &all[n]
 		if i > 0 && all[lines[i-1]].Ref != l.Ref {
@@ -203,6 +231,7 @@ func (im *importer) line(l *ImportLine) error {
 			times[i], values[i] = l.Times[n], l.Values[n]
 		}
 	}
+	last := int64(dawn)
 	for i, t := range times {
 		v := values[i]
 		if v != v || t <= im.check.oldest || t > im.check.newest || t%every != 0 {
@@ -211,17 +240,18 @@ func (im *importer) line(l *ImportLine) error {
 		if i+1 < len(times) && times[i+1] == t && values[i+1] == values[i+1] {
 			continue
 		}
+		last = t
 		if err := im.value(t-every, t, v); err != nil {
 			return err
 		}
 	}
+	im.newest[im.slot] = max(im.newest[im.slot], last)
 	return im.endCell()
 }
 
 // value takes up v for all steps in (start, end], from the finest tier that has
 // them down.
 func (im *importer) value(start, end int64, v float64) error {
-	im.newest[im.slot] = max(im.newest[im.slot], end)
 	for k, from := range im.from {
 		at := max(start, from)
 		if at >= end {
@@ -316,7 +346,7 @@ func (im *importer) row(tier int, number int64) (*importRow, error) {
 		}
 	}
 	list := im.sealed[tier]
-	i, found := slices.BinarySearchFunc(list, number, func(a *arena, n int64) int { return cmp.Compare(a.number, n) })
+	i, found := searchArena(list, number)
 	if !found {
 		r.cells.clear()
 		return r, nil
@@ -351,7 +381,11 @@ func (im *importer) end(tier int) error {
 	key := patchKey{tier, r.number}
 	p := im.patches[key]
 	if p == nil {
-		p = &patcher{}
+		if k := len(im.spare) - 1; k >= 0 {
+			p, im.spare = im.spare[k], im.spare[:k]
+		} else {
+			p = &patcher{}
+		}
 		im.patches[key] = p
 	}
 	n := blocksPer(tier)
@@ -396,10 +430,17 @@ func (im *importer) apply(p *partition) {
 		}
 		*p.cell(b, pos, v.slot) = value
 	}
-	for key, pt := range im.patches {
-		out := pt.patch(blocksPer(key.tier))
-		p.putPatch(key.tier, key.number, out, blocksPer(key.tier), im.lsn)
-		s.changed(p, key.tier, key.number, out.slots, im.now)
+	for tier := range s.tiers {
+		patches := map[int64]*patch{}
+		for key, pt := range im.patches {
+			if key.tier == tier {
+				patches[key.number] = pt.patch(blocksPer(tier))
+				s.changed(p, tier, key.number, patches[key.number].slots, im.now)
+			}
+		}
+		if len(patches) > 0 {
+			p.putPatches(tier, patches, im.lsn)
+		}
 	}
 	for n, last := range im.newest {
 		p.slots[n].last = max(p.slots[n].last, last)

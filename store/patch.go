@@ -207,15 +207,18 @@ type nothing struct{}
 func (nothing) Retain()  {}
 func (nothing) Release() {}
 
-// putPatch puts a patch on the block of a tier, which may not be there yet. The
-// caller holds the lock.
-func (p *partition) putPatch(tier int, number int64, over *patch, fields int, lsn uint64) {
+// putPatches puts patches on blocks of a tier, by number, which may not be there
+// yet. The caller holds the lock.
+func (p *partition) putPatches(tier int, patches map[int64]*patch, lsn uint64) {
 	list := slices.Clone(p.sealed[tier])
-	i, found := p.search(tier, number)
-	if !found {
-		list = slices.Insert(list, i, &arena{tier: tier, part: p.number, number: number, fields: fields, hold: nothing{}})
+	for number, over := range patches {
+		i, found := searchArena(list, number)
+		if !found {
+			empty := &arena{tier: tier, part: p.number, number: number, fields: blocksPer(tier), hold: nothing{}}
+			list = slices.Insert(list, i, empty)
+		}
+		list[i] = list[i].patched(over, lsn)
 	}
-	list[i] = list[i].patched(over, lsn)
 	p.sealed[tier] = list
 	p.changes++
 }

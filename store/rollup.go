@@ -217,7 +217,7 @@ func (u *rollup) finish() {
 		s.spoil(p, u.tier, u.number, u.slots, 0)
 	case u.slots != nil:
 		if len(u.patcher.slots) > 0 {
-			p.putPatch(u.tier, u.number, u.patcher.patch(int(fields)), int(fields), 0)
+			p.putPatches(u.tier, map[int64]*patch{u.number: u.patcher.patch(int(fields))}, 0)
 			s.changed(p, u.tier, u.number, u.slots, 0)
 		}
 	default:
