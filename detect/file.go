@@ -22,6 +22,12 @@ const (
 	maxRules = 20_000
 )
 
+// Limits that a server shows.
+const (
+	MaxRules         = maxRules
+	MaxAlertsPerRule = maxAlerts
+)
+
 // File is the content of rule files.
 type File struct {
 	Rules     []Rule

@@ -35,6 +35,29 @@ func (s *Store) Commit(b *Batch, now int64) (Result, error) {
 	return r, err
 }
 
+// Import puts the values of b in the place of what their series had, and returns
+// when they are as durable as the mode says; errors are those of Commit. b must
+// not be used before Import returns.
+func (s *Store) Import(b *ImportBatch, now int64) (ImportResult, error) {
+	for i := range b.Lines {
+		if l := &b.Lines[i]; len(l.Times) != len(l.Values) {
+			panic(fmt.Sprintf("BUG: import of %d times and %d values", len(l.Times), len(l.Values)))
+		}
+	}
+	f := s.folder
+	if f != nil && !f.ready.Load() {
+		return ImportResult{}, ErrNotReady
+	}
+	if f == nil || f.journal == nil {
+		s.applying.RLock()
+		defer s.applying.RUnlock()
+		return s.applyImport(b, now, 0), nil
+	}
+	op := operation{kind: opImport, imports: b, now: now}
+	err := f.journal.submit(&op)
+	return op.imported, err
+}
+
 // Mark writes bytes that come back through Hooks.Mark, at their place among
 // everything else. It returns when they are written, which is before they are
 // durable; without a log it does nothing.
@@ -56,30 +79,33 @@ func (s *Store) Mark(mark []byte) error {
 
 // operation is one entry of the queue.
 type operation struct {
-	kind   opKind
-	batch  *Batch
-	mark   []byte
-	event  event
-	now    int64
-	series []wal.Series // to be defined with it
-	sender []wal.Sender
-	lsn    uint64
+	kind    opKind
+	batch   *Batch
+	imports *ImportBatch
+	mark    []byte
+	event   event
+	now     int64
+	series  []wal.Series // to be defined with it
+	sender  []wal.Sender
+	lsn     uint64
 
-	result Result
-	err    error
-	done   chan struct{}
+	result   Result
+	imported ImportResult
+	err      error
+	done     chan struct{}
 }
 
 type opKind uint8
 
 const (
 	opBatch opKind = iota
+	opImport
 	opMark
 	opEvent
 )
 
 // durable says whether the operation is answered only when it is durable.
-func (op *operation) durable() bool { return op.kind == opBatch }
+func (op *operation) durable() bool { return op.kind <= opImport }
 
 var operations = sync.Pool{New: func() any { return &operation{done: make(chan struct{}, 1)} }}
 

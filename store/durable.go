@@ -112,3 +112,11 @@ type Health struct {
 	Degraded bool   // commits are refused, or something was lost
 	Reason   string // of Degraded
 }
+
+// Mode returns what an acknowledged commit survives.
+func (s *Store) Mode() Durability {
+	if s.folder == nil {
+		return None
+	}
+	return s.folder.Mode
+}

@@ -253,6 +253,13 @@ func (j *journal) encode(op *operation) {
 		}
 		j.buf = j.encoder.Batch(j.buf, w, op.series, op.sender)
 		w.Times, w.Values, w.Note = nil, nil, nil
+	case opImport:
+		j.defineLines(op)
+		w := wal.Import{Now: op.now, Note: op.imports.Note, Lines: make([]wal.ImportLine, len(op.imports.Lines))}
+		for i, l := range op.imports.Lines {
+			w.Lines[i] = wal.ImportLine{Ref: uint32(l.Ref), Step: l.Step, Times: l.Times, Values: l.Values}
+		}
+		j.buf = j.encoder.Import(j.buf, &w, op.series)
 	case opMark:
 		j.buf = j.encoder.Mark(j.buf, op.mark)
 	case opEvent:
@@ -279,15 +286,36 @@ func (j *journal) define(op *operation, b *Batch) {
 		p.mu.RUnlock()
 		from = end
 	}
-	if len(op.series) > 0 {
-		slices.SortFunc(op.series, func(a, b wal.Series) int { return int(int64(a.Ref) - int64(b.Ref)) })
-		op.series = slices.CompactFunc(op.series, func(a, b wal.Series) bool { return a.Ref == b.Ref })
-		for i := range op.series {
-			op.series[i].Tags = s.tagsOf(Ref(op.series[i].Ref))
-		}
-	}
+	j.describe(op)
 	if src := s.sources.get(b.Source); src != nil && !src.logged {
 		op.sender = append(op.sender, wal.Sender{ID: uint32(b.Source), At: op.now, Key: src.key})
+	}
+}
+
+// defineLines lists the series of an import that the log does not know.
+func (j *journal) defineLines(op *operation) {
+	op.series = op.series[:0]
+	for i := range op.imports.Lines {
+		ref := op.imports.Lines[i].Ref
+		p, n := &j.store.parts[ref.partition()], ref.slot()
+		p.mu.RLock()
+		if p.flags[n]&flagLogged == 0 {
+			op.series = append(op.series, wal.Series{Ref: uint32(ref), At: p.slots[n].last})
+		}
+		p.mu.RUnlock()
+	}
+	j.describe(op)
+}
+
+// describe adds the tags of the series to be defined, each once.
+func (j *journal) describe(op *operation) {
+	if len(op.series) == 0 {
+		return
+	}
+	slices.SortFunc(op.series, func(a, b wal.Series) int { return int(int64(a.Ref) - int64(b.Ref)) })
+	op.series = slices.CompactFunc(op.series, func(a, b wal.Series) bool { return a.Ref == b.Ref })
+	for i := range op.series {
+		op.series[i].Tags = j.store.tagsOf(Ref(op.series[i].Ref))
 	}
 }
 
@@ -304,21 +332,23 @@ func (j *journal) apply(op *operation) {
 	s := j.store
 	s.applying.RLock()
 	defer s.applying.RUnlock()
+	for i := range op.series {
+		ref := Ref(op.series[i].Ref)
+		p := &s.parts[ref.partition()]
+		p.mu.Lock()
+		p.flags[ref.slot()] |= flagLogged
+		p.mu.Unlock()
+	}
 	switch op.kind {
 	case opBatch:
-		for i := range op.series {
-			ref := Ref(op.series[i].Ref)
-			p := &s.parts[ref.partition()]
-			p.mu.Lock()
-			p.flags[ref.slot()] |= flagLogged
-			p.mu.Unlock()
-		}
 		if len(op.sender) > 0 {
 			if src := s.sources.get(op.batch.Source); src != nil {
 				src.logged = true
 			}
 		}
 		op.result = s.apply(op.batch, op.now, op.lsn)
+	case opImport:
+		op.imported = s.applyImport(op.imports, op.now, op.lsn)
 	case opEvent:
 		op.event.happen(s, op.lsn)
 	}

@@ -243,8 +243,11 @@ func (r *replay) want(lsn uint64) uint64 {
 // take applies one record.
 func (r *replay) take(record *wal.Record) {
 	s := r.store
-	if record.Kind == wal.KindBatch {
-		r.advance(record.Batch.Now) // before a slot gets another series, nothing of the old one is left
+	switch record.Kind { // before a slot gets another series, nothing of the old one is left
+	case wal.KindBatch:
+		r.advance(record.Batch.Now)
+	case wal.KindImport:
+		r.advance(record.Import.Now)
 	}
 	for i := range record.Series {
 		d := &record.Series[i]
@@ -261,6 +264,9 @@ func (r *replay) take(record *wal.Record) {
 	switch record.Kind {
 	case wal.KindBatch:
 		r.points(record)
+	case wal.KindImport:
+		r.values(record)
+		record.Batch.Note, record.Batch.Arrival = record.Import.Note, record.Import.Now
 	case wal.KindMark:
 		r.mark(record)
 	}
@@ -278,15 +284,11 @@ func (r *replay) points(record *wal.Record) {
 		b.Source = 0
 	}
 	for i, ref := range w.Refs {
-		p, n := &s.parts[Ref(ref).partition()], Ref(ref).slot()
-		if int(n) >= len(p.pairAt) || p.pairAt[n] == 0 {
+		if r.known(Ref(ref), w.Now) {
+			b.Add(Ref(ref), w.Times[i], w.Values[i])
+		} else {
 			r.found.Orphans++
-			continue
 		}
-		if p.flags[n]&flagDead != 0 {
-			r.comeBack(Ref(ref), w.Now) // as it did when the request found it by its tags
-		}
-		b.Add(Ref(ref), w.Times[i], w.Values[i])
 	}
 	r.found.Points += int64(len(b.Refs))
 	b.sort()
@@ -301,11 +303,36 @@ func (r *replay) advance(now int64) {
 	}
 }
 
-func (r *replay) comeBack(ref Ref, now int64) {
+// values applies an import.
+func (r *replay) values(record *wal.Record) {
+	w := &record.Import
+	b := ImportBatch{Lines: make([]ImportLine, 0, len(w.Lines))}
+	for i := range w.Lines {
+		l := &w.Lines[i]
+		if r.known(Ref(l.Ref), w.Now) {
+			b.Lines = append(b.Lines, ImportLine{Ref: Ref(l.Ref), Step: l.Step, Times: l.Times, Values: l.Values})
+			r.found.Points += int64(len(l.Values))
+		} else {
+			r.found.Orphans += int64(len(l.Values))
+		}
+	}
+	r.store.applyImport(&b, w.Now, record.LSN)
+}
+
+// known reports whether there is a series at ref. One that was buried comes
+// back, as it did when the request found it by its tags.
+func (r *replay) known(ref Ref, now int64) bool {
 	s := r.store
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	s.comeBack(&s.parts[ref.partition()], ref.partition(), ref.slot(), now)
+	p, n := &s.parts[ref.partition()], ref.slot()
+	if int(n) >= len(p.pairAt) || p.pairAt[n] == 0 {
+		return false
+	}
+	if p.flags[n]&flagDead != 0 {
+		s.changing.Lock()
+		s.comeBack(p, ref.partition(), n, now)
+		s.changing.Unlock()
+	}
+	return true
 }
 
 // mark applies a mark: an event, or somebody's bytes.

@@ -41,7 +41,7 @@ type sample struct {
 // samples reads the counters that the parts keep, in a fixed order in which
 // samples of one name are neighbours.
 func (s *Server) samples() []sample {
-	var out []sample
+	out := s.boundSamples()
 	add := func(name, help string, counter bool, v float64) {
 		out = append(out, sample{name: name, help: help, counter: counter, v: v})
 	}

@@ -202,8 +202,8 @@ func TestSources(t *testing.T) {
 			Points int64
 			Fix    string
 		}
-		Sample                             string
-		LastSeen                           time.Time
+		Sample   string
+		LastSeen time.Time
 	}](t, r.get("/api/v1/sources"))
 	want := map[string][2]int64{ // accepted, rejected
 		"127.0.0.1 app=www source=a": {2, 0}, "127.0.0.1 app=www source=b": {1, 2}, "127.0.0.1 app=api source=b": {1, 0},

@@ -2,6 +2,8 @@ package web
 
 import (
 	"runtime"
+
+	"pulse/store"
 )
 
 // ok says that the process lives.
@@ -22,46 +24,86 @@ func (s *Server) ready(r *request) {
 	r.json(answer)
 }
 
-// status answers with limits and their use.
-func (s *Server) status(r *request) {
-	o, st, limits := s.opts.Store.Options(), s.opts.Store.Stats(), s.opts.Pipeline.Limits()
-	type limit struct {
-		Limit int64  `json:"limit"`
-		Used  *int64 `json:"used,omitempty"` // absent for what one request or key may have
+// tierAnswer is one tier: what it keeps, and what can be read of it now.
+type tierAnswer struct {
+	StepMs      int64  `json:"stepMs"`
+	RetentionMs int64  `json:"retentionMs"`
+	From        string `json:"from"`
+	To          string `json:"to"`
+}
+
+func (s *Server) tiers() []tierAnswer {
+	var out []tierAnswer
+	readable := s.opts.Store.Tiers()
+	for i, t := range s.opts.Store.Options().Tiers {
+		out = append(out, tierAnswer{t.Step, t.Retention, rfc3339(readable[i].From), rfc3339(readable[i].To)})
 	}
-	used := func(n int64) *int64 { return &n }
+	return out
+}
+
+// refused is what was turned away since the start, with who made the store
+// refuse series.
+func (s *Server) refused(st *store.Stats) map[string]any {
+	in := s.opts.Pipeline.Stats()
+	return map[string]any{
+		"series":             map[string]any{"total": st.Refusals.Total, "byLimit": st.Refusals.ByLimit, "names": offenders(st.Refusals.Names), "keys": offenders(st.Refusals.Keys)},
+		"points":             in.Total.RejectedBy(),
+		"requestsTurned":     in.Total.Turned,
+		"requestsUnreadable": in.Total.Unreadable,
+		"sources":            st.SourcesRefused,
+		"withoutToken":       s.stats.unauthorized.Load(),
+		"withoutScope":       s.stats.forbidden.Load(),
+	}
+}
+
+// offender is a text that refused series had, in at most Count of them and at
+// least AtLeast.
+type offender struct {
+	Text    string `json:"text"`
+	Count   int64  `json:"count"`
+	AtLeast int64  `json:"atLeast"`
+}
+
+func offenders(list []store.Offender) []offender {
+	out := []offender{}
+	for _, x := range list {
+		out = append(out, offender{x.Text, x.Count, x.Count - x.Over})
+	}
+	return out
+}
+
+// status answers with how the server is: what it has, and every limit with its use.
+func (s *Server) status(r *request) {
+	o, st, h, m := s.opts.Store.Options(), s.opts.Store.Stats(), s.opts.Store.Health(), s.opts.Memory
 	r.json(map[string]any{
 		"version":     s.opts.Version,
 		"go":          runtime.Version(),
 		"startedAt":   rfc3339(s.started.UnixMilli()),
 		"now":         rfc3339(s.nowMs()),
+		"ready":       h.Ready,
+		"degraded":    h.Reason,
 		"stepMs":      o.Step,
 		"retentionMs": o.Retention,
 		"maxPastMs":   o.MaxPast,
 		"maxFutureMs": o.MaxFuture,
-		"durability":  "none",
+		"durability":  s.opts.Store.Mode().String(),
 		"timezone":    s.opts.Zone.String(),
+		"tiers":       s.tiers(),
 		"series":      st.Series,
 		"blocks":      st.Blocks,
 		"blockBytes":  st.BlockBytes,
 		"headBytes":   st.HeadBytes,
-		"detect":      s.opts.Detect.Stats(),
-		"notify":      s.opts.Notify.Stats(),
-		"limits": map[string]limit{
-			"series":          {int64(o.MaxSeries), used(int64(st.Series))},
-			"valuesPerKey":    {int64(o.MaxValuesPerKey), nil},
-			"keys":            {int64(o.MaxKeys), used(int64(st.Keys))},
-			"pairs":           {int64(o.MaxPairs), used(int64(st.Pairs))},
-			"idempotencyKeys": {int64(limits.Keys), used(int64(s.opts.Pipeline.Stats().Keys))},
-			"sources":         {int64(o.MaxSources), used(int64(st.Sources))},
-			"connections":     {int64(s.opts.MaxConns), used(int64(s.http.GetOpenConnectionsCount()))},
-			"queries":         {int64(s.opts.Queries), used(int64(s.gate.running()))},
-			"queriesWaiting":  {int64(s.opts.QueryQueue), used(s.gate.waiting.Load())},
-			"eventStreams":    {int64(s.opts.Streams), used(s.open.Load())},
-			"bodyBytes":       {int64(s.opts.MaxBody), nil},
-			"bodiesBytes":     {int64(s.opts.MaxBodies), used(s.bodies.budget.Used())},
-			"expandedBytes":   {int64(limits.Body), nil},
-			"pointsPerBody":   {int64(limits.Points), nil},
+		"memory": map[string]any{
+			"limit": m.Total, "series": m.Series.Stats(), "ingest": m.Ingest.Stats(), "queries": m.Queries.Stats(), "streams": m.Streams.Stats(),
 		},
+		"disk": map[string]any{
+			"limit": st.Archive.Budget, "used": st.Archive.Used, "archiveFiles": st.Archive.Files, "archiveBytes": st.Archive.Bytes,
+			"waiting": st.Archive.Waiting, "failures": st.Archive.Failures, "quarantined": st.Archive.Quarantined, "lostBlocks": st.Archive.LostBlocks,
+			"dropped": st.Archive.Dropped, "droppedUncovered": st.Archive.Uncovered,
+		},
+		"refused": s.refused(&st),
+		"detect":  s.opts.Detect.Stats(),
+		"notify":  s.opts.Notify.Stats(),
+		"limits":  s.limits(),
 	})
 }

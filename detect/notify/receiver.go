@@ -16,6 +16,9 @@ const KindWebhook = "webhook"
 // maxReceivers bounds how many receivers may exist.
 const maxReceivers = 100
 
+// MaxReceivers is the limit that a server shows.
+const MaxReceivers = maxReceivers
+
 // ErrUnknownReceiver is returned for a name that no receiver has.
 var ErrUnknownReceiver = errors.New("unknown receiver")
 

@@ -59,6 +59,9 @@ type Options struct {
 // Vocabulary returns the words in order. The caller must not change it.
 func (in *Interpreter) Vocabulary() Vocabulary { return in.vocabulary }
 
+// Limits returns the limits in force.
+func (in *Interpreter) Limits() Limits { return in.limits }
+
 // Run executes program. The result's Stack starts with what was frozen. An
 // error is an *Error.
 func (in *Interpreter) Run(program string) (*Context, error) {

@@ -97,6 +97,8 @@ type Log struct {
 	// syncing is held while a file is synced or replaced, so that no error of a
 	// sync is seen by one caller and missed by another. Before mu.
 	syncing sync.Mutex
+	// removing is held while segments are removed. Before mu.
+	removing sync.Mutex
 
 	mu struct { // held while records are written, not while they are synced
 		sync.Mutex
@@ -354,29 +356,21 @@ func (l *Log) Close() error {
 // RemoveBefore removes the segments of which every record is before lsn, the
 // oldest first. The newest stays. It may be called from any goroutine.
 func (l *Log) RemoveBefore(lsn LSN) error {
+	l.removing.Lock()
+	defer l.removing.Unlock()
 	removed := false
 	for {
-		l.mu.Lock()
-		m := &l.mu
-		oldest := m.files
-		whole := 0 // files of the oldest segment
-		for whole < len(oldest) && oldest[whole].start == oldest[0].start {
-			whole++
-		}
-		if m.closed || whole == len(oldest) || oldest[whole].first > lsn {
-			l.mu.Unlock()
+		oldest, ok := l.removable(lsn)
+		if !ok {
 			break
 		}
-		// The files are forgotten one by one, so that an error leaves the rest known.
-		err := l.fs.Remove(l.path(oldest[0].first))
-		if err == nil {
-			l.grow(-oldest[0].bytes)
-			m.files = append([]segmentFile(nil), oldest[1:]...)
-		}
-		l.mu.Unlock()
-		if err != nil {
+		if err := l.fs.Remove(l.path(oldest.first)); err != nil {
 			return fmt.Errorf("remove segment: %w", err)
 		}
+		l.mu.Lock()
+		l.mu.files = append([]segmentFile(nil), l.mu.files[1:]...)
+		l.mu.Unlock()
+		l.bytes.Add(-oldest.bytes)
 		removed = true
 	}
 	if !removed {
@@ -386,6 +380,18 @@ func (l *Log) RemoveBefore(lsn LSN) error {
 		return fmt.Errorf("remove segments: %w", err)
 	}
 	return nil
+}
+
+// removable returns the oldest file if no record of its segment is lsn or later.
+func (l *Log) removable(lsn LSN) (segmentFile, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.mu.files {
+		if f.start != l.mu.files[0].start {
+			return l.mu.files[0], f.first <= lsn && !l.mu.closed
+		}
+	}
+	return segmentFile{}, false
 }
 
 func (l *Log) path(first LSN) string { return path.Join(l.dir, fileName(first)) }

@@ -234,8 +234,7 @@ func loadFile(fsys disk.FS, dir string, first, limit LSN, dst []byte) ([]byte, f
 		return dst[:at], f, err
 	}
 	if unread != nil {
-		unread.File = fileName(first)
-		f.damage = append(f.damage, *unread)
+		f.report(*unread)
 	}
 	return dst[:at+f.dense], f, nil
 }

@@ -42,7 +42,7 @@ func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, whole bool) []b
 	if flags&batchNote != 0 {
 		dst = appendText(dst, b.Note)
 	}
-	l := &e.layout
+	l, column := &e.layout, &e.column
 	switch {
 	case t == nil:
 		l.set(b.Refs)
@@ -60,7 +60,8 @@ func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, whole bool) []b
 		dst = binary.LittleEndian.AppendUint32(dst, t.check)
 		e.column.spread(b.Values, t.layout.order, e.templates.where)
 		e.column.encodeAs(e.scales, &t.hints)
-		dst = l.pick(dst, &e.column, t, e.templates.where, len(b.Refs))
+		dst = e.picker.pick(dst, &e.column, t, &e.templates, b.Refs, b.Values, e.scales)
+		l, column = &e.picker.layout, &e.picker.column
 	}
 	width := l.width()
 	dst[head] |= width << 6
@@ -74,7 +75,7 @@ func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, whole bool) []b
 			dst = appendVarint(dst, at-b.Arrival)
 		}
 	}
-	return e.appendPoints(dst, b, t, l, times, width)
+	return appendPoints(dst, b, t, l, column, times, width)
 }
 
 func (e *Encoder) batchFlags(b *Batch, t *template, times int) byte {
@@ -102,7 +103,7 @@ func (e *Encoder) batchFlags(b *Batch, t *template, times int) byte {
 
 // appendPoints appends the sections and, before them, the length of each but
 // the last.
-func (e *Encoder) appendPoints(dst []byte, b *Batch, t *template, l *layout, times []int64, width byte) []byte {
+func appendPoints(dst []byte, b *Batch, t *template, l *layout, c *column, times []int64, width byte) []byte {
 	lengths := len(dst)
 	dst = append(dst, make([]byte, max(len(l.parts)-1, 0)<<width)...)
 	from := uint32(0)
@@ -118,7 +119,7 @@ func (e *Encoder) appendPoints(dst []byte, b *Batch, t *template, l *layout, tim
 		case len(times) > 1:
 			dst = appendFewTimes(dst, b.Times, order, times)
 		}
-		dst = e.column.appendTo(dst, from, s.end)
+		dst = c.appendTo(dst, from, s.end)
 		from = s.end
 		if k == len(l.parts)-1 {
 			break
@@ -269,7 +270,7 @@ func (d *Decoder) readBatchHead(c *cursor, b *Batch, h *batchHead) {
 		}
 		h.parts, h.refs = t.parts, t.refs
 		if id&1 != 0 {
-			d.parts, d.refs = c.readPresent(d.parts, d.refs, t.parts, t.refs)
+			d.readPicked(c, t.refs)
 			h.parts, h.refs = d.parts, d.refs
 		}
 	} else {

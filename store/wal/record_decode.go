@@ -1,8 +1,6 @@
 package wal
 
-import (
-	"slices"
-)
+import "slices"
 
 // Record is what a payload holds: Kind says which part. Definitions come first;
 // they are to be applied in their order, before the rest.
@@ -21,18 +19,23 @@ type Record struct {
 // in between.
 //
 // A Decoder never fails by panic and reads nothing outside a payload, whatever
-// the bytes. Not for concurrent use.
+// the bytes. What it allocates is bounded by them: 4 bytes for each byte of
+// templates, 32 for each of other definitions, and 20 for each point of the largest
+// record, whose ref takes at least a byte, in the record or in a template.
+// Not for concurrent use.
 type Decoder struct {
 	templates map[uint64]definedTemplate
 	defining  []uint64  // numbers of the records seen that define series or senders
 	repeats   []restore // of records that Scan has not seen
 	next      int       // of repeats, the first that was not handed out
+	own       []restore // scratch
 
 	record   Record
 	defs     definitions
 	head     batchHead
 	parts    []section
 	refs     []uint32
+	there    []uint32
 	stepMs   uint64
 	meanings *meanings
 }
@@ -63,8 +66,7 @@ func (d *Decoder) Reset() {
 // Decode as well.
 func (d *Decoder) Scan(lsn uint64, payload []byte) error {
 	c := cursor{src: payload[:len(payload):len(payload)]}
-	kind, blocks := d.start(&c)
-	_ = kind
+	_, blocks := d.start(&c)
 	for range blocks {
 		b := c.block()
 		if c.reason != "" {
@@ -129,37 +131,67 @@ func (d *Decoder) start(c *cursor) (Kind, int) {
 
 // Decode reads a payload that Scan has seen; of its sections those of the
 // partitions whose bit is set in want. Definitions whose first copy is lost come
-// with the first record that stands behind it. The record and what it points to,
-// other than texts, stay valid until the next call.
+// with the first record behind it that can be read. The record and what it points
+// to, other than texts, stay valid until the next call; after an error there is
+// nothing in it.
 func (d *Decoder) Decode(lsn uint64, payload []byte, want uint64) (*Record, error) {
 	r := &d.record
+	r.reset(lsn)
 	d.defs.reset()
-	*r = Record{LSN: lsn, Batch: Batch{Refs: r.Batch.Refs[:0], Times: r.Batch.Times[:0], Values: r.Batch.Values[:0], Note: r.Batch.Note[:0]},
-		Import: Import{Lines: r.Import.Lines[:0], Note: r.Import.Note[:0]}, Mark: r.Mark[:0]}
-	for ; d.next < len(d.repeats) && d.repeats[d.next].lsn < lsn; d.next++ {
-		c := cursor{src: d.repeats[d.next].block.content}
-		d.readBlock(&c, d.repeats[d.next].block.kind, d.repeats[d.next].lsn)
-	}
 	c := cursor{src: payload[:len(payload):len(payload)]}
 	kind, blocks := d.start(&c)
-	r.Kind = kind
+	restored := d.restore(lsn)
+	own := d.own[:0]
 	for range blocks {
 		b := c.block()
 		if c.reason != "" || b.back != 0 || b.kind == blockTemplate {
 			continue
 		}
 		sub := cursor{src: b.content}
-		d.readBlock(&sub, b.kind, lsn)
-		if sub.reason != "" {
+		if d.readBlock(&sub, b.kind, lsn); sub.reason != "" {
 			c.at = b.offset + sub.at
 			c.fail(sub.reason)
 		}
+		own = append(own, restore{lsn, b})
 	}
-	if c.reason == "" {
+	d.own = own
+	if r.Kind = kind; c.reason == "" {
 		d.readBody(&c, r, want)
+		if c.reason != "" {
+			d.repeats = slices.Insert(d.repeats, restored, own...) // what it defines is of use to others
+		}
 	}
+	if c.reason != "" {
+		r.reset(lsn)
+		return r, c.error(lsn)
+	}
+	d.next = restored
 	r.Series, r.Senders = d.defs.series, d.defs.senders
-	return r, c.error(lsn)
+	return r, nil
+}
+
+// restore reads the definitions whose first copy is lost and was in front of
+// lsn, and returns how many of d.repeats are then handed out.
+func (d *Decoder) restore(lsn uint64) int {
+	n := d.next
+	for ; n < len(d.repeats) && d.repeats[n].lsn < lsn; n++ {
+		c := cursor{src: d.repeats[n].block.content}
+		series, senders := len(d.defs.series), len(d.defs.senders)
+		if d.readBlock(&c, d.repeats[n].block.kind, d.repeats[n].lsn); c.reason != "" {
+			d.defs.series, d.defs.senders = d.defs.series[:series], d.defs.senders[:senders]
+		}
+	}
+	return n
+}
+
+// reset empties a record and keeps its memory.
+func (r *Record) reset(lsn uint64) {
+	*r = Record{
+		LSN:    lsn,
+		Batch:  Batch{Refs: r.Batch.Refs[:0], Times: r.Batch.Times[:0], Values: r.Batch.Values[:0], Note: r.Batch.Note[:0]},
+		Import: Import{Lines: r.Import.Lines[:0], Note: r.Import.Note[:0]},
+		Mark:   r.Mark[:0],
+	}
 }
 
 func (d *Decoder) readBlock(c *cursor, kind byte, lsn uint64) {

@@ -37,6 +37,7 @@ type Encoder struct {
 	scratch  []byte
 	pairs    []byte
 	layout   layout // of a batch without template
+	picker   picker
 	column   column
 }
 

@@ -2,6 +2,7 @@ package wal
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -138,60 +139,134 @@ func checkOrdered(refs []uint32) uint32 {
 	return h ^ h>>16
 }
 
-// pick fills l with the places of t that where has one of n points for, and
-// moves codes and integers of c, which are those of all places, together. It
-// appends a bit for each place, 1 for those.
-func (l *layout) pick(dst []byte, c *column, t *template, where []uint32, n int) []byte {
+// picker puts together the points of a batch that differs from its template.
+type picker struct {
+	layout layout
+	column column
+	extra  []byte // as written
+	last   uint32 // places that were present before the last of extra
+}
+
+// pick fills p.layout and p.column with the points of refs, by partition and in
+// their order: those that have a place in t, with the codes and integers of c,
+// and those that ts found besides. It appends a bit for each place of t, 1 for
+// those that are present, and the others with their number in front: how many
+// places are present between it and the one before, and its ref.
+func (p *picker) pick(dst []byte, c *column, t *template, ts *templates, refs []uint32, values []float64, s *scales) []byte {
 	size := len(t.refs)
 	start := len(dst)
 	dst = grow(dst, (size+7)/8)
 	present := dst[start:]
 	clear(present)
-	l.order = slices.Grow(l.order[:0], size)[:size]
-	l.parts = l.parts[:0]
-	order, codes, integers := l.order, c.codes[:size], c.integers[:size]
-	from, next := uint32(0), uint32(0)
-	for _, s := range t.layout.parts {
-		first := next
-		for place := from; place < s.end; place++ {
-			point := where[t.layout.order[place]]
-			order[next], codes[next], integers[next] = point, codes[place], integers[place]
-			here := uint32(0)
-			if point < uint32(n) {
-				here = 1
-			}
-			present[place>>3] |= byte(here << (place & 7))
-			next += here
+	n := uint32(len(refs))
+	p.column.resize(len(refs))
+	p.layout.order = slices.Grow(p.layout.order[:0], len(refs)+1)[:len(refs)+1]
+	p.layout.parts, p.extra, p.last = p.layout.parts[:0], p.extra[:0], 0
+	order, codes, integers := p.layout.order, p.column.codes, p.column.integers
+	extra := ts.extra
+	add := func(point uint32, next, present uint32) {
+		order[next] = point
+		integers[next], codes[next] = 0, codeZero
+		if v := values[point]; math.Float64bits(v) != 0 {
+			integers[next], codes[next], _ = s.choose(v)
 		}
-		from = s.end
+		p.extra = binary.AppendUvarint(p.extra, uint64(present-p.last))
+		p.extra = binary.LittleEndian.AppendUint32(p.extra, refs[point])
+		p.last = present
+	}
+	from, next, there := uint32(0), uint32(0), uint32(0)
+	for _, part := range t.layout.parts {
+		for len(extra) > 0 && refs[extra[0]]>>slotBits < uint32(part.partition) {
+			add(extra[0], next, there)
+			next++
+			p.layout.end(uint8(refs[extra[0]]>>slotBits), next)
+			extra = extra[1:]
+		}
+		first := next
+		for place := from; place < part.end; place++ {
+			point := ts.where[t.layout.order[place]]
+			if point >= n {
+				continue
+			}
+			for len(extra) > 0 && extra[0] < point && refs[extra[0]]>>slotBits == uint32(part.partition) {
+				add(extra[0], next, there)
+				next++
+				extra = extra[1:]
+			}
+			present[place>>3] |= 1 << (place & 7)
+			order[next], codes[next], integers[next] = point, c.codes[place], c.integers[place]
+			next++
+			there++
+		}
+		from = part.end
+		for len(extra) > 0 && refs[extra[0]]>>slotBits == uint32(part.partition) {
+			add(extra[0], next, there)
+			next++
+			extra = extra[1:]
+		}
 		if next > first {
-			l.parts = append(l.parts, section{s.partition, next})
+			p.layout.end(part.partition, next)
 		}
 	}
-	l.order = l.order[:next]
-	return dst
+	for ; len(extra) > 0; extra = extra[1:] {
+		add(extra[0], next, there)
+		next++
+		p.layout.end(uint8(refs[extra[0]]>>slotBits), next)
+	}
+	p.layout.order = order[:next]
+	dst = binary.AppendUvarint(dst, uint64(len(ts.extra)))
+	return append(dst, p.extra...)
 }
 
-// readPresent reads which places of a template are there: parts are its sections
-// and refs its refs, dst and refsDst take those of them.
-func (c *cursor) readPresent(dst []section, refsDst []uint32, parts []section, refs []uint32) ([]section, []uint32) {
+// end makes end the end of the section of a partition, which is the last one or
+// a new one.
+func (l *layout) end(partition uint8, end uint32) {
+	if k := len(l.parts) - 1; k >= 0 && l.parts[k].partition == partition {
+		l.parts[k].end = end
+		return
+	}
+	l.parts = append(l.parts, section{partition, end})
+}
+
+// readPicked reads what pick wrote, for a template with the given refs: it sets
+// d.refs and d.parts.
+func (d *Decoder) readPicked(c *cursor, refs []uint32) {
+	d.parts, d.refs = d.parts[:0], d.refs[:0]
 	present := c.bytes(uint64(len(refs)+7) / 8)
-	dst, refsDst = dst[:0], refsDst[:0]
+	extra := c.count(8 * extraBytes)
 	if c.reason != "" {
-		return dst, refsDst
+		return
 	}
-	from := uint32(0)
-	for _, s := range parts {
-		first := len(refsDst)
-		for place := from; place < s.end; place++ {
-			if present[place>>3]>>(place&7)&1 != 0 {
-				refsDst = append(refsDst, refs[place])
-			}
-		}
-		from = s.end
-		if len(refsDst) > first {
-			dst = append(dst, section{s.partition, uint32(len(refsDst))})
-		}
+	d.there = slices.Grow(d.there[:0], len(refs))[:len(refs)]
+	n := 0
+	for place, ref := range refs {
+		d.there[n] = ref
+		n += int(present[place>>3] >> (place & 7) & 1)
 	}
-	return dst, refsDst
+	there := d.there[:n]
+	d.refs = slices.Grow(d.refs, n+extra)
+	for range extra {
+		gap, ref := c.uvarint(), c.uint32()
+		if gap > uint64(len(there)) {
+			c.fail("a ref behind the end of a template")
+		}
+		if c.reason != "" {
+			return
+		}
+		d.refs = append(append(d.refs, there[:gap]...), ref)
+		there = there[gap:]
+	}
+	d.refs = append(d.refs, there...)
+	from := 0
+	for from < len(d.refs) {
+		partition := d.refs[from] >> slotBits
+		for from < len(d.refs) && d.refs[from]>>slotBits == partition {
+			from++
+		}
+		if k := len(d.parts) - 1; k >= 0 && uint32(d.parts[k].partition) > partition {
+			c.fail("partitions out of order")
+			return
+		}
+		d.parts = append(d.parts, section{uint8(partition), uint32(from)})
+	}
 }

@@ -62,6 +62,22 @@ type found struct {
 // tail returns how many bytes follow the last valid record.
 func (f *found) tail() int64 { return f.size - f.end }
 
+// manyDamages is how many places of a file are reported one by one.
+const manyDamages = 256
+
+// report adds a place. Behind many, the rest is counted in one.
+func (f *found) report(d Damage) {
+	d.File = fileName(f.first)
+	if len(f.damage) < manyDamages {
+		f.damage = append(f.damage, d)
+		return
+	}
+	last := &f.damage[manyDamages-1]
+	last.Bytes += d.Bytes
+	last.Lost += d.Lost
+	last.Reason = "many places"
+}
+
 // scan reads the file that is named first out of data and moves its valid
 // records to the front of data, back to back. Records from limit on stand
 // again in the next file, which is the one that counts; 0 means no next file.
@@ -82,7 +98,7 @@ func scan(data []byte, first, limit uint64) (found, error) {
 	f.end = min(fileHeader, f.size)
 	s.run(fileHeader)
 	if !ok && f.records > 0 {
-		s.report(0, fileHeader, "head of the file")
+		f.report(Damage{Bytes: fileHeader, Reason: "head of the file"})
 	}
 	return f, nil
 }
@@ -136,10 +152,10 @@ func (s *scanner) record(pos int64) (next int64, why string) {
 		return next, "payload of a record"
 	}
 	if r.lsn <= f.last {
-		return next, fmt.Sprintf("record %d stands behind record %d", r.lsn, f.last)
+		return next, "record out of order"
 	}
 	if s.limit > 0 && r.lsn >= s.limit {
-		return next, fmt.Sprintf("record %d belongs to a later file", r.lsn)
+		return next, "record of a later file"
 	}
 	s.accept(pos, body, next, head[:], r)
 	return next, ""
@@ -151,12 +167,10 @@ func (s *scanner) accept(pos, body, next int64, head []byte, r record) {
 	lost := r.lsn - f.last - 1
 	switch {
 	case s.bad >= 0:
-		s.report(s.bad, pos-s.bad, s.why)
-		f.damage[len(f.damage)-1].Lost = lost
+		f.report(Damage{Offset: s.bad, Bytes: pos - s.bad, Lost: lost, Reason: s.why})
 		s.bad = -1
 	case lost > 0:
-		s.report(pos, 0, fmt.Sprintf("record %d follows record %d", r.lsn, f.last))
-		f.damage[len(f.damage)-1].Lost = lost
+		f.report(Damage{Offset: pos, Lost: lost, Reason: "missing records"})
 	}
 	s.checkPages(pos, next)
 	if !f.headed && f.records == 0 {
@@ -184,7 +198,7 @@ func (s *scanner) checkPages(pos, next int64) {
 			want = 0
 		}
 		if got, ok := readPage(s.data[at:], s.found.first, at/pageSize); !ok || got != want {
-			s.report(at, pageHeader, "head of a page")
+			s.found.report(Damage{Offset: at, Bytes: pageHeader, Reason: "head of a page"})
 		}
 	}
 }
@@ -199,10 +213,6 @@ func (s *scanner) resume(pos int64) int64 {
 		}
 	}
 	return s.found.size
-}
-
-func (s *scanner) report(offset, bytes int64, reason string) {
-	s.found.damage = append(s.found.damage, Damage{File: fileName(s.found.first), Offset: offset, Bytes: bytes, Reason: reason})
 }
 
 // pieces yields the n bytes of records from pos, which are there, without the

@@ -30,6 +30,7 @@ type templates struct {
 	all     map[*template]struct{}
 	fullAt  uint64           // bytes of payloads when no room could be made
 	where   []uint32         // of a match: for each ref of the template its point, or the number of points
+	extra   []uint32         // of a match: the points whose refs it lacks, by partition
 	places  map[uint32]int32 // of a merge: the place of each ref
 }
 
@@ -38,6 +39,9 @@ const (
 	anchorEvery    = 64
 	anchorTries    = 4 * anchorEvery
 	sparsest       = 4 // a batch with fewer than a fourth of a template's refs is none of it
+	matchAhead     = 512
+	mostExtra      = 32 // refs that a template lacks, and 1 of 32
+	extraBytes     = 5  // that such a ref takes
 )
 
 func newTemplates(limit int) templates {
@@ -47,40 +51,44 @@ func newTemplates(limit int) templates {
 // bytes is what a template is charged for.
 func (t *template) bytes() int { return 13*len(t.refs) + len(t.refs)/2 + 512 }
 
-// find returns the template to write a batch with, nil for none, and whether it
-// has every ref of it; where it has not, ts.where says which. The template may be
-// one that the segment does not define yet. now is the bytes of payloads so far.
+// find returns the template to write a batch with, nil for none, and whether the
+// batch is just its refs; where it is not, ts.where and ts.extra say how it
+// differs. The template may be one that the segment does not define yet. now is the
+// bytes of payloads so far.
 func (ts *templates) find(refs []uint32, now uint64) (t *template, whole bool) {
 	if len(refs) < templatePoints {
 		return nil, false
 	}
 	t = ts.anchored(refs)
 	if t == nil {
-		ts.add(slices.Clone(refs), now) // seen once; defined when it comes again
+		ts.add(refs, now) // seen once; defined when it comes again
 		return nil, false
 	}
 	if slices.Equal(t.refs, refs) {
 		t.prepare(now)
 		return t, true
 	}
-	if len(refs) >= len(t.refs)/sparsest && ts.match(t, refs) {
-		t.prepare(now)
-		return t, false
+	cost := 2 * len(refs)
+	fits := len(refs) >= len(t.refs)/sparsest && ts.match(t, refs)
+	if fits {
+		cost = extraBytes * len(ts.extra)
 	}
-	if t.id != 0 {
-		t.used = now
-		if t.missed += 2 * len(refs); t.missed < 6*len(t.refs) {
-			return nil, false
+	if t.id != 0 || cost == 0 {
+		t.prepare(now)
+		if t.missed += cost; t.missed < 4*len(t.refs) {
+			if !fits {
+				t = nil
+			}
+			return t, false
 		}
 	}
 	merged := ts.merge(t.refs, refs)
 	ts.drop(t)
-	t = ts.add(merged, now)
-	if t == nil || !ts.match(t, refs) {
+	if t = ts.add(merged, now); t == nil || !ts.match(t, refs) {
 		return nil, false
 	}
 	t.prepare(now)
-	return t, len(t.refs) == len(refs)
+	return t, len(t.refs) == len(refs) && len(ts.extra) == 0
 }
 
 // prepare makes a template that was only remembered usable.
@@ -103,19 +111,34 @@ func (ts *templates) anchored(refs []uint32) *template {
 	return nil
 }
 
-// match says whether refs are in t in their order, and sets where.
+// match says whether refs are those of t in their order, but for some that are
+// missing and a few that are not in t, and sets where and extra.
 func (ts *templates) match(t *template, refs []uint32) bool {
+	n := uint32(len(refs))
 	ts.where = slices.Grow(ts.where[:0], len(t.refs))[:len(t.refs)]
-	where, i := ts.where, 0
-	for k, ref := range t.refs {
-		if i < len(refs) && refs[i] == ref {
-			where[k] = uint32(i)
-			i++
-		} else {
-			where[k] = uint32(len(refs))
+	ts.extra = ts.extra[:0]
+	where, next := ts.where, 0
+	for i, ref := range refs {
+		at := next
+		for end := min(next+matchAhead, len(t.refs)); at < end && t.refs[at] != ref; at++ {
 		}
+		if at >= len(t.refs) || t.refs[at] != ref {
+			if ts.extra = append(ts.extra, uint32(i)); len(ts.extra) > mostExtra+len(refs)/mostExtra {
+				return false
+			}
+			continue
+		}
+		for ; next < at; next++ {
+			where[next] = n
+		}
+		where[at] = uint32(i)
+		next = at + 1
 	}
-	return i == len(refs)
+	for ; next < len(where); next++ {
+		where[next] = n
+	}
+	slices.SortStableFunc(ts.extra, func(a, b uint32) int { return int(refs[a]>>slotBits) - int(refs[b]>>slotBits) })
+	return true
 }
 
 // merge returns a list that has refs in order and, where they fit, those of old.
@@ -135,17 +158,18 @@ func (ts *templates) merge(old, refs []uint32) []uint32 {
 	}
 	out = append(out, old[next:]...)
 	if len(out) > len(refs)*2 {
-		return slices.Clone(refs) // what is left of old would be in the way
+		return refs // what is left of old would be in the way
 	}
 	return out
 }
 
-// add remembers a template; nil when there is no room. refs is kept.
+// add remembers a template; nil when there is no room.
 func (ts *templates) add(refs []uint32, now uint64) *template {
 	t := &template{refs: refs, used: now}
 	if !ts.makeRoom(t.bytes(), now) {
 		return nil
 	}
+	t.refs = slices.Clone(refs)
 	ts.size += t.bytes()
 	ts.all[t] = struct{}{}
 	for i := 0; i < len(refs); i += anchorEvery {

@@ -1,0 +1,63 @@
+package web
+
+import (
+	"maps"
+	"slices"
+
+	"pulse/store/budget"
+)
+
+// boundSamples are the numbers that say how near the server is to what it may
+// use, and whether it does its work.
+func (s *Server) boundSamples() []sample {
+	var out []sample
+	level := func(name, help string, v float64) { out = append(out, sample{name: name, help: help, v: v}) }
+	count := func(name, help string, v int64) {
+		out = append(out, sample{name: name, help: help, counter: true, v: float64(v)})
+	}
+	h, st := s.opts.Store.Health(), s.opts.Store.Stats()
+	level("pulse.health.ready", "1 when queries are complete.", oneIf(h.Ready))
+	level("pulse.health.degraded", "1 while datapoints cannot be kept as configured.", oneIf(h.Degraded))
+
+	m := s.opts.Memory
+	parts := []struct {
+		name string
+		of   *budget.Budget
+	}{{"series", m.Series}, {"ingest", m.Ingest}, {"queries", m.Queries}, {"streams", m.Streams}}
+	for _, p := range parts {
+		out = append(out, sample{"pulse.memory.used", "Bytes of the memory that are in use, by part.", false, "part", p.name, float64(p.of.Stats().Used)})
+	}
+	for _, p := range parts {
+		out = append(out, sample{"pulse.memory.limit", "Bytes of the memory that a part may use; 0 is no limit.", false, "part", p.name, float64(p.of.Stats().Limit)})
+	}
+	for _, p := range parts {
+		out = append(out, sample{"pulse.memory.refused", "How often a part had not enough memory.", true, "part", p.name, float64(p.of.Stats().Refused)})
+	}
+
+	a := st.Archive
+	level("pulse.disk.used", "Bytes of log, snapshots and archive files.", float64(a.Used))
+	level("pulse.disk.limit", "Bytes that they may have.", float64(a.Budget))
+	count("pulse.disk.dropped", "Archive files removed for want of space.", a.Dropped)
+	level("pulse.archive.files", "Archive files.", float64(a.Files))
+	level("pulse.archive.waiting", "Sealed block times that are not in a file yet.", float64(a.Waiting))
+	count("pulse.archive.failures", "Writes of archive files that will be tried again.", a.Failures)
+	count("pulse.archive.quarantined", "Damaged archive files that were put aside.", a.Quarantined)
+	count("pulse.archive.lostBlocks", "Blocks in them.", a.LostBlocks)
+
+	limits := s.limits()
+	shared := slices.DeleteFunc(slices.Sorted(maps.Keys(limits)), func(name string) bool { return limits[name].Used == nil })
+	for _, name := range shared {
+		out = append(out, sample{"pulse.limit.used", "What is used of a limit.", false, "limit", name, float64(*limits[name].Used)})
+	}
+	for _, name := range shared {
+		out = append(out, sample{"pulse.limit.most", "What a limit allows.", false, "limit", name, float64(limits[name].Limit)})
+	}
+	return out
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

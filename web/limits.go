@@ -1,0 +1,72 @@
+package web
+
+import (
+	"pulse/detect"
+	"pulse/detect/notify"
+	"pulse/store/match"
+)
+
+// limit is one bound on what clients may do.
+type limit struct {
+	Limit int64  `json:"limit"`
+	Used  *int64 `json:"used,omitempty"` // absent for what one request, key or line may have
+}
+
+// limits are all bounds, by what they count, with what is used of them now.
+func (s *Server) limits() map[string]limit {
+	o, in, q, words := s.opts.Store.Options(), s.opts.Pipeline.Limits(), s.opts.Query.Limits(), s.opts.Query.Interpreter().Limits()
+	st := s.opts.Store.Stats()
+	shared := func(most int, used int) limit { n := int64(used); return limit{int64(most), &n} }
+	each := func(most int) limit { return limit{Limit: int64(most)} }
+	return map[string]limit{
+		"series":                shared(o.MaxSeries, st.Series),
+		"keys":                  shared(o.MaxKeys, st.Keys),
+		"pairs":                 shared(o.MaxPairs, st.Pairs),
+		"sources":               shared(o.MaxSources, st.Sources),
+		"valuesPerKey":          each(o.MaxValuesPerKey),
+		"newSeriesPerSecond":    each(int(o.NewSeriesRate)),
+		"newSeriesBurst":        each(int(o.NewSeriesBurst)),
+		"idempotencyKeys":       shared(in.Keys, s.opts.Pipeline.Stats().Keys),
+		"connections":           shared(s.opts.MaxConns, int(s.http.GetOpenConnectionsCount())),
+		"connectionsPerAddress": each(s.opts.MaxConnsPerAddr),
+		"queries":               shared(s.opts.Queries, s.gate.running()),
+		"queriesWaiting":        shared(s.opts.QueryQueue, int(s.gate.waiting.Load())),
+		"eventStreams":          shared(s.opts.Streams, int(s.open.Load())),
+		"rules":                 shared(detect.MaxRules, s.opts.Detect.Stats().Rules),
+		"alertsPerRule":         each(detect.MaxAlertsPerRule),
+		"receivers":             shared(notify.MaxReceivers, len(s.opts.Notify.Stats().Receivers)),
+
+		"headerBytes":        each(s.opts.MaxHeader),
+		"headers":            each(maxHeaders),
+		"headerTimeoutMs":    each(int(s.opts.HeaderTimeout.Milliseconds())),
+		"requestTimeoutMs":   each(int(s.opts.RequestTimeout.Milliseconds())),
+		"writeTimeoutMs":     each(int(s.opts.WriteTimeout.Milliseconds())),
+		"idleTimeoutMs":      each(int(s.opts.IdleTimeout.Milliseconds())),
+		"bodyBytes":          each(s.opts.MaxBody),
+		"importBodyBytes":    each(s.opts.MaxImportBody),
+		"bodiesBytes":        shared(int(s.bodies.budget.Limit()), int(s.bodies.budget.Used())),
+		"expandedBytes":      each(in.Body),
+		"expandedAtOnce":     each(in.Expansions),
+		"nesting":            each(in.Depth),
+		"pointsPerBody":      each(in.Points),
+		"pointsPerImport":    each(in.LinePoints),
+		"importsAtOnce":      each(in.Imports),
+		"tagsPerSeries":      each(in.Tags),
+		"messagesPerAnswer":  each(in.Messages),
+		"expressionBytes":    each(words.Bytes),
+		"expressionWords":    each(words.Words),
+		"expressionStack":    each(words.Stack),
+		"expressionDepth":    each(words.Depth),
+		"expressionNodes":    each(words.Nodes),
+		"patternBytes":       each(match.MaxPattern),
+		"patternSteps":       each(match.MaxInstructions),
+		"lines":              each(q.Lines),
+		"datapointsPerLine":  each(q.DatapointsPerLine),
+		"datapointsRead":     each(int(q.DatapointsRead)),
+		"queryTimeMs":        each(int(min(q.Time, s.opts.QueryTimeout).Milliseconds())),
+		"queryBytes":         each(int(q.MemoryBytes)),
+		"answerBytes":        each(s.opts.MaxAnswer),
+		"backlogSteps":       each(maxBacklog),
+		"unknownTokensBurst": each(int(s.failures.burst)),
+	}
+}

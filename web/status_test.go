@@ -1,0 +1,90 @@
+package web_test
+
+import (
+	"fmt"
+	"testing"
+
+	"pulse/ingest"
+	"pulse/store"
+	"pulse/store/budget"
+	"pulse/store/disk/faulty"
+	"pulse/web"
+)
+
+// TestStatusShowsAll: every bound is there with a value, the parts of the memory
+// are, and who made the store refuse series.
+func TestStatusShowsAll(t *testing.T) {
+	memory := budget.Split(1 << 30)
+	r := newRig(t, settings{
+		web:     web.Options{Memory: memory, MaxConnsPerAddr: 33},
+		store:   store.Options{MaxSeries: 5, Memory: memory.Series, Tiers: []store.Tier{{Step: step, Retention: 3_600_000}, {Step: 60 * step, Retention: 48 * 3_600_000}}},
+		durable: &store.Durable{FS: faulty.New(1), Mode: store.Interval},
+	})
+	if _, err := r.store.Replay(t.Context(), store.Hooks{}); err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for i := range 20 {
+		list = append(list, point(epoch, 1, "gauge", "burst", "id", fmt.Sprint("n", i)))
+	}
+	if a := r.call("POST", "/api/v1/publish", metrics(list...)); a.status != 202 {
+		t.Fatal(a)
+	}
+	type text struct {
+		Text           string
+		Count, AtLeast int64
+	}
+	a := r.get("/api/v1/status")
+	s := decode[struct {
+		Ready      bool
+		Degraded   string
+		Durability string
+		Tiers      []struct {
+			StepMs, RetentionMs int64
+			From, To            string
+		}
+		Memory struct {
+			Limit                            int64
+			Series, Ingest, Queries, Streams budget.Stats
+		}
+		Disk    struct{ Limit, Used int64 }
+		Refused struct {
+			Series struct {
+				Total       int64
+				ByLimit     map[string]int64
+				Names, Keys []text
+			}
+			Points map[string]int64
+		}
+		Limits map[string]struct{ Limit, Used *int64 }
+	}](t, a)
+	if !s.Ready || s.Degraded != "" || s.Durability != "interval" || len(s.Tiers) != 2 || s.Tiers[1].StepMs != 60*step || s.Tiers[0].From == "" {
+		t.Errorf("status: %s", a.body)
+	}
+	if s.Memory.Limit != 1<<30 || s.Memory.Series.Limit != 1<<30/100*60 || s.Memory.Series.Used <= 0 || s.Memory.Ingest.Limit == 0 || s.Memory.Queries.Limit == 0 || s.Memory.Streams.Limit == 0 {
+		t.Errorf("memory: %+v", s.Memory)
+	}
+	if s.Disk.Limit <= 0 {
+		t.Errorf("disk: %+v", s.Disk)
+	}
+	refused := s.Refused.Series
+	if refused.Total != 15 || refused.ByLimit["series"] != 15 || len(refused.Names) != 1 || refused.Names[0].Text != "burst" || refused.Names[0].Count != 15 || len(refused.Keys) == 0 {
+		t.Errorf("refused: %+v", refused)
+	}
+	if s.Refused.Points[ingest.SeriesLimit.String()] != 15 {
+		t.Errorf("refused points: %v", s.Refused.Points)
+	}
+	for name, l := range s.Limits {
+		if l.Limit == nil || *l.Limit <= 0 {
+			t.Errorf("limit %s has no value", name)
+		}
+	}
+	for _, name := range []string{"series", "keys", "pairs", "sources", "idempotencyKeys", "connections", "queries", "queriesWaiting", "eventStreams", "bodiesBytes", "rules", "receivers"} {
+		if s.Limits[name].Used == nil {
+			t.Errorf("limit %s does not say what is used", name)
+		}
+	}
+	if l := s.Limits["connectionsPerAddress"]; l.Limit == nil || *l.Limit != 33 || len(s.Limits) < 45 {
+		t.Errorf("%d limits: %s", len(s.Limits), a.body)
+	}
+}
