@@ -207,7 +207,9 @@ type batchHead struct {
 // readBatch reads the body of a batch into b, of its sections the wanted ones.
 func (d *Decoder) readBatch(c *cursor, b *Batch, want uint64) {
 	h := &d.head
-	d.readBatchHead(c, b, h)
+	if d.readBatchHead(c, b, h); c.reason != "" {
+		return
+	}
 	s := d.meaningsOf(h.stepMs)
 	from := uint32(0)
 	for k, part := range h.parts {

@@ -63,7 +63,7 @@ func TestRecordTemplates(t *testing.T) {
 		grown = slices.Insert(slices.Clone(grown), k, uint32(k%64)<<26|1<<25+uint32(k))
 		send(grown)
 	}
-	if last := sizes[len(sizes)-1]; last > sizes[2]*13/10+300 {
+	if last := sizes[len(sizes)-1]; last > sizes[2]*16/10 {
 		t.Errorf("sizes from %v to %d: series that stay are learnt", sizes[:5], last)
 	}
 	s.decode(wal.AllPartitions, func(int, *wal.Record) {})
