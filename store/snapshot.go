@@ -131,7 +131,7 @@ func (s *Store) takeSnapshot(ctx context.Context) error {
 	t.count.Add(1)
 	t.bytes.Store(w.Size())
 	t.took.Store(f.Clock.Now().Sub(began).Milliseconds())
-	return s.trim()
+	return s.prune()
 }
 
 // writeSnapshot writes all sections.
@@ -188,8 +188,8 @@ func (f *folder) sync() error {
 	return f.log.Sync()
 }
 
-// trim removes snapshots beyond the two newest, and the log before them.
-func (s *Store) trim() error {
+// prune removes snapshots beyond the two newest, and the log before them.
+func (s *Store) prune() error {
 	f := s.folder
 	t := &f.snapshots
 	names, err := listSnapshots(f.FS)
