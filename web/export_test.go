@@ -37,3 +37,9 @@ func (s *Server) Forgive(n int) {
 	defer s.failures.mu.Unlock()
 	s.failures.burst = float64(n)
 }
+
+// Break adds a route that panics with v.
+func (s *Server) Break(path string, v any) {
+	list := append(routes(), route{"GET", path, reads, open, noBody, false, func(*Server, *request) { panic(v) }})
+	s.routes = newRouteTable(list)
+}

@@ -211,13 +211,13 @@ func (s *Server) serve(c *fasthttp.RequestCtx) {
 			s.stats.panics.Add(1)
 			s.opts.Log.Error().Str("path", string(c.Path())).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("request failed")
 			c.Response.Reset()
+			startAnswer(c)
 			writeError(c, fasthttp.StatusInternalServerError, "internal error; the server's log has the details")
 		}
 		s.stats.request(c.Response.StatusCode())
 		s.bodies.leave(c)
 	}()
-	c.Response.Header.Set("X-Content-Type-Options", "nosniff")
-	c.Response.Header.Set("Referrer-Policy", "no-referrer")
+	startAnswer(c)
 	if err := checkFraming(&c.Request.Header); err != nil {
 		closeAfter(c)
 		writeError(c, statusOf(err), err.Error())
@@ -263,6 +263,12 @@ func (s *Server) noRoute(c *fasthttp.RequestCtx, allowed string) {
 	}
 	c.Response.Header.Set("Allow", allowed)
 	writeError(c, fasthttp.StatusMethodNotAllowed, fmt.Sprintf("method %s is not allowed for %s, only %s", clip(string(c.Method()), 20), clip(string(c.Path()), 200), allowed))
+}
+
+// startAnswer sets what every answer has.
+func startAnswer(c *fasthttp.RequestCtx) {
+	c.Response.Header.Set("X-Content-Type-Options", "nosniff")
+	c.Response.Header.Set("Referrer-Policy", "no-referrer")
 }
 
 // transportLog carries fasthttp's own messages into the server's log.
