@@ -86,6 +86,9 @@ func or[T comparable](v, whenZero T) T {
 	return v
 }
 
+// Check reports the first field of which New would say that it cannot work.
+func (o Options) Check() error { return o.withDefaults().validate() }
+
 // validate reports the first field that cannot work.
 func (o Options) validate() error {
 	blockMs := block.Size * o.Step

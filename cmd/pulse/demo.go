@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -75,14 +76,23 @@ func (c *demoCmd) server(ctx context.Context, ln net.Listener, e *env) (*server,
 	if err != nil {
 		return nil, err
 	}
-	serve.Listen, serve.Data, serve.LogLevel = ln.Addr().String(), "", "warn"
+	data, err := os.MkdirTemp("", "pulse-demo-")
+	if err != nil {
+		return nil, err
+	}
+	serve.Listen, serve.Data, serve.LogLevel = ln.Addr().String(), data, "warn"
 	serve.Step, serve.MaxAge = span(demoStep), span(c.history()+time.Minute)
 	serve.EgressAllow = []string{"127.0.0.1/32"}
 	serve.InsecureListen = !serve.loopback()
 	if err := serve.complete(); err != nil {
 		return nil, err
 	}
-	return serve.start(ctx, ln, realClock{}, zerolog.New(zerolog.ConsoleWriter{Out: e.stderr, NoColor: true, TimeFormat: "15:04:05"}).Level(zerolog.WarnLevel).With().Timestamp().Logger())
+	s, err := serve.start(ctx, ln, realClock{}, zerolog.New(zerolog.ConsoleWriter{Out: e.stderr, NoColor: true, TimeFormat: "15:04:05"}).Level(zerolog.WarnLevel).With().Timestamp().Logger())
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(data))
+	}
+	s.scratch = data
+	return s, nil
 }
 
 // simulate pushes history, sets up receiver and rule, and then pushes a step a

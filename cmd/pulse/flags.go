@@ -85,32 +85,6 @@ func (s size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-// tiers is a list of step:retention pairs. One pair is supported: the primary tier.
-type tiers struct {
-	step, retention span
-}
-
-// UnmarshalText reads step:retention.
-func (t *tiers) UnmarshalText(b []byte) error {
-	text := string(b)
-	if strings.Contains(text, ",") {
-		return fmt.Errorf("%q has more than one tier; one step:retention pair is supported", text)
-	}
-	step, retention, ok := strings.Cut(text, ":")
-	if !ok {
-		return fmt.Errorf("%q is not step:retention, such as 10s:2d", text)
-	}
-	if err := t.step.UnmarshalText([]byte(step)); err != nil {
-		return fmt.Errorf("tier %q: step: %w", text, err)
-	}
-	if err := t.retention.UnmarshalText([]byte(retention)); err != nil {
-		return fmt.Errorf("tier %q: retention: %w", text, err)
-	}
-	return nil
-}
-
-func (t tiers) String() string { return t.step.String() + ":" + t.retention.String() }
-
 // defaultServe returns the server's flags as they are when none is given.
 func defaultServe() (*serveCmd, error) {
 	var c struct {

@@ -16,6 +16,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"pulse/store"
+	"pulse/store/budget"
 	"pulse/store/step"
 )
 
@@ -28,10 +30,14 @@ type serveCmd struct {
 	Listen         string   `name:"listen" help:"Address and port." default:"127.0.0.1:7101" placeholder:"ADDR"`
 	InsecureListen bool     `name:"insecure-listen" help:"Allow an address that is not loopback without encryption or without tokens."`
 	Host           []string `name:"host" help:"A further name under which the server may be called; on an address that is not loopback, none given allows every name (repeatable)." placeholder:"NAME"`
-	Data           string   `name:"data" help:"Folder of rules, receivers, alert state and outbox. Empty: keep them until the server ends." default:"./pulse-data" placeholder:"DIR"`
+	Data           string   `name:"data" help:"Folder of the log, snapshots, archive files, rules and alert state. Empty, with --durability none: all of it ends with the server." default:"./pulse-data" placeholder:"DIR"`
 	Step           span     `name:"step" help:"The primary step, 100ms to 1m [10s]." placeholder:"D"`
-	Tiers          tiers    `name:"tiers" help:"The primary step and how long it is kept, step:retention [10s:2d]." placeholder:"S:R"`
-	Durability     string   `name:"durability" help:"What an acknowledged publish survives. none: kept in memory only." enum:"none" default:"none"`
+	Tiers          tiers    `name:"tiers" help:"Steps and how long values are kept at each, the primary first [10s:2d,1m:35d,1h:400d]." placeholder:"S:R,..."`
+	Durability     string   `name:"durability" help:"What an acknowledged publish survives. sync: a loss of power; interval: the end of the process, and a loss of power but for the last --sync-every; none: what the last snapshot has." enum:"sync,interval,none" default:"sync"`
+	SyncEvery      span     `name:"sync-every" help:"How often the log is synced with --durability interval." default:"1s" placeholder:"D"`
+	SnapshotEvery  span     `name:"snapshot-every" help:"Least time between two snapshots, which bound how much of the log a start has to read." default:"5m" placeholder:"D"`
+	Memory         size     `name:"memory" help:"Memory for series, requests and queries. Default: half of what the machine or its control group has." placeholder:"BYTES"`
+	Disk           size     `name:"disk" help:"Disk space for log, snapshots and archive files; beyond it the oldest values of the finest tier go first. Default: half of what is free." placeholder:"BYTES"`
 	MaxAge         span     `name:"max-age" help:"How far in the past a point may lie. Default: the larger of one step and min(60s, 120 steps)." placeholder:"D"`
 	MaxFuture      span     `name:"max-future" help:"How far ahead of the clock a point may lie. Default: one step." placeholder:"D"`
 	Grace          span     `name:"grace" help:"How long after a step's end late sources are waited for. Default: one step, at least 100ms." placeholder:"D"`
@@ -70,6 +76,8 @@ type LimitFlags struct {
 	MaxStreams      int  `name:"max-streams" group:"limits" help:"Event streams at once." default:"256"`
 }
 
+const leastMemory = 64 << 20
+
 // Run serves until ctx ends, and then shuts down in order.
 func (c *serveCmd) Run(ctx context.Context, e *env) error {
 	if err := c.complete(); err != nil {
@@ -87,7 +95,7 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	log.Info().Str("url", c.scheme()+ln.Addr().String()+"/").Str("step", c.Tiers.step.String()).Str("retention", c.Tiers.retention.String()).Msg("serving")
+	log.Info().Str("url", c.scheme()+ln.Addr().String()+"/").Stringer("tiers", c.Tiers).Str("durability", c.Durability).Msg("serving")
 	if !c.loopback() {
 		c.warnOpen(log)
 	}
@@ -97,21 +105,33 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 // complete checks the flags against each other and fills in what depends on
 // others.
 func (c *serveCmd) complete() error {
-	given := c.Tiers != tiers{}
 	switch {
-	case !given && c.Step == 0:
-		c.Tiers = tiers{span(10 * time.Second), span(48 * time.Hour)}
-	case !given:
-		c.Tiers = tiers{c.Step, span(48 * time.Hour)}
-	case c.Step != 0 && c.Step != c.Tiers.step:
+	case len(c.Tiers) == 0 && c.Step == 0:
+		c.Tiers = defaultTiers()
+	case len(c.Tiers) == 0:
+		c.Tiers = tiersFrom(c.Step)
+	case c.Step != 0 && c.Step != c.Tiers[0].step:
 		return fmt.Errorf("--step %s and --tiers %s disagree on the primary step", c.Step, c.Tiers)
 	}
-	c.Step = c.Tiers.step
+	c.Step = c.Tiers[0].step
 	if !step.ValidPrimary(c.Step.ms()) {
 		return fmt.Errorf("--step %s must be 100ms, 500ms, 1s, 2s, 3s, 4s, 5s, 6s, 10s, 12s, 15s, 20s, 30s or 1m", c.Step)
 	}
-	if c.Tiers.retention < c.Tiers.step {
-		return fmt.Errorf("--tiers %s: the retention is shorter than the step", c.Tiers)
+	if err := c.storeOptions(budget.Split(0)).Check(); err != nil {
+		return err
+	}
+	if c.Memory == 0 {
+		host, err := budget.Host(os.DirFS("/"))
+		if err != nil {
+			return fmt.Errorf("--memory is not given, and what the machine has cannot be read: %w", err)
+		}
+		c.Memory = size(host / 2)
+	}
+	if c.Memory < leastMemory {
+		return fmt.Errorf("--memory %s is less than %s", c.Memory, size(leastMemory))
+	}
+	if c.Data == "" && c.Durability != store.None.String() {
+		return fmt.Errorf("--data is empty, which --durability %s cannot do without; give it a folder or add --durability none", c.Durability)
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("--listen %q is not address:port, such as 127.0.0.1:7101", c.Listen)

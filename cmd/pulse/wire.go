@@ -20,7 +20,9 @@ import (
 	"pulse/query"
 	"pulse/query/stream"
 	"pulse/store"
+	"pulse/store/budget"
 	"pulse/store/clock"
+	"pulse/store/disk"
 	"pulse/web"
 )
 
@@ -40,6 +42,7 @@ type server struct {
 	clock   clock.Clock
 	scratch string // a folder to remove at the end, "" when there is none
 	log     zerolog.Logger
+	memory  *budget.Memory
 
 	ctx    context.Context // the caller's: its end starts the shutdown
 	stop   context.CancelFunc
@@ -50,7 +53,7 @@ type server struct {
 // start opens every part on ln and starts its loops. On an error nothing is
 // left open but ln.
 func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, log zerolog.Logger) (s *server, err error) {
-	s = &server{log: log, clock: clk, ctx: ctx, failed: make(chan error, 8)}
+	s = &server{log: log, clock: clk, ctx: ctx, failed: make(chan error, 8), memory: budget.Split(int64(c.Memory))}
 	defer func() {
 		if err == nil {
 			return
@@ -60,10 +63,7 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 			err = ctx.Err()
 		}
 	}()
-	if s.db, s.scratch, err = openState(c.Data); err != nil {
-		return s, fmt.Errorf("--data: %w", err)
-	}
-	if s.store, err = store.New(c.storeOptions()); err != nil {
+	if err := c.openData(s, clk); err != nil {
 		return s, err
 	}
 	allow, err := c.egress()
@@ -77,15 +77,11 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	if s.detect, err = detect.New(detect.Options{
 		Store: s.store, Hub: hub, DB: s.db, Notify: s.notify, Clock: clk,
 		Log: log.With().Str("component", "detect").Logger(), Grace: c.Grace.ms(), BaseURL: c.base(ln),
+		Marks: s.store, Replay: true,
 	}); err != nil {
 		return s, err
 	}
 	rules := c.reloader(s.detect, s.notify, clk, log)
-	if rules != nil {
-		if err := rules(); err != nil {
-			return s, err
-		}
-	}
 	guard, err := c.GuardFlags.open(log)
 	if err != nil {
 		return s, err
@@ -98,7 +94,15 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	}
 	loops, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.loop("web", func() error { return s.web.Serve(ln) })
+	s.loop("web", func() error { return s.web.Serve(ln) }) // health is answered while the rest is brought back
+	if err := s.recover(ctx, o.Pipeline); err != nil {
+		return s, errors.Join(err, s.close())
+	}
+	if rules != nil {
+		if err := rules(); err != nil {
+			return s, errors.Join(err, s.close())
+		}
+	}
 	s.loop("guard", func() error { return guard.watch(loops, clk.After) })
 	s.loop("hangup", func() error { return reloadOnHangup(loops, reload, log) })
 	s.loop("store", func() error { return s.age(loops) })
@@ -114,9 +118,10 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	return s, nil
 }
 
-func (c *serveCmd) storeOptions() store.Options {
+func (c *serveCmd) storeOptions(memory *budget.Memory) store.Options {
 	return store.Options{
-		Step: c.Tiers.step.ms(), Retention: c.Tiers.retention.ms(), MaxPast: c.MaxAge.ms(), MaxFuture: c.MaxFuture.ms(),
+		Memory: memory.Series, Disk: int64(c.Disk),
+		Tiers: c.Tiers.store(), MaxPast: c.MaxAge.ms(), MaxFuture: c.MaxFuture.ms(),
 		MaxSeries: c.MaxSeries, NewSeriesRate: float64(c.NewSeriesRate), NewSeriesBurst: float64(10 * c.NewSeriesRate), MaxValuesPerKey: c.MaxValuesPerKey, MaxKeys: c.MaxKeys, MaxPairs: c.MaxPairs,
 	}
 }
@@ -124,10 +129,10 @@ func (c *serveCmd) storeOptions() store.Options {
 func (c *serveCmd) webOptions(s *server, hub *stream.Hub, reload func() error) web.Options {
 	zone, _ := time.LoadLocation(c.Timezone) // checked by complete
 	return web.Options{
-		Store: s.store, Detect: s.detect, Notify: s.notify, Hub: hub, Clock: s.clock, Zone: zone, Version: version, Reload: reload,
+		Store: s.store, Detect: s.detect, Notify: s.notify, Hub: hub, Clock: s.clock, Zone: zone, Version: version, Reload: reload, Memory: s.memory,
 		Log:      s.log.With().Str("component", "web").Logger(),
-		Pipeline: ingest.New(s.store, ingest.Options{Limits: ingest.Limits{Body: int(c.MaxExpanded), Points: c.MaxPoints}}),
-		Query: query.New(s.store, query.Options{Clock: s.clock, Limits: query.Limits{
+		Pipeline: ingest.New(s.store, ingest.Options{Budget: s.memory.Ingest, Limits: ingest.Limits{Body: int(c.MaxExpanded), Points: c.MaxPoints}}),
+		Query: query.New(s.store, query.Options{Clock: s.clock, Memory: s.memory.Queries, Limits: query.Limits{
 			Lines: c.MaxLines, DatapointsRead: int64(c.MaxDatapoints), Time: time.Duration(c.QueryTimeout),
 		}}),
 		Hosts: c.Host, AnyHost: !c.loopback(),
@@ -139,23 +144,46 @@ func (c *serveCmd) webOptions(s *server, hub *stream.Hub, reload func() error) w
 	}
 }
 
-// openState opens the database of rules, receivers, alert state and outbox. An
-// empty folder name means a scratch folder that ends with the process.
-func openState(dir string) (db *bbolt.DB, scratch string, err error) {
+// openData opens the data folder: the store, and the database of rules,
+// receivers, alert state and outbox. Without a folder the store lives in memory
+// and the database in a scratch folder that ends with the process.
+func (c *serveCmd) openData(s *server, clk clock.Clock) (err error) {
+	dir, o := c.Data, c.storeOptions(s.memory)
 	if dir == "" {
-		if scratch, err = os.MkdirTemp("", "pulse-"); err != nil {
-			return nil, "", err
+		if s.store, err = store.New(o); err != nil {
+			return err
 		}
-		dir = scratch
-	} else if err := privateFolder(dir); err != nil {
-		return nil, "", err
+		if s.scratch, err = os.MkdirTemp("", "pulse-"); err != nil {
+			return err
+		}
+		dir = s.scratch
+	} else if s.store, err = c.openStore(o, clk, s.log); err != nil {
+		return fmt.Errorf("--data %s: %w", dir, err)
 	}
 	name := filepath.Join(dir, "state.db")
-	db, err = bbolt.Open(name, 0o600, &bbolt.Options{Timeout: lockTime})
+	s.db, err = bbolt.Open(name, 0o600, &bbolt.Options{Timeout: lockTime})
 	if errors.Is(err, bberrors.ErrTimeout) {
 		err = fmt.Errorf("%s is in use by another process", name)
 	}
-	return db, scratch, err
+	return err
+}
+
+func (c *serveCmd) openStore(o store.Options, clk clock.Clock, log zerolog.Logger) (*store.Store, error) {
+	if err := privateFolder(c.Data); err != nil {
+		return nil, err
+	}
+	folder, err := disk.Dir(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	mode, err := store.ParseDurability(c.Durability)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(o, store.Durable{
+		FS: folder, Mode: mode, SyncEvery: time.Duration(c.SyncEvery), SnapshotEvery: time.Duration(c.SnapshotEvery),
+		Clock: clk, Log: log.With().Str("component", "store").Logger(),
+	})
 }
 
 // privateFolder makes the folder, or closes one that is there, to all but its owner.
@@ -168,6 +196,33 @@ func privateFolder(dir string) error {
 		return err
 	}
 	return os.Chmod(dir, 0o700)
+}
+
+// recover brings back what the data folder has, and sets rules and alerts going.
+func (s *server) recover(ctx context.Context, pipeline *ingest.Pipeline) error {
+	if s.store.Health().Ready { // it lives in memory
+		s.detect.Resume(s.clock.Now().UnixMilli())
+		return nil
+	}
+	s.store.OnSnapshot(store.SnapshotHooks{
+		Checkpoint: s.detect.Checkpoint, Notes: pipeline.AppendNotes,
+		Restore: func(notes []byte) {
+			if err := pipeline.RestoreNotes(notes); err != nil {
+				s.log.Error().Err(err).Msg("idempotency keys of the snapshot cannot be read")
+			}
+		},
+	})
+	found, err := s.store.Replay(ctx, store.Hooks{Mark: s.detect.ReplayMark, Note: pipeline.Remember})
+	if err != nil {
+		return err
+	}
+	e := s.log.Info()
+	if found.Damaged > 0 || found.Places > 0 || found.Orphans > 0 {
+		e = s.log.Warn().Int("damagedSnapshots", found.Damaged).Int("damagedPlaces", found.Places).Int64("lostRecords", found.Lost).Int64("lostPoints", found.Orphans)
+	}
+	e.Int("series", found.Series).Int64("records", found.Records).Int64("points", found.Points).Int64("cutBytes", found.CutBytes).Int64("ms", found.TookMs).Msg("data folder read")
+	s.detect.Resume(s.clock.Now().UnixMilli())
+	return nil
 }
 
 // reloader returns what reads the rule files again, nil without --rules. Rules
@@ -254,8 +309,11 @@ func (s *server) close() error {
 
 func (s *server) closeFiles() error {
 	var err error
+	if s.store != nil {
+		err = s.store.Close()
+	}
 	if s.db != nil {
-		err = s.db.Close()
+		err = errors.Join(err, s.db.Close())
 	}
 	if s.scratch != "" {
 		err = errors.Join(err, os.RemoveAll(s.scratch))
