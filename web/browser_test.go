@@ -42,7 +42,7 @@ func TestHost(t *testing.T) {
 func changing(method, path string) bool { return method != "GET" && !ingesting(path) }
 
 func ingesting(path string) bool {
-	return strings.HasPrefix(path, "/api/v1/publish") || strings.HasPrefix(path, "/api/v4/update") || strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/g/")
+	return strings.HasPrefix(path, "/api/v1/publish") || path == "/api/v1/import" || strings.HasPrefix(path, "/api/v4/update") || strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/g/")
 }
 
 // TestCrossSite: what another site's page can make a browser send changes
