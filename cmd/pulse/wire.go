@@ -29,6 +29,7 @@ import (
 const (
 	shutdownTime = 15 * time.Second
 	lockTime     = 2 * time.Second // how long to wait for another process to leave the data folder
+	lockPoll     = 100 * time.Millisecond
 )
 
 // server is a running server: everything that start opened, in the order in
@@ -157,7 +158,7 @@ func (c *serveCmd) openData(s *server, clk clock.Clock) (err error) {
 			return err
 		}
 		dir = s.scratch
-	} else if s.store, err = c.openStore(o, clk, s.log); err != nil {
+	} else if s.store, err = c.openStore(s.ctx, o, clk, s.log); err != nil {
 		return fmt.Errorf("--data %s: %w", dir, err)
 	}
 	name := filepath.Join(dir, "state.db")
@@ -168,7 +169,7 @@ func (c *serveCmd) openData(s *server, clk clock.Clock) (err error) {
 	return err
 }
 
-func (c *serveCmd) openStore(o store.Options, clk clock.Clock, log zerolog.Logger) (*store.Store, error) {
+func (c *serveCmd) openStore(ctx context.Context, o store.Options, clk clock.Clock, log zerolog.Logger) (*store.Store, error) {
 	if err := privateFolder(c.Data); err != nil {
 		return nil, err
 	}
@@ -180,10 +181,22 @@ func (c *serveCmd) openStore(o store.Options, clk clock.Clock, log zerolog.Logge
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(o, store.Durable{
+	d := store.Durable{
 		FS: folder, Mode: mode, SyncEvery: time.Duration(c.SyncEvery), SnapshotEvery: time.Duration(c.SnapshotEvery),
 		Clock: clk, Log: log.With().Str("component", "store").Logger(),
-	})
+	}
+	for waited := time.Duration(0); ; waited += lockPoll {
+		s, err := store.Open(o, d)
+		var locked *disk.LockedError
+		if !errors.As(err, &locked) || waited >= lockTime {
+			return s, err
+		}
+		select { // another process may be on its way out
+		case <-clk.After(lockPoll):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // privateFolder makes the folder, or closes one that is there, to all but its owner.
