@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pulse/store/archive"
+	"pulse/store/arena"
+	"pulse/store/block"
 	"pulse/store/disk"
 )
 
@@ -174,5 +176,62 @@ func put(t testing.TB, fs disk.FS, name string, b []byte) {
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A part whose memory faults leaves nothing behind.
+func TestFaultWhileWriting(t *testing.T) {
+	fs := folder(t)
+	var parts [archive.Parts]archive.Part
+	row := make([]float64, block.Size)
+	for i := range row {
+		row[i] = float64(i) * 1.1
+	}
+	for range 500 {
+		at := len(parts[0].Data)
+		parts[0].Data = block.AppendTo(parts[0].Data, row, 1000)
+		parts[0].Words, parts[0].Data = archive.AppendWord(parts[0].Words, parts[0].Data, at)
+		parts[0].Blocks++
+	}
+	head := archive.Head{Step: 1000, Number: 1, Fields: 1}
+	if _, err := archive.WriteBlocks(fs, "a.arc", head, &parts); err != nil {
+		t.Fatal(err)
+	}
+	f, err := archive.OpenBlocks(fs, "a.arc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Release()
+	if err := f.Check(0); err != nil {
+		t.Fatal(err)
+	}
+	w, err := fs.OpenWrite("a.arc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Truncate(4096); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	parts[0] = f.Part(0)
+	err = arena.Guard(func() error {
+		_, err := archive.WriteBlocks(fs, "b.arc", head, &parts)
+		return err
+	})
+	var fault *arena.FaultError
+	if !errors.As(err, &fault) {
+		t.Errorf("%v", err)
+	}
+	if names, _ := fs.List("."); len(names) != 1 {
+		t.Errorf("left behind: %v", names)
+	}
+	if err := f.Check(0); err != nil {
+		t.Errorf("checked again: %v", err)
+	}
+	if err := f.Recheck(0); !errors.Is(err, archive.ErrCorrupt) {
+		t.Errorf("rechecked: %v", err)
+	}
+	if err := f.Check(0); !errors.Is(err, archive.ErrCorrupt) {
+		t.Errorf("after that: %v", err)
 	}
 }
