@@ -13,7 +13,7 @@ import (
 	"pulse/store/wal"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write what the log writes today into testdata")
+var rewrite = flag.Bool("rewrite-samples", false, "write what the log writes today into testdata")
 
 // samples are files as each version of the format wrote them. What is in testdata
 // stays for ever; a new version adds files.

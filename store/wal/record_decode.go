@@ -62,8 +62,8 @@ func (d *Decoder) Reset() {
 	d.defining, d.repeats, d.next = d.defining[:0], d.repeats[:0], 0
 }
 
-// Scan notes what a payload defines. A payload that it refuses is refused by
-// Decode as well.
+// Scan notes what a payload defines. Decode refuses whatever Scan refuses, except
+// for a template that its record can do without.
 func (d *Decoder) Scan(lsn uint64, payload []byte) error {
 	c := cursor{src: payload[:len(payload):len(payload)]}
 	_, blocks := d.start(&c)
