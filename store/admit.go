@@ -10,6 +10,7 @@ import (
 // before anything is allocated for them.
 type costs struct {
 	active int64 // columns and blocks not yet in a file of a series that is written
+	slack  int64 // columns of slots without a series that is written, beside others in a piece; for all partitions
 }
 
 // Bytes of a series that do not depend on the options, with room to grow.
@@ -25,7 +26,11 @@ const (
 // newCosts returns the costs of series under the given options.
 func newCosts(o Options) costs {
 	columns := block.Size + (o.MaxPast+o.MaxFuture)/o.Step + sealAhead
-	return costs{active: columns*8*9/8 + 2*blockBytes}
+	c := costs{active: columns*8*9/8 + 2*blockBytes, slack: partitions * pieceSlots / 2 * columns * 8}
+	if limit := o.Memory.Limit(); limit > 0 {
+		c.slack = min(c.slack, limit/8)
+	}
+	return c
 }
 
 // idle is the cost of a series of n tags that is not written, without its slot
@@ -86,15 +91,82 @@ func (s *Store) settleIndex() {
 	s.indexed = bytes
 }
 
-// settleHead charges what columns really take beyond what is reserved for the
-// series that are written: a piece is there for all of its slots or none.
-func (s *Store) settleHead() {
-	reserved := s.active.Load() * s.costs.active
-	over := max(0, s.pool.bytes()-reserved)
+// OffHeap returns the bytes of columns and sealed blocks that lie outside the
+// collector's heap and in no file.
+func (s *Store) OffHeap() int64 { return s.pool.bytes() + s.inMemory() }
+
+// inMemory returns the bytes of the sealed blocks that are in no file.
+func (s *Store) inMemory() int64 {
+	n := int64(0)
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.RLock()
+		for _, list := range p.sealed {
+			for _, a := range list {
+				if a.file == nil {
+					n += a.bytes()
+				}
+			}
+		}
+		p.mu.RUnlock()
+	}
+	return n
+}
+
+// settleActual charges what columns and sealed blocks really take beyond what
+// is reserved for the series that are written: a piece of a column is there
+// for all of its slots or none, and without files blocks stay in memory for as
+// long as they are kept.
+func (s *Store) settleActual() {
+	reserved := s.active.Load()*s.costs.active + s.costs.slack
+	over := max(0, s.OffHeap()-reserved)
 	if d := over - s.overrun; d > 0 {
 		s.memory.Force(d)
 	} else {
 		s.memory.Give(-d)
 	}
 	s.overrun = over
+}
+
+// trim drops the oldest sealed blocks, of the finest tier first, when there is
+// no folder for them and they take more than three quarters of the memory: what
+// comes is worth more than what was.
+func (s *Store) trim() {
+	most := s.memory.Limit() / 4 * 3
+	if most == 0 || s.folder != nil {
+		return
+	}
+	for s.inMemory() > most {
+		tier, end := s.oldestBlock()
+		if tier < 0 {
+			return
+		}
+		s.tiers[tier].gone(end)
+		for i := range s.parts {
+			s.parts[i].expire(s.tiers)
+		}
+		s.trimmed.Add(1)
+	}
+}
+
+// oldestBlock returns the finest tier that has sealed blocks and the end of the
+// oldest one; -1 when there is none.
+func (s *Store) oldestBlock() (tier int, end int64) {
+	for k, t := range s.tiers {
+		found := false
+		for i := range s.parts {
+			p := &s.parts[i]
+			p.mu.RLock()
+			if len(p.sealed[k]) > 0 {
+				if at := t.grid.end(p.sealed[k][0].number); !found || at < end {
+					found, end = true, at
+				}
+			}
+			p.mu.RUnlock()
+		}
+		if found {
+			return k, end
+		}
+	}
+	return -1, 0
 }

@@ -46,7 +46,7 @@ func (s *Store) CheckMemory() error {
 	if s.memory == nil {
 		return nil
 	}
-	want, active, seen, live := s.index.Bytes()+s.overrun, int64(0), 0, 0
+	want, active, seen, live := s.index.Bytes()+s.overrun+s.costs.slack, int64(0), 0, 0
 	for i := range s.parts {
 		p := &s.parts[i]
 		want += int64(len(p.slots)) * slotCost
@@ -76,3 +76,9 @@ func (s *Store) CheckMemory() error {
 	}
 	return nil
 }
+
+// ActiveCost returns what is charged for the columns and blocks of a series.
+func (s *Store) ActiveCost() int64 { return s.costs.active }
+
+// Slack returns what is charged for places in columns that nobody has.
+func (s *Store) Slack() int64 { return s.costs.slack }

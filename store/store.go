@@ -39,6 +39,7 @@ type Store struct {
 	costs    costs
 	active   atomic.Int64 // series that are not idle
 	refusals refusals
+	trimmed  atomic.Int64 // see trim
 	holds    holds
 	graves   []grave // under changing, the oldest first
 	frozen   bool    // under changing: graves stay closed
@@ -52,7 +53,7 @@ type Store struct {
 	buried    int64      // end of the block time that was last searched for dead series
 	swept     int64      // time of the last search for silent sources
 	rested    int64      // block number that was last searched for idle series
-	overrun   int64      // bytes of columns beyond what is reserved
+	overrun   int64      // bytes of columns and blocks beyond what is reserved
 	leaving   leave      // silent sources that are not forgotten everywhere yet
 
 	// applying is read-locked while an operation is applied, and locked by whoever
@@ -80,6 +81,7 @@ func New(o Options) (*Store, error) {
 		memory:    o.Memory,
 		costs:     newCosts(o),
 	}
+	s.memory.Force(s.costs.slack)
 	s.maxOpen = int((o.MaxPast+o.MaxFuture)/(block.Size*o.Step)) + 4
 	s.sealer.grid = s.grid
 	s.lookup.init()
@@ -139,6 +141,7 @@ type Stats struct {
 	OpenBlocks int   // partitions × block times that can still change
 	Blocks     int   // sealed, with data
 	BlockBytes int64 // of sealed blocks and their directories
+	Trimmed    int64 // times that the oldest blocks were dropped since the memory was full
 	ArenaBytes int64 // of those, what is in memory and not in a file
 	HeadBytes  int64 // of columns
 
@@ -178,7 +181,7 @@ func (s *Store) Stats() Stats {
 	st.Archive = s.archives.figures()
 	x := s.index.Stats()
 	st.Keys, st.Pairs = x.Keys, x.Pairs
-	st.Refusals = s.refusals.stats()
+	st.Refusals, st.Trimmed = s.refusals.stats(), s.trimmed.Load()
 	st.Refused, st.Memory, st.Active = st.Refusals.Total, s.memory.Stats(), int(s.active.Load())
 	st.Total = Result{Stored: int(s.stored.Load()), Superseded: int(s.superseded.Load()), Repeated: int(s.repeated.Load()), Late: int(s.late.Load())}
 	return st
