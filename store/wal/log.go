@@ -102,18 +102,19 @@ type Log struct {
 
 	mu struct { // held while records are written, not while they are synced
 		sync.Mutex
-		files     []segmentFile // ascending; the last one is written if file is set
-		file      disk.File     // nil before the first Begin or Write
-		first     LSN           // of that file
-		pos       int64         // where its next byte goes
-		start     LSN           // of the segment being written
-		last      LSN           // the last record that the log has
-		full      bool          // Rotate was called
-		unsynced  []group
-		waiting   int64 // bytes in unsynced
-		spare     [][]byte
-		inherited bool // the newest file could not be synced at Open
-		closed    bool
+		files      []segmentFile // ascending; the last one is written if file is set
+		file       disk.File     // nil before the first Begin or Write
+		first      LSN           // of that file
+		pos        int64         // where its next byte goes
+		start      LSN           // of the segment being written
+		last       LSN           // the last record that the log has
+		full       bool          // Rotate was called
+		unsynced   []group
+		waiting    int64 // bytes in unsynced
+		spare      [][]byte
+		spareBytes int
+		inherited  bool // the newest file could not be synced at Open
+		closed     bool
 	}
 
 	out []byte // the writer's: a group as it stands in the file
@@ -423,16 +424,19 @@ func (l *Log) grow(n int64) {
 	}
 }
 
-// maxSpare bounds the buffers that are kept for the next group.
+// maxSpare bounds the bytes of buffers that are kept for the next groups.
 const maxSpare = 4 << 20
 
 // take returns an empty buffer for size bytes; with mu held.
 func (l *Log) take(size int) []byte {
 	m := &l.mu
-	if n := len(m.spare); n > 0 {
-		b := m.spare[n-1]
-		m.spare = m.spare[:n-1]
+	for i, b := range m.spare {
 		if cap(b) >= size {
+			n := len(m.spare) - 1
+			m.spare[i] = m.spare[n]
+			m.spare[n] = nil
+			m.spare = m.spare[:n]
+			m.spareBytes -= cap(b)
 			return b[:0]
 		}
 	}
@@ -441,7 +445,9 @@ func (l *Log) take(size int) []byte {
 
 // give takes a buffer back; with mu held.
 func (l *Log) give(b []byte) {
-	if cap(b) <= maxSpare && len(l.mu.spare) < 8 {
-		l.mu.spare = append(l.mu.spare, b)
+	m := &l.mu
+	if m.spareBytes+cap(b) <= maxSpare && len(m.spare) < 64 {
+		m.spare = append(m.spare, b)
+		m.spareBytes += cap(b)
 	}
 }

@@ -371,7 +371,7 @@ func (r rig) recovered(l *life, salt uint64) error {
 }
 
 var (
-	seeds = flag.Uint64("seeds", 2, "how many seeds the crashes run through")
+	seeds = flag.Uint64("seeds", 1, "how many seeds the crashes run through")
 	first = flag.Uint64("first", 1, "the first of them")
 )
 

@@ -144,7 +144,7 @@ func TestEveryFlippedByte(t *testing.T) {
 func TestDamageCostsAPage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	var sizes []int
-	for range 80 {
+	for range 60 {
 		sizes = append(sizes, []int{50, 700, 3000, 40_000}[rng.IntN(4)])
 	}
 	d := newDamaged(t, sizes...)
@@ -155,7 +155,7 @@ func TestDamageCostsAPage(t *testing.T) {
 		at += 24 + n
 	}
 	size := len(d.files[d.name])
-	for range 100 {
+	for range 40 {
 		hit := rng.IntN(size)
 		f := d.with(func(b []byte) []byte { b[hit] ^= 1 << rng.IntN(8); return b })
 		lost, report := d.lost(t, f)

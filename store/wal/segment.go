@@ -107,14 +107,18 @@ func readRecord(b []byte) (r record, ok bool) {
 	if binary.LittleEndian.Uint32(b) != crc32.Checksum(b[4:recordHeader], castagnoli) {
 		return r, false
 	}
-	length := binary.LittleEndian.Uint32(b[8:])
-	r = record{
+	r = fields(b)
+	return r, r.length <= MaxPayload && uint64(r.since) < r.lsn
+}
+
+// fields reads the head of a record that is known to be valid.
+func fields(b []byte) record {
+	return record{
 		payloadSum: binary.LittleEndian.Uint32(b[4:]),
-		length:     int(length),
+		length:     int(binary.LittleEndian.Uint32(b[8:])),
 		since:      binary.LittleEndian.Uint32(b[12:]),
 		lsn:        binary.LittleEndian.Uint64(b[16:]),
 	}
-	return r, length <= MaxPayload && uint64(r.since) < r.lsn
 }
 
 // pager lays records out over the pages of a file.
@@ -156,29 +160,32 @@ func appendPage(dst []byte, first uint64, page int64, begins int) []byte {
 	if begins >= pageSize {
 		begins = 0
 	}
-	dst = binary.LittleEndian.AppendUint32(dst, pageSum(first, page, uint32(begins)))
+	at := len(dst)
+	dst = appendPlace(dst, first, page, uint32(begins)) // for the sum only
+	sum := crc32.Checksum(dst[at:], castagnoli)
+	dst = binary.LittleEndian.AppendUint32(dst[:at], sum)
 	return binary.LittleEndian.AppendUint32(dst, uint32(begins))
 }
 
 // readPage reads the head of the page at the front of b; not ok when its sum is
 // wrong, as it is when the page stands at another place or in another file.
-func readPage(b []byte, first uint64, page int64) (begins int, ok bool) {
+// scratch is memory to work in.
+func readPage(b []byte, first uint64, page int64, scratch []byte) (begins int, ok bool) {
 	if len(b) < pageHeader {
 		return 0, false
 	}
 	at := binary.LittleEndian.Uint32(b[4:])
-	if binary.LittleEndian.Uint32(b) != pageSum(first, page, at) {
+	if binary.LittleEndian.Uint32(b) != crc32.Checksum(appendPlace(scratch[:0], first, page, at), castagnoli) {
 		return 0, false
 	}
 	return int(at), at == 0 || at >= pageHeader && at < pageSize
 }
 
-func pageSum(first uint64, page int64, begins uint32) uint32 {
-	var b [20]byte
-	binary.LittleEndian.PutUint64(b[:], first)
-	binary.LittleEndian.PutUint64(b[8:], uint64(page))
-	binary.LittleEndian.PutUint32(b[16:], begins)
-	return crc32.Checksum(b[:], castagnoli)
+// appendPlace appends what the sum of a page's head is over.
+func appendPlace(dst []byte, first uint64, page int64, begins uint32) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, first)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(page))
+	return binary.LittleEndian.AppendUint32(dst, begins)
 }
 
 // after returns the place in a file that is n bytes of records after pos: the

@@ -34,7 +34,7 @@ type Segment struct {
 func (s *Segment) Records() iter.Seq2[uint64, []byte] {
 	return func(yield func(uint64, []byte) bool) {
 		for rest := s.dense; len(rest) > 0; {
-			r, _ := readRecord(rest)
+			r := fields(rest)
 			end := recordHeader + r.length
 			if !yield(r.lsn, rest[recordHeader:end:end]) {
 				return
@@ -109,6 +109,9 @@ type scanner struct {
 	limit uint64
 	bad   int64 // where bytes that are no record began; -1 when there are none
 	why   string
+
+	head    [recordHeader]byte // of the record in hand
+	scratch [32]byte
 }
 
 // run reads from pos, where a record should begin, to the end.
@@ -138,9 +141,9 @@ func (s *scanner) record(pos int64) (next int64, why string) {
 	if body > f.size {
 		return 0, "torn head of a record"
 	}
-	var head [recordHeader]byte
-	s.copy(head[:], pos)
-	r, ok := readRecord(head[:])
+	head := s.head[:]
+	s.copy(head, pos)
+	r, ok := readRecord(head)
 	if !ok {
 		return 0, "head of a record"
 	}
@@ -157,7 +160,7 @@ func (s *scanner) record(pos int64) (next int64, why string) {
 	if s.limit > 0 && r.lsn >= s.limit {
 		return next, "record of a later file"
 	}
-	s.accept(pos, body, next, head[:], r)
+	s.accept(pos, body, next, head, r)
 	return next, ""
 }
 
@@ -197,7 +200,7 @@ func (s *scanner) checkPages(pos, next int64) {
 		if want >= pageSize {
 			want = 0
 		}
-		if got, ok := readPage(s.data[at:], s.found.first, at/pageSize); !ok || got != want {
+		if got, ok := readPage(s.data[at:], s.found.first, at/pageSize, s.scratch[:]); !ok || got != want {
 			s.found.report(Damage{Offset: at, Bytes: pageHeader, Reason: "head of a page"})
 		}
 	}
@@ -208,7 +211,7 @@ func (s *scanner) checkPages(pos, next int64) {
 func (s *scanner) resume(pos int64) int64 {
 	for page := pos/pageSize + 1; page*pageSize < s.found.size; page++ {
 		at := page * pageSize
-		if begins, ok := readPage(s.data[at:], s.found.first, page); ok && begins > 0 {
+		if begins, ok := readPage(s.data[at:], s.found.first, page, s.scratch[:]); ok && begins > 0 {
 			return at + int64(begins)
 		}
 	}
