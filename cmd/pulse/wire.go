@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -75,6 +76,7 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 		return s, err
 	}
 	hub := stream.NewHub(s.store)
+	hub.Within(s.memory.Streams)
 	if s.detect, err = detect.New(detect.Options{
 		Store: s.store, Hub: hub, DB: s.db, Notify: s.notify, Clock: clk,
 		Log: log.With().Str("component", "detect").Logger(), Grace: c.Grace.ms(), BaseURL: c.base(ln),
@@ -95,6 +97,9 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	}
 	loops, stop := context.WithCancel(context.Background())
 	s.stop = stop
+	started := make(chan struct{})
+	s.loop("hangup", func() error { return reloadOnHangup(loops, started, reload, log) })
+	s.loop("memory", func() error { return s.limitHeap(loops) })
 	s.loop("web", func() error { return s.web.Serve(ln) }) // health is answered while the rest is brought back
 	if err := s.recover(ctx, o.Pipeline); err != nil {
 		return s, errors.Join(err, s.close())
@@ -105,7 +110,7 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 		}
 	}
 	s.loop("guard", func() error { return guard.watch(loops, clk.After) })
-	s.loop("hangup", func() error { return reloadOnHangup(loops, reload, log) })
+	close(started)
 	s.loop("store", func() error { return s.age(loops) })
 	s.loop("detect", func() error {
 		if _, manual := clk.(*clock.Manual); manual { // whoever moves the clock advances the engine
@@ -280,13 +285,16 @@ func (s *server) loop(name string, f func() error) {
 	}()
 }
 
-// age lets the store seal and expire as time passes.
+// age lets the store seal and expire as time passes, and the heap have what the
+// store's memory outside of it leaves of --memory.
 func (s *server) age(ctx context.Context) error {
 	every := max(time.Duration(s.store.Step())*time.Millisecond, 100*time.Millisecond)
 	for {
 		select {
 		case <-s.clock.After(every):
 			s.store.Advance(s.clock.Now().UnixMilli())
+			st := s.store.Stats()
+			debug.SetMemoryLimit(s.memory.HeapLimit(st.HeadBytes + st.ArenaBytes))
 		case <-ctx.Done():
 			return nil
 		}
