@@ -245,14 +245,20 @@ func (x *guard) watch(ctx context.Context, after func(time.Duration) <-chan time
 	}
 }
 
-// reloadOnHangup reloads at each SIGHUP, until ctx ends.
-func reloadOnHangup(ctx context.Context, reload func() error, log zerolog.Logger) error {
+// reloadOnHangup reloads at each SIGHUP, until ctx ends. One that comes before
+// the server has started waits for that.
+func reloadOnHangup(ctx context.Context, started <-chan struct{}, reload func() error, log zerolog.Logger) error {
 	if reload == nil {
 		return nil
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
+	select {
+	case <-started:
+	case <-ctx.Done():
+		return nil
+	}
 	for {
 		select {
 		case <-hangup:
