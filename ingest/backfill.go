@@ -60,18 +60,7 @@ type imports struct {
 func newImports(st *store.Store, l Limits, b *budget.Budget) imports {
 	return imports{
 		expander: newExpander(l.ImportBody, l.Imports, b), slots: make(chan struct{}, l.Imports),
-		seed: st.HashTags(store.Hash{}, []byte("import")), hand: handOf(st), budget: b,
-	}
-}
-
-func handOf(st *store.Store) func(*store.ImportBatch, int64) (store.ImportResult, error) {
-	if x, ok := any(st).(interface {
-		Import(*store.ImportBatch, int64) (store.ImportResult, error)
-	}); ok {
-		return x.Import
-	}
-	return func(*store.ImportBatch, int64) (store.ImportResult, error) {
-		return store.ImportResult{}, store.ErrUnavailable
+		seed: st.HashTags(store.Hash{}, []byte("import")), hand: st.Import, budget: b,
 	}
 }
 
