@@ -29,14 +29,18 @@ type tierAnswer struct {
 	StepMs      int64  `json:"stepMs"`
 	RetentionMs int64  `json:"retentionMs"`
 	From        string `json:"from"`
-	To          string `json:"to"`
+	To          string `json:"to,omitempty"` // absent when it goes on
 }
 
 func (s *Server) tiers() []tierAnswer {
 	var out []tierAnswer
 	readable := s.opts.Store.Tiers()
 	for i, t := range s.opts.Store.Options().Tiers {
-		out = append(out, tierAnswer{t.Step, t.Retention, rfc3339(readable[i].From), rfc3339(readable[i].To)})
+		a := tierAnswer{t.Step, t.Retention, rfc3339(readable[i].From), ""}
+		if to := readable[i].To; to <= s.nowMs() {
+			a.To = rfc3339(to)
+		}
+		out = append(out, a)
 	}
 	return out
 }
