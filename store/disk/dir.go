@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -19,10 +20,10 @@ type dir struct {
 	path string
 }
 
-// Dir returns the folder at path, which is made, with mode 0700, if it does not
-// exist.
+// Dir returns the folder at path, which is made, with mode 0700 and durably, if
+// it does not exist.
 func Dir(path string) (FS, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := makeFolder(path); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
 	root, err := os.OpenRoot(path)
@@ -30,6 +31,29 @@ func Dir(path string) (FS, error) {
 		return nil, fmt.Errorf("open data folder: %w", err)
 	}
 	return &dir{root: root, path: path}, nil
+}
+
+func makeFolder(path string) error {
+	if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(path)
+	if above != path {
+		if err := makeFolder(above); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := os.Open(above)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // one may make a folder where one may not look
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (d *dir) Create(name string) (File, error) {
@@ -68,8 +92,9 @@ func (d *dir) Remove(name string) error {
 	return d.root.Remove(name)
 }
 
-// MkdirAll goes down from the data folder, since each new folder's entry has to
-// be made durable in the one above.
+// MkdirAll goes down from the data folder, since each folder's entry has to be
+// made durable in the one above; also one that exists, as who made it may have
+// lost its power before that.
 func (d *dir) MkdirAll(name string) error {
 	if err := check("mkdir", name); err != nil {
 		return err
@@ -77,13 +102,10 @@ func (d *dir) MkdirAll(name string) error {
 	above := "."
 	for part := range strings.SplitSeq(name, "/") {
 		next := path.Join(above, part)
-		err := d.root.Mkdir(next, 0o700)
-		switch {
-		case err == nil:
-			if err := d.SyncDir(above); err != nil {
-				return err
-			}
-		case !errors.Is(err, fs.ErrExist):
+		if err := d.root.Mkdir(next, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := d.SyncDir(above); err != nil {
 			return err
 		}
 		above = next

@@ -16,7 +16,7 @@ import (
 
 func folder(t *testing.T) (disk.FS, string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "data")
+	path := filepath.Join(t.TempDir(), "new", "data")
 	fsys, err := disk.Dir(path)
 	if err != nil {
 		t.Fatal(err)

@@ -381,9 +381,9 @@ func everySeed(t *testing.T, r rig) {
 	}
 }
 
-func TestCrashAtEveryOperation(t *testing.T) { everySeed(t, rig{steps: 40, heads: true}) }
+func TestCrashAtEveryOperation(t *testing.T) { everySeed(t, rig{steps: 30, heads: true}) }
 
-func TestCrashWithFaults(t *testing.T) { everySeed(t, rig{steps: 50, harm: true, heads: true}) }
+func TestCrashWithFaults(t *testing.T) { everySeed(t, rig{steps: 35, harm: true, heads: true}) }
 
 func TestKillAtEveryOperation(t *testing.T) { everySeed(t, rig{steps: 40, kill: true, heads: true}) }
 

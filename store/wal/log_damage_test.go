@@ -326,7 +326,17 @@ func TestVerify(t *testing.T) {
 	if !slices.Equal(lines, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
+	records := 0
+	report, err := wal.Read(f, "wal", 1, func(s *wal.Segment) error {
+		for range s.Records() {
+			records++
+		}
+		return nil
+	})
+	if records != 6 || report.Lost != 1 || len(report.Skipped) != 1 || report.Skipped[0].Kept != "" || err != nil {
+		t.Errorf("Read gives %d records, %+v, %v", records, report, err)
+	}
 	if f.Ops() != before {
-		t.Error("Verify changed something")
+		t.Error("Verify or Read changed something")
 	}
 }

@@ -62,6 +62,20 @@ func (l *Log) Replay(from LSN, f func(lsn LSN, payload []byte) error) (Report, e
 	})
 }
 
+// Read is Segments for a folder that nobody has opened, or that a live server
+// has: it writes nothing, and damage is not copied.
+func Read(fsys disk.FS, dir string, from LSN, f func(*Segment) error) (Report, error) {
+	files, err := listFiles(fsys, dir)
+	r := reader{fs: fsys, dir: dir}
+	if err == nil {
+		err = r.read(files, from, f)
+	}
+	if err != nil {
+		return r.report, fmt.Errorf("read log: %w", err)
+	}
+	return r.report, nil
+}
+
 // Item is what Verify found in a file of the log.
 type Item struct {
 	File        string
@@ -112,7 +126,7 @@ func Verify(fsys disk.FS, dir string, f func(Item)) error {
 type reader struct {
 	fs         disk.FS
 	dir        string
-	quarantine string
+	quarantine string // "": damage is not copied
 	report     Report
 	buf        []byte
 }
@@ -187,9 +201,12 @@ func (r *reader) note(files []segmentFile, i int, f found) {
 	if len(damage) == 0 {
 		return
 	}
-	kept, err := keep(r.fs, r.dir, f.first, r.quarantine)
-	if err != nil {
-		rep.Quarantine = errors.Join(rep.Quarantine, err)
+	kept := ""
+	if r.quarantine != "" {
+		var err error
+		if kept, err = keep(r.fs, r.dir, f.first, r.quarantine); err != nil {
+			rep.Quarantine = errors.Join(rep.Quarantine, err)
+		}
 	}
 	for _, d := range damage {
 		d.Kept = kept
