@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"pulse/store/archive"
-	"pulse/store/block"
 	"pulse/store/norm"
 )
 
@@ -72,11 +70,7 @@ func (s *Store) dumpValues(p *partition, n uint32) (out []dumped) {
 	var d decoded
 	decode := func(a *arena) func() error {
 		return func() error {
-			fillNaN(d.row[:])
-			if a.word(n) == 0 {
-				return nil
-			}
-			_, err := block.Decode(d.row[:], archive.BlockAt(a.word(n), a.data, &d.inline))
+			_, err := a.loadField(&d, n, 0)
 			return err
 		}
 	}

@@ -422,6 +422,9 @@ func (im *importer) apply(p *partition) {
 		number, pos := s.grid.place(v.step)
 		b := p.openBlock(number)
 		if b == nil {
+			if im.lsn != 0 && p.covers(number, im.lsn) {
+				continue // it was sealed with the values, after this record
+			}
 			b = s.open(p, number, im.now)
 		}
 		value := v.value

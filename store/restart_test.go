@@ -12,8 +12,10 @@ import (
 // step does one thing that a server does.
 func (r *rig) step() error {
 	switch n := r.rng.IntN(40); {
-	case n < 22:
+	case n < 20:
 		return r.publish()
+	case n < 22:
+		return r.backfill()
 	case n < 34:
 		r.pass(200 + r.rng.Int64N(1800))
 	case n < 35:
