@@ -78,18 +78,21 @@ func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
 	if offset != d.OffsetMs() {
 		x.notices = append(x.notices, fmt.Sprintf("offset %s rounded down to %s", expr.FormatDuration(d.OffsetMs()), expr.FormatDuration(offset)))
 	}
-	perLine := expr.LineBytes + (r.End-r.Start)/primary*8 // while it is read
+	start, end := r.Start-offset, r.End-offset
+	perLine := expr.LineBytes + StepsRead(x.engine.store, start, end, r.Step)*8 // while it is read
 	most := (limits.MemoryBytes - x.held) / perLine
 	if most < 1 {
 		return nil, &LimitError{"bytes", x.held + perLine, limits.MemoryBytes}
 	}
-	lines, stats, err := Fetch(x.ctx, x.engine.store, d, FetchRange{
-		Start: r.Start - offset, End: r.End - offset, Step: r.Step,
+	f, err := Fetch(x.ctx, x.engine.store, d, FetchRange{
+		Start: start, End: end, Step: r.Step,
 		MaxDatapoints: max(limits.DatapointsRead-x.read, 1), MaxLines: most, Reserve: r.Lease.Take,
 	})
 	if err != nil {
 		return nil, x.scanError(err, perLine)
 	}
+	lines, stats := f.Lines, f.Stats
+	x.notices = addNotices(x.notices, f.Notices...)
 	x.read += stats.Datapoints
 	n := (r.End - r.Start) / r.Step
 	x.held += int64(len(lines)) * (expr.LineBytes + n*8)

@@ -352,13 +352,47 @@ func (s *Store) underived(tier int) int64 {
 }
 
 // moveFloors gives up values that are older than their tier keeps them, as far
-// as the next tier has them.
+// as the next tier has them, in a file where there are files.
 func (s *Store) moveFloors(now int64) {
 	for k, t := range s.tiers {
-		floor := t.grid.before(min(now-t.retention, s.underived(k)))
 		latest := t.grid.before(now - s.options.MaxPast) // the clock may have been ahead
-		t.floor.Store(min(max(t.floor.Load(), floor), latest))
+		for {
+			old := t.floor.Load()
+			floor := t.grid.before(min(now-t.retention, s.underived(k)))
+			if floor > old {
+				floor = t.grid.before(min(floor, s.unwritten(k+1, floor)))
+			}
+			floor = min(max(old, floor), latest)
+			if floor == old || t.floor.CompareAndSwap(old, floor) {
+				break
+			}
+		}
 	}
+}
+
+// unwritten returns the first step before end of which a derived tier's blocks
+// are not in a file, and end when they all are or there are no files.
+func (s *Store) unwritten(tier int, end int64) int64 {
+	if tier >= len(s.tiers) || s.archives.fs == nil {
+		return end
+	}
+	g := s.tiers[tier].grid
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.RLock()
+		for _, a := range p.sealed[tier] {
+			begin := g.end(a.number) - block.Size*g.step
+			if begin >= end {
+				break
+			}
+			if !a.archived() {
+				end = begin
+				break
+			}
+		}
+		p.mu.RUnlock()
+	}
+	return end
 }
 
 // before returns the end of the last block that ends at or before t.

@@ -134,18 +134,19 @@ func (in *input) scanned(s *Stream, t int64) ([]expr.Line, bool, error) {
 
 // scan returns the lines for the steps in (start, end] from stored data.
 func (in *input) scan(ctx context.Context, s *Stream, start, end int64) ([]expr.Line, error) {
-	most := s.options.MemoryBytes / (expr.LineBytes + (end-start)/s.hub.store.Step()*8)
+	start, end = start-in.offset, end-in.offset
+	most := s.options.MemoryBytes / (expr.LineBytes + query.StepsRead(s.hub.store, start, end, s.step)*8)
 	if most < 1 {
 		return nil, s.tooLarge()
 	}
-	lines, _, err := query.Fetch(ctx, s.hub.store, in.data, query.FetchRange{
-		Start: start - in.offset, End: end - in.offset, Step: s.step, ZeroFill: s.options.ZeroFill, MaxLines: most, Reserve: s.more,
+	f, err := query.Fetch(ctx, s.hub.store, in.data, query.FetchRange{
+		Start: start, End: end, Step: s.step, ZeroFill: s.options.ZeroFill, MaxLines: most, Reserve: s.more,
 	})
 	var limit *store.LimitError
 	if errors.As(err, &limit) {
 		err = s.tooLarge()
 	}
-	return lines, err
+	return f.Lines, err
 }
 
 func sameLines(a, b []expr.Line) bool {
