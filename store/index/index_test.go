@@ -284,3 +284,84 @@ func TestStatsCountWhatIsThere(t *testing.T) {
 	x.Remove(1, both[1])
 	want(0, 0, 0)
 }
+
+// Series come and go, and some pairs have users beside them: answers are those
+// of a naive list at every moment, and in the end nothing is left.
+func TestPairsAreForgotten(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		x := index.New(index.Limits{Keys: 100, Values: 1000, Pairs: 1000})
+		type series struct {
+			tags  tags.Tags
+			pairs []uint32
+		}
+		live := map[uint32]series{}
+		var kept [][]uint32
+		highest := uint32(0)
+		for i := range 3000 {
+			ref := uint32(r.IntN(30))
+			if old, ok := live[ref]; ok {
+				if r.IntN(3) == 0 {
+					x.Retain(old.pairs[:1])
+					kept = append(kept, old.pairs[:1])
+				}
+				x.Remove(ref, old.pairs)
+				x.Release(old.pairs)
+				delete(live, ref)
+			} else {
+				ts := tags.Of("name", fmt.Sprint(i/100, r.IntN(3)), fmt.Sprint("key", i/500), fmt.Sprint(r.IntN(5)), "id", fmt.Sprint(i))
+				if unknown := x.Unknown(ts); unknown == 0 {
+					t.Fatalf("seed %d: the id of %s is known", seed, ts)
+				}
+				pairs, err := x.Intern(nil, ts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				x.Add(ref, pairs)
+				live[ref] = series{ts, pairs}
+				highest = max(highest, slices.Max(pairs))
+			}
+			if len(kept) > 5 {
+				x.Release(kept[0])
+				kept = kept[1:]
+			}
+			if i%50 != 0 {
+				continue
+			}
+			dict := x.Dictionary()
+			values := map[string]int{}
+			for ref, s := range live {
+				if !dict.Tags(s.pairs).Equal(s.tags) {
+					t.Fatalf("seed %d: series %d has tags %s, want %s", seed, ref, dict.Tags(s.pairs), s.tags)
+				}
+				name, _ := s.tags.Get("name")
+				values[name]++
+				if got := x.Select(&match.Equal{Key: "name", Value: name}); !got.Contains(ref) {
+					t.Fatalf("seed %d: %s does not select series %d", seed, name, ref)
+				}
+			}
+			for _, v := range x.Values("name", match.True, "", 0) {
+				if values[v.Value] != v.Count {
+					t.Fatalf("seed %d: %d series with name %s, want %d", seed, v.Count, v.Value, values[v.Value])
+				}
+				delete(values, v.Value)
+			}
+			if len(values) > 0 {
+				t.Fatalf("seed %d: names %v are missing", seed, values)
+			}
+		}
+		if highest > 200 {
+			t.Errorf("seed %d: pair numbers up to %d for 30 series", seed, highest)
+		}
+		for ref, s := range live {
+			x.Remove(ref, s.pairs)
+			x.Release(s.pairs)
+		}
+		for _, pairs := range kept {
+			x.Release(pairs)
+		}
+		if n := x.Bytes(); n != 0 || len(x.Keys(match.True, "", 0)) != 0 {
+			t.Errorf("seed %d: %d bytes are left", seed, n)
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pulse/store"
+	"pulse/store/block"
+	"pulse/store/budget"
+	"pulse/store/match"
+	"pulse/store/tags"
+)
+
+// Series come and go while requests, scans and watches are under way: nobody
+// ever sees the values of one series under the name of another. Every series
+// holds its own number.
+func TestConcurrentChurn(t *testing.T) {
+	const step = 100
+	o := store.Options{Step: step, Retention: 2 * block.Size * step, MaxSeries: 100_000, NewSeriesRate: -1, Memory: budget.New(0)}
+	s := open(t, o)
+	var now atomic.Int64
+	now.Store(start)
+	done := make(chan struct{})
+	var wait sync.WaitGroup
+	work := func(f func()) {
+		wait.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					f()
+				}
+			}
+		})
+	}
+	for k := range 3 {
+		c := churner{t: t, s: s, base: k * 1_000_000_000}
+		work(func() { c.send(now.Load()) })
+	}
+	work(func() { checkNumbers(t, s, now.Load()) })
+	watch := s.Watch(store.WatchSpec{Query: match.True, Agg: store.AggAll})
+	work(func() {
+		at := now.Load() / step * step
+		column := watch.Column(at, false, nil)
+		for i, g := range watch.Groups()[:len(column)] {
+			checkNumber(t, g.Tags, column[i])
+		}
+		if len(column) > 5000 {
+			watch.Close()
+			watch = s.Watch(store.WatchSpec{Query: match.True, Agg: store.AggAll})
+		}
+	})
+	work(func() {
+		w := s.Watch(store.WatchSpec{Query: named("m"), By: []string{"id"}, Agg: store.AggMax})
+		for range 20 {
+			at := now.Load() / step * step
+			column := w.Column(at, true, nil)
+			for i, g := range w.Groups()[:len(column)] {
+				checkNumber(t, g.Tags, column[i])
+			}
+		}
+		w.Close()
+	})
+	for until := time.Now().Add(churnTime(t)); time.Now().Before(until); {
+		s.Advance(now.Add(2000))
+		time.Sleep(100 * time.Microsecond)
+	}
+	close(done)
+	wait.Wait()
+	watch.Close()
+	for range 10 * block.Size {
+		s.Advance(now.Add(5 * step))
+	}
+	st := s.Stats()
+	if st.SeriesSeen != 0 || st.Slots == 0 || st.Total.Stored < 10*st.Slots {
+		t.Errorf("%+v", st)
+	}
+	t.Logf("%d slots for %d points in %d s of data", st.Slots, st.Total.Stored, (now.Load()-start)/1000)
+	if err := s.CheckMemory(); err != nil {
+		t.Error(err)
+	}
+}
+
+func churnTime(t *testing.T) time.Duration {
+	if testing.Short() {
+		return time.Second
+	}
+	return 3 * time.Second
+}
+
+// churner is a sender whose series change all the time.
+type churner struct {
+	t     *testing.T
+	s     *store.Store
+	base  int
+	batch store.Batch
+}
+
+func (c *churner) send(now int64) {
+	defer c.s.Hold().Release()
+	c.batch.Reset()
+	c.batch.Source, c.batch.Arrival = c.s.Source(fmt.Sprint("churner ", c.base), now), now
+	after := store.NoRef
+	for i := range 20 {
+		id := c.base + int(now/20_000)*20 + i
+		if i%5 == 0 {
+			id = c.base + int(now/400_000%5)*20 + i // these come back after they were given up
+		}
+		h := c.s.HashTags(store.Hash{}, fmt.Appendf(nil, "raw %d", id))
+		ref, ok := c.s.Find(h, after)
+		if !ok {
+			var err error
+			ts := tags.Of("name", "m", "id", fmt.Sprint(id), "atlas.dstype", "gauge")
+			if ref, err = c.s.Resolve(h, after, ts, now); err != nil {
+				c.t.Error(err)
+				return
+			}
+		}
+		c.batch.Add(ref, now, float64(id))
+		after = ref
+	}
+	c.s.Append(&c.batch, now)
+}
+
+func checkNumbers(t *testing.T, s *store.Store, now int64) {
+	at := now / 100 * 100
+	lines, _, err := s.Scan(context.Background(), store.Scan{Query: match.True, Agg: store.AggAll, Start: at - 20_000, End: at})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, l := range lines {
+		for _, v := range l.Values {
+			checkNumber(t, l.Tags, v)
+		}
+	}
+}
+
+// checkNumber checks that a value is the number of its series, or no data.
+func checkNumber(t *testing.T, ts tags.Tags, v float64) {
+	id, _ := ts.Get("id")
+	if want, err := strconv.ParseFloat(id, 64); err != nil || v == v && v != want {
+		t.Errorf("series %s reads %v", ts, v)
+	}
+}
