@@ -163,8 +163,13 @@ func (a *archives) dropOldest() bool {
 			continue
 		}
 		covered := a.covered(f)
-		if !covered && a.early != nil && a.early(f.blockTime) {
-			a.writeStale()
+		if !covered {
+			for _, t := range a.store.deriveEarly(f.blockTime, a.now.Load()) {
+				a.mark(t)
+				if _, err := a.writeOne(t, true); err != nil {
+					a.failed(t, err)
+				}
+			}
 			covered = a.covered(f)
 		}
 		a.drop(f, covered)

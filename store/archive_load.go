@@ -50,33 +50,49 @@ func (a *archives) load() error {
 	return nil
 }
 
-// resume notes which blocks of coarser tiers lack something that the finer
-// ones have, and where finer files were dropped for the budget.
+// resume notes up to where coarser tiers were derived, which of their blocks
+// lack something that the finer ones have, and where finer files were dropped
+// for the budget.
 func (a *archives) resume() {
-	s := a.store
-	for k := range len(s.tiers) - 1 {
-		fine, coarse := s.tiers[k].grid, s.tiers[k+1].grid
-		for i := range s.parts {
-			p := &s.parts[i]
-			p.mu.Lock()
-			for _, f := range p.sealed[k] {
-				first, last := coarse.around(fine, f.number)
-				for n := first; n <= last; n++ {
-					if c := p.arenaOf(k+1, n); c == nil || c.applied < f.applied {
-						s.spoil(p, k+1, n, nil, 0)
-					}
-				}
-			}
-			p.mu.Unlock()
-		}
+	for k := range len(a.store.tiers) - 1 {
+		a.resumeTier(k)
+		fine, coarse := a.store.tiers[k], a.store.tiers[k+1]
 		f, c := a.oldest(k), a.oldest(k+1)
 		if f == nil || c == nil {
 			continue
 		}
-		if begin := fine.end(f.blockTime.number - 1); coarse.end(c.blockTime.number-1) < begin {
-			s.tiers[k].gone(begin)
+		if begin := fine.grid.end(f.blockTime.number - 1); coarse.grid.end(c.blockTime.number-1) < begin {
+			fine.gone(begin)
 		}
 	}
+}
+
+// resumeTier does so for what is derived from tier k.
+func (a *archives) resumeTier(k int) {
+	s := a.store
+	fine, coarse := s.tiers[k].grid, s.tiers[k+1].grid
+	built := int64(dawn)
+	for _, f := range a.files[k+1] {
+		built = max(built, f.Through)
+	}
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		for _, f := range p.sealed[k] {
+			first, last := coarse.around(fine, f.number)
+			for n := first; n <= last; n++ {
+				c := p.arenaOf(k+1, n)
+				if c == nil {
+					built = min(built, coarse.end(n-1))
+				}
+				if c == nil || c.applied < f.applied || c.file.Through < min(fine.end(f.number), coarse.end(n)) {
+					s.spoil(p, k+1, n, nil, 0)
+				}
+			}
+		}
+		p.mu.Unlock()
+	}
+	s.tiers[k+1].built.Store(built)
 }
 
 // around returns the first and the last block of g that have something of a

@@ -68,7 +68,7 @@ func (a *archives) writeStale() (wrote bool) {
 		if a.stopping() {
 			return wrote
 		}
-		ok, err := a.writeOne(t)
+		ok, err := a.writeOne(t, false)
 		wrote = wrote || ok
 		if err != nil {
 			a.failed(t, err)
@@ -91,10 +91,11 @@ func (a *archives) failed(t blockTime, err error) {
 	a.failing = true
 }
 
-// writeOne writes a block time unless it still changes.
-func (a *archives) writeOne(t blockTime) (wrote bool, err error) {
+// writeOne writes a block time unless it still changes. One that is derived may
+// be written early, as far as it goes.
+func (a *archives) writeOne(t blockTime, early bool) (wrote bool, err error) {
 	through, complete := a.through(t)
-	if !complete {
+	if !complete && !early {
 		return false, nil
 	}
 	g := gathered{blockTime: t}

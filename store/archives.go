@@ -48,10 +48,6 @@ type archives struct {
 	log    zerolog.Logger
 	budget int64 // bytes of the data folder
 
-	// early has the blocks derived that a coarser tier makes of a block time,
-	// although theirs is not over, and reports whether it did. nil: it cannot.
-	early func(blockTime) bool
-
 	now   atomic.Int64 // of the last Advance
 	round sync.Mutex   // held while files are tended
 

@@ -361,3 +361,52 @@ func absent(values []float64, n int) bool {
 	}
 	return true
 }
+
+// Before a file is dropped that no coarser one covers yet, what it is to become
+// is derived and written, so that nothing is lost but detail; and what a
+// restart finds covers the same.
+func TestDropDerivesEarly(t *testing.T) {
+	const ratio, blocks = 40, 12
+	o := archOptions
+	o.Retention = 0
+	o.Tiers = []store.Tier{{Step: archStep, Retention: 1000 * archBlock}, {Step: ratio * archStep, Retention: 4000 * archBlock}}
+	free := newArchivist(t, o, faulty.New(1), 60)
+	free.feed(blocks * block.Size)
+	free.rest()
+	size := free.Stats().Archive.Bytes / blocks
+	fine := one(t, free.Store, store.Scan{Query: match.True, Start: start, End: start + blocks*archBlock})
+
+	fs := faulty.New(2)
+	a := newArchivist(t, o, fs, 60, 6*size)
+	a.feed(blocks * block.Size)
+	a.rest()
+	check := func(what string, a *archivist) {
+		t.Helper()
+		tiers := a.Tiers()
+		if tiers[0].From <= start || tiers[1].To < tiers[0].From {
+			t.Errorf("%s: tiers %+v leave a gap", what, tiers)
+		}
+		if got := len(list(t, fs, "archive/40000")); got != 1 {
+			t.Errorf("%s: %d files of the coarser tier", what, got)
+		}
+		got := one(t, a.Store, store.Scan{Query: match.True, Tier: 1, Field: store.FieldSum, Start: start, End: tiers[0].From})
+		for i, v := range got {
+			want := 0.0
+			for _, v := range fine[i*ratio : (i+1)*ratio] {
+				want += v
+			}
+			if d := (v - want) / want; !(d < 1e-9 && d > -1e-9) {
+				t.Fatalf("%s: coarse step %d reads %v, want %v", what, i, v, want)
+			}
+		}
+	}
+	check("dropped", a)
+	st := a.Stats().Archive
+	if st.Dropped == 0 || st.Uncovered != 0 || st.Used > 6*size {
+		t.Errorf("%+v", st)
+	}
+	a = newArchivist(t, o, fs, 60, 6*size)
+	a.now = start + (blocks+2)*archBlock
+	a.Advance(a.now)
+	check("after a restart", a)
+}
