@@ -8,7 +8,7 @@ import (
 // cursor reads fields from the front of a payload. After the first failure
 // every read gives zero, so that a caller checks reason once.
 type cursor struct {
-	src    []byte // up to its capacity it may be read, too: the rest of the payload
+	src    []byte
 	at     int
 	reason string // of the failure; "" = none
 }
@@ -62,7 +62,7 @@ func (c *cursor) bytes(n uint64) []byte {
 		return nil
 	}
 	c.at += int(n)
-	return c.src[c.at-int(n) : c.at]
+	return c.src[c.at-int(n) : c.at : c.at]
 }
 
 // sub returns a cursor over the next n bytes.

@@ -65,7 +65,7 @@ func (d *Decoder) Reset() {
 // Scan notes what a payload defines. Decode refuses whatever Scan refuses, except
 // for a template that its record can do without.
 func (d *Decoder) Scan(lsn uint64, payload []byte) error {
-	c := cursor{src: payload[:len(payload):len(payload)]}
+	c := cursor{src: payload}
 	_, blocks := d.start(&c)
 	for range blocks {
 		b := c.block()
@@ -138,7 +138,7 @@ func (d *Decoder) Decode(lsn uint64, payload []byte, want uint64) (*Record, erro
 	r := &d.record
 	r.reset(lsn)
 	d.defs.reset()
-	c := cursor{src: payload[:len(payload):len(payload)]}
+	c := cursor{src: payload}
 	kind, blocks := d.start(&c)
 	restored := d.restore(lsn)
 	own := d.own[:0]

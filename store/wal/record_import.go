@@ -132,5 +132,9 @@ func (d *Decoder) readLine(c *cursor, l *ImportLine, s *meanings) {
 			l.Times = append(l.Times, at)
 		}
 	}
-	l.Values = s.read(c, l.Values, n)
+	l.Values = slices.Grow(l.Values, n)[:n]
+	if c.at = s.read(l.Values, c.src, c.at, len(c.src)); c.at < 0 {
+		c.at = 0
+		c.fail("values that do not end with their section")
+	}
 }

@@ -45,10 +45,14 @@ func newFleet(clients, points, steps int, step int64, gaps bool) *fleet {
 			at := origin + int64(k)*step
 			b := wal.Batch{Source: uint32(client + 1), Arrival: at + 170, Now: at + 171}
 			for i, ref := range refs {
-				if v := values[i][k]; !gaps || v != 0 && !math.IsNaN(v) {
+				v := values[i][k]
+				if math.IsNaN(v) {
+					v = 0
+				}
+				if !gaps || v != 0 {
 					b.Refs = append(b.Refs, ref)
 					b.Times = append(b.Times, at)
-					b.Values = append(b.Values, values[i][k])
+					b.Values = append(b.Values, v)
 				}
 			}
 			f.batches[k] = append(f.batches[k], b)
@@ -69,7 +73,7 @@ func cpu(tb testing.TB) float64 {
 func BenchmarkEncode(b *testing.B) {
 	for _, gaps := range []bool{false, true} {
 		for _, points := range []int{20, 200, 2000} {
-			f := newFleet(10_000/points, points, 10, 10_000, gaps)
+			f := newFleet(4000/points, points, 8, 10_000, gaps)
 			b.Run(fmt.Sprintf("points=%d/gaps=%v", points, gaps), func(b *testing.B) {
 				e := wal.NewEncoder(wal.EncoderOptions{Step: 10_000})
 				lsn, done, size, k := uint64(1), 0, 0, 0
@@ -102,7 +106,7 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkDecode(b *testing.B) {
 	for _, gaps := range []bool{false, true} {
 		for _, points := range []int{20, 200, 2000} {
-			f := newFleet(10_000/points, points, 10, 10_000, gaps)
+			f := newFleet(4000/points, points, 8, 10_000, gaps)
 			b.Run(fmt.Sprintf("points=%d/gaps=%v", points, gaps), func(b *testing.B) {
 				e, d := wal.NewEncoder(wal.EncoderOptions{Step: 10_000}), wal.NewDecoder()
 				lsn, done := uint64(1), 0

@@ -280,11 +280,12 @@ func (c *column) appendTo(dst []byte, from, end uint32) []byte {
 	packed, data := dst[start:start+pairs], dst[start+pairs:]
 	at := 0
 	for k := range packed[:len(codes)/2] {
-		low, high := codes[2*k]&15, codes[2*k+1]&15
+		c, i := codes[2*k:2*k+2:2*k+2], integers[2*k:2*k+2:2*k+2]
+		low, high := c[0]&15, c[1]&15
 		packed[k] = low | high<<4
-		binary.LittleEndian.PutUint64(data[at:], integers[2*k])
+		binary.LittleEndian.PutUint64(data[at:at+8:at+8], i[0])
 		at += int(widths[low])
-		binary.LittleEndian.PutUint64(data[at:], integers[2*k+1])
+		binary.LittleEndian.PutUint64(data[at:at+8:at+8], i[1])
 		at += int(widths[high])
 	}
 	if k := len(codes) - 1; k&1 == 0 {
@@ -299,72 +300,6 @@ func (c *column) appendTo(dst []byte, from, end uint32) []byte {
 func grow(dst []byte, n int) []byte {
 	if cap(dst)-len(dst) < n {
 		return append(dst, make([]byte, n)...)
-	}
-	return dst[:len(dst)+n]
-}
-
-// meaning says what to make of the bytes of a code.
-type meaning struct {
-	mask            uint64 // of the bytes
-	width           int
-	divisor, factor float64
-	double, shift   uint64 // as in lane
-}
-
-// meanings are those of every code.
-type meanings [codes]meaning
-
-func (s *scales) meanings() *meanings {
-	r := &meanings{}
-	for code, c := range codeOf {
-		l := &s[c.transform]
-		r[code] = meaning{uint64(1)<<(8*c.bytes) - 1, int(c.bytes), l.divisor, l.factor, l.double, l.shift}
-	}
-	return r
-}
-
-// value is what the integer i stands for.
-func (r *meaning) value(i uint64) float64 {
-	v := math.Float64bits(float64(float64(int64(i))/r.divisor) * r.factor)
-	return math.Float64frombits(v&^r.double | i<<(r.shift&63)&r.double)
-}
-
-// read appends the n values of a column to dst and leaves c behind it.
-func (rs *meanings) read(c *cursor, dst []float64, n int) []float64 {
-	packed := c.bytes(uint64(n+1) / 2)
-	if c.reason != "" {
-		return dst
-	}
-	size := 0
-	for _, pair := range packed {
-		size += int(widths[pair&15]) + int(widths[pair>>4])
-	}
-	if n&1 != 0 && packed[n/2]>>4 != codeZero {
-		c.fail("a code without a value")
-		return dst
-	}
-	data := c.bytes(uint64(size))
-	if c.reason != "" {
-		return dst
-	}
-	data = data[:cap(data)] // behind it is the rest of the payload, which spares a copy
-	dst = slices.Grow(dst, n)
-	values := dst[len(dst) : len(dst)+n]
-	at, k := 0, 0
-	for ; k < n-1 && at <= len(data)-16; k += 2 {
-		pair := packed[k/2]
-		low, high := &rs[pair&15], &rs[pair>>4]
-		values[k] = low.value(binary.LittleEndian.Uint64(data[at:]) & low.mask)
-		at += low.width
-		values[k+1] = high.value(binary.LittleEndian.Uint64(data[at:]) & high.mask)
-		at += high.width
-	}
-	for ; k < n; k++ {
-		r := &rs[packed[k/2]>>(k&1*4)&15]
-		var padded [8]byte
-		copy(padded[:], data[at:at+r.width])
-		values[k] = r.value(binary.LittleEndian.Uint64(padded[:]))
-		at += r.width
 	}
 	return dst[:len(dst)+n]
 }
