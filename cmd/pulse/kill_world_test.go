@@ -35,15 +35,16 @@ type victim struct {
 }
 
 // startVictim starts the program as a process on a data folder and a free port.
-func startVictim(data string) (*victim, error) {
+// Further flags win over those that all have.
+func startVictim(data string, more ...string) (*victim, error) {
 	binary, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	v := &victim{served: make(chan struct{}), ended: make(chan struct{})}
 	v.cmd = exec.Command(binary)
-	v.cmd.Args = []string{"pulse", "serve", "--listen", "127.0.0.1:0", "--data", data, "--step", "100ms", "--grace", "300ms",
-		"--egress-allow", "127.0.0.1/32", "--log-format", "json"}
+	v.cmd.Args = append([]string{"pulse", "serve", "--listen", "127.0.0.1:0", "--data", data, "--step", "100ms", "--grace", "300ms",
+		"--egress-allow", "127.0.0.1/32", "--log-format", "json"}, more...)
 	stderr, err := v.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
