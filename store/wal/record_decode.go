@@ -222,7 +222,7 @@ func (d *Decoder) readBody(c *cursor, r *Record, want uint64) {
 // meaningsOf returns the meanings for a step.
 func (d *Decoder) meaningsOf(stepMs uint64) *meanings {
 	if d.stepMs != stepMs {
-		d.stepMs, d.meanings = stepMs, makeScales(stepMs).meanings()
+		d.stepMs, d.meanings = stepMs, makeMeanings(stepMs)
 	}
 	return d.meanings
 }

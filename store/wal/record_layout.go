@@ -143,8 +143,7 @@ func checkOrdered(refs []uint32) uint32 {
 type picker struct {
 	layout layout
 	column column
-	extra  []byte // as written
-	last   uint32 // places that were present before the last of extra
+	at     []uint32 // of each point that the template lacks: how many of the others are before it
 }
 
 // pick fills p.layout and p.column with the points of refs, by partition and in
@@ -153,79 +152,82 @@ type picker struct {
 // those that are present, and the others with their number in front: how many
 // places are present between it and the one before, and its ref.
 func (p *picker) pick(dst []byte, c *column, t *template, ts *templates, refs []uint32, values []float64, s *scales) []byte {
+	n := len(refs)
+	p.column.resize(n + 1)
+	p.layout.order = slices.Grow(p.layout.order[:0], n+1)[:n+1]
+	dst, counts := p.present(dst, c, t, ts.where, uint32(n))
+	p.at = p.at[:0]
+	lo, next := uint32(0), 0
+	dst = binary.AppendUvarint(dst, uint64(len(ts.extra)))
+	last := uint32(0)
+	for partition := range counts {
+		hi := lo + counts[partition]
+		for ; next < len(ts.extra) && refs[ts.extra[next]]>>slotBits == uint32(partition); next++ {
+			k, _ := slices.BinarySearch(p.layout.order[lo:hi], ts.extra[next])
+			at := lo + uint32(k)
+			dst = binary.AppendUvarint(dst, uint64(at-last))
+			dst = binary.LittleEndian.AppendUint32(dst, refs[ts.extra[next]])
+			p.at, last = append(p.at, at), at
+			counts[partition]++
+		}
+		lo = hi
+	}
+	p.insert(ts.extra, int(lo), values, s)
+	p.layout.order = p.layout.order[:n]
+	p.layout.parts = p.layout.parts[:0]
+	end := uint32(0)
+	for partition, count := range counts {
+		if end += count; count > 0 {
+			p.layout.parts = append(p.layout.parts, section{uint8(partition), end})
+		}
+	}
+	return dst
+}
+
+// present takes the points that have a place in t, and returns how many there
+// are of each partition.
+func (p *picker) present(dst []byte, c *column, t *template, where []uint32, n uint32) ([]byte, [partitions]uint32) {
 	size := len(t.refs)
 	start := len(dst)
 	dst = grow(dst, (size+7)/8)
-	present := dst[start:]
-	clear(present)
-	n := uint32(len(refs))
-	p.column.resize(len(refs))
-	p.layout.order = slices.Grow(p.layout.order[:0], len(refs)+1)[:len(refs)+1]
-	p.layout.parts, p.extra, p.last = p.layout.parts[:0], p.extra[:0], 0
-	order, codes, integers := p.layout.order, p.column.codes, p.column.integers
-	extra := ts.extra
-	add := func(point uint32, next, present uint32) {
-		order[next] = point
-		integers[next], codes[next] = 0, codeZero
-		if v := values[point]; math.Float64bits(v) != 0 {
-			integers[next], codes[next], _ = s.choose(v)
-		}
-		p.extra = binary.AppendUvarint(p.extra, uint64(present-p.last))
-		p.extra = binary.LittleEndian.AppendUint32(p.extra, refs[point])
-		p.last = present
-	}
-	from, next, there := uint32(0), uint32(0), uint32(0)
+	bits := dst[start:]
+	clear(bits)
+	var counts [partitions]uint32
+	places, from, codes, integers := t.layout.order[:size], 0, c.codes[:size], c.integers[:size]
+	next := uint32(0)
+	order, toCodes, toIntegers := p.layout.order, p.column.codes[:len(p.layout.order)], p.column.integers[:len(p.layout.order)]
 	for _, part := range t.layout.parts {
-		for len(extra) > 0 && refs[extra[0]]>>slotBits < uint32(part.partition) {
-			add(extra[0], next, there)
-			next++
-			p.layout.end(uint8(refs[extra[0]]>>slotBits), next)
-			extra = extra[1:]
-		}
 		first := next
-		for place := from; place < part.end; place++ {
-			point := ts.where[t.layout.order[place]]
-			if point >= n {
-				continue
+		for place := from; place < int(part.end); place++ {
+			point := where[places[place]]
+			order[next], toCodes[next], toIntegers[next] = point, codes[place], integers[place]
+			here := uint32(0)
+			if point < n {
+				here = 1
 			}
-			for len(extra) > 0 && extra[0] < point && refs[extra[0]]>>slotBits == uint32(part.partition) {
-				add(extra[0], next, there)
-				next++
-				extra = extra[1:]
-			}
-			present[place>>3] |= 1 << (place & 7)
-			order[next], codes[next], integers[next] = point, c.codes[place], c.integers[place]
-			next++
-			there++
+			bits[place>>3] |= byte(here << (place & 7))
+			next += here
 		}
-		from = part.end
-		for len(extra) > 0 && refs[extra[0]]>>slotBits == uint32(part.partition) {
-			add(extra[0], next, there)
-			next++
-			extra = extra[1:]
-		}
-		if next > first {
-			p.layout.end(part.partition, next)
-		}
+		from = int(part.end)
+		counts[part.partition] = next - first
 	}
-	for ; len(extra) > 0; extra = extra[1:] {
-		add(extra[0], next, there)
-		next++
-		p.layout.end(uint8(refs[extra[0]]>>slotBits), next)
-	}
-	p.layout.order = order[:next]
-	dst = binary.AppendUvarint(dst, uint64(len(ts.extra)))
-	return append(dst, p.extra...)
+	return dst, counts
 }
 
-// end makes end the end of the section of a partition, which is the last one or
-// a new one.
-func (l *layout) end(partition uint8, end uint32) {
-	if k := len(l.parts) - 1; k >= 0 && l.parts[k].partition == partition {
-		l.parts[k].end = end
-		return
+// insert puts points that the template lacks between the n others.
+func (p *picker) insert(extra []uint32, n int, values []float64, s *scales) {
+	order, codes, integers := p.layout.order, p.column.codes, p.column.integers
+	for k := len(extra) - 1; k >= 0; k-- {
+		at, to := int(p.at[k]), int(p.at[k])+k
+		copy(order[to+1:], order[at:n])
+		copy(codes[to+1:], codes[at:n])
+		copy(integers[to+1:], integers[at:n])
+		n = at
+		order[to], integers[to], codes[to] = extra[k], 0, codeZero
+		if v := values[extra[k]]; math.Float64bits(v) != 0 {
+			integers[to], codes[to], _ = s.choose(v)
+		}
 	}
-	l.parts = append(l.parts, section{partition, end})
 }
 
 // readPicked reads what pick wrote, for a template with the given refs: it sets

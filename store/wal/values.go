@@ -3,7 +3,6 @@ package wal
 import (
 	"encoding/binary"
 	"math"
-	"math/bits"
 	"slices"
 )
 
@@ -55,12 +54,23 @@ var widths = [codes]uint8{0, 1, 2, 4, 1, 2, 3, 5, 2, 3, 4, 5, 4, 5, 5, 8}
 // noCode is for an integer too large for its transform.
 const noCode = 0xFF
 
-// lane is a transform with its numbers, for both directions.
+// arithmetic is the numbers of a transform.
+type arithmetic struct{ divisor, factor float64 }
+
+func arithmetics(stepMs uint64) [transforms]arithmetic {
+	seconds := float64(stepMs) / 1000
+	return [transforms]arithmetic{
+		byOne: {1, 1}, bySecond: {seconds, 1}, byCent: {100, 1}, byMilli: {1000, 1}, byNano: {1e9, 1}, byTotal: {seconds, 1e-9},
+		byTop: {1, 1}, byBits: {1, 1},
+	}
+}
+
+// lane is a transform as the encoder uses it.
 type lane struct {
-	multiplier, divisor, factor float64
-	double                      uint64    // all ones where i is bits of the double, else 0
-	shift                       uint64    // of those bits
-	code                        [16]uint8 // by the bytes of i
+	arithmetic
+	transform  uint8
+	multiplier float64
+	code       [2048]uint8 // by the exponent of the double i
 }
 
 // scales are the transforms of values at one step.
@@ -68,41 +78,38 @@ type scales [transforms]lane
 
 func makeScales(stepMs uint64) *scales {
 	s := &scales{}
-	seconds := float64(stepMs) / 1000
-	for t, x := range [transforms]struct{ divisor, factor float64 }{
-		byOne: {1, 1}, bySecond: {seconds, 1}, byCent: {100, 1}, byMilli: {1000, 1}, byNano: {1e9, 1}, byTotal: {seconds, 1e-9},
-		byTop: {1, 1}, byBits: {1, 1},
-	} {
+	for t, a := range arithmetics(stepMs) {
 		l := &s[t]
-		l.divisor, l.factor, l.multiplier = x.divisor, x.factor, x.divisor/x.factor
-		for n := range l.code {
-			l.code[n] = noCode
-			for code := codes - 1; code > 0; code-- {
-				if int(codeOf[code].transform) == t && int(codeOf[code].bytes) >= n {
-					l.code[n] = uint8(code)
-				}
-			}
+		l.arithmetic, l.transform, l.multiplier = a, uint8(t), a.divisor/a.factor
+		for e := range l.code {
+			l.code[e] = codeFor(uint8(t), max(e-1022, 0))
 		}
-		l.code[0] = codeZero
 	}
-	s[byTop].double, s[byTop].shift = math.MaxUint64, topShift
-	s[byBits].double = math.MaxUint64
 	return s
 }
 
-// try returns the integer of v, and its code when it gives v back.
+// codeFor returns the shortest code of a transform for integers of n bits.
+func codeFor(transform uint8, n int) uint8 {
+	if n == 0 {
+		return codeZero
+	}
+	for code := range uint8(codes) {
+		if codeOf[code].transform == transform && 8*int(codeOf[code].bytes) >= n {
+			return code
+		}
+	}
+	return noCode
+}
+
+// try returns the integer of a v that is not 0, and its code when it gives v back.
 func (l *lane) try(v float64) (i uint64, code uint8, ok bool) {
 	b := math.Float64bits(v)
-	back := b
-	if l.double == 0 {
-		n := int64(float64(v*l.multiplier) + 0.5)
-		i, back = uint64(n), math.Float64bits(float64(float64(n)/l.divisor)*l.factor)
-	} else {
-		i = b >> l.shift
-		back = i << l.shift
+	if l.transform == byTop {
+		return b >> topShift, codeTop, b<<(64-topShift) == 0
 	}
-	code = l.code[(bits.Len64(i)+7)>>3&15]
-	return i, code, back == b && code != noCode
+	whole := float64(int64(float64(v*l.multiplier) + 0.5))
+	code = l.code[math.Float64bits(whole)>>52&2047]
+	return uint64(int64(whole)), code, math.Float64bits(float64(whole/l.divisor)*l.factor) == b && code != noCode
 }
 
 // choose returns the shortest code for v, the first of equals, and its hint.
@@ -124,6 +131,7 @@ type column struct {
 	values   []float64
 	codes    []uint8
 	integers []uint64
+	missed   []uint32 // scratch
 }
 
 // resize makes room for n values, whose contents are undefined.
@@ -210,18 +218,20 @@ func (h *hints) forget() {
 // transform that fitted last time; they are gone through by transform, since
 // neighbours differ and guessing wrong costs more than the arithmetic.
 func (c *column) encodeAs(s *scales, h *hints) {
-	from := uint32(0)
+	n := len(h.of)
+	c.missed = slices.Grow(c.missed[:0], n)[:n]
+	missed, from := 0, uint32(0)
 	for t := range uint8(byTop) {
-		c.encodeLane(s, &s[t], h, h.places[from:h.ends[t]])
+		missed = c.encodeLane(&s[t], h.places[from:h.ends[t]], missed)
 		from = h.ends[t]
 	}
-	n := len(h.of)
 	values, codes, integers := c.values[:n], c.codes[:n], c.integers[:n]
 	for _, k := range h.places[from:h.ends[byTop]] {
 		b := math.Float64bits(values[k])
 		codes[k], integers[k] = codeTop, b>>topShift
 		if b<<(64-topShift) != 0 || b == 0 {
-			c.encodeAnew(s, h, k)
+			c.missed[missed] = k
+			missed++
 		}
 	}
 	for _, k := range h.places[h.ends[byTop]:h.ends[byBits]] {
@@ -234,29 +244,37 @@ func (c *column) encodeAs(s *scales, h *hints) {
 	for _, k := range h.places[h.ends[byBits]:] {
 		codes[k], integers[k] = codeZero, 0
 		if math.Float64bits(values[k]) != 0 {
-			c.encodeAnew(s, h, k)
+			c.missed[missed] = k
+			missed++
 		}
+	}
+	for _, k := range c.missed[:missed] {
+		c.encodeAnew(s, h, k)
 	}
 	if h.used++; h.changed*16 > n || h.changed > 0 && h.used >= 16 {
 		h.order()
 	}
 }
 
-// encodeLane is encodeAs for the places of one transform.
-func (c *column) encodeLane(s *scales, l *lane, h *hints, places []uint32) {
-	n := len(h.of)
-	values, codes, integers := c.values[:n], c.codes[:n], c.integers[:n]
+// encodeLane is encodeAs for the places of one transform. It adds those whose
+// value does not fit to the missed ones.
+func (c *column) encodeLane(l *lane, places []uint32, missed int) int {
+	n := len(c.values)
+	values, codes, integers, list := c.values[:n], c.codes[:n], c.integers[:n], c.missed[:n]
 	multiplier, divisor, factor := l.multiplier, l.divisor, l.factor
 	for _, k := range places {
 		v := values[k]
 		i := int64(float64(v*multiplier) + 0.5)
-		back := float64(float64(i)/divisor) * factor
-		code := l.code[(bits.Len64(uint64(i))+7)>>3&15]
+		whole := float64(i)
+		back := float64(whole/divisor) * factor
+		code := l.code[math.Float64bits(whole)>>52&2047]
 		codes[k], integers[k] = code, uint64(i)
 		if math.Float64bits(back) != math.Float64bits(v) || code == noCode {
-			c.encodeAnew(s, h, k)
+			list[missed] = k
+			missed++
 		}
 	}
+	return missed
 }
 
 // encodeAnew looks for a transform.

@@ -17,11 +17,20 @@ type meaning struct {
 // meanings are those of every code.
 type meanings [codes]meaning
 
-func (s *scales) meanings() *meanings {
+func makeMeanings(stepMs uint64) *meanings {
 	rs := &meanings{}
+	numbers := arithmetics(stepMs)
 	for code, c := range codeOf {
-		l := &s[c.transform]
-		rs[code] = meaning{uint64(1)<<(8*c.bytes) - 1, int(c.bytes), l.divisor, l.factor, ^l.double, 1 << l.shift & l.double}
+		m := &rs[code]
+		m.mask, m.width, m.divisor, m.factor = 1<<(8*c.bytes)-1, int(c.bytes), numbers[c.transform].divisor, numbers[c.transform].factor
+		switch c.transform {
+		case byTop:
+			m.bits = 1 << topShift
+		case byBits:
+			m.bits = 1
+		default:
+			m.number = math.MaxUint64
+		}
 	}
 	return rs
 }
