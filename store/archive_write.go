@@ -217,6 +217,9 @@ func (a *archives) write(g *gathered, through int64) (*archived, error) {
 	t := a.store.tiers[g.tier]
 	head := archive.Head{Step: t.grid.step, Number: g.number, Epoch: a.nextEpoch(g.blockTime), Fields: blocksPer(g.tier), Through: through}
 	name := archiveName(head.Step, head.Number, head.Epoch)
+	if err := a.store.settleLog(); err != nil {
+		return nil, err
+	}
 	var size int64
 	err := offheap.Guard(func() (err error) {
 		size, err = archive.WriteBlocks(a.fs, name, head, &g.parts)

@@ -108,8 +108,8 @@ func (s *Store) dumpSources(from int64) (lines []string) {
 		src := t.get(id)
 		src.mu.Lock()
 		if src.arrival != 0 { // it reported
-			line := fmt.Sprintf("source %s seen %d last %d arrival %d steps %v first %d interval %d total %+v presence %d %d:",
-				key, src.seen, src.lastTime, src.arrival, src.steps[:src.n], src.first, src.interval, []int{src.total.Stored + src.total.Superseded, src.total.Repeated, src.total.Late}, src.lastWithin, src.lastBehind)
+			line := fmt.Sprintf("source %s last %d arrival %d steps %v first %d interval %d total %+v presence %d %d:",
+				key, src.lastTime, src.arrival, src.steps[:src.n], src.first, src.interval, []int{src.total.Stored + src.total.Superseded, src.total.Repeated, src.total.Late}, src.lastWithin, src.lastBehind)
 			for at := s.grid.floor(from); at <= src.lastWithin; at += t.grid.step {
 				bits := 0
 				if t.present(id, norm.Sum, at) {

@@ -81,7 +81,10 @@ func (e burial) appendTo(dst []byte) []byte {
 	return binary.AppendVarint(dst, e.newest)
 }
 
-func (e burial) happen(s *Store, lsn uint64) { s.bury(e, lsn) }
+func (e burial) happen(s *Store, lsn uint64) {
+	s.bury(e, lsn)
+	s.burials.Store(e.end)
+}
 
 // leave removes every reference to sources, whose numbers are then free.
 type leave []SourceID

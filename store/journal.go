@@ -418,3 +418,13 @@ func (j *journal) health() error {
 	}
 	return j.trouble.get()
 }
+
+// settleLog makes everything durable that was applied so far: whatever goes
+// into a file of its own must not outlive the record that it came from, of
+// which other parts may be elsewhere.
+func (s *Store) settleLog() error {
+	if f := s.folder; f != nil && f.log.Synced()+1 < f.log.Next() {
+		return f.log.Sync()
+	}
+	return nil
+}

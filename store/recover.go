@@ -55,6 +55,7 @@ func (s *Store) begin() {
 	}
 	s.sources.freeGaps()
 	s.layDead()
+	s.buried = s.burials.Load()
 	if f.Mode != None {
 		j := newJournal(s, f.log, f.Durable)
 		if want := s.options.rules(); s.rules != want {

@@ -66,6 +66,7 @@ func TestRestart(t *testing.T) {
 					if err := r.open(); err != nil {
 						t.Fatal(err)
 					}
+					r.checkMarks()
 					if after := r.dump(r.s); after != before {
 						t.Fatalf("restart %d, %+v: %s", i/50, r.lastGot, firstDifference(after, before))
 					}

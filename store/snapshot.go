@@ -54,6 +54,7 @@ type snapshot struct {
 	step   int64
 	rules  rules
 	series int
+	buried int64 // end of the last burial
 }
 
 func snapshotName(lsn uint64) string {
@@ -151,7 +152,7 @@ func (s *Store) writeSnapshot(ctx context.Context, w *archive.Writer) (snapshot,
 		}
 	}
 	s.applying.Lock()
-	head.lsn, head.rules = s.finished.Load(), s.rules
+	head.lsn, head.rules, head.buried = s.finished.Load(), s.rules, s.burials.Load()
 	buf := s.sources.appendTo(nil)
 	s.applying.Unlock()
 	if err := w.Section(snapshotSources, buf); err != nil {
@@ -159,7 +160,7 @@ func (s *Store) writeSnapshot(ctx context.Context, w *archive.Writer) (snapshot,
 	}
 	// What is remembered of requests comes after the sync that answers those whose
 	// points are in the snapshot, so that none of them is missing.
-	if err := f.sync(); err != nil {
+	if err := s.settleLog(); err != nil {
 		return head, err
 	}
 	var notes []byte
@@ -174,18 +175,10 @@ func (s *Store) writeSnapshot(ctx context.Context, w *archive.Writer) (snapshot,
 			return head, fmt.Errorf("checkpoint: %w", err)
 		}
 	}
-	if err := f.sync(); err != nil { // nothing in a snapshot may be missing in the log
+	if err := s.settleLog(); err != nil { // nothing in a snapshot may be missing in the log
 		return head, err
 	}
 	return head, w.Section(snapshotHead, head.appendTo(nil))
-}
-
-// sync makes everything durable that was committed before.
-func (f *folder) sync() error {
-	if f.journal == nil {
-		return nil
-	}
-	return f.log.Sync()
 }
 
 // prune removes snapshots beyond the two newest, and the log before them.
@@ -218,6 +211,7 @@ func (h snapshot) appendTo(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, h.floor)
 	dst = binary.AppendVarint(dst, h.step)
 	dst = binary.AppendUvarint(dst, uint64(h.series))
+	dst = binary.AppendVarint(dst, h.buried)
 	return h.rules.appendTo(dst)
 }
 
@@ -227,7 +221,7 @@ func readHead(src []byte) (snapshot, error) {
 	if v := b.uvarint(); v != snapshotVersion && !b.bad {
 		return snapshot{}, fmt.Errorf("%w: snapshot of version %d", archive.ErrVersion, v)
 	}
-	h := snapshot{lsn: b.uvarint(), floor: b.uvarint(), step: b.varint(), series: int(b.uvarint())}
+	h := snapshot{lsn: b.uvarint(), floor: b.uvarint(), step: b.varint(), series: int(b.uvarint()), buried: b.varint()}
 	if b.bad || h.floor > h.lsn {
 		return h, errSnapshot
 	}

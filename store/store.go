@@ -60,6 +60,7 @@ type Store struct {
 	// wants to see the store between two.
 	applying sync.RWMutex
 	finished atomic.Uint64 // the last record of the log that was applied in full
+	burials  atomic.Int64  // end of the last burial
 
 	stored, superseded, repeated, late atomic.Int64
 }
