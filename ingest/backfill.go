@@ -40,9 +40,9 @@ type ImportAnswer struct {
 }
 
 // importChunk is how many values are handed to the store at once, or the values
-// of one line. It bounds the memory of an import and how long it holds up the
-// log.
-const importChunk = 128 << 10
+// of one line. It bounds the memory of an import and how long others wait for it
+// in the log's queue.
+const importChunk = 32 << 10
 
 // maxImportReason is the most bytes of a reason in an answer.
 const maxImportReason = 300

@@ -57,6 +57,8 @@ type LimitFlags struct {
 	MaxBody         size `name:"max-body" group:"limits" help:"Request body on the wire." default:"8MiB"`
 	MaxBodies       size `name:"max-bodies" group:"limits" help:"Request bodies being received at once, in all." default:"256MiB"`
 	MaxExpanded     size `name:"max-expanded" group:"limits" help:"Request body after decompression." default:"32MiB"`
+	MaxImportBody   size `name:"max-import-body" group:"limits" help:"Body of an import, on the wire and after decompression." default:"32MiB"`
+	MaxRepeatable   int  `name:"max-idempotency-keys" group:"limits" help:"Requests with an Idempotency-Key that are remembered." default:"100000"`
 	MaxPoints       int  `name:"max-points" group:"limits" help:"Datapoints of a request." default:"100000"`
 	MaxSeries       int  `name:"max-series" group:"limits" help:"Series in all." default:"1000000"`
 	NewSeriesRate   int  `name:"new-series-rate" group:"limits" help:"New series per second, after a burst of ten times as many." default:"5000"`
