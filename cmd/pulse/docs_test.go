@@ -1,0 +1,48 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestDocsOfPushing runs the shell examples of the page on the HTTP API that push
+// data, against a server of its own. What is shown as the answer is the answer.
+func TestDocsOfPushing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	for _, name := range []string{"sh", "curl"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip(err)
+		}
+	}
+	page, err := os.ReadFile("../../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "\n## Pushing\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	p := start(t, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--log-level", "info")
+	url := waitIn(t, &p.errors, p, `url=(http://[^/\s]+)`)[1]
+	examples := regexp.MustCompile("(?s)```sh\n(.*?)```\n(?:\n```json\n(.*?)```)?").FindAllStringSubmatch(text, -1)
+	if len(examples) < 4 {
+		t.Fatalf("%d examples", len(examples))
+	}
+	answers := 0
+	for _, e := range examples {
+		script := strings.ReplaceAll(e[1], "http://127.0.0.1:7101", url)
+		out, err := exec.Command("sh", "-e", "-c", "curl() { command curl -sS --fail-with-body \"$@\"; }\n"+script).CombinedOutput()
+		if err != nil || string(out) != e[2] {
+			t.Errorf("%s: %v\n%s, want %s", e[1], err, out, e[2])
+		}
+		if e[2] != "" {
+			answers++
+		}
+	}
+	if answers == 0 {
+		t.Error("no example shows its answer")
+	}
+}
