@@ -82,7 +82,7 @@ func TestFind(t *testing.T) {
 				t.Errorf("%s: got %v %v", scheme, got, ok)
 			}
 		}
-		for _, wrong := range []string{"", "Bearer", "Bearer ", secret, "Basic " + secret, "Bearer  " + secret, "Bearer " + secret + " ", "Bearer " + secret[1:], "Bearer " + secret + "x",
+		for _, wrong := range []string{"", "Bearer", "Bearer ", secret, "Basic " + secret, "Digest " + secret, "Bearer  " + secret, "Bearer " + secret + " ", "Bearer " + secret[1:], "Bearer " + secret + "x",
 			"Bearer " + strings.ToUpper(secret), "Bearer token0", "Bearer " + strings.Fields(list[i])[2], "Bearer " + strings.TrimPrefix(strings.Fields(list[i])[2], "sha256:"), "Bearer " + secret + "," + secret} {
 			if got, ok := set.Find([]byte(wrong)); ok {
 				t.Errorf("%q is let in as %v", wrong, got)
