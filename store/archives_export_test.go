@@ -15,3 +15,6 @@ func (s *Store) AttachArchives(fs disk.FS, budget int64) error {
 // StartArchives has a goroutine do the work of Advance, until StopArchives.
 func (s *Store) StartArchives() { s.archives.start() }
 func (s *Store) StopArchives()  { s.archives.end() }
+
+// TendArchives does the work that is due, once.
+func (s *Store) TendArchives() { s.archives.tend() }

@@ -1,0 +1,92 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"pulse/store"
+	"pulse/store/block"
+	"pulse/store/clock"
+	"pulse/store/disk/faulty"
+)
+
+// logged is an archivist with a log and without a snapshot.
+func logged(t *testing.T, fs *faulty.FS, n int) *archivist {
+	t.Helper()
+	s, err := store.Open(archOptions, store.Durable{FS: fs, Mode: store.Interval, Clock: clock.NewManual(time.UnixMilli(start)), Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Replay(context.Background(), store.Hooks{}); err != nil {
+		t.Fatal(err)
+	}
+	a := &archivist{Store: s, t: t, o: archOptions, fs: fs, now: start}
+	for i := range n {
+		a.refs = append(a.refs, resolve(t, s, start, archTags(i)))
+	}
+	a.source = s.Source("a", start)
+	return a
+}
+
+// commit is feed through the log.
+func (a *archivist) commit(steps int) {
+	a.t.Helper()
+	b := store.Batch{Source: a.source, Amount: true}
+	for range steps {
+		a.now += archStep
+		b.Refs, b.Times, b.Values = b.Refs[:0], b.Times[:0], b.Values[:0]
+		for i, ref := range a.refs {
+			b.Add(ref, a.now, float64((a.now/archStep*int64(i+3))%1000))
+		}
+		b.Arrival = a.now
+		if _, err := a.Commit(&b, a.now); err != nil {
+			a.t.Fatal(err)
+		}
+		a.Advance(a.now)
+	}
+}
+
+// What a damaged file had comes back from the log as long as that has it, bit
+// for bit, and is written again.
+func TestLogRestoresDamagedFile(t *testing.T) {
+	for _, where := range []string{"head", "middle", "end"} {
+		t.Run(where, func(t *testing.T) {
+			fs := faulty.New(1)
+			a := logged(t, fs, 100)
+			a.commit(2*block.Size + 100)
+			a.TendArchives()
+			want := a.lines()
+			names := list(t, fs, archFolder)
+			if len(names) != 2 {
+				t.Fatalf("files %v", names)
+			}
+			fs = fs.Kill(2)
+			if err := a.Close(); err == nil {
+				t.Log("closed although killed")
+			}
+			name := archFolder + "/" + names[1]
+			size := int64(len(fs.Content(name)))
+			fs.Flip(name, 8*map[string]int64{"head": 100, "middle": size / 2, "end": size - 5}[where])
+			b := logged(t, fs, 100)
+			defer b.Close()
+			if got := b.lines(); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Error("values differ after the restart")
+			}
+			b.now = a.now
+			b.commit(2 * block.Size)
+			b.TendArchives()
+			for id, values := range b.lines() {
+				if !same(values[:2*block.Size+100], want[id][:2*block.Size+100]) {
+					t.Fatalf("series %s differs later on", id)
+				}
+			}
+			if st := b.Stats().Archive; st.Quarantined != 1 || len(list(t, fs, "quarantine")) != 2 {
+				t.Errorf("%+v, quarantine holds %v", st, list(t, fs, "quarantine"))
+			}
+		})
+	}
+}
