@@ -13,6 +13,8 @@
 //	              column of the step (open block) ─┴─ Watch.Column, Scan
 //	                                               │ Advance, when it can no longer change
 //	              block in the arena of the partition and block time ─ Scan
+//	                                               │ when all partitions have sealed it
+//	              archive file, mapped in place of the arenas' memory ─ Scan
 //	                                               │ Advance, after the retention
 //	                                             gone
 //
@@ -44,15 +46,39 @@
 // Watch.Column), and so that a watch knows whom a step waits for
 // (Watch.Completeness).
 //
+// # Arenas and files
+//
+// The sealed blocks of a partition, tier and block time are an arena: memory
+// outside the collector's heap, shared by count. Readers pin the arenas that
+// they use, so that what is replaced or dropped meanwhile goes after the last
+// of them. In a data folder, once every partition has sealed a block time, its
+// arenas are written to one file (see package archive), which is read back and
+// mapped, and the partitions go over to it; with the file is what it has of the
+// log. Blocks that are opened again or patched are written again under the next
+// epoch. A file that cannot be written leaves its blocks in memory, and is
+// tried again.
+//
+// Files are opened by their ends; a partition's part is checked when it is
+// first read. A part that cannot be read, or is not what was written, is absent
+// from that moment on: scans that were at it begin anew, what is sound in the
+// file is written to another, and the file goes to quarantine. A log that has
+// the same records still takes them again.
+//
+// When the data folder outgrows its budget the oldest file of the finest tier
+// goes, after what the next tier makes of it was derived and written.
+//
 // # Locks
 //
 // In this order; a lock is only taken while those before it are held or free:
 //
 //	Store.advancing      one Advance at a time
+//	archives.round       one at a time tends the files
+//	Store.deriving       one at a time derives coarser tiers
 //	Store.changing       which series are searchable, watches and their sources
 //	Watch.mu             members and groups
 //	partition.mu         everything per series; never two partitions at once
-//	lookup.mu, index, sources.mu, source.mu
+//	lookup.mu, index, sources.mu, source.mu, archives.mu
 //
-// Find takes no lock. Sealed arenas are immutable and read without one.
+// Find takes no lock. Sealed arenas are immutable and read without one; files
+// are read under none, but where a clock that went back has a block opened.
 package store
