@@ -41,9 +41,9 @@ func (s *Store) Replay(ctx context.Context, hooks Hooks) (Recovery, error) {
 	if err != nil {
 		return r.found, fmt.Errorf("recover: %w", err)
 	}
-	s.begin()
 	r.found.Series = s.searchable
 	f.recovery = r.found
+	s.begin()
 	return r.found, nil
 }
 

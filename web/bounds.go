@@ -44,6 +44,20 @@ func (s *Server) boundSamples() []sample {
 	count("pulse.archive.quarantined", "Damaged archive files that were put aside.", a.Quarantined)
 	count("pulse.archive.lostBlocks", "Blocks in them.", a.LostBlocks)
 
+	if f, ok := s.opts.Store.Figures(); ok {
+		level("pulse.log.bytes", "Bytes of the log's files.", float64(f.Log.Bytes))
+		level("pulse.log.unsyncedRecords", "Records that a loss of power would take.", float64(f.Log.Next-1-f.Log.Synced))
+		count("pulse.log.records", "Records written.", f.Log.Records)
+		count("pulse.log.writtenBytes", "Bytes written.", f.Log.Written)
+		count("pulse.log.syncs", "Syncs that succeeded.", f.Log.Syncs)
+		count("pulse.log.cutWrites", "Writes that failed and were cut off.", f.Log.Cuts)
+		count("pulse.log.replacedFiles", "Files given up after an error and written again.", f.Log.Replaced)
+		count("pulse.snapshot.taken", "Snapshots taken.", f.Snapshots.Taken)
+		count("pulse.snapshot.failures", "Snapshots that failed.", f.Snapshots.Failures)
+		level("pulse.snapshot.bytes", "Bytes of the last one.", float64(f.Snapshots.Bytes))
+		level("pulse.recovery.lostRecords", "Damaged records that the last start passed over.", float64(f.Recovery.Lost))
+	}
+
 	limits := s.limits()
 	shared := slices.DeleteFunc(slices.Sorted(maps.Keys(limits)), func(name string) bool { return limits[name].Used == nil })
 	for _, name := range shared {

@@ -45,6 +45,26 @@ func (s *Server) tiers() []tierAnswer {
 	return out
 }
 
+// durable says what the log, the snapshots and the last recovery are like; all
+// are null for a store in memory.
+func (s *Server) durable() (log, snapshot, recovery any) {
+	f, ok := s.opts.Store.Figures()
+	if !ok {
+		return nil, nil, nil
+	}
+	l, snap, rec := f.Log, f.Snapshots, f.Recovery
+	log = map[string]any{
+		"next": l.Next, "synced": l.Synced, "files": l.Files, "bytes": l.Bytes, "unsyncedBytes": l.UnsyncedBytes,
+		"records": l.Records, "writes": l.Groups, "writtenBytes": l.Written, "syncs": l.Syncs, "cutWrites": l.Cuts, "replacedFiles": l.Replaced,
+	}
+	snapshot = map[string]any{"taken": snap.Taken, "failures": snap.Failures, "lastBytes": snap.Bytes, "lastTookMs": snap.TookMs}
+	recovery = map[string]any{
+		"snapshot": rec.Snapshot, "damagedSnapshots": rec.Damaged, "series": rec.Series, "records": rec.Records, "points": rec.Points,
+		"lostRecords": rec.Lost, "damagedPlaces": rec.Places, "cutBytes": rec.CutBytes, "orphanPoints": rec.Orphans, "tookMs": rec.TookMs,
+	}
+	return log, snapshot, recovery
+}
+
 // refused is what was turned away since the start, with who made the store
 // refuse series.
 func (s *Server) refused(st *store.Stats) map[string]any {
@@ -79,6 +99,7 @@ func offenders(list []store.Offender) []offender {
 // status answers with how the server is: what it has, and every limit with its use.
 func (s *Server) status(r *request) {
 	o, st, h, m := s.opts.Store.Options(), s.opts.Store.Stats(), s.opts.Store.Health(), s.opts.Memory
+	log, snapshot, recovery := s.durable()
 	r.json(map[string]any{
 		"version":     s.opts.Version,
 		"go":          runtime.Version(),
@@ -105,9 +126,12 @@ func (s *Server) status(r *request) {
 			"waiting": st.Archive.Waiting, "failures": st.Archive.Failures, "quarantined": st.Archive.Quarantined, "lostBlocks": st.Archive.LostBlocks,
 			"dropped": st.Archive.Dropped, "droppedUncovered": st.Archive.Uncovered,
 		},
-		"refused": s.refused(&st),
-		"detect":  s.opts.Detect.Stats(),
-		"notify":  s.opts.Notify.Stats(),
-		"limits":  s.limits(),
+		"log":      log,
+		"snapshot": snapshot,
+		"recovery": recovery,
+		"refused":  s.refused(&st),
+		"detect":   s.opts.Detect.Stats(),
+		"notify":   s.opts.Notify.Stats(),
+		"limits":   s.limits(),
 	})
 }

@@ -47,8 +47,10 @@ func TestStatusShowsAll(t *testing.T) {
 			Limit                            int64
 			Series, Ingest, Queries, Streams budget.Stats
 		}
-		Disk    struct{ Limit, Used int64 }
-		Refused struct {
+		Disk               struct{ Limit, Used int64 }
+		Log                struct{ Next, Records, Bytes int64 }
+		Snapshot, Recovery map[string]int64
+		Refused            struct {
 			Series struct {
 				Total       int64
 				ByLimit     map[string]int64
@@ -66,6 +68,12 @@ func TestStatusShowsAll(t *testing.T) {
 	}
 	if s.Disk.Limit <= 0 {
 		t.Errorf("disk: %+v", s.Disk)
+	}
+	if s.Log.Records < 1 || s.Log.Next <= s.Log.Records || s.Log.Bytes <= 0 || len(s.Snapshot) == 0 || len(s.Recovery) == 0 {
+		t.Errorf("log: %+v, snapshots: %v, recovery: %v", s.Log, s.Snapshot, s.Recovery)
+	}
+	if m := r.scrape(); m["pulse_log_records_total"] < 1 || m[`pulse_limit_used{limit="series"}`] != 5 || m[`pulse_limit_most{limit="series"}`] != 5 || m[`pulse_memory_used{part="series"}`] <= 0 || m["pulse_health_ready"] != 1 {
+		t.Errorf("own numbers: %v", m)
 	}
 	refused := s.Refused.Series
 	if refused.Total != 15 || refused.ByLimit["series"] != 15 || len(refused.Names) != 1 || refused.Names[0].Text != "burst" || refused.Names[0].Count != 15 || len(refused.Keys) == 0 {
