@@ -18,8 +18,7 @@ const (
 	timesMany     = 2 << 4 // each as the distance to the one before in its section
 	batchWidth    = 3 << 6 // bytes of a section's length: 1, 2, 4
 
-	usualStep = 10_000
-	fewTimes  = 16
+	fewTimes = 16
 )
 
 // pointBytes is more than a point takes in a section.
@@ -30,14 +29,19 @@ const pointBytes = 5 + 10 + 9
 func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, whole bool) []byte {
 	var few [fewTimes + 1]int64
 	times := distinctTimes(few[:0], b.Times)
-	flags := e.batchFlags(b, t, len(times))
+	step := e.options.Step
+	if t != nil {
+		step = t.stepMs(step)
+	}
+	scales := e.scalesOf(step)
+	flags := batchFlags(b, t, len(times), step)
 	head := len(dst)
 	dst = append(dst, flags)
 	dst = binary.AppendUvarint(dst, uint64(b.Source))
 	dst = appendVarint(dst, b.Arrival)
 	dst = appendVarint(dst, b.Now-b.Arrival)
 	if flags&batchStep != 0 {
-		dst = binary.AppendUvarint(dst, uint64(e.options.Step))
+		dst = binary.AppendUvarint(dst, uint64(step))
 	}
 	if flags&batchNote != 0 {
 		dst = appendText(dst, b.Note)
@@ -48,19 +52,19 @@ func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, whole bool) []b
 		l.set(b.Refs)
 		dst = l.appendSections(dst)
 		e.column.gather(b.Values, l.order)
-		e.column.encode(e.scales)
+		e.column.encode(scales)
 	case whole:
 		l = &t.layout
 		dst = binary.AppendUvarint(dst, t.id<<1)
 		dst = binary.LittleEndian.AppendUint32(dst, t.check)
 		e.column.gather(b.Values, l.order)
-		e.column.encodeAs(e.scales, &t.hints)
+		e.encodeTemplate(t, scales)
 	default:
 		dst = binary.AppendUvarint(dst, t.id<<1|1)
 		dst = binary.LittleEndian.AppendUint32(dst, t.check)
 		e.column.spread(b.Values, t.layout.order, e.templates.where)
-		e.column.encodeAs(e.scales, &t.hints)
-		dst = e.picker.pick(dst, &e.column, t, &e.templates, b.Refs, b.Values, e.scales)
+		e.encodeTemplate(t, scales)
+		dst = e.picker.pick(dst, &e.column, t, &e.templates, b.Refs, b.Values, scales)
 		l, column = &e.picker.layout, &e.picker.column
 	}
 	width := l.width()
@@ -78,7 +82,7 @@ func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, whole bool) []b
 	return appendPoints(dst, b, t, l, column, times, width)
 }
 
-func (e *Encoder) batchFlags(b *Batch, t *template, times int) byte {
+func batchFlags(b *Batch, t *template, times int, step int64) byte {
 	flags := byte(timesOne)
 	switch {
 	case times > fewTimes:
@@ -95,7 +99,7 @@ func (e *Encoder) batchFlags(b *Batch, t *template, times int) byte {
 	if len(b.Note) > 0 {
 		flags |= batchNote
 	}
-	if e.options.Step != usualStep {
+	if step != usualStep {
 		flags |= batchStep
 	}
 	return flags

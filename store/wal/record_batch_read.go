@@ -80,7 +80,7 @@ func (d *Decoder) readBatchHead(c *cursor, b *Batch, h *batchHead) {
 	b.Now = b.Arrival + c.varint()
 	h.stepMs = usualStep
 	if h.flags&batchStep != 0 {
-		if h.stepMs = c.uvarint(); h.stepMs == 0 || h.stepMs > 1<<40 {
+		if h.stepMs = c.uvarint(); h.stepMs == 0 || h.stepMs > mostStep {
 			c.fail("a step out of range")
 		}
 	}

@@ -21,7 +21,7 @@ const (
 // Not for concurrent use.
 type Encoder struct {
 	options EncoderOptions
-	scales  *scales
+	scales  map[int64]*scales // by step
 
 	lsn   uint64 // of the next payload
 	bytes uint64 // of all payloads so far
@@ -58,13 +58,13 @@ type begun struct {
 
 // NewEncoder returns an encoder at the beginning of a segment.
 func NewEncoder(o EncoderOptions) *Encoder {
-	if o.Step <= 0 {
-		o.Step = 10_000
+	if o.Step <= 0 || o.Step > mostStep {
+		o.Step = usualStep
 	}
 	if o.TemplateBytes <= 0 {
 		o.TemplateBytes = defaultTemplateBytes
 	}
-	return &Encoder{options: o, scales: makeScales(uint64(o.Step)), templates: newTemplates(o.TemplateBytes)}
+	return &Encoder{options: o, scales: map[int64]*scales{}, templates: newTemplates(o.TemplateBytes)}
 }
 
 // Begin says that what was encoded so far is written and that the next payload

@@ -11,7 +11,12 @@ func (e *Encoder) Import(dst []byte, m *Import, series []Series) []byte {
 	start := len(dst)
 	dst = e.head(dst, KindImport, series, nil, nil)
 	dst = appendVarint(dst, m.Now)
-	dst = binary.AppendUvarint(dst, uint64(e.options.Step))
+	step := e.options.Step
+	if len(m.Lines) > 0 && m.Lines[0].Step > 0 && m.Lines[0].Step < mostStep {
+		step = m.Lines[0].Step // what most of the values are per
+	}
+	scales := e.scalesOf(step)
+	dst = binary.AppendUvarint(dst, uint64(step))
 	dst = appendText(dst, m.Note)
 	dst = binary.AppendUvarint(dst, uint64(len(m.Lines)))
 	var byPartition [partitions][]uint32
@@ -29,7 +34,7 @@ func (e *Encoder) Import(dst []byte, m *Import, series []Series) []byte {
 		length := len(dst)
 		dst = append(dst, 0, 0, 0, 0)
 		for _, i := range lines {
-			dst = e.appendLine(dst, &m.Lines[i])
+			dst = e.appendLine(dst, &m.Lines[i], scales)
 		}
 		binary.LittleEndian.PutUint32(dst[length:], uint32(len(dst)-length-4))
 	}
@@ -38,7 +43,7 @@ func (e *Encoder) Import(dst []byte, m *Import, series []Series) []byte {
 
 // appendLine appends slot, step, number of points, the first time, the distance
 // of times when it is the same throughout (else 0 and each distance), values.
-func (e *Encoder) appendLine(dst []byte, l *ImportLine) []byte {
+func (e *Encoder) appendLine(dst []byte, l *ImportLine, s *scales) []byte {
 	n := len(l.Values)
 	dst = binary.AppendUvarint(dst, uint64(l.Ref&slotMask))
 	dst = appendVarint(dst, l.Step)
@@ -61,7 +66,7 @@ func (e *Encoder) appendLine(dst []byte, l *ImportLine) []byte {
 	}
 	e.column.resize(n)
 	copy(e.column.values, l.Values)
-	e.column.encode(e.scales)
+	e.column.encode(s)
 	return e.column.appendTo(dst, 0, uint32(n))
 }
 
@@ -69,7 +74,7 @@ func (e *Encoder) appendLine(dst []byte, l *ImportLine) []byte {
 func (d *Decoder) readImport(c *cursor, m *Import, want uint64) {
 	m.Now = c.varint()
 	step := c.uvarint()
-	if step == 0 || step > 1<<40 {
+	if step == 0 || step > mostStep {
 		c.fail("a step out of range")
 	}
 	m.Note = append(m.Note, c.text()...)

@@ -292,3 +292,21 @@ func sameDefinitions(t *testing.T, rec *wal.Record, lsn uint64, series []wal.Ser
 		}
 	}
 }
+
+// A client whose step is not the store's costs no more than one whose step is.
+func TestRecordStepsOfClients(t *testing.T) {
+	sizes := map[int64]int{}
+	for _, step := range []int64{10_000, 60_000} {
+		f := newFleet(1, 1000, 12, 60_000, false)
+		s := newSegment(t, wal.EncoderOptions{Step: step})
+		var want []wal.Batch
+		for _, batches := range f.batches {
+			sizes[step] = len(s.batch(batches[0], nil, nil))
+			want = append(want, byPartition(batches[0]))
+		}
+		s.decode(wal.AllPartitions, func(i int, r *wal.Record) { same(t, r.Batch, want[i]) })
+	}
+	if sizes[10_000] > sizes[60_000]*105/100 {
+		t.Errorf("%d bytes, %d at the right step", sizes[10_000], sizes[60_000])
+	}
+}

@@ -16,7 +16,10 @@ type template struct {
 	hints  hints  // per place in layout
 	id     uint64 // in this segment; 0 = not defined
 	used   uint64 // bytes of payloads before its last use
-	missed int    // bytes that batches cost which it should have fitted
+	missed int    // bytes that refs took which it lacks
+
+	step    int64 // ms that counts are divided by; 0 is the usual one
+	tunings int   // how often another one was looked for
 }
 
 // templates are those of an encoder. A template is found by some of its refs, so
@@ -73,7 +76,7 @@ func (ts *templates) find(refs []uint32, now uint64) (t *template, whole bool) {
 	if fits {
 		cost = extraBytes * len(ts.extra)
 	}
-	if t.id != 0 || cost == 0 {
+	if t.hints.of != nil || cost == 0 {
 		t.prepare(now)
 		if t.missed += cost; t.missed < 4*len(t.refs) {
 			if !fits {
@@ -82,11 +85,12 @@ func (ts *templates) find(refs []uint32, now uint64) (t *template, whole bool) {
 			return t, false
 		}
 	}
-	merged := ts.merge(t.refs, refs)
+	merged, step := ts.merge(t.refs, refs), t.step
 	ts.drop(t)
 	if t = ts.add(merged, now); t == nil || !ts.match(t, refs) {
 		return nil, false
 	}
+	t.step = step
 	t.prepare(now)
 	return t, len(t.refs) == len(refs) && len(ts.extra) == 0
 }
@@ -231,7 +235,8 @@ func (ts *templates) newSegment() {
 			ts.drop(t)
 		}
 		t.id, t.missed = 0, 0
-		t.hints.forget()
+		t.tunings = 0
+		t.hints.forget(byBits)
 	}
 	ts.fullAt = 0
 }

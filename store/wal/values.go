@@ -203,12 +203,28 @@ func (h *hints) order() {
 	h.changed, h.used = 0, 0
 }
 
-// forget lets values be looked at again for which nothing was found.
-func (h *hints) forget() {
+// due says whether enough places have changed for order to be worth its time.
+func (h *hints) due() bool {
+	h.used++
+	return h.changed*16 > len(h.of) || h.changed > 0 && h.used >= 16
+}
+
+// placesOf returns the places of a transform.
+func (h *hints) placesOf(t uint8) []uint32 {
+	from := uint32(0)
+	if t > 0 {
+		from = h.ends[t-1]
+	}
+	return h.places[from:h.ends[t]]
+}
+
+func (h *hints) count(t uint8) int { return len(h.placesOf(t)) }
+
+// forget lets the values of places with these transforms be looked at again.
+func (h *hints) forget(list ...uint8) {
 	for k, t := range h.of {
-		if t == byBits {
+		if slices.Contains(list, t) {
 			h.of[k] = hintNone
-			h.changed++
 		}
 	}
 	h.order()
@@ -250,9 +266,6 @@ func (c *column) encodeAs(s *scales, h *hints) {
 	}
 	for _, k := range c.missed[:missed] {
 		c.encodeAnew(s, h, k)
-	}
-	if h.used++; h.changed*16 > n || h.changed > 0 && h.used >= 16 {
-		h.order()
 	}
 }
 
