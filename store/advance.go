@@ -133,9 +133,10 @@ func (s *Store) expire(now int64) {
 	for i := range s.parts {
 		s.parts[i].expire(s.tiers)
 	}
-	if end := s.tiers[len(s.tiers)-1].floor.Load(); end != s.buried { // a block time is gone, or the clock went back
-		if s.decide(burial{end, s.grid.ceil(now + s.options.MaxFuture)}) {
-			s.buried = end
+	e := burial{s.tiers[len(s.tiers)-1].floor.Load(), s.tiers[primary].floor.Load(), s.grid.ceil(now + s.options.MaxFuture)}
+	if e.end != s.buried || e.recent != s.faded { // a block time is gone, or the clock went back
+		if s.decide(e) {
+			s.buried, s.faded = e.end, e.recent
 		}
 	}
 }
@@ -144,8 +145,8 @@ func (s *Store) expire(now int64) {
 func (s *Store) bury(e burial, lsn uint64) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	var dead [partitions][]uint32 // slots, ascending
-	gone := 0
+	var dead, faded [partitions][]uint32 // slots, ascending
+	gone, left := 0, 0
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.mu.Lock()
@@ -156,10 +157,17 @@ func (s *Store) bury(e burial, lsn uint64) {
 		for n := range p.slots {
 			slot := &p.slots[n]
 			slot.last = min(slot.last, e.newest)
-			if slot.last <= e.end && p.flags[n]&flagDead == 0 && p.pairAt[n] != 0 {
+			switch {
+			case slot.last > e.recent || p.flags[n]&flagDead != 0 || p.pairAt[n] == 0:
+			case slot.last <= e.end:
 				p.flags[n] |= flagDead
 				slot.first = 0
 				dead[i] = append(dead[i], uint32(n))
+			case p.flags[n]&flagFaded == 0:
+				p.flags[n] |= flagFaded
+				slot.first = 0
+				faded[i] = append(faded[i], uint32(n))
+				left++
 			}
 		}
 		p.mu.Unlock()
@@ -171,6 +179,9 @@ func (s *Store) bury(e burial, lsn uint64) {
 		}
 	}
 	s.searchable -= gone
+	if left > 0 {
+		s.watches.leave(&faded)
+	}
 	if gone > 0 {
 		s.watches.leave(&dead)
 		s.lay(&dead, e.end)

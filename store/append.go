@@ -122,7 +122,7 @@ func (w *writer) write(p *partition, part int, order []uint32) {
 		switch w.point(kind, n, step, t, b.Values[i]) {
 		case stored:
 			w.result.Stored++
-			if p.flags[n]&(flagDead|flagIdle) != 0 {
+			if p.flags[n]&(flagDead|flagIdle|flagFaded) != 0 {
 				w.woken(n, step, b.Refs[i])
 			}
 		case superseded:
@@ -152,7 +152,7 @@ func (w *writer) woken(n uint32, step int64, ref Ref) {
 		*flags &^= flagIdle
 		w.store.wake(1)
 	}
-	if *flags&flagDead != 0 {
+	if *flags&(flagDead|flagFaded) != 0 {
 		w.p.slots[n].last = max(w.p.slots[n].last, step)
 		w.batch.revived = append(w.batch.revived, ref)
 	}
@@ -198,6 +198,7 @@ func (w *writer) unit(n uint32, v float64) float64 {
 		*flags |= flagUsed
 		if w.batch.Amount {
 			*flags |= flagAmount
+			w.toAmounts(n)
 		}
 	}
 	switch keeps := *flags&flagAmount != 0; {
@@ -207,6 +208,18 @@ func (w *writer) unit(n uint32, v float64) float64 {
 		return v * w.grid.secs
 	default:
 		return v / w.grid.secs
+	}
+}
+
+// toAmounts converts what an import put into the head before the first point of
+// slot n said that the series is kept in amounts.
+func (w *writer) toAmounts(n uint32) {
+	for _, b := range w.p.open {
+		for pos := range b.columns {
+			if v := b.columns[pos].at(n); v == v && !b.sealing {
+				*w.p.cell(b, pos, n) = amount(v, w.grid.secs)
+			}
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func readEvent(mark []byte) (event, error) {
 	var e event
 	switch mark[0] {
 	case markBurial:
-		e = burial{end: b.varint(), newest: b.varint()}
+		e = burial{end: b.varint(), recent: b.varint(), newest: b.varint()}
 	case markLeave:
 		l := make(leave, b.count(1))
 		for i := range l {
@@ -72,12 +72,14 @@ func readEvent(mark []byte) (event, error) {
 }
 
 // burial takes the series that were last written at or before the step end out
-// of the index and the watches. A step after newest was written while the
-// clock was ahead and counts as written now.
-type burial struct{ end, newest int64 }
+// of the index and the watches, and those that were last written at or before
+// the step recent, which only coarser tiers have, out of the watches. A step
+// after newest was written while the clock was ahead and counts as written now.
+type burial struct{ end, recent, newest int64 }
 
 func (e burial) appendTo(dst []byte) []byte {
 	dst = binary.AppendVarint(append(dst, markBurial), e.end)
+	dst = binary.AppendVarint(dst, e.recent)
 	return binary.AppendVarint(dst, e.newest)
 }
 

@@ -447,7 +447,7 @@ func (im *importer) apply(p *partition) {
 	}
 	for n, last := range im.newest {
 		p.slots[n].last = max(p.slots[n].last, last)
-		if p.flags[n]&flagDead != 0 {
+		if f := p.flags[n]; f&flagDead != 0 || f&flagFaded != 0 && last > im.from[primary] {
 			im.revived = append(im.revived, makeRef(p.number, n))
 		}
 	}

@@ -58,6 +58,7 @@ const (
 	flagDead   uint8 = 1 << 4 // not searchable: nothing is left of it
 	flagIdle   uint8 = 1 << 6 // not written lately: its place in the columns is not paid for
 	flagLogged uint8 = 1 << 5 // the log says, or a snapshot, which series it is
+	flagFaded  uint8 = 1 << 7 // not watched: only coarser tiers have something of it
 )
 
 func kindOf(flags uint8) norm.Kind { return norm.Kind(flags & flagKind) }

@@ -173,6 +173,7 @@ func (r *run) group() error {
 		}
 		p := &r.store.parts[part]
 		p.mu.RLock()
+		r.prune(p, sel)
 		dict := r.store.index.Dictionary()
 		pairs, at, flags := p.pairs, slices.Clone(p.pairAt), slices.Clone(p.flags)
 		p.mu.RUnlock()
@@ -208,6 +209,22 @@ func (r *run) group() error {
 		r.keys = append(r.keys, groupText(dict, key))
 	}
 	return nil
+}
+
+// prune drops the series that were last written before the range and that only
+// coarser tiers have something of: there may be far more of them than of
+// others. The caller holds the lock of p.
+func (r *run) prune(p *partition, sel *selected) {
+	if len(r.store.tiers) == 1 {
+		return
+	}
+	kept := sel.slots[:0]
+	for _, n := range sel.slots {
+		if p.flags[n]&flagFaded == 0 || p.slots[n].last > r.Start {
+			kept = append(kept, n)
+		}
+	}
+	sel.slots = kept
 }
 
 // ensure makes line n exist, and reports whether it is new.

@@ -120,15 +120,18 @@ func (s *Store) settle(part int, ref Ref, t tags.Tags, pairs []uint32, now int64
 // caller holds s.changing.
 func (s *Store) comeBack(p *partition, part int, slot uint32, now int64) {
 	p.mu.Lock()
-	dead, idle := p.flags[slot]&flagDead != 0, p.flags[slot]&flagIdle != 0
-	p.flags[slot] &^= flagDead | flagIdle
+	dead, idle, faded := p.flags[slot]&flagDead != 0, p.flags[slot]&flagIdle != 0, p.flags[slot]&flagFaded != 0
+	p.flags[slot] &^= flagDead | flagIdle | flagFaded
 	p.slots[slot].last = max(p.slots[slot].last, s.grid.floor(now))
 	p.mu.Unlock()
 	if idle {
 		s.wake(1)
 	}
-	if dead {
-		s.enter(makeRef(part, slot), p.pairsOf(slot))
+	switch ref := makeRef(part, slot); {
+	case dead:
+		s.enter(ref, p.pairsOf(slot))
+	case faded:
+		s.watches.enter(s, ref, p.pairsOf(slot))
 	}
 }
 

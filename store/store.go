@@ -51,6 +51,7 @@ type Store struct {
 	sealer    sealer     // under advancing
 	cursor    int        // the partition that is sealed next
 	buried    int64      // end of the block time that was last searched for dead series
+	faded     int64      // the same for series that only coarser tiers have
 	swept     int64      // time of the last search for silent sources
 	rested    int64      // block number that was last searched for idle series
 	overrun   int64      // bytes of columns and blocks beyond what is reserved

@@ -66,10 +66,19 @@ func (s *Store) Watch(spec WatchSpec) *Watch {
 	defer w.mu.Unlock()
 	for it := s.index.Select(spec.Query).Iterator(); it.HasNext(); {
 		ref := Ref(it.Next())
-		w.add(ref, dict, s.parts[ref.partition()].pairsOf(ref.slot()))
+		if p := &s.parts[ref.partition()]; !p.faded(ref.slot()) {
+			w.add(ref, dict, p.pairsOf(ref.slot()))
+		}
 	}
 	w.findSources()
 	return w
+}
+
+// faded reports whether only coarser tiers have something of slot n.
+func (p *partition) faded(n uint32) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.flags[n]&flagFaded != 0
 }
 
 // Close ends the watch. Using it further is a mistake.

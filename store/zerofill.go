@@ -10,7 +10,7 @@ import (
 // the first value. The caller holds the lock.
 func (p *partition) reported(t *sources, n uint32, step int64) bool {
 	s, kind := &p.slots[n], kindOf(p.flags[n])
-	if kind == norm.Gauge || s.first == 0 || step < s.first || p.flags[n]&flagDead != 0 {
+	if kind == norm.Gauge || s.first == 0 || step < s.first || p.flags[n]&(flagDead|flagFaded) != 0 {
 		return false
 	}
 	if s.source != 0 && t.present(s.source, kind, step) {
