@@ -11,8 +11,8 @@ import (
 	"pulse/web/token"
 )
 
-// nobody is the name of a sender while no tokens are configured.
-const nobody = ""
+// nobody is the sender while no tokens are configured, and of open routes.
+var nobody token.Token
 
 // tokens returns the list of tokens, nil while none is configured and nobody
 // is asked who they are.
@@ -23,16 +23,16 @@ func (s *Server) tokens() *token.Set {
 	return s.opts.Tokens()
 }
 
-// admit returns the name of the request's token when that may use the route,
+// admit returns the request's token when that may use the route,
 // and otherwise why not: 401 without a word more, 403 for a token without the
 // scope, 429 for an address that has failed too often. A valid token is let in
 // however often others at its address fail.
-func (s *Server) admit(rt *route, h *fasthttp.RequestHeader, from net.Addr) (name string, err error) {
-	name, err = s.identify(rt, h)
+func (s *Server) admit(rt *route, h *fasthttp.RequestHeader, from net.Addr) (token.Token, error) {
+	t, err := s.identify(rt, h)
 	if err != nil {
 		err = s.countRefusal(err, from)
 	}
-	return name, err
+	return t, err
 }
 
 // Refusals of identify. The two of status 401 say the same, and nothing that
@@ -43,7 +43,7 @@ var (
 )
 
 // identify is admit without counting.
-func (s *Server) identify(rt *route, h *fasthttp.RequestHeader) (name string, err error) {
+func (s *Server) identify(rt *route, h *fasthttp.RequestHeader) (token.Token, error) {
 	set := s.tokens()
 	if set == nil || rt.scope == open {
 		return nobody, nil
@@ -59,7 +59,14 @@ func (s *Server) identify(rt *route, h *fasthttp.RequestHeader) (name string, er
 	if t.Scopes&rt.scope == 0 {
 		return nobody, &statusError{fasthttp.StatusForbidden, "this token lacks the scope " + rt.scope.String()}
 	}
-	return t.Name, nil
+	return t, nil
+}
+
+// stillAllowed reports whether a sender that was let in before would be now: its
+// token may have been revoked meanwhile.
+func (s *Server) stillAllowed(t token.Token, scope token.Scope) bool {
+	set := s.tokens()
+	return set == nil || set.Allows(t, scope)
 }
 
 // countRefusal counts a refusal of identify for the address and returns the one

@@ -1,10 +1,12 @@
 package web_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -165,5 +167,53 @@ func TestLoading(t *testing.T) {
 	}
 	for _, path := range []string{"/ready", "/healthcheck", "/api/v1/tags"} {
 		r.get(path)
+	}
+}
+
+// TestRevokedStream: a client whose token is revoked gets no more events.
+func TestRevokedStream(t *testing.T) {
+	keys := newKeyring(t, "query", "ingest,query")
+	r := newRig(t, settings{web: web.Options{Tokens: keys.set.Load}})
+	events := map[string]*bufio.Reader{}
+	for name := range keys.secrets {
+		c := r.dial()
+		c.SetReadDeadline(time.Now().Add(patience))
+		fmt.Fprintf(c, "GET /api/v1/stream?q=name,some,:eq,:sum HTTP/1.1\r\nHost: %s\r\n%s\r\n\r\n", r.addr, keys.bearer(name))
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatal(resp, err)
+		}
+		events[name] = bufio.NewReader(resp.Body)
+	}
+	until := func(name string) error { // an event, or the end
+		for {
+			r.clock.Advance(time.Second)
+			line, err := events[name].ReadString('\n')
+			if err != nil || strings.HasPrefix(line, "data: ") {
+				return err
+			}
+		}
+	}
+	for name := range events {
+		if err := until(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	keys.use(t, keys.lines[0])
+	gone := make(chan error, 1)
+	go func() { _, err := io.Copy(io.Discard, events["ingest,query"]); gone <- err }()
+	for ended := false; !ended; r.clock.Advance(time.Second) {
+		select {
+		case err := <-gone:
+			if ended = true; err != nil {
+				t.Errorf("the end of a revoked stream: %v", err)
+			}
+		case <-time.After(time.Millisecond):
+		case <-t.Context().Done():
+			t.Fatal("a revoked stream goes on")
+		}
+	}
+	if err := until("query"); err != nil {
+		t.Errorf("the other stream: %v", err)
 	}
 }

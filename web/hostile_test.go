@@ -59,6 +59,7 @@ var surfaces = map[string]surface{
 	"GET /api/v1/alerts":                 {params: []string{"state"}},
 	"GET /api/v1/alerts/{id}":            {},
 	"POST /-/reload":                     {},
+	"POST /-/backup":                     {},
 
 	"GET /ok":             {},
 	"GET /healthcheck":    {},

@@ -54,6 +54,7 @@ var matrix = map[string]entry{
 	"GET /api/v1/alerts":                 {"query", 200, "", ""},
 	"GET /api/v1/alerts/{id}":            {"query", 404, "", ""},
 	"POST /-/reload":                     {"admin", 400, "", "{}"},
+	"POST /-/backup":                     {"admin", 400, "", "{}"},
 
 	"GET /ok":            {"open", 200, "", ""},
 	"GET /healthcheck":   {"open", 200, "", ""},

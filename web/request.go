@@ -13,13 +13,14 @@ import (
 	"pulse/ingest"
 	"pulse/query/asl"
 	"pulse/web/render"
+	"pulse/web/token"
 )
 
 // request is what a handler works on. It is valid until the handler returns.
 type request struct {
 	ctx   *fasthttp.RequestCtx
 	vars  map[string]string // the values of the route's braces
-	token string            // name of the sender's token, "" without tokens
+	token token.Token       // the sender's; zero without tokens
 }
 
 // param returns a copy of the query parameter, "" when it is absent.
@@ -65,7 +66,7 @@ func (r *request) from() ingest.From {
 	if host, _, err := net.SplitHostPort(peer); err == nil {
 		peer = host
 	}
-	return ingest.From{Peer: peer, Token: r.token, Header: string(r.ctx.Request.Header.Peek("X-Pulse-Source"))}
+	return ingest.From{Peer: peer, Token: r.token.Name, Header: string(r.ctx.Request.Header.Peek("X-Pulse-Source"))}
 }
 
 // fail answers with err; one about a program also says where in it.

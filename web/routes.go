@@ -74,6 +74,7 @@ func routes() []route {
 		{"GET", "/api/v1/alerts", reads, token.Query, noBody, false, (*Server).alerts},
 		{"GET", "/api/v1/alerts/{id}", reads, token.Query, noBody, false, (*Server).alert},
 		{"POST", "/-/reload", changes, token.Admin, noBody, false, (*Server).reload},
+		{"POST", "/-/backup", changes, token.Admin, noBody, false, (*Server).backup},
 
 		{"GET", "/ok", watches, open, noBody, false, (*Server).ok},
 		{"GET", "/healthcheck", watches, open, noBody, false, (*Server).ready},

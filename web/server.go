@@ -48,12 +48,13 @@ type Options struct {
 	Log      zerolog.Logger
 	Memory   *budget.Memory // parts of the memory; nil: no limits beyond those below
 
-	Zone    *time.Location // of graphs and of dates without a zone [UTC]
-	Hosts   []string       // names besides the loopback ones under which the server may be called
-	AnyHost bool           // for binds that are not loopback: any address is a good Host, and without Hosts any name
-	Origins []string       // origins such as https://wiki.example whose pages may use the API; none else may
-	Version string         // shown by status
-	Reload  func() error   // re-reads rules, tokens and certificates; nil when there are none
+	Zone    *time.Location                                   // of graphs and of dates without a zone [UTC]
+	Hosts   []string                                         // names besides the loopback ones under which the server may be called
+	AnyHost bool                                             // for binds that are not loopback: any address is a good Host, and without Hosts any name
+	Origins []string                                         // origins such as https://wiki.example whose pages may use the API; none else may
+	Version string                                           // shown by status
+	Backup  func(context.Context) (folder string, err error) // copies the data folder; nil without one
+	Reload  func() error                                     // re-reads rules, tokens and certificates; nil when there are none
 
 	Tokens func() *token.Set  // the tokens as they are now; nil, or a nil list, asks nobody for one
 	TLS    func() *tls.Config // how a new connection is encrypted; nil does not

@@ -13,6 +13,7 @@ import (
 	"pulse/query/when"
 	"pulse/store"
 	"pulse/web/render"
+	"pulse/web/token"
 )
 
 const (
@@ -54,7 +55,7 @@ func (s *Server) stream(r *request) {
 		r.fail(err)
 		return
 	}
-	f := &follower{s: s, stream: follow, step: step, from: from, conn: r.ctx.Conn()}
+	f := &follower{s: s, stream: follow, step: step, from: from, conn: r.ctx.Conn(), token: r.token}
 	r.ctx.SetContentType("text/event-stream")
 	r.ctx.Response.Header.Set("Cache-Control", "no-store")
 	r.ctx.Response.Header.Set("X-Accel-Buffering", "no")
@@ -119,6 +120,7 @@ type follower struct {
 	step   int64
 	from   int64 // the last step that was sent
 	conn   net.Conn
+	token  token.Token // of the client
 	buf    []byte
 }
 
@@ -188,8 +190,11 @@ func (f *follower) send(w *bufio.Writer, t int64, completeness float64, lines []
 	return f.flush(w, f.buf)
 }
 
-// flush writes b within the write deadline; a client that does not read is cut.
+// flush writes b, unless the client's token was revoked, within the write deadline; a client that does not read is cut.
 func (f *follower) flush(w *bufio.Writer, b []byte) error {
+	if !f.s.stillAllowed(f.token, token.Query) {
+		return errUnknownToken
+	}
 	if err := f.conn.SetWriteDeadline(time.Now().Add(f.s.opts.WriteTimeout)); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"reach":     reachScript,
 			"token":     tokenScript,
 			"query":     queryScript,
+			"moveonly":  moveOnlyScript,
 		},
 	})
 }
@@ -97,11 +99,13 @@ func serveScript(ts *testscript.TestScript, neg bool, args []string) {
 	for range 200 {
 		if res, err := http.Get("http://" + address + "/ready"); err == nil {
 			res.Body.Close()
-			return
+			if res.StatusCode == http.StatusOK {
+				return
+			}
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
-	ts.Fatalf("the server did not answer within 5 s")
+	ts.Fatalf("the server was not ready within 5 s")
 }
 
 func findIn(path, name string) string {
@@ -169,6 +173,16 @@ func queryScript(ts *testscript.TestScript, neg bool, args []string) {
 	if (err == nil) != (args[0] == "0") {
 		ts.Fatalf("pulse query: %v, want exit code %s", err, args[0])
 	}
+}
+
+// moveOnlyScript: moveonly FOLDER NAME gives the only entry of a folder a name.
+func moveOnlyScript(ts *testscript.TestScript, neg bool, args []string) {
+	list, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(list) != 1 {
+		ts.Fatalf("%s has %d entries, want one", args[0], len(list))
+	}
+	ts.Check(os.Rename(filepath.Join(ts.MkAbs(args[0]), list[0].Name()), ts.MkAbs(args[1])))
 }
 
 // reachScript: reach METHOD PATH WANT-STATUS sends a request until that is the

@@ -42,6 +42,8 @@ type server struct {
 	notify  *notify.Service
 	db      *bbolt.DB
 	clock   clock.Clock
+	data    string // the data folder, "" when the store lives in memory
+	backups sync.Mutex
 	scratch string // a folder to remove at the end, "" when there is none
 	log     zerolog.Logger
 	memory  *budget.Memory
@@ -91,6 +93,9 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	}
 	reload := guard.reloader(rules)
 	o := c.webOptions(s, hub, reload)
+	if s.data != "" {
+		o.Backup = s.backup
+	}
 	o.Tokens, o.TLS, o.Origins = guard.tokens.Load, guard.encryption(), c.AllowOrigin
 	if s.web, err = web.New(o); err != nil {
 		return s, err
@@ -137,12 +142,12 @@ func (c *serveCmd) webOptions(s *server, hub *stream.Hub, reload func() error) w
 	return web.Options{
 		Store: s.store, Detect: s.detect, Notify: s.notify, Hub: hub, Clock: s.clock, Zone: zone, Version: version, Reload: reload, Memory: s.memory,
 		Log:      s.log.With().Str("component", "web").Logger(),
-		Pipeline: ingest.New(s.store, ingest.Options{Budget: s.memory.Ingest, Limits: ingest.Limits{Body: int(c.MaxExpanded), Points: c.MaxPoints}}),
+		Pipeline: ingest.New(s.store, ingest.Options{Budget: s.memory.Ingest, Limits: ingest.Limits{Body: int(c.MaxExpanded), Points: c.MaxPoints, ImportBody: int(c.MaxImportBody), Keys: c.MaxRepeatable}}),
 		Query: query.New(s.store, query.Options{Clock: s.clock, Memory: s.memory.Queries, Limits: query.Limits{
 			Lines: c.MaxLines, DatapointsRead: int64(c.MaxDatapoints), Time: time.Duration(c.QueryTimeout),
 		}}),
 		Hosts: c.Host, AnyHost: !c.loopback(),
-		MaxBody: int(c.MaxBody), MaxBodies: int(c.MaxBodies), MaxHeader: int(c.MaxHeader),
+		MaxBody: int(c.MaxBody), MaxImportBody: int(c.MaxImportBody), MaxBodies: int(c.MaxBodies), MaxHeader: int(c.MaxHeader),
 		HeaderTimeout: time.Duration(c.HeaderTimeout), RequestTimeout: time.Duration(c.RequestTimeout),
 		WriteTimeout: time.Duration(c.WriteTimeout), IdleTimeout: time.Duration(c.IdleTimeout),
 		MaxConns: c.MaxConns, MaxConnsPerAddr: c.MaxConnsPerAddr,
@@ -163,8 +168,11 @@ func (c *serveCmd) openData(s *server, clk clock.Clock) (err error) {
 			return err
 		}
 		dir = s.scratch
-	} else if s.store, err = c.openStore(s.ctx, o, clk, s.log); err != nil {
-		return fmt.Errorf("--data %s: %w", dir, err)
+	} else {
+		if s.store, err = c.openStore(s.ctx, o, clk, s.log); err != nil {
+			return fmt.Errorf("--data %s: %w", dir, err)
+		}
+		s.data = dir
 	}
 	name := filepath.Join(dir, "state.db")
 	s.db, err = bbolt.Open(name, 0o600, &bbolt.Options{Timeout: lockTime})

@@ -165,6 +165,17 @@ func (s *Set) Find(authorization []byte) (found Token, ok bool) {
 	return s.tokens[at], true
 }
 
+// Allows reports whether a token that Find has returned, from this list or one
+// before it, may still do something.
+func (s *Set) Allows(t Token, scope Scope) bool {
+	for i := range s.tokens {
+		if s.tokens[i].sum == t.sum {
+			return s.tokens[i].Scopes&scope != 0
+		}
+	}
+	return false
+}
+
 // New makes a secret of 256 bits from random, and the line of the list that
 // lets it in.
 func New(name string, allowed Scope, random io.Reader) (Secret, string, error) {
