@@ -244,6 +244,107 @@ func TestSickDiskAtOpen(t *testing.T) {
 	wantRecords(t, f.Crash(1), 1, 1)
 }
 
+// TestSegmentThatMayExist covers an error so late in the beginning of a segment that
+// its file may be there: what is written to the old one would be ignored then.
+func TestSegmentThatMayExist(t *testing.T) {
+	for _, op := range []faulty.Op{faulty.OpRename, faulty.OpSyncDir} {
+		for seed := range uint64(10) {
+			f := faulty.New(seed)
+			l := open(t, f, wal.Options{})
+			must(t, second(l.Write(text(1))))
+			l.Rotate()
+			f.Inject(faulty.Fault{Op: op, Err: syscall.EIO})
+			if _, err := l.Begin(1); !errors.Is(err, syscall.EIO) {
+				t.Fatalf("Begin = %v", err)
+			}
+			if err := second(l.Write(text(2))); !errors.Is(err, wal.ErrReadOnly) {
+				t.Fatalf("Write = %v", err)
+			}
+			must(t, l.Resume())
+			must(t, second(l.Begin(1)))
+			must(t, second(l.Write(text(2))))
+			must(t, l.Sync())
+			if report := wantRecords(t, f.Crash(seed), 2, 2); report.Lost > 0 {
+				t.Fatalf("%+v", report)
+			}
+		}
+	}
+}
+
+// TestLeftOverIsNotUsedAgain covers a new file that could neither be synced nor be
+// removed: another sync of it proves nothing.
+func TestLeftOverIsNotUsedAgain(t *testing.T) {
+	for seed := range uint64(30) {
+		f := faulty.New(seed)
+		l := open(t, f, wal.Options{})
+		must(t, second(l.Write(text(1))))
+		must(t, l.Sync())
+		l.Rotate()
+		f.Inject(faulty.Fault{Op: faulty.OpSync, Err: syscall.EIO})
+		f.Inject(faulty.Fault{Op: faulty.OpRemove, After: 1, Times: 2, Err: syscall.EIO})
+		for range 2 {
+			if _, err := l.Begin(1); !errors.Is(err, syscall.EIO) {
+				t.Fatalf("Begin = %v", err)
+			}
+		}
+		must(t, second(l.Begin(1)))
+		must(t, second(l.Write(text(2))))
+		must(t, l.Sync())
+		f = f.Crash(seed)
+		wantRecords(t, f, 2, 2)
+		must(t, wal.Verify(f, "wal", func(i wal.Item) {
+			if !i.Whole {
+				t.Errorf("seed %d: the head of %s is damaged", seed, i.File)
+			}
+		}))
+	}
+}
+
+// during calls do in the middle of every sync, when the bytes are durable and
+// nobody knows it yet.
+type during struct {
+	*faulty.FS
+	do func()
+}
+
+type duringFile struct {
+	disk.File
+	fs *during
+}
+
+func (d *during) Create(name string) (disk.File, error) {
+	f, err := d.FS.Create(name)
+	return duringFile{f, d}, err
+}
+
+func (f duringFile) Sync() error {
+	err := f.File.Sync()
+	if do := f.fs.do; do != nil {
+		f.fs.do = nil
+		do()
+	}
+	return err
+}
+
+func TestWriteDuringSync(t *testing.T) {
+	f := &during{FS: faulty.New(1)}
+	l := open(t, f, wal.Options{})
+	must(t, second(l.Write(text(1))))
+	f.do = func() { must(t, second(l.Write(text(2)))) }
+	must(t, l.Sync())
+	if l.Synced() != 1 || l.Next() != 3 {
+		t.Errorf("%d is synced, %d is next", l.Synced(), l.Next())
+	}
+	must(t, second(l.Write(text(3))))
+	f.Inject(faulty.Fault{Op: faulty.OpSync, Err: syscall.EIO})
+	f.do = func() { must(t, second(l.Write(text(4)))) }
+	must(t, l.Sync()) // fails, and the new file has what was written meanwhile
+	if l.Synced() != 4 {
+		t.Errorf("%d is synced", l.Synced())
+	}
+	wantRecords(t, f.Crash(1), 4, 1)
+}
+
 // TestUnsyncedIsBounded writes without a sync and expects the log to do it.
 func TestUnsyncedIsBounded(t *testing.T) {
 	f := faulty.New(1)

@@ -48,9 +48,9 @@ func FuzzScan(f *testing.F) {
 	f.Add(file[:50_000], uint64(3))
 	f.Add(file[:40], uint64(0))
 	f.Add([]byte{}, uint64(1))
-	marked := bytes.Repeat(append([]byte{0xf1}, make([]byte, recordHeader)...), 20)
+	marked := bytes.Repeat(append([]byte{0xf1}, make([]byte, recordHeader-1)...), 20)
 	for i := range 20 {
-		marked[25*i+16] = byte(i % 7)
+		marked[recordHeader*i+16] = byte(1 + i%7) // numbers that go back
 	}
 	f.Add(append(bytes.Clone(file[:fileHeader]), marked...), uint64(5))
 	f.Fuzz(func(t *testing.T, data []byte, limit uint64) {
@@ -131,6 +131,37 @@ func TestScanAllocatesLittle(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		if used, limit := after.TotalAlloc-before.TotalAlloc, 4*uint64(len(data))+128<<10; used > limit {
 			t.Errorf("%s: %d bytes allocated for %d", name, used, len(data))
+		}
+	}
+}
+
+// TestPageHeads damages each byte of the heads of pages, and puts a page where it
+// does not belong: it costs nothing, and is reported.
+func TestPageHeads(t *testing.T) {
+	p := pager{first: 1, pos: fileHeader}
+	file := header{first: 1, start: 1}.appendTo(nil)
+	for lsn := range uint64(9) {
+		file = p.append(file, appendRecord(nil, lsn+1, 1, make([]byte, 15_000)))
+	}
+	for page := pageSize; page < len(file); page += pageSize {
+		for i := range pageHeader {
+			b := bytes.Clone(file)
+			b[page+i] ^= 4
+			f, err := scan(b, 1, 0)
+			want := Damage{File: fileName(1), Offset: int64(page), Bytes: pageHeader, Reason: "head of a page"}
+			if err != nil || f.records != 9 || len(f.damage) != 1 || f.damage[0] != want {
+				t.Fatalf("byte %d of page %d: %d records, %v", i, page/pageSize, f.records, f.damage)
+			}
+		}
+	}
+	scratch := make([]byte, 32)
+	head := appendPage(nil, 7, 3, 100)
+	if begins, ok := readPage(head, 7, 3, scratch); begins != 100 || !ok {
+		t.Errorf("readPage = %d, %t", begins, ok)
+	}
+	for _, place := range [][2]int64{{7, 4}, {8, 3}, {3, 7}} {
+		if _, ok := readPage(head, uint64(place[0]), place[1], scratch); ok {
+			t.Errorf("the head of page 3 of file 7 is taken for that of page %d of file %d", place[1], place[0])
 		}
 	}
 }

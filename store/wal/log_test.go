@@ -151,6 +151,12 @@ func TestAfterIsHeeded(t *testing.T) {
 	if l.Next() != 12 {
 		t.Errorf("Next = %d", l.Next())
 	}
+	l = open(t, fsys, wal.Options{After: 20})
+	must(t, second(l.Begin(0)))
+	must(t, l.Close()) // an empty segment
+	if l := open(t, fsys, wal.Options{}); l.Next() != 21 {
+		t.Errorf("Next = %d, 20 was given out", l.Next())
+	}
 }
 
 func ExampleLog() {
