@@ -90,6 +90,28 @@ func TestRecordTemplatesOfSparseBatches(t *testing.T) {
 	s.decode(wal.AllPartitions, func(int, *wal.Record) {})
 }
 
+// A client that sends its series in another order each time is written without
+// templates, most of the time.
+func TestRecordTemplatesOfShuffledBatches(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	refs := steadyRefs(0, 500)
+	s, inline := newSegment(t, wal.EncoderOptions{}), newSegment(t, wal.EncoderOptions{TemplateBytes: 1})
+	with, without := 0, 0
+	for k := range 400 {
+		r.Shuffle(len(refs), func(i, j int) { refs[i], refs[j] = refs[j], refs[i] })
+		b := batchOf(slices.Clone(refs), int64(k))
+		with += len(s.batch(b, nil, nil))
+		without += len(inline.batch(b, nil, nil))
+	}
+	for len(s.add(func(dst []byte) []byte { return s.e.Repeat(dst, true) })) > 0 {
+		with += len(s.payloads[len(s.payloads)-1])
+	}
+	if with > without*105/100 {
+		t.Errorf("%d bytes, %d without templates", with, without)
+	}
+	s.decode(wal.AllPartitions, func(int, *wal.Record) {})
+}
+
 // Templates stay within their memory, and a fleet that needs more than that is
 // written without most of the time rather than with definitions all the time.
 func TestRecordTemplatesAreBounded(t *testing.T) {

@@ -17,6 +17,8 @@ type template struct {
 	id     uint64 // in this segment; 0 = not defined
 	used   uint64 // bytes of payloads before its last use
 	missed int    // bytes that refs took which it lacks
+	hits   int    // batches it fitted
+	vain   int    // templates before it, one after the other, that fitted hardly any
 
 	step    int64 // ms that counts are divided by; 0 is the usual one
 	tunings int   // how often another one was looked for
@@ -42,9 +44,12 @@ const (
 	anchorEvery    = 64
 	anchorTries    = 4 * anchorEvery
 	sparsest       = 4 // a batch with fewer than a fourth of a template's refs is none of it
+	walkPlaces     = 64
 	matchAhead     = 512
 	mostExtra      = 32 // refs that a template lacks, and 1 of 32
 	extraBytes     = 5  // that such a ref takes
+	fewHits        = 4
+	mostVain       = 10
 )
 
 func newTemplates(limit int) templates {
@@ -69,6 +74,7 @@ func (ts *templates) find(refs []uint32, now uint64) (t *template, whole bool) {
 	}
 	if slices.Equal(t.refs, refs) {
 		t.prepare(now)
+		t.hits++
 		return t, true
 	}
 	cost := 2 * len(refs)
@@ -78,19 +84,22 @@ func (ts *templates) find(refs []uint32, now uint64) (t *template, whole bool) {
 	}
 	if t.hints.of != nil || cost == 0 {
 		t.prepare(now)
-		if t.missed += cost; t.missed < 4*len(t.refs) {
+		if t.missed += cost; t.missed < 4*len(t.refs)<<t.vain {
 			if !fits {
-				t = nil
+				return nil, false
 			}
+			t.hits++
 			return t, false
 		}
 	}
-	merged, step := ts.merge(t.refs, refs), t.step
+	merged, old := ts.merge(t.refs, refs), t
 	ts.drop(t)
 	if t = ts.add(merged, now); t == nil || !ts.match(t, refs) {
 		return nil, false
 	}
-	t.step = step
+	if t.step = old.step; old.id != 0 && old.hits < fewHits {
+		t.vain = min(old.vain+1, mostVain)
+	}
 	t.prepare(now)
 	return t, len(t.refs) == len(refs) && len(ts.extra) == 0
 }
@@ -121,28 +130,59 @@ func (ts *templates) match(t *template, refs []uint32) bool {
 	n := uint32(len(refs))
 	ts.where = slices.Grow(ts.where[:0], len(t.refs))[:len(t.refs)]
 	ts.extra = ts.extra[:0]
-	where, next := ts.where, 0
-	for i, ref := range refs {
-		at := next
-		for end := min(next+matchAhead, len(t.refs)); at < end && t.refs[at] != ref; at++ {
+	where, next, i := ts.where, 0, 0
+	for i < len(refs) && next < len(t.refs) {
+		if at, to := ts.walk(t, refs, next, i); to > i {
+			next, i = at, to
+			continue
 		}
-		if at >= len(t.refs) || t.refs[at] != ref {
+		at, end := next, min(next+matchAhead, len(t.refs))
+		for at < end && t.refs[at] != refs[i] {
+			at++
+		}
+		if at == end {
 			if ts.extra = append(ts.extra, uint32(i)); len(ts.extra) > mostExtra+len(refs)/mostExtra {
 				return false
 			}
+			i++
 			continue
 		}
 		for ; next < at; next++ {
 			where[next] = n
 		}
-		where[at] = uint32(i)
-		next = at + 1
 	}
 	for ; next < len(where); next++ {
 		where[next] = n
 	}
+	if len(ts.extra)+len(refs)-i > mostExtra+len(refs)/mostExtra {
+		return false
+	}
+	for ; i < len(refs); i++ {
+		ts.extra = append(ts.extra, uint32(i))
+	}
 	slices.SortStableFunc(ts.extra, func(a, b uint32) int { return int(refs[a]>>slotBits) - int(refs[b]>>slotBits) })
 	return true
+}
+
+// walk goes through a few places of t from next on, sets where of those that have
+// the points from i on, and returns the place behind the last that has one and the
+// next point. Which places are missing cannot be guessed, so it does not branch on it.
+func (ts *templates) walk(t *template, refs []uint32, next, i int) (int, int) {
+	end := min(next+walkPlaces, len(t.refs))
+	places, where := t.refs[next:end], ts.where[next:end]
+	last := 0
+	for k, ref := range places {
+		if i == len(refs) {
+			break
+		}
+		point, behind, step := uint32(len(refs)), last, 0
+		if refs[i] == ref {
+			point, behind, step = uint32(i), k+1, 1
+		}
+		where[k], last = point, behind
+		i += step
+	}
+	return next + last, i
 }
 
 // merge returns a list that has refs in order and, where they fit, those of old.
