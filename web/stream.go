@@ -190,7 +190,8 @@ func (f *follower) send(w *bufio.Writer, t int64, completeness float64, lines []
 	return f.flush(w, f.buf)
 }
 
-// flush writes b, unless the client's token was revoked, within the write deadline; a client that does not read is cut.
+// flush writes b within the write deadline. A client that does not read is cut,
+// and so is one whose token was revoked.
 func (f *follower) flush(w *bufio.Writer, b []byte) error {
 	if !f.s.stillAllowed(f.token, token.Query) {
 		return errUnknownToken
