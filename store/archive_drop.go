@@ -13,6 +13,8 @@ func (f *archived) lose(part int, err error) {
 	if f.lost[part].Swap(true) {
 		return
 	}
+	f.Retain() // somebody reads it, or the partition has it
+	f.owner.store.sources.gaps.Store(true)
 	f.owner.mu.Lock()
 	defer f.owner.mu.Unlock()
 	f.owner.damaged = append(f.owner.damaged, damage{f, part, err})
@@ -31,6 +33,7 @@ func (a *archives) tendDamage() {
 		}
 		for _, d := range list {
 			a.tendFile(d)
+			d.file.Release()
 		}
 	}
 }
@@ -55,6 +58,9 @@ func (a *archives) tendFile(d damage) {
 	if i, found := p.search(f.tier, f.blockTime.number); found && p.sealed[f.tier][i].file == f {
 		blocks = int64(p.sealed[f.tier][i].blocks)
 		p.removeSealed(f.tier, i)
+		if f.tier == primary {
+			p.addGap(f.blockTime.number)
+		}
 	}
 	p.mu.Unlock()
 	a.mu.Lock()
@@ -69,6 +75,7 @@ func (a *archives) tendFile(d damage) {
 // expire gives up the files that are older than their tier keeps values, once
 // the partitions have given up the blocks in them.
 func (a *archives) expire() {
+	a.expireGaps()
 	for k, t := range a.store.tiers {
 		for {
 			f := a.oldest(k)
@@ -79,6 +86,20 @@ func (a *archives) expire() {
 			a.discard(f.blockTime)
 			a.mu.Unlock()
 		}
+	}
+}
+
+// expireGaps forgets what was lost of values that would be too old by now.
+func (a *archives) expireGaps() {
+	if !a.store.sources.gaps.Load() {
+		return
+	}
+	t := a.store.tiers[primary]
+	for i := range a.store.parts {
+		p := &a.store.parts[i]
+		p.mu.Lock()
+		p.gaps = slices.DeleteFunc(p.gaps, func(n int64) bool { return t.grid.end(n) <= a.now.Load()-t.retention })
+		p.mu.Unlock()
 	}
 }
 

@@ -122,6 +122,10 @@ func (a *archives) loadTier(tier int, folder string) error {
 	slices.SortFunc(all, func(x, y found) int {
 		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(y.epoch, x.epoch))
 	})
+	lost, err := a.quarantined(tier)
+	if err != nil {
+		return err
+	}
 	var sealed [partitions][]*arena
 	for i, one := range all {
 		if i > 0 && all[i-1].number == one.number && a.files[tier][one.number] != nil {
@@ -133,6 +137,7 @@ func (a *archives) loadTier(tier int, folder string) error {
 			return err
 		}
 		if f == nil {
+			lost = append(lost, one.number)
 			continue
 		}
 		a.register(f)
@@ -149,7 +154,54 @@ func (a *archives) loadTier(tier int, folder string) error {
 		p.changes++
 		p.mu.Unlock()
 	}
+	if tier == primary {
+		a.loadGaps(lost)
+	}
 	return nil
+}
+
+// quarantined returns the block times of a tier of which a file is in
+// quarantine.
+func (a *archives) quarantined(tier int) (numbers []int64, err error) {
+	bases, err := a.fs.List(archive.QuarantineFolder)
+	if err != nil {
+		return nil, fmt.Errorf("list files in quarantine: %w", err)
+	}
+	prefix := fmt.Sprintf("%s_%d_", archiveDir, a.store.tiers[tier].grid.step)
+	for _, base := range bases {
+		rest, ok := strings.CutPrefix(base, prefix)
+		if name, _, found := strings.Cut(rest, archiveSuffix); ok && found {
+			if number, _, ok := parseArchiveName(name + archiveSuffix); ok {
+				numbers = append(numbers, number)
+			}
+		}
+	}
+	return numbers, nil
+}
+
+// loadGaps notes of which primary blocks something was lost: all of a block
+// time whose file is in quarantine and was not saved in part, and the
+// partitions of which a file says so.
+func (a *archives) loadGaps(lost []int64) {
+	s := a.store
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		for _, number := range lost {
+			if a.files[primary][number] == nil {
+				p.addGap(number)
+			}
+		}
+		for number, f := range a.files[primary] {
+			if f.Part(i).Lost {
+				p.addGap(number)
+			}
+		}
+		if len(p.gaps) > 0 {
+			s.sources.gaps.Store(true)
+		}
+		p.mu.Unlock()
+	}
 }
 
 // open returns the file with the given name, nil when it is damaged or absent.

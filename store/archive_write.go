@@ -160,6 +160,7 @@ func (g *gathered) gather(s *Store) bool {
 		}
 		if g.tier == primary {
 			g.parts[i].Applied = p.applied
+			_, g.parts[i].Lost = slices.BinarySearch(p.gaps, g.number)
 		}
 		p.mu.RUnlock()
 		if open {
@@ -177,7 +178,7 @@ func (g *gathered) gather(s *Store) bool {
 // add makes an arena the part of partition i, patches in, and reports whether
 // it could be read.
 func (g *gathered) add(i int, a *arena) bool {
-	part := archive.Part{Applied: a.applied, Blocks: a.blocks, Words: a.dir, Data: a.data}
+	part := archive.Part{Applied: a.applied, Lost: g.parts[i].Lost, Blocks: a.blocks, Words: a.dir, Data: a.data}
 	if len(a.patches) > 0 {
 		var b builder
 		if !a.read(func() error { return a.flat(&b) }) {

@@ -18,3 +18,16 @@ func (s *Store) StopArchives()  { s.archives.end() }
 
 // TendArchives does the work that is due, once.
 func (s *Store) TendArchives() { s.archives.tend() }
+
+// Forget drops all values, but not what is known of series and sources.
+func (s *Store) Forget() {
+	for i := range s.parts {
+		p := &s.parts[i]
+		for len(p.open) > 0 {
+			p.removeOpen(p.open[0])
+		}
+		for len(p.sealed[primary]) > 0 {
+			p.removeSealed(primary, 0)
+		}
+	}
+}

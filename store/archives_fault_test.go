@@ -129,6 +129,76 @@ func TestScanOfDamageIsWhole(t *testing.T) {
 	}
 }
 
+// What was lost is no zero, however its senders reported: not for the scan or
+// the column that finds the damage, nor later, nor after a restart.
+func TestLostIsNotZero(t *testing.T) {
+	for _, where := range []string{"part", "whole"} {
+		t.Run(where, func(t *testing.T) {
+			fs, a, _ := archived(t, 300)
+			name := archFolder + "/" + list(t, fs, archFolder)[1]
+			q := store.Scan{Query: match.True, Agg: store.AggAll, Start: start, End: start + 3*archBlock, ZeroFill: true}
+			w := a.Watch(store.WatchSpec{Query: match.True, Agg: store.AggAll})
+			defer w.Close()
+			want, lost := scan(t, a.Store, q), map[string]bool{}
+			size := int64(len(fs.Content(name)))
+			fs.Flip(name, 8*map[string]int64{"part": size / 2, "whole": 70}[where])
+			found := a.reopenWith(fs) // its files are read again
+			count := 0
+			check := func(what string, zero, plain []store.Line) {
+				t.Helper()
+				for i, line := range plain {
+					id, _ := line.Tags.Get("id")
+					if absent(line.Values, 1) {
+						lost[id] = true
+					}
+					for k, v := range zero[i].Values {
+						switch in := k/block.Size == 1 && lost[id]; {
+						case in && v == v:
+							t.Fatalf("%s: step %d of series %s, which was lost, reads %v", what, k, id, v)
+						case !in && v != want[i].Values[k] && want[i].Values[k] == want[i].Values[k]:
+							t.Fatalf("%s: step %d of series %s reads %v, want %v", what, k, id, v, want[i].Values[k])
+						}
+					}
+				}
+				count = len(lost)
+			}
+			plain := q
+			plain.ZeroFill = false
+			zero := scan(t, found.Store, q) // finds the damage
+			check("found", zero, scan(t, found.Store, plain))
+			found.Advance(found.now)
+			check("tended", scan(t, found.Store, q), scan(t, found.Store, plain))
+			again := found.reopenWith(fs)
+			check("after a restart", scan(t, again.Store, q), scan(t, again.Store, plain))
+			if count == 0 || (count == len(want)) != (where == "whole") {
+				t.Errorf("%d of %d series lost blocks", count, len(want))
+			}
+			gw := again.Watch(store.WatchSpec{Query: match.True, Agg: store.AggAll})
+			defer gw.Close()
+			column := gw.Column(start+archBlock+3*archStep, true, nil)
+			for i, g := range gw.Groups() {
+				id, _ := g.Tags.Get("id")
+				if lost[id] && column[i] == column[i] {
+					t.Errorf("column: series %s reads %v", id, column[i])
+				}
+			}
+		})
+	}
+}
+
+// reopenWith is reopen, with the reports of the source, which no file has, sent
+// once more.
+func (a *archivist) reopenWith(fs *faulty.FS) *archivist {
+	b := newArchivist(a.t, a.o, nil, len(a.refs))
+	b.feed(3 * block.Size)
+	b.Forget()
+	if err := b.AttachArchives(fs, 0); err != nil {
+		a.t.Fatal(err)
+	}
+	b.fs, b.now = fs, a.now
+	return b
+}
+
 // A file that is cut short while it is mapped faults where it is read. The
 // blocks are absent then, and the store goes on.
 func TestTruncatedMapping(t *testing.T) {

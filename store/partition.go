@@ -31,6 +31,7 @@ type partition struct {
 	open    []*openBlock              // the head, ascending by number
 	sealed  [maxTiers][]*arena        // by tier, ascending by number; a list is replaced, never changed
 	changes int                       // of sealed
+	gaps    []int64                   // primary blocks of which something was lost, ascending
 	stale   [maxTiers]map[int64]stale // blocks of derived tiers, by number, that have to be derived
 	pool    *pool                     // of the columns' memory
 

@@ -72,6 +72,7 @@ func (p *partition) reopen(g grid, i int) *openBlock {
 	a := p.sealed[primary][i]
 	b := &openBlock{number: a.number}
 	if !a.read(func() error { return p.unseal(g, a, b) }) {
+		p.addGap(a.number)
 		p.pool.put(b.columns[:])
 		b = &openBlock{number: a.number}
 	}

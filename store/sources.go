@@ -12,7 +12,9 @@ import (
 // sources is the table of senders. Lookups by number take no lock.
 type sources struct {
 	grid  grid
-	steps int64 // that presence remembers
+	steps int64         // that presence remembers
+	floor *atomic.Int64 // values at or before it are gone
+	gaps  atomic.Bool   // sealed blocks were lost: see partition.gap
 
 	applied uint64 // number of the last record of the log that a snapshot has
 	table   []atomic.Pointer[source]

@@ -86,6 +86,7 @@ func New(o Options) (*Store, error) {
 	s.memory.Force(s.costs.slack)
 	s.maxOpen = int((o.MaxPast+o.MaxFuture)/(block.Size*o.Step)) + 4
 	s.sealer.grid = s.grid
+	s.sources.floor = &s.tiers[primary].floor
 	s.lookup.init()
 	s.pool.init()
 	s.watches.init()

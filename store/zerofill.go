@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"pulse/store/block"
 	"pulse/store/norm"
 )
@@ -11,6 +13,9 @@ import (
 func (p *partition) reported(t *sources, n uint32, step int64) bool {
 	s, kind := &p.slots[n], kindOf(p.flags[n])
 	if kind == norm.Gauge || s.first == 0 || step < s.first || p.flags[n]&(flagDead|flagFaded) != 0 {
+		return false
+	}
+	if step <= t.floor.Load() || t.gaps.Load() && p.gap(t.grid, step) {
 		return false
 	}
 	if s.source != 0 && t.present(s.source, kind, step) {
@@ -25,6 +30,24 @@ func (p *partition) reported(t *sources, n uint32, step int64) bool {
 		}
 	}
 	return false
+}
+
+// gap reports whether values of the step were lost, so that nobody knows which
+// of them were zero. The caller holds the lock.
+func (p *partition) gap(g grid, step int64) bool {
+	number, _ := g.place(step)
+	if a := p.arena(number); a != nil && a.lost() {
+		return true
+	}
+	_, found := slices.BinarySearch(p.gaps, number)
+	return found
+}
+
+// addGap notes that values of a block were lost. The caller holds the lock.
+func (p *partition) addGap(number int64) {
+	if i, found := slices.BinarySearch(p.gaps, number); !found {
+		p.gaps = slices.Insert(p.gaps, i, number)
+	}
 }
 
 // filled folds the values of one partition, zeros filled in, series by series.

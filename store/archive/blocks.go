@@ -32,11 +32,13 @@ type Head struct {
 // Part is the sealed blocks of one partition.
 //
 //	Applied  the last log record that is inside, as far as it falls into the block time
+//	Lost     there were more blocks, in a file that was damaged
 //	Blocks   words that are not 0
 //	Words    Fields directory words per slot, see BlockAt
 //	Data     what they point into
 type Part struct {
 	Applied uint64
+	Lost    bool
 	Blocks  int
 	Words   []uint64
 	Data    []byte
@@ -87,6 +89,8 @@ const (
 	headFixed  = 32
 	headPart   = 32
 	headLength = headFixed + Parts*headPart
+
+	flagLost = 1 // of a partition
 )
 
 // WriteBlocks writes a block file and returns its size. The parts may lie in
@@ -156,7 +160,11 @@ func appendHead(b []byte, h Head, parts *[Parts]Part) []byte {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(p.Words)/h.Fields))
 		b = binary.LittleEndian.AppendUint32(b, uint32(p.Blocks))
 		b = binary.LittleEndian.AppendUint64(b, uint64(len(p.Data)))
-		b = binary.LittleEndian.AppendUint64(b, 0)
+		flags := uint64(0)
+		if p.Lost {
+			flags = flagLost
+		}
+		b = binary.LittleEndian.AppendUint64(b, flags)
 	}
 	return b
 }
@@ -214,6 +222,7 @@ func (b *BlockFile) parseHead(head []byte) error {
 		slots := uint64(binary.LittleEndian.Uint32(line[8:]))
 		p.Blocks = int(binary.LittleEndian.Uint32(line[12:]))
 		length := binary.LittleEndian.Uint64(line[16:])
+		p.Lost = binary.LittleEndian.Uint64(line[24:])&flagLost != 0
 		directory := 8 * slots * uint64(fields)
 		s := b.find(sectionFirst + uint32(i))
 		switch {
