@@ -35,9 +35,13 @@ func (s *Store) dumpPartition(p *partition, from int64) (lines []string) {
 		if at == 0 || p.flags[n]&flagDead != 0 || slot.first == 0 && bytes.Equal(state, []byte{0}) {
 			continue
 		}
+		last := slot.last
+		if slot.first == 0 {
+			last = 0 // when it was thought of, perhaps by a request that was refused
+		}
 		var b strings.Builder
 		fmt.Fprintf(&b, "%s flags %x first %d last %d state %x", s.index.Dictionary().Tags(p.pairsOf(uint32(n))),
-			p.flags[n]&(flagKind|flagAmount|flagUsed), slot.first, slot.last, state)
+			p.flags[n]&(flagKind|flagAmount|flagUsed), slot.first, last, state)
 		var sources []string
 		if src := s.sources.get(slot.source); src != nil {
 			sources = append(sources, src.key)

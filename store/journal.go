@@ -98,6 +98,7 @@ func (j *journal) writer() {
 				continue
 			}
 			if !more {
+				_ = j.repeat() // what the last segment defines is in it twice, too, if the disk takes it
 				return
 			}
 			break

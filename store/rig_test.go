@@ -182,6 +182,9 @@ func (r *rig) publish() error {
 	got, err := r.s.Commit(b, q.now)
 	if err != nil {
 		r.doubt = func() { q.applyTo(r.t, r.twin) }
+		if refused(err) {
+			_, _ = q.batch(r.twin) // whose series exist since then, too
+		}
 		return err
 	}
 	if want := q.applyTo(r.t, r.twin); got != want {
