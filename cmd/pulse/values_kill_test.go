@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"pulse/store"
+	"pulse/store/disk"
 	"pulse/store/norm"
 	"pulse/store/step"
 )
@@ -316,6 +318,23 @@ func numberOf(v any) float64 {
 	return math.NaN()
 }
 
+// sound reads everything in the data folder of a server that was killed.
+func (k *keeper) sound() {
+	k.t.Helper()
+	files, err := disk.Dir(k.data)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	err = store.Check(files, func(f store.Finding) {
+		if f.Bad {
+			k.t.Errorf("%s: %s", f.File, f.Text)
+		}
+	})
+	if err != nil {
+		k.t.Error(err)
+	}
+}
+
 // TestValuesSurviveKills: whatever was acknowledged is there after the server was
 // killed, to the last bit and once, for every kind of series.
 func TestValuesSurviveKills(t *testing.T) {
@@ -343,6 +362,8 @@ func TestValuesSurviveKills(t *testing.T) {
 			if checked == 0 {
 				t.Error("nothing was compared")
 			}
+			k.victim.kill()
+			k.sound()
 		})
 	}
 }
