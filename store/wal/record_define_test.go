@@ -3,6 +3,7 @@ package wal_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -132,6 +133,38 @@ func TestRecordTemplatesAreBounded(t *testing.T) {
 	s.decode(wal.AllPartitions, func(int, *wal.Record) {})
 }
 
+// Templates that are not used any more make room for others.
+func TestRecordTemplatesAreForgotten(t *testing.T) {
+	s := newSegment(t, wal.EncoderOptions{TemplateBytes: 100_000})
+	sizes := map[int]int{}
+	for round := range 40 {
+		for client := range 10 {
+			sizes[round] += len(s.batch(batchOf(steadyRefs(client+10*(round/20), 500), int64(round)), nil, nil))
+		}
+	}
+	if sizes[39] > sizes[19]*11/10 {
+		t.Errorf("%d bytes of other clients, %d of the first ones", sizes[39], sizes[19])
+	}
+	s.decode(wal.AllPartitions, func(int, *wal.Record) {})
+}
+
+// A series for whose values nothing fitted may still be 0.
+func TestRecordZeroAmongAnything(t *testing.T) {
+	s := newSegment(t, wal.EncoderOptions{})
+	b := batchOf(steadyRefs(0, 64), 1)
+	for i := range b.Values {
+		b.Values[i] = math.Pi + float64(i)
+	}
+	var any int
+	for range 4 {
+		any = len(s.batch(b, nil, nil))
+	}
+	clear(b.Values)
+	if zeros := len(s.batch(b, nil, nil)); zeros > any-64*8 {
+		t.Errorf("%d bytes of zeros, %d of anything", zeros, any)
+	}
+}
+
 // After the loss of any one record, nothing but that record is missing.
 func TestRecordLossCostsOneRecord(t *testing.T) {
 	for _, bytes := range []int{0, 30_000} {
@@ -236,6 +269,9 @@ func TestRecordUndo(t *testing.T) {
 	s.batch(batchOf(refs, 3), nil, nil)
 	if n := s.repeats(true); n != 1 {
 		t.Errorf("%d repetitions", n)
+	}
+	if blocks := s.payloads[len(s.payloads)-1][1]; blocks != 2 {
+		t.Errorf("%d definitions are repeated, want the template and the series", blocks)
 	}
 	s.decode(wal.AllPartitions, func(i int, r *wal.Record) {
 		if want := map[int]int{1: 1}[i]; len(r.Series) != want {

@@ -1,8 +1,8 @@
 package wal
 
 import (
+	"cmp"
 	"encoding/binary"
-	"math"
 	"slices"
 )
 
@@ -232,9 +232,9 @@ func (ts *templates) drop(t *template) {
 	}
 }
 
-// makeRoom forgets the templates that were not used for longest, those first
-// that nobody used. One that was used not long ago stays, or a fleet that needs
-// more than there is room for would define each of them again and again.
+// makeRoom forgets the templates that were not used for longest. One that was
+// used not long ago stays, or a fleet that needs more than there is room for would
+// define each of them again and again; a list that came once does not.
 func (ts *templates) makeRoom(n int, now uint64) bool {
 	if ts.size+n <= ts.limit {
 		return true
@@ -248,15 +248,7 @@ func (ts *templates) makeRoom(n int, now uint64) bool {
 			old = append(old, t)
 		}
 	}
-	slices.SortFunc(old, func(a, b *template) int {
-		if (a.hints.of == nil) != (b.hints.of == nil) {
-			if a.hints.of == nil {
-				return -1
-			}
-			return 1
-		}
-		return int(min(max(int64(a.used-b.used), math.MinInt32), math.MaxInt32))
-	})
+	slices.SortFunc(old, func(a, b *template) int { return cmp.Compare(a.used, b.used) })
 	for _, t := range old {
 		if ts.size+n <= ts.limit*3/4 {
 			break
