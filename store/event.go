@@ -86,6 +86,7 @@ func (e burial) appendTo(dst []byte) []byte {
 func (e burial) happen(s *Store, lsn uint64) {
 	s.bury(e, lsn)
 	s.burials.Store(e.end)
+	s.fadings.Store(e.recent)
 }
 
 // leave removes every reference to sources, whose numbers are then free.

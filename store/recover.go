@@ -55,7 +55,7 @@ func (s *Store) begin() {
 	}
 	s.sources.freeGaps()
 	s.layDead()
-	s.buried = s.burials.Load()
+	s.buried, s.faded = s.burials.Load(), s.fadings.Load()
 	if f.Mode != None {
 		j := newJournal(s, f.log, f.Durable)
 		if want := s.options.rules(); s.rules != want {

@@ -55,6 +55,7 @@ type snapshot struct {
 	rules  rules
 	series int
 	buried int64 // end of the last burial
+	faded  int64 // and its recent
 }
 
 func snapshotName(lsn uint64) string {
@@ -152,7 +153,8 @@ func (s *Store) writeSnapshot(ctx context.Context, w *archive.Writer) (snapshot,
 		}
 	}
 	s.applying.Lock()
-	head.lsn, head.rules, head.buried = s.finished.Load(), s.rules, s.burials.Load()
+	head.lsn, head.rules = s.finished.Load(), s.rules
+	head.buried, head.faded = s.burials.Load(), s.fadings.Load()
 	buf := s.sources.appendTo(nil)
 	s.applying.Unlock()
 	if err := w.Section(snapshotSources, buf); err != nil {
@@ -212,6 +214,7 @@ func (h snapshot) appendTo(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, h.step)
 	dst = binary.AppendUvarint(dst, uint64(h.series))
 	dst = binary.AppendVarint(dst, h.buried)
+	dst = binary.AppendVarint(dst, h.faded)
 	return h.rules.appendTo(dst)
 }
 
@@ -221,7 +224,7 @@ func readHead(src []byte) (snapshot, error) {
 	if v := b.uvarint(); v != snapshotVersion && !b.bad {
 		return snapshot{}, fmt.Errorf("%w: snapshot of version %d", archive.ErrVersion, v)
 	}
-	h := snapshot{lsn: b.uvarint(), floor: b.uvarint(), step: b.varint(), series: int(b.uvarint()), buried: b.varint()}
+	h := snapshot{lsn: b.uvarint(), floor: b.uvarint(), step: b.varint(), series: int(b.uvarint()), buried: b.varint(), faded: b.varint()}
 	if b.bad || h.floor > h.lsn {
 		return h, errSnapshot
 	}

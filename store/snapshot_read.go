@@ -52,6 +52,7 @@ func (s *Store) load(file *archive.File, sealed *[partitions][]*arena) (head sna
 	s.rules, s.sources.applied = head.rules, head.lsn
 	s.finished.Store(head.lsn)
 	s.burials.Store(head.buried)
+	s.fadings.Store(head.faded)
 	return head, append([]byte(nil), notes...), nil
 }
 

@@ -62,6 +62,7 @@ type Store struct {
 	applying sync.RWMutex
 	finished atomic.Uint64 // the last record of the log that was applied in full
 	burials  atomic.Int64  // end of the last burial
+	fadings  atomic.Int64  // and its recent
 
 	stored, superseded, repeated, late atomic.Int64
 }
