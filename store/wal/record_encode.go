@@ -22,6 +22,7 @@ const (
 type Encoder struct {
 	options EncoderOptions
 	scales  map[int64]*scales // by step
+	codes   *[transforms]codesByExponent
 
 	lsn   uint64 // of the next payload
 	bytes uint64 // of all payloads so far
@@ -64,7 +65,7 @@ func NewEncoder(o EncoderOptions) *Encoder {
 	if o.TemplateBytes <= 0 {
 		o.TemplateBytes = defaultTemplateBytes
 	}
-	return &Encoder{options: o, scales: map[int64]*scales{}, templates: newTemplates(o.TemplateBytes)}
+	return &Encoder{options: o, scales: map[int64]*scales{}, codes: makeCodes(), templates: newTemplates(o.TemplateBytes)}
 }
 
 // Begin says that what was encoded so far is written and that the next payload

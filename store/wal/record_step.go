@@ -22,7 +22,7 @@ func (e *Encoder) scalesOf(stepMs int64) *scales {
 		if len(e.scales) >= mostScales {
 			clear(e.scales)
 		}
-		s = makeScales(uint64(stepMs))
+		s = makeScales(stepMs, e.codes)
 		e.scales[stepMs] = s
 	}
 	return s

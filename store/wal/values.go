@@ -70,35 +70,39 @@ type lane struct {
 	arithmetic
 	transform  uint8
 	multiplier float64
-	code       [2048]uint8 // by the exponent of the double i
+	code       *codesByExponent
 }
 
 // scales are the transforms of values at one step.
 type scales [transforms]lane
 
-func makeScales(stepMs uint64) *scales {
+func makeScales(stepMs int64, codes *[transforms]codesByExponent) *scales {
 	s := &scales{}
-	for t, a := range arithmetics(stepMs) {
-		l := &s[t]
-		l.arithmetic, l.transform, l.multiplier = a, uint8(t), a.divisor/a.factor
-		for e := range l.code {
-			l.code[e] = codeFor(uint8(t), max(e-1022, 0))
-		}
+	for t, a := range arithmetics(uint64(stepMs)) {
+		s[t] = lane{arithmetic: a, transform: uint8(t), multiplier: a.divisor / a.factor, code: &codes[t]}
 	}
 	return s
 }
 
-// codeFor returns the shortest code of a transform for integers of n bits.
-func codeFor(transform uint8, n int) uint8 {
-	if n == 0 {
-		return codeZero
+// codesByExponent are the shortest codes of a transform for integers by the
+// exponent that they have as a double.
+type codesByExponent [2048]uint8
+
+func makeCodes() *[transforms]codesByExponent {
+	out := &[transforms]codesByExponent{}
+	for t := range out {
+		for e := range out[t] {
+			out[t][e] = noCode
+		}
+		out[t][0] = codeZero
 	}
-	for code := range uint8(codes) {
-		if codeOf[code].transform == transform && 8*int(codeOf[code].bytes) >= n {
-			return code
+	for code, c := range codeOf {
+		of := &out[c.transform]
+		for e := 1023; e < 1023+8*int(c.bytes); e++ {
+			of[e] = min(of[e], uint8(code)) // codes of a transform ascend by length
 		}
 	}
-	return noCode
+	return out
 }
 
 // try returns the integer of a v that is not 0, and its code when it gives v back.
@@ -274,13 +278,13 @@ func (c *column) encodeAs(s *scales, h *hints) {
 func (c *column) encodeLane(l *lane, places []uint32, missed int) int {
 	n := len(c.values)
 	values, codes, integers, list := c.values[:n], c.codes[:n], c.integers[:n], c.missed[:n]
-	multiplier, divisor, factor := l.multiplier, l.divisor, l.factor
+	multiplier, divisor, factor, table := l.multiplier, l.divisor, l.factor, l.code
 	for _, k := range places {
 		v := values[k]
 		i := int64(float64(v*multiplier) + 0.5)
 		whole := float64(i)
 		back := float64(whole/divisor) * factor
-		code := l.code[math.Float64bits(whole)>>52&2047]
+		code := table[math.Float64bits(whole)>>52&2047]
 		codes[k], integers[k] = code, uint64(i)
 		if math.Float64bits(back) != math.Float64bits(v) || code == noCode {
 			list[missed] = k
