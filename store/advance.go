@@ -18,6 +18,7 @@ func (s *Store) Advance(now int64) {
 	defer s.advancing.Unlock()
 	s.sealDue(now)
 	s.rollDue(now)
+	s.flatten()
 	s.expire(now)
 	s.reclaim(now)
 	s.restIdle(now)

@@ -245,6 +245,8 @@ func (t *tier) gone(end int64) {
 
 // drop gives up a file for the budget, with the blocks that are in it.
 func (a *archives) drop(f *archived, covered bool) {
+	t := a.store.tiers[f.tier] // told first: who reads meanwhile finds out afterwards
+	t.gone(t.grid.end(f.blockTime.number))
 	for i := range a.store.parts {
 		p := &a.store.parts[i]
 		p.mu.Lock()
@@ -253,7 +255,6 @@ func (a *archives) drop(f *archived, covered bool) {
 		}
 		p.mu.Unlock()
 	}
-	a.store.tiers[f.tier].gone(a.store.tiers[f.tier].grid.end(f.blockTime.number))
 	a.mu.Lock()
 	a.discard(f.blockTime)
 	a.stats.Dropped++

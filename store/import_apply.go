@@ -442,6 +442,7 @@ func (im *importer) apply(p *partition) {
 			}
 		}
 		if len(patches) > 0 {
+			s.importing.Add(int64(len(patches)))
 			p.putPatches(tier, patches, im.lsn)
 		}
 	}

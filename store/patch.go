@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"slices"
 
 	"pulse/store/archive"
@@ -199,6 +200,64 @@ func (p *patcher) patch(fields int) *patch {
 		out.words = append(out.words, p.words[k*fields:(k+1)*fields]...)
 	}
 	return out
+}
+
+// flattenSlots is about how many slots one Advance merges patches into.
+const flattenSlots = 1 << 16
+
+// flatten merges patches into the blocks that they lie on, some at a time. With
+// files it is the writing of a file that does it.
+func (s *Store) flatten() {
+	before := s.importing.Load()
+	if s.archives.fs != nil || before == 0 {
+		return
+	}
+	left := flattenSlots
+	for i := range s.parts {
+		for left > 0 {
+			n := s.parts[i].flatten(&s.flattener)
+			if n == 0 {
+				break
+			}
+			left -= n
+		}
+	}
+	if left == flattenSlots {
+		s.importing.CompareAndSwap(before, 0)
+	}
+}
+
+// flatten merges the patches of one block into it, and returns how many slots
+// that took, 0 when there are no patches.
+func (p *partition) flatten(b *builder) int {
+	p.mu.RLock()
+	var a *arena
+	for _, list := range p.sealed {
+		if i := slices.IndexFunc(list, func(a *arena) bool { return len(a.patches) > 0 }); i >= 0 {
+			a = list[i]
+			a.hold.Retain()
+			break
+		}
+	}
+	p.mu.RUnlock()
+	if a == nil {
+		return 0
+	}
+	defer a.hold.Release()
+	b.reset()
+	if err := a.flat(b); err != nil {
+		panic(fmt.Sprintf("BUG: block %d of partition %d: %v", a.number, a.part, err))
+	}
+	fresh := b.build(a.tier, a.number, a.fields)
+	fresh.applied = a.applied
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.arenaOf(a.tier, a.number) == a {
+		p.insertSealed(fresh)
+	} else {
+		fresh.hold.Release()
+	}
+	return a.end()
 }
 
 // nothing is the holder of an arena without memory of its own.

@@ -218,6 +218,7 @@ func (u *rollup) finish() {
 	case u.slots != nil:
 		if len(u.patcher.slots) > 0 {
 			p.putPatches(u.tier, map[int64]*patch{u.number: u.patcher.patch(int(fields))}, 0)
+			s.importing.Add(1)
 			s.changed(p, u.tier, u.number, u.slots, 0)
 		}
 	default:

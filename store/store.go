@@ -44,18 +44,20 @@ type Store struct {
 	graves   []grave // under changing, the oldest first
 	frozen   bool    // under changing: graves stay closed
 
-	deriving  sync.Mutex // held while coarser tiers are derived
-	rolling   rollup     // under deriving
-	encoding  sync.Mutex // held while a block is sealed
-	advancing sync.Mutex // held by Advance
-	sealer    sealer     // under advancing
-	cursor    int        // the partition that is sealed next
-	buried    int64      // end of the block time that was last searched for dead series
-	faded     int64      // the same for series that only coarser tiers have
-	swept     int64      // time of the last search for silent sources
-	rested    int64      // block number that was last searched for idle series
-	overrun   int64      // bytes of columns and blocks beyond what is reserved
-	leaving   leave      // silent sources that are not forgotten everywhere yet
+	flattener builder      // under advancing
+	importing atomic.Int64 // patches put on blocks since none was left
+	deriving  sync.Mutex   // held while coarser tiers are derived
+	rolling   rollup       // under deriving
+	encoding  sync.Mutex   // held while a block is sealed
+	advancing sync.Mutex   // held by Advance
+	sealer    sealer       // under advancing
+	cursor    int          // the partition that is sealed next
+	buried    int64        // end of the block time that was last searched for dead series
+	faded     int64        // the same for series that only coarser tiers have
+	swept     int64        // time of the last search for silent sources
+	rested    int64        // block number that was last searched for idle series
+	overrun   int64        // bytes of columns and blocks beyond what is reserved
+	leaving   leave        // silent sources that are not forgotten everywhere yet
 
 	// applying is read-locked while an operation is applied, and locked by whoever
 	// wants to see the store between two.
