@@ -43,6 +43,7 @@ type options struct {
 	workers  int
 	step     time.Duration
 	encoding string
+	mode     string
 }
 
 func main() {
@@ -55,6 +56,7 @@ func main() {
 	flag.IntVar(&o.workers, "workers", 8, "connections")
 	flag.DurationVar(&o.step, "step", time.Second, "primary step of the server; each node reports once a step")
 	flag.StringVar(&o.encoding, "encoding", "", "Content-Encoding of bodies: empty or gzip")
+	flag.StringVar(&o.mode, "durability", "sync", "of the server that is started: sync, interval or none")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -69,7 +71,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return errors.New("duration, rate, points or workers out of range; see -help")
 	}
 	if o.target == "" {
-		s, err := startServer(o.step)
+		s, err := startServer(o.step, o.mode)
 		if err != nil {
 			return err
 		}
@@ -81,7 +83,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	}
 	nodes := max(1, int(float64(o.rate)*o.step.Seconds()))
 	fleet := gen.NewFleet(1, gen.FleetOptions{Series: nodes * o.points, PerNode: o.points, Step: o.step.Milliseconds(), Steps: 16})
-	fmt.Fprintf(out, "target %s  nodes %d  series %d  rate %d/s  points/request %d  duration %s\n", o.target, fleet.Nodes(), fleet.Len(), o.rate, o.points, o.duration)
+	fmt.Fprintf(out, "target %s  durability %s  nodes %d  series %d  rate %d/s  points/request %d  duration %s\n", o.target, o.mode, fleet.Nodes(), fleet.Len(), o.rate, o.points, o.duration)
 
 	warm, err := push(ctx, o, fleet, o.step) // first sight of every series, reported apart
 	if err != nil {
@@ -210,7 +212,7 @@ type ownServer struct {
 
 // startServer builds the binary, starts it on a free port, and waits until it
 // answers.
-func startServer(step time.Duration) (*ownServer, error) {
+func startServer(step time.Duration, mode string) (*ownServer, error) {
 	dir, err := os.MkdirTemp("", "pulse-load-")
 	if err != nil {
 		return nil, err
@@ -225,7 +227,7 @@ func startServer(step time.Duration) (*ownServer, error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	s.url = "http://" + address
-	s.cmd = exec.Command(binary, "--listen", address, "--data", filepath.Join(dir, "data"), "--step", step.String(), "--log-level", "error", "--new-series-rate", "1000000")
+	s.cmd = exec.Command(binary, "--listen", address, "--data", filepath.Join(dir, "data"), "--step", step.String(), "--durability", mode, "--log-level", "error", "--new-series-rate", "1000000")
 	s.cmd.Stderr = os.Stderr
 	if err := s.cmd.Start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
