@@ -176,14 +176,27 @@ func checkPrivate(t *testing.T, dir string) {
 	}
 }
 
-// TestPrivateFolder: a folder that others could look into is closed to them.
+// TestPrivateFolder: a folder that others could look into is closed to them, and
+// so is everything in it: log, state, snapshots.
 func TestPrivateFolder(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
+	for _, mode := range []string{"sync", "none"} {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		address := freeAddress(t)
+		server := start(t, "serve", "--listen", address, "--data", dir, "--log-level", "error", "--durability", mode)
+		awaitReady(t, "http://"+address)
+		res, err := http.Post("http://"+address+"/c/starts", "text/plain", nil)
+		if err != nil || res.StatusCode != http.StatusNoContent {
+			t.Fatal(res, err)
+		}
+		res.Body.Close()
+		checkPrivate(t, dir)
+		server.end(t)
+		checkPrivate(t, dir)
+		if names, _ := filepath.Glob(filepath.Join(dir, "snapshot", "*")); mode == "none" && len(names) == 0 {
+			t.Error("no snapshot was there to look at")
+		}
 	}
-	address := freeAddress(t)
-	start(t, "serve", "--listen", address, "--data", dir, "--log-level", "error")
-	awaitReady(t, "http://"+address)
-	checkPrivate(t, dir)
 }
