@@ -21,7 +21,8 @@ type Record struct {
 // A Decoder never fails by panic and reads nothing outside a payload, whatever
 // the bytes. What it allocates is bounded by them: 4 bytes for each byte of
 // templates, 32 for each of other definitions, and 20 for each point of the largest
-// record, whose ref takes at least a byte, in the record or in a template.
+// record, whose ref takes at least a byte, in the record or in a template; 16 for
+// each value of an import, which takes at least half a byte.
 // Not for concurrent use.
 type Decoder struct {
 	templates map[uint64]definedTemplate
