@@ -30,6 +30,7 @@ type journal struct {
 	queue    queue
 	unsynced queue // applied and not durable
 	trouble  trouble
+	counts   journalCounts
 
 	// The writer's own.
 	encoder  *wal.Encoder
@@ -110,14 +111,14 @@ func (j *journal) writer() {
 // many.
 func (j *journal) group(ops []*operation) int {
 	if err := j.trouble.get(); err != nil && j.clock.Now().Before(j.retry) {
-		refuse(ops, err)
+		j.refuse(ops, err)
 		return len(ops)
 	}
 	n, first, err := j.write(ops)
 	j.trouble.set(err)
 	if err != nil {
 		j.retry = j.clock.Now().Add(retryAfter)
-		refuse(ops[:n], err)
+		j.refuse(ops[:n], err)
 		return n
 	}
 	for i, op := range ops[:n] {
@@ -132,7 +133,12 @@ func (j *journal) group(ops []*operation) int {
 	return n
 }
 
-func refuse(ops []*operation, err error) {
+func (j *journal) refuse(ops []*operation, err error) {
+	if errors.Is(err, ErrUncertain) {
+		j.counts.doubtful.Add(int64(len(ops)))
+	} else {
+		j.counts.refused.Add(int64(len(ops)))
+	}
 	for _, op := range ops {
 		op.answer(err)
 	}
@@ -367,11 +373,10 @@ func (j *journal) syncer() {
 			var more bool
 			list, more = j.unsynced.take(list[:0])
 			if len(list) > 0 {
-				err := j.log.Sync()
-				for _, op := range list {
-					if err != nil {
-						op.answer(fmt.Errorf("%w: %w", ErrUncertain, err))
-					} else {
+				if err := j.sync(); err != nil {
+					j.refuse(list, fmt.Errorf("%w: %w", ErrUncertain, err))
+				} else {
+					for _, op := range list {
 						op.answer(nil)
 					}
 				}
@@ -403,7 +408,7 @@ func (j *journal) tend() {
 			j.trouble.set(nil)
 		}
 	} else if j.log.Synced()+1 < j.log.Next() {
-		_ = j.log.Sync() // the log says itself that it is read-only
+		_ = j.sync() // the log says itself that it is read-only
 	}
 	if j.trouble.get() != nil && j.log.Err() == nil {
 		op := operations.Get().(*operation)

@@ -360,7 +360,7 @@ func (r *replay) mark(record *wal.Record) {
 // define makes a number that of the sender with the given key, as a log says
 // that it was.
 func (t *sources) define(id SourceID, key string, now int64) {
-	if id == 0 || id >= 1<<24 {
+	if id == 0 || id >= maxSourceID {
 		return
 	}
 	t.mu.Lock()

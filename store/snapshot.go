@@ -42,8 +42,9 @@ type snapshots struct {
 
 	last  time.Time // when the last one was begun, or the store was opened
 	count atomic.Int64
-	bytes atomic.Int64 // of the last one
-	took  atomic.Int64 // ms
+	at    atomic.Uint64 // the record that the last one stands at
+	bytes atomic.Int64  // of the last one
+	took  atomic.Int64  // ms
 	fails atomic.Int64
 }
 
@@ -131,6 +132,7 @@ func (s *Store) takeSnapshot(ctx context.Context) error {
 	}
 	t.kept = append(t.kept, head)
 	t.count.Add(1)
+	t.at.Store(head.lsn)
 	t.bytes.Store(w.Size())
 	t.took.Store(f.Clock.Now().Sub(began).Milliseconds())
 	return s.prune()

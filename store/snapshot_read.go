@@ -43,7 +43,7 @@ func (s *Store) load(file *archive.File, sealed *[partitions][]*arena) (head sna
 	}
 	src = section(snapshotSources)
 	if err == nil {
-		err = s.sources.load(src)
+		err = s.sources.load(src, maxSourceID)
 	}
 	notes = section(snapshotNotes)
 	if err != nil {
@@ -280,14 +280,17 @@ func (s *Store) leaveFree(part int, n uint32) {
 	s.memory.Force(slotCost)
 }
 
-// load reads what appendTo wrote into a table without senders.
-func (t *sources) load(src []byte) error {
+const maxSourceID = 1 << 24 // see Options.validate
+
+// load reads what appendTo wrote into a table without senders, with numbers
+// below limit.
+func (t *sources) load(src []byte, limit uint64) error {
 	in := buffer{rest: src}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for range in.count(4) {
 		id := in.uvarint()
-		if id == 0 || id >= 1<<24 {
+		if id == 0 || id >= limit {
 			return errDamaged("sender", int(id))
 		}
 		t.reach(SourceID(id))
