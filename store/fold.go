@@ -4,21 +4,21 @@ import "math"
 
 // foldHead folds the given slots of a column, which ascend, into acc.
 func (r *run) foldHead(acc *float64, c column, slots []uint32, flags []uint8) {
-	a, secs := *acc, r.store.grid.secs
-	none, at, number := r.store.pool.none, r.store.pool.none, uint32(math.MaxUint32)
-	for _, n := range slots {
-		if n/pieceSlots != number {
-			number = n / pieceSlots
-			at = c.piece(number, none)
+	a, agg, secs := *acc, r.Agg, r.store.grid.secs
+	for i := 0; i < len(slots); {
+		number := slots[i] / pieceSlots
+		values := c.piece(number, r.store.pool.none)
+		for ; i < len(slots) && slots[i]/pieceSlots == number; i++ {
+			n := slots[i]
+			v := values[n%pieceSlots]
+			if v != v {
+				continue
+			}
+			if flags[n]&flagAmount != 0 {
+				v /= secs
+			}
+			a = agg.fold(a, v)
 		}
-		v := at[n%pieceSlots]
-		if v != v {
-			continue
-		}
-		if flags[n]&flagAmount != 0 {
-			v /= secs
-		}
-		a = r.Agg.fold(a, v)
 	}
 	*acc = a
 }
@@ -27,21 +27,22 @@ func (r *run) foldHead(acc *float64, c column, slots []uint32, flags []uint8) {
 // at the column's step of the first line.
 func (r *run) foldGroups(values []float64, c column, slots []uint32, groups []int32, flags []uint8) {
 	agg, steps, secs := r.Agg, r.steps, r.store.grid.secs
-	none, at, number := r.store.pool.none, r.store.pool.none, uint32(math.MaxUint32)
-	for k, n := range slots {
-		if n/pieceSlots != number {
-			number = n / pieceSlots
-			at = c.piece(number, none)
+	groups = groups[:len(slots)]
+	for i := 0; i < len(slots); {
+		number := slots[i] / pieceSlots
+		at := c.piece(number, r.store.pool.none)
+		for ; i < len(slots) && slots[i]/pieceSlots == number; i++ {
+			n := slots[i]
+			v := at[n%pieceSlots]
+			if v != v {
+				continue
+			}
+			if flags[n]&flagAmount != 0 {
+				v /= secs
+			}
+			acc := &values[int(groups[i])*steps]
+			*acc = agg.fold(*acc, v)
 		}
-		v := at[n%pieceSlots]
-		if v != v {
-			continue
-		}
-		if flags[n]&flagAmount != 0 {
-			v /= secs
-		}
-		acc := &values[int(groups[k])*steps]
-		*acc = agg.fold(*acc, v)
 	}
 }
 

@@ -205,40 +205,55 @@ func (w *Watch) Column(t int64, zeroFill bool, dst []float64) []float64 {
 
 // foldPartition folds the values that the members in p have at t into acc.
 func (w *Watch) foldPartition(p *partition, m *members, t int64, zeroFill bool, acc []float64) {
-	g, agg := w.store.grid, w.spec.Agg
-	number, pos := g.place(t)
+	agg := w.spec.Agg
+	number, pos := w.store.grid.place(t)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	none, values, piece := p.pool.none, p.pool.none, uint32(math.MaxUint32)
-	var head column
-	var sealed []float64
-	b := p.openBlock(number)
-	if b != nil {
-		head = b.columns[pos]
-	} else if a := p.arena(number); a != nil {
-		sealed = p.sealedColumn(a, m.slots, pos)
+	if b := p.openBlock(number); b != nil {
+		w.foldOpen(p, m, b.columns[pos], t, zeroFill, acc)
+		return
+	}
+	var column []float64
+	if a := p.arena(number); a != nil {
+		column = p.sealedColumn(a, m.slots, pos)
 	}
 	for i, n := range m.slots {
 		v := math.NaN()
-		if b != nil {
-			if n/pieceSlots != piece {
-				piece = n / pieceSlots
-				values = head.piece(piece, none)
-			}
-			v = values[n%pieceSlots]
-		} else if int(n) < len(sealed) {
-			v = sealed[n]
+		if int(n) < len(column) {
+			v = column[n]
 		}
 		if v != v {
 			if !zeroFill || !p.reported(w.store.sources, n, t) {
 				continue
 			}
 			v = 0
-		} else if b != nil && p.flags[n]&flagAmount != 0 {
-			v /= g.secs
 		}
 		a := &acc[m.groups[i]]
 		*a = agg.fold(*a, v)
+	}
+}
+
+// foldOpen is foldPartition for a column of an open block.
+func (w *Watch) foldOpen(p *partition, m *members, c column, t int64, zeroFill bool, acc []float64) {
+	agg, secs, flags := w.spec.Agg, w.store.grid.secs, p.flags
+	slots, groups := m.slots, m.groups[:len(m.slots)]
+	for i := 0; i < len(slots); {
+		number := slots[i] / pieceSlots
+		values := c.piece(number, p.pool.none)
+		for ; i < len(slots) && slots[i]/pieceSlots == number; i++ {
+			n := slots[i]
+			v := values[n%pieceSlots]
+			if v != v {
+				if !zeroFill || !p.reported(w.store.sources, n, t) {
+					continue
+				}
+				v = 0
+			} else if flags[n]&flagAmount != 0 {
+				v /= secs
+			}
+			a := &acc[groups[i]]
+			*a = agg.fold(*a, v)
+		}
 	}
 }
 
