@@ -18,15 +18,34 @@
 //	                                               │ Advance, after the retention
 //	                                             gone
 //
-// A series lives in one of 64 partitions, by tags.Hash, under a slot number
-// that is never given to another series. A Ref is both; ascending Refs are the
-// order in which every aggregate is folded, in a column as in a scan.
+// A series lives in one of 64 partitions, by tags.Hash, under a slot number. A
+// Ref is both; ascending Refs are the order in which every aggregate is folded,
+// in a column as in a scan.
 //
 // An open block has a column of float64 per step, across the partition's slots.
 // Blocks are 120 steps and start at multiples of their length. A sealed block
 // holds what a query returns; the head holds amounts for series that are sent
 // in amounts (every counter, and sums whose first point was an amount), which
 // are divided by the step's seconds when they are read or sealed.
+//
+// # Series that go
+//
+// A series that no tier has a value of is buried: it leaves the index, the
+// watches and the lookup. Its slot rests for a block time, two minutes, and
+// until every Hold of before has ended; if its tags come meanwhile it comes
+// back as itself, within the limits. Then slot, tags and everything learnt of
+// it are free for others. Scans hold the store themselves; requests take a Hold
+// before they look series up, and no Ref is kept beyond it.
+//
+// # Memory
+//
+// Options.Memory counts what series take, before it is there: slot, tags,
+// lookup and postings of each, and for those that are written the columns and
+// blocks that they will fill. A new series without room is refused, before
+// anything is allocated; points of known ones never are. What columns and blocks
+// take beyond that is charged as it is found (Advance), and keeps new series
+// out. Columns lie outside the collector's heap in pieces of 128 slots, which
+// exist once one of the slots is written.
 //
 // # Time
 //
