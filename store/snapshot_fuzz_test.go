@@ -95,9 +95,12 @@ func FuzzSnapshot(f *testing.F) {
 			}
 			return
 		}
-		kept, err := s.loadPartition(part, src)
-		for _, a := range kept {
-			a.hold.Release()
+		l, err := s.loadSeries(part, src)
+		if err == nil {
+			err = l.rest()
+			for _, a := range l.kept {
+				a.hold.Release()
+			}
 		}
 		if err == nil {
 			taker := taker{store: s, sealer: sealer{grid: s.grid}}

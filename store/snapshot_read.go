@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"pulse/store/archive"
@@ -35,10 +37,9 @@ func (s *Store) load(file *archive.File, sealed *[partitions][]*arena) (head sna
 	if err == nil && head.step != s.options.Step {
 		err = fmt.Errorf("%w: the snapshot has %d ms, not %d ms", errStep, head.step, s.options.Step)
 	}
-	for i := range s.parts {
-		src := section(uint32(snapshotFirst + i))
-		if err == nil {
-			sealed[i], err = s.loadPartition(i, src)
+	if err == nil {
+		if damaged := s.loadPartitions(section, sealed); err == nil {
+			err = damaged
 		}
 	}
 	src = section(snapshotSources)
@@ -56,6 +57,33 @@ func (s *Store) load(file *archive.File, sealed *[partitions][]*arena) (head sna
 	return head, append([]byte(nil), notes...), nil
 }
 
+// loadPartitions reads the sections of all partitions: the series of one after
+// the other, and the blocks of several at a time.
+func (s *Store) loadPartitions(section func(uint32) []byte, sealed *[partitions][]*arena) error {
+	var errs [partitions]error
+	var wait sync.WaitGroup
+	room := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range s.parts {
+		src := section(uint32(snapshotFirst + i))
+		if src == nil {
+			break // section has the error
+		}
+		l, err := s.loadSeries(i, src)
+		if err != nil {
+			errs[i] = err
+			break
+		}
+		room <- struct{}{}
+		wait.Go(func() {
+			errs[i] = offheap.Guard(l.rest)
+			sealed[i] = l.kept
+			<-room
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs[:]...)
+}
+
 // loading reads the section of one partition.
 type loading struct {
 	store *Store
@@ -63,16 +91,17 @@ type loading struct {
 	p     *partition
 	in    buffer
 	words []tags.Tag // of the dictionary of pairs
+	pairs []uint32   // their numbers in the index, or unknownPair
+	known []uint32   // scratch
 	kept  []*arena   // sealed blocks
 	d     decoded
 }
 
-// loadPartition reads the section of partition i, and returns its sealed
-// blocks, also with an error.
-func (s *Store) loadPartition(i int, src []byte) ([]*arena, error) {
+// loadSeries reads the section of partition i up to its blocks.
+func (s *Store) loadSeries(i int, src []byte) (*loading, error) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	l := loading{store: s, part: i, p: &s.parts[i], in: buffer{rest: src}}
+	l := &loading{store: s, part: i, p: &s.parts[i], in: buffer{rest: src}}
 	l.p.applied = l.in.uvarint()
 	n := l.in.count(1)
 	if n > maxSlots {
@@ -91,20 +120,25 @@ func (s *Store) loadPartition(i int, src []byte) ([]*arena, error) {
 		l.p.linked[key] = struct{}{}
 		l.p.more[uint32(n)] = append(l.p.more[uint32(n)], link{SourceID(source), since * s.grid.step})
 	}
+	return l, nil
+}
+
+// rest reads the blocks.
+func (l *loading) rest() error {
 	for range l.in.count(3) {
 		if err := l.open(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for range l.in.count(6) {
 		if err := l.sealed(); err != nil {
-			return l.kept, err
+			return err
 		}
 	}
 	if l.in.bad || len(l.in.rest) > 0 {
-		return l.kept, errDamaged("partition", i)
+		return errDamaged("partition", l.part)
 	}
-	return l.kept, nil
+	return nil
 }
 
 // series reads the tags of all slots and what is known of each.
@@ -120,6 +154,10 @@ func (l *loading) series(flags []byte) error {
 			return errDamaged("key of pair", i)
 		}
 		l.words[i] = tags.Tag{Key: keys[k], Value: string(l.in.text())}
+	}
+	l.pairs = make([]uint32, len(l.words))
+	for i := range l.pairs {
+		l.pairs[i] = unknownPair
 	}
 	counts := make([]uint32, 0, len(flags))
 	var all []uint32
@@ -140,17 +178,37 @@ func (l *loading) series(flags []byte) error {
 		for _, k := range all[:count] {
 			set = append(set, l.words[k])
 		}
+		own := all[:count]
 		all = all[count:]
-		if err := l.slot(uint32(n), flags[n], set); err != nil {
+		if err := l.slot(uint32(n), flags[n], set, own); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// slot reads what is known of slot n, whose series has the given tags; none:
-// the slot is free.
-func (l *loading) slot(n uint32, flags uint8, set tags.Tags) error {
+const unknownPair = ^uint32(0)
+
+// intern replaces the numbers of words in own by those of pairs in the index.
+func (l *loading) intern(set tags.Tags, own []uint32) []uint32 {
+	x := l.store.index
+	known := l.known[:0]
+	for i, k := range own {
+		if l.pairs[k] == unknownPair {
+			l.pairs[k] = x.Restore(nil, set[i:i+1])[0]
+		} else {
+			known = append(known, l.pairs[k])
+		}
+		own[i] = l.pairs[k]
+	}
+	x.Retain(known)
+	l.known = known
+	return own
+}
+
+// slot reads what is known of slot n, whose series has the given tags, which
+// are the words own; none: the slot is free.
+func (l *loading) slot(n uint32, flags uint8, set tags.Tags, own []uint32) error {
 	s, p := l.store, l.p
 	if len(set) == 0 {
 		l.store.leaveFree(l.part, n)
@@ -164,7 +222,7 @@ func (l *loading) slot(n uint32, flags uint8, set tags.Tags) error {
 	if int(set.Hash()>>(64-6)) != l.part {
 		return errDamaged("partition of slot", int(n))
 	}
-	pairs := s.index.Restore(nil, set)
+	pairs := l.intern(set, own)
 	ref := s.settle(l.part, makeRef(l.part, n), set, pairs, 0)
 	step := s.grid.step
 	slot := slot{last: l.in.varint() * step, first: l.in.varint() * step, source: SourceID(l.in.uvarint())}
