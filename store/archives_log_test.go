@@ -14,10 +14,11 @@ import (
 	"pulse/store/disk/faulty"
 )
 
-// logged is an archivist with a log and without a snapshot.
-func logged(t *testing.T, fs *faulty.FS, n int) *archivist {
+// logged is an archivist with a data folder, where series are the same every
+// time.
+func logged(t *testing.T, fs *faulty.FS, mode store.Durability, n int) *archivist {
 	t.Helper()
-	s, err := store.Open(archOptions, store.Durable{FS: fs, Mode: store.Interval, Clock: clock.NewManual(time.UnixMilli(start)), Log: zerolog.Nop()})
+	s, err := store.Open(archOptions, store.Durable{FS: fs, Mode: mode, Clock: clock.NewManual(time.UnixMilli(start)), Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func TestLogRestoresDamagedFile(t *testing.T) {
 	for _, where := range []string{"head", "middle", "end"} {
 		t.Run(where, func(t *testing.T) {
 			fs := faulty.New(1)
-			a := logged(t, fs, 100)
+			a := logged(t, fs, store.Interval, 100)
 			a.commit(2*block.Size + 100)
 			a.TendArchives()
 			want := a.lines()
@@ -71,7 +72,7 @@ func TestLogRestoresDamagedFile(t *testing.T) {
 			name := archFolder + "/" + names[1]
 			size := int64(len(fs.Content(name)))
 			fs.Flip(name, 8*map[string]int64{"head": 100, "middle": size / 2, "end": size - 5}[where])
-			b := logged(t, fs, 100)
+			b := logged(t, fs, store.Interval, 100)
 			defer b.Close()
 			if got := b.lines(); fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Error("values differ after the restart")
@@ -88,5 +89,33 @@ func TestLogRestoresDamagedFile(t *testing.T) {
 				t.Errorf("%+v, quarantine holds %v", st, list(t, fs, "quarantine"))
 			}
 		})
+	}
+}
+
+// Without a log a file holds against a snapshot that was taken while its blocks
+// were open.
+func TestFileHoldsAgainstSnapshot(t *testing.T) {
+	fs := faulty.New(1)
+	a := logged(t, fs, store.None, 100)
+	for _, steps := range []int{block.Size + 30, 60} { // two snapshots, so that one was there at the start
+		a.commit(steps)
+		if err := a.Snapshot(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.commit(2 * block.Size)
+	a.TendArchives()
+	want := a.lines()
+	if names := list(t, fs, archFolder); len(names) != 3 {
+		t.Fatalf("files %v", names)
+	}
+	fs = fs.Kill(2)
+	_ = a.Close()
+	b := logged(t, fs, store.None, 100)
+	defer b.Close()
+	for id, values := range b.lines() {
+		if !same(values[:3*block.Size], want[id][:3*block.Size]) {
+			t.Fatalf("series %s differs", id)
+		}
 	}
 }

@@ -113,7 +113,13 @@ func (s *Store) takeSnapshot(ctx context.Context) error {
 	if f.journal == nil {
 		// Without a log every snapshot counts as a record, so that they have an order.
 		s.applying.Lock()
-		s.finished.Add(1)
+		lsn := s.finished.Add(1)
+		for i := range s.parts { // so that what is sealed from now on holds against the snapshot
+			p := &s.parts[i]
+			p.mu.Lock()
+			p.applied = lsn
+			p.mu.Unlock()
+		}
 		s.applying.Unlock()
 	} else if n := len(t.kept); n > 0 && t.kept[n-1].lsn == s.finished.Load() {
 		return nil
