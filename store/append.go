@@ -40,7 +40,7 @@ func (s *Store) apply(b *Batch, now int64, lsn uint64) Result {
 		}
 	}
 	if len(b.revived) > 0 {
-		s.revive(b.revived, now)
+		s.revive(b.revived)
 	}
 	if len(b.links) > 0 {
 		s.linkWatches(b.Source, b.links)
@@ -122,8 +122,11 @@ func (w *writer) write(p *partition, part int, order []uint32) {
 		switch w.point(kind, n, step, t, b.Values[i]) {
 		case stored:
 			w.result.Stored++
+			if p.slots[n].last < step {
+				p.slots[n].last = step
+			}
 			if p.flags[n]&(flagDead|flagIdle|flagFaded) != 0 {
-				w.woken(n, step, b.Refs[i])
+				w.woken(n, b.Refs[i])
 			}
 		case superseded:
 			w.result.Superseded++
@@ -146,14 +149,13 @@ func (w *writer) write(p *partition, part int, order []uint32) {
 }
 
 // woken takes note that a series was written that rested, or was buried.
-func (w *writer) woken(n uint32, step int64, ref Ref) {
+func (w *writer) woken(n uint32, ref Ref) {
 	flags := &w.p.flags[n]
 	if *flags&flagIdle != 0 {
 		*flags &^= flagIdle
 		w.store.wake(1)
 	}
 	if *flags&(flagDead|flagFaded) != 0 {
-		w.p.slots[n].last = max(w.p.slots[n].last, step)
 		w.batch.revived = append(w.batch.revived, ref)
 	}
 }

@@ -41,7 +41,7 @@ func (s *Store) applyImport(b *ImportBatch, now int64, lsn uint64) ImportResult 
 		lines = lines[n:]
 	}
 	if len(im.revived) > 0 {
-		s.revive(im.revived, now)
+		s.revive(im.revived)
 	}
 	return im.result
 }

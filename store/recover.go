@@ -285,7 +285,7 @@ func (r *replay) points(record *wal.Record) {
 		b.Source = 0
 	}
 	for i, ref := range w.Refs {
-		if r.known(Ref(ref), w.Now) {
+		if r.known(Ref(ref)) {
 			b.Add(Ref(ref), w.Times[i], w.Values[i])
 		} else {
 			r.found.Orphans++
@@ -310,7 +310,7 @@ func (r *replay) values(record *wal.Record) {
 	b := ImportBatch{Lines: make([]ImportLine, 0, len(w.Lines))}
 	for i := range w.Lines {
 		l := &w.Lines[i]
-		if r.known(Ref(l.Ref), w.Now) {
+		if r.known(Ref(l.Ref)) {
 			b.Lines = append(b.Lines, ImportLine{Ref: Ref(l.Ref), Step: l.Step, Times: l.Times, Values: l.Values})
 			r.found.Points += int64(len(l.Values))
 		} else {
@@ -322,7 +322,7 @@ func (r *replay) values(record *wal.Record) {
 
 // known reports whether there is a series at ref. One that was buried comes
 // back, as it did when the request found it by its tags.
-func (r *replay) known(ref Ref, now int64) bool {
+func (r *replay) known(ref Ref) bool {
 	s := r.store
 	p, n := &s.parts[ref.partition()], ref.slot()
 	if int(n) >= len(p.pairAt) || p.pairAt[n] == 0 {
@@ -330,7 +330,7 @@ func (r *replay) known(ref Ref, now int64) bool {
 	}
 	if p.flags[n]&flagDead != 0 {
 		s.changing.Lock()
-		s.comeBack(p, ref.partition(), n, now)
+		s.comeBack(p, ref.partition(), n)
 		s.changing.Unlock()
 	}
 	return true

@@ -74,7 +74,7 @@ func (s *Store) create(part int, hash uint64, t tags.Tags, now int64) (Ref, *Lim
 		return NoRef, refused
 	}
 	if back {
-		s.comeBack(p, part, slot, now)
+		s.comeBack(p, part, slot)
 		return makeRef(part, slot), nil
 	}
 	pairs, err := s.index.Intern(nil, t)
@@ -116,13 +116,13 @@ func (s *Store) settle(part int, ref Ref, t tags.Tags, pairs []uint32, now int64
 	return ref
 }
 
-// comeBack makes a buried series searchable again that has its slot still. The
+// comeBack makes a buried series searchable again that has its slot still. It
+// is written down by its next point only, so nothing else of it changes. The
 // caller holds s.changing.
-func (s *Store) comeBack(p *partition, part int, slot uint32, now int64) {
+func (s *Store) comeBack(p *partition, part int, slot uint32) {
 	p.mu.Lock()
 	dead, idle, faded := p.flags[slot]&flagDead != 0, p.flags[slot]&flagIdle != 0, p.flags[slot]&flagFaded != 0
 	p.flags[slot] &^= flagDead | flagIdle | flagFaded
-	p.slots[slot].last = max(p.slots[slot].last, s.grid.floor(now))
 	p.mu.Unlock()
 	if idle {
 		s.wake(1)
@@ -197,10 +197,10 @@ func (s *Store) enter(ref Ref, pairs []uint32) {
 
 // revive makes series searchable again that were written by requests that
 // found them before they were buried.
-func (s *Store) revive(refs []Ref, now int64) {
+func (s *Store) revive(refs []Ref) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	for _, ref := range refs {
-		s.comeBack(&s.parts[ref.partition()], ref.partition(), ref.slot(), now)
+		s.comeBack(&s.parts[ref.partition()], ref.partition(), ref.slot())
 	}
 }
