@@ -313,3 +313,35 @@ func TestImportIntoSealedBlocks(t *testing.T) {
 		t.Error("a field of the primary tier was scanned")
 	}
 }
+
+// Later imports hold over earlier ones, however many series each had.
+func TestImportOverImport(t *testing.T) {
+	s := open(t, store.Options{Tiers: threeTiers})
+	now := int64(start + 24*3600*sec)
+	at := step.Floor(now, 10*sec) - 12*3600*sec
+	var all []store.ImportLine
+	for i := range 1000 {
+		ref := series(t, s, now, "name", "m", "id", fmt.Sprint(i), "atlas.dstype", "gauge")
+		all = append(all, store.ImportLine{Ref: ref, Times: []int64{at, at + 10*sec}, Values: []float64{1, 2}})
+	}
+	imported(t, s, now, all...)
+	sum := []float64{1000, 2000}
+	for i, l := range all {
+		if i%3 == 0 {
+			continue
+		}
+		l.Times, l.Values = l.Times[:1], []float64{float64(i)}
+		imported(t, s, now, l)
+		sum[0] += float64(i) - 1
+	}
+	q := store.Scan{Query: named("m"), Start: at - 10*sec, End: at + 10*sec}
+	if got := one(t, s, q); !same(got, sum) {
+		t.Errorf("%v, want %v", got, sum)
+	}
+	for range 10 {
+		s.Advance(now)
+	}
+	if got := one(t, s, q); !same(got, sum) || s.Patches() != 0 {
+		t.Errorf("%v with %d patches, want %v", got, s.Patches(), sum)
+	}
+}
