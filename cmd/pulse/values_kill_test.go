@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -65,70 +66,114 @@ func (x *expected) take(t int64, v float64) {
 	}
 }
 
+// generation is the series that a reporter has for a while, by dstype. There are
+// new ones all the time, so that every kill finds definitions which only the log
+// has.
+type generation struct {
+	task   string
+	until  int64 // Unix ms
+	series map[string]*expected
+}
+
 // reporter is an application that sends each report until it is acknowledged.
 // With a key every report counts once, also when the server was killed between
 // its record and the answer; without one it sends no sums, whose repetition
 // would count twice.
 type reporter struct {
-	name   string
-	keyed  bool
-	target *atomic.Pointer[string]
-	http   *http.Client
-	random *rand.Rand
-	last   int64
-	total  float64
-	sent   int
-	acked  int
-	series map[string]*expected
+	name     string
+	keyed    bool
+	patience time.Duration // with a server that is not there or refuses
+	target   *atomic.Pointer[string]
+	http     *http.Client
+	random   *rand.Rand
+	last     int64
+	total    float64
+	sent     int
+	past     []*generation // the last one is the present one
+
+	acked, refused atomic.Int64
+	bare           atomic.Int64 // refusals that do not say when to come again
 }
 
 func newReporter(i int, seed uint64, target *atomic.Pointer[string], client *http.Client) *reporter {
-	r := &reporter{name: fmt.Sprintf("node-%d", i), keyed: i%2 == 0, target: target, http: client,
-		random: rand.New(rand.NewPCG(seed, uint64(i))), series: map[string]*expected{}}
-	for _, d := range dstypes {
-		if d != "sum" || r.keyed {
-			r.series[d] = &expected{dstype: d, values: map[int64]float64{}}
-		}
-	}
-	return r
+	return &reporter{name: fmt.Sprintf("node-%d", i), keyed: i%2 == 0, patience: killWait, target: target, http: client,
+		random: rand.New(rand.NewPCG(seed, uint64(i)))}
 }
 
+// generation returns the series of a report at t.
+func (r *reporter) generation(t int64) *generation {
+	if n := len(r.past); n > 0 && t < r.past[n-1].until {
+		return r.past[n-1]
+	}
+	g := &generation{task: fmt.Sprintf("task-%d", len(r.past)), until: t + 250 + r.random.Int64N(500), series: map[string]*expected{}}
+	for _, d := range dstypes {
+		if d != "sum" || r.keyed {
+			g.series[d] = &expected{dstype: d, values: map[int64]float64{}}
+		}
+	}
+	r.past = append(r.past, g)
+	return g
+}
+
+// errDropped is a report that was refused and not sent again.
+var errDropped = errors.New("dropped")
+
 // report sends one report of all series and returns when it is acknowledged, or
-// with what is wrong.
-func (r *reporter) report() error {
+// with what is wrong. After stop was closed one that was only ever refused is
+// dropped: nothing of it may be there.
+func (r *reporter) report(stop <-chan struct{}) error {
 	t := time.Now().UnixMilli()
 	for ; t <= r.last; t = time.Now().UnixMilli() { // a time of its own for each
 		time.Sleep(200 * time.Microsecond)
 	}
 	r.last = t
 	r.total += float64(r.random.IntN(50))
+	g := r.generation(t)
 	values := map[string]float64{"gauge": float64(r.random.IntN(1000)) / 10, "sum": float64(r.random.IntN(100)), "counter": r.total, "rate": r.random.Float64() * 100}
 	var metrics []metric
 	for _, d := range dstypes {
-		if r.series[d] != nil {
+		if g.series[d] != nil {
 			metrics = append(metrics, metric{map[string]string{"name": "kept." + d, "atlas.dstype": d}, t, values[d]})
 		}
 	}
-	body, err := json.Marshal(map[string]any{"tags": map[string]string{"nf.app": "kept", "nf.node": r.name}, "metrics": metrics})
+	body, err := json.Marshal(map[string]any{"tags": map[string]string{"nf.app": "kept", "nf.node": r.name, "nf.task": g.task}, "metrics": metrics})
 	if err != nil {
 		return err
 	}
 	r.sent++
-	for deadline := time.Now().Add(killWait); ; {
+	doubt := false
+	for deadline := time.Now().Add(r.patience); ; {
 		status, answer, err := r.post(string(body))
 		switch {
 		case err == nil && status == http.StatusOK:
-			r.acked++
 			for _, m := range metrics {
-				r.series[m.Tags["atlas.dstype"]].take(t, m.Value)
+				g.series[m.Tags["atlas.dstype"]].take(t, m.Value)
 			}
+			r.acked.Add(1)
 			return nil
-		case err == nil && status != http.StatusServiceUnavailable && status != http.StatusInsufficientStorage && status != http.StatusConflict:
+		case err != nil || status == http.StatusConflict: // the one before it is under way
+			doubt = true
+		case status == http.StatusServiceUnavailable || status == http.StatusInsufficientStorage:
+			r.refused.Add(1)
+			if !doubt && closed(stop) {
+				return errDropped
+			}
+		default:
 			return fmt.Errorf("%s report %d: status %d %s", r.name, r.sent, status, answer)
-		case time.Now().After(deadline):
+		}
+		if time.Now().After(deadline) {
 			return fmt.Errorf("%s report %d: not acknowledged, last status %d %s, %v", r.name, r.sent, status, answer, err)
 		}
 		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -149,6 +194,9 @@ func (r *reporter) post(body string) (status int, answer string, err error) {
 		return 0, "", err
 	}
 	defer res.Body.Close()
+	if res.StatusCode >= 500 && res.Header.Get("Retry-After") == "" {
+		r.bare.Add(1)
+	}
 	text, err := io.ReadAll(res.Body)
 	return res.StatusCode, string(text), err
 }
@@ -164,10 +212,11 @@ type keeper struct {
 	target    atomic.Pointer[string]
 	http      http.Client
 	reporters []*reporter
+	wrong     int // values; the first are told
 }
 
-func newKeeper(t *testing.T, mode string, seed uint64) *keeper {
-	k := &keeper{t: t, random: rand.New(rand.NewPCG(seed, 9)), data: t.TempDir(), mode: mode, since: step.Floor(time.Now().UnixMilli(), killStep)}
+func newKeeper(t *testing.T, mode, data string, seed uint64) *keeper {
+	k := &keeper{t: t, random: rand.New(rand.NewPCG(seed, 9)), data: data, mode: mode, since: step.Floor(time.Now().UnixMilli(), killStep)}
 	k.http.Timeout = killWait
 	for i := range 6 {
 		k.reporters = append(k.reporters, newReporter(i, seed, &k.target, &k.http))
@@ -201,34 +250,46 @@ func (k *keeper) start() {
 }
 
 func (k *keeper) run() *victim {
-	v, err := startVictim(k.data, "--durability", k.mode, "--tiers", "100ms:30m,1s:2h", "--snapshot-every", "200ms", "--max-age", "60s")
+	v, err := startVictim(k.data, "--durability", k.mode, "--tiers", "100ms:30m,1s:2h", "--snapshot-every", "200ms", "--max-age", "60s", "--max-lines", "100000")
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	return v
 }
 
-// round lets everybody report for a while, ends the server in between, and
-// starts it again.
-func (k *keeper) round() {
-	k.t.Helper()
-	until := time.Now().Add(time.Duration(100+k.random.IntN(900)) * time.Millisecond)
+// load has everybody report until the function that it returns is called, which
+// waits for all reports to be acknowledged, or dropped.
+func (k *keeper) load() (stop func()) {
 	var work sync.WaitGroup
 	errs := make([]error, len(k.reporters))
-	stop := make(chan struct{})
+	ending := make(chan struct{})
 	for i, r := range k.reporters {
 		work.Go(func() {
-			for errs[i] == nil {
-				select {
-				case <-stop:
-					return
-				default:
-					errs[i] = r.report()
+			for errs[i] == nil && !closed(ending) {
+				if err := r.report(ending); err != errDropped {
+					errs[i] = err
 				}
 			}
 		})
 	}
-	time.Sleep(time.Until(until))
+	return func() {
+		k.t.Helper()
+		close(ending)
+		work.Wait()
+		for _, err := range errs {
+			if err != nil {
+				k.t.Fatalf("%v\n%s", err, k.victim.said())
+			}
+		}
+	}
+}
+
+// round lets everybody report for a while, ends the server in between, and
+// starts it again.
+func (k *keeper) round() {
+	k.t.Helper()
+	stop := k.load()
+	time.Sleep(time.Duration(100+k.random.IntN(900)) * time.Millisecond)
 	if k.random.IntN(8) == 0 { // an orderly end now and then
 		_ = k.victim.cmd.Process.Signal(syscall.SIGTERM)
 		select {
@@ -237,16 +298,22 @@ func (k *keeper) round() {
 			k.t.Errorf("the server does not end:\n%s", k.victim.said())
 		}
 	}
+	k.kill()
+	k.start()
+	stop()
+}
+
+func (k *keeper) kill() {
 	k.victim.kill()
 	k.target.Store(nil)
-	close(stop)
-	k.start()
-	work.Wait()
-	for _, err := range errs {
-		if err != nil {
-			k.t.Fatalf("%v\n%s", err, k.victim.said())
-		}
+}
+
+// acked returns how many reports were acknowledged.
+func (k *keeper) acked() (n int64) {
+	for _, r := range k.reporters {
+		n += r.acked.Load()
 	}
+	return n
 }
 
 const maxChecked = 1400 // steps asked for at once
@@ -266,7 +333,7 @@ func (k *keeper) check(since int64) (checked int) {
 
 func (k *keeper) compare(dstype string, start, end int64) (checked int) {
 	k.t.Helper()
-	q := url.Values{"q": {"name,kept." + dstype + ",:eq,:sum,(,nf.node,),:by"}, "format": {"json"}, "step": {"100ms"}, "s": {fmt.Sprint(start)}, "e": {fmt.Sprint(end)}}
+	q := url.Values{"q": {"name,kept." + dstype + ",:eq,:sum,(,nf.node,nf.task,),:by"}, "format": {"json"}, "step": {"100ms"}, "s": {fmt.Sprint(start)}, "e": {fmt.Sprint(end)}}
 	res, err := k.http.Get(*k.target.Load() + "/api/v1/graph?" + q.Encode())
 	if err != nil {
 		k.t.Fatal(err)
@@ -283,27 +350,32 @@ func (k *keeper) compare(dstype string, start, end int64) (checked int) {
 	}
 	column := map[string]int{}
 	for i, m := range answer.Metrics {
-		column[m["nf.node"]] = i
+		column[m["nf.node"]+m["nf.task"]] = i
 	}
 	for _, r := range k.reporters {
-		x := r.series[dstype]
-		if x == nil {
-			continue
-		}
-		at, answered := column[r.name]
-		for t := start + killStep; t <= end; t += killStep {
-			got := math.NaN()
-			if i := int((t - answer.Start) / answer.Step); answered && i >= 0 && i < len(answer.Values) {
-				got = numberOf(answer.Values[i][at])
+		for _, g := range r.past {
+			x := g.series[dstype]
+			if x == nil {
+				continue
 			}
-			want, known := x.values[t]
-			if !known {
-				want = math.NaN()
-			}
-			if got != want && (got == got || want == want) {
-				k.t.Errorf("%s of %s at %d (%d steps after the beginning): %v, acknowledged %v", dstype, r.name, t, (t-k.since)/killStep, got, want)
-			} else if known {
-				checked++
+			at, answered := column[r.name+g.task]
+			for t := start + killStep; t <= end; t += killStep {
+				got := math.NaN()
+				if i := int((t - answer.Start) / answer.Step); answered && i >= 0 && i < len(answer.Values) {
+					got = numberOf(answer.Values[i][at])
+				}
+				want, known := x.values[t]
+				if !known {
+					want = math.NaN()
+				}
+				if got != want && (got == got || want == want) {
+					k.wrong++
+					if k.wrong <= 20 {
+						k.t.Errorf("%s of %s %s at %d (%d steps after the beginning): %v, acknowledged %v", dstype, r.name, g.task, t, (t-k.since)/killStep, got, want)
+					}
+				} else if known {
+					checked++
+				}
 			}
 		}
 	}
@@ -345,7 +417,7 @@ func TestValuesSurviveKills(t *testing.T) {
 	for _, mode := range []string{"sync", "interval"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Logf("PULSE_SEED=%d", seed)
-			k := newKeeper(t, mode, seed)
+			k := newKeeper(t, mode, t.TempDir(), seed)
 			k.start()
 			for round := range rounds {
 				k.round()
@@ -354,15 +426,12 @@ func TestValuesSurviveKills(t *testing.T) {
 					t.Fatalf("in round %d:\n%s", round+1, k.victim.said())
 				}
 			}
-			checked, acked := k.check(k.since), 0
-			for _, r := range k.reporters {
-				acked += r.acked
-			}
-			t.Logf("%d rounds, %d requests acknowledged, %d values compared", rounds, acked, checked)
+			checked := k.check(k.since)
+			t.Logf("%d rounds, %d requests acknowledged, %d values compared", rounds, k.acked(), checked)
 			if checked == 0 {
 				t.Error("nothing was compared")
 			}
-			k.victim.kill()
+			k.kill()
 			k.sound()
 		})
 	}
