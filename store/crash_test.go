@@ -4,6 +4,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"pulse/store"
@@ -43,10 +45,11 @@ func TestCrash(t *testing.T) {
 
 // crasher runs one script again and again.
 type crasher struct {
-	t     *testing.T
-	seed  uint64
-	power bool // it is lost; else the process is killed
-	prep  func(*faulty.FS)
+	t      testing.TB
+	seed   uint64
+	power  bool // it is lost; else the process is killed
+	damage bool // the newest snapshot is damaged on top of it
+	prep   func(*rig, *faulty.FS)
 }
 
 func (c *crasher) rig(fs *faulty.FS) *rig {
@@ -55,7 +58,7 @@ func (c *crasher) rig(fs *faulty.FS) *rig {
 		r.mode = store.Interval // a kill loses nothing of it
 	}
 	if c.prep != nil {
-		c.prep(fs)
+		c.prep(r, fs)
 	}
 	return r
 }
@@ -135,6 +138,18 @@ func (c *crasher) lose(r *rig, fs *faulty.FS, seed uint64) *faulty.FS {
 		_ = r.s.Close()
 		r.s = nil
 	}
+	if c.damage && r != nil {
+		names, _ := after.List("snapshot")
+		names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, ".snap") })
+		if n := len(names); n > 0 {
+			name := "snapshot/" + names[n-1]
+			size, _ := after.Size(name)
+			after.Flip(name, r.rng.Int64N(size*8))
+		}
+	}
+	if c.prep != nil && r != nil {
+		c.prep(r, after)
+	}
 	return after
 }
 
@@ -154,4 +169,75 @@ func (c *crasher) compare(r *rig, when string) {
 	if with := r.dump(r.twin); got != with {
 		c.t.Fatalf("%s, %+v: with what had no answer %s\nand without it %s", when, r.lastGot, firstDifference(got, with), firstDifference(got, without))
 	}
+}
+
+// TestCrashAndDamage loses power and finds the newest snapshot damaged.
+func TestCrashAndDamage(t *testing.T) {
+	for seed := range uint64(2) {
+		c := crasher{t: t, seed: seed, power: true, damage: true}
+		last := c.count()
+		for at := last / 3; at < last; at += max(1, last/12) {
+			c.run(at)
+		}
+	}
+}
+
+// red is what a rig panics with that found something, when it is not to fail
+// the test.
+type red string
+
+// redTB takes note of failures instead of failing.
+type redTB struct{ testing.TB }
+
+func (redTB) Helper()                      {}
+func (redTB) Fatal(args ...any)            { panic(red(fmt.Sprint(args...))) }
+func (redTB) Fatalf(f string, args ...any) { panic(red(fmt.Sprintf(f, args...))) }
+
+// TestPlantedFaults breaks the store on purpose: the rig has to notice.
+func TestPlantedFaults(t *testing.T) {
+	for name, plant := range map[string]struct {
+		damage bool
+		prep   func(*rig, *faulty.FS)
+	}{
+		"acknowledged before the sync": {prep: func(_ *rig, fs *faulty.FS) { fs.Skip(faulty.OpSync, "(*Log).sync") }},
+		"applied without a record": {prep: func(r *rig, _ *faulty.FS) {
+			r.commit = func(b *store.Batch, now int64) (store.Result, error) {
+				if r.rng.IntN(3) == 0 {
+					return r.s.Append(b, now), nil
+				}
+				return r.s.Commit(b, now)
+			}
+		}},
+		"log removed for one snapshot": {damage: true, prep: func(r *rig, _ *faulty.FS) { r.afterSnapshot = (*store.Store).TruncateEarly }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			noticed := ""
+			for seed := uint64(0); seed < 4 && noticed == ""; seed++ {
+				c := crasher{t: redTB{t}, seed: seed, power: true, damage: plant.damage, prep: plant.prep}
+				for at := 40; at < 200 && noticed == ""; at += 13 {
+					noticed = c.try(at)
+				}
+			}
+			t.Logf("noticed: %.300s", noticed)
+			if noticed == "" {
+				t.Error("the rig did not notice")
+			}
+		})
+	}
+}
+
+// try is run that returns what was found.
+func (c *crasher) try(at int) (found string) {
+	defer func() {
+		if r := recover(); r != nil {
+			text, ok := r.(red)
+			if !ok {
+				panic(r)
+			}
+			found = string(text)
+		}
+	}()
+	c.run(at)
+	return ""
 }

@@ -86,11 +86,44 @@
 // When the data folder outgrows its budget the oldest file of the finest tier
 // goes, after what the next tier makes of it was derived and written.
 //
+// # The data folder
+//
+//	lock, meta.json      who holds the folder; its format and primary step
+//	wal/                 one log for all partitions, see package wal
+//	snapshot/            the two newest snapshots, by the record they stand at
+//	archive/             sealed block times, a file per tier and time
+//	quarantine/          what was found damaged
+//
+//	Commit ─ queue ─ writer ─ log.Write ─ apply, in the log's order ─┬─ answer (interval)
+//	                                                                 └─ syncer ─ log.Sync ─ answer (sync)
+//
+// A record is one request, and is applied by the writer alone, so that the log
+// says in which order everything happened. Whatever else decides what becomes
+// of later records is in the log, too: burials of series, sources that leave,
+// and options that change (event.go). A series and a sender are described in
+// the first record that names them, a slot's flag says that they are.
+//
+// Each partition knows the last record that it took, and a sealed block the last
+// one that may be in it. A snapshot copies one partition at a time between two
+// operations, each at a record of its own, the senders last. Replay loads the
+// newest snapshot that is whole and gives each partition the records that it has
+// not; a value for a block that was sealed after its record is in there. So a
+// crash at any moment, in a replay as well, ends in the same state, bit for bit;
+// only whether a sender's point changed something is not known any more when it
+// is in an archive file that is newer than the snapshot.
+//
+// Nothing is made of a record into a file of its own before the record is on
+// the disk (settleLog). The log is removed up to where two snapshots begin.
+// When the disk refuses, nothing of a request is kept and commits fail until it
+// is asked again; values are read on.
+//
 // # Locks
 //
 // In this order; a lock is only taken while those before it are held or free:
 //
 //	Store.advancing      one Advance at a time
+//	snapshots.taking     one snapshot at a time
+//	Store.applying       read: an operation is applied; write: between two
 //	archives.round       one at a time tends the files
 //	Store.deriving       one at a time derives coarser tiers
 //	Store.changing       which series are searchable, watches and their sources

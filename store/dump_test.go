@@ -63,6 +63,18 @@ func (s *Store) dumpPartition(p *partition, from int64) (lines []string) {
 	return lines
 }
 
+// TruncateEarly removes the log up to the newest snapshot, although no other
+// has what was in it.
+func (s *Store) TruncateEarly() {
+	t := &s.folder.snapshots
+	t.taking.Lock()
+	defer t.taking.Unlock()
+	if n := len(t.kept); n > 0 {
+		s.folder.log.Rotate()
+		_ = s.folder.log.RemoveBefore(t.kept[n-1].lsn + 1)
+	}
+}
+
 type dumped struct {
 	step  int64
 	value float64

@@ -21,7 +21,7 @@ func BenchmarkRecover(b *testing.B) {
 	for _, what := range []string{"snapshot", "log"} {
 		b.Run("from="+what, func(b *testing.B) {
 			dir := b.TempDir()
-			o := store.Options{NewSeriesRate: -1, Step: 60_000, MaxSeries: max(1_000_000, *recoverSeries)}
+			o := store.Options{NewSeriesRate: -1, Step: 60_000, MaxSeries: max(1_000_000, *recoverSeries), MaxValuesPerKey: max(200_000, *recoverSeries)}
 			s := openDir(b, dir, o, store.Interval)
 			batches := senders(b, s, *recoverSeries, 2000, "sum", "gauge", "rate", "counter")
 			now := start

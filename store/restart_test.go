@@ -23,7 +23,11 @@ func (r *rig) step() error {
 	case n < 37:
 		return r.mark()
 	case n < 39:
-		return r.s.Snapshot(context.Background())
+		err := r.s.Snapshot(context.Background())
+		if r.afterSnapshot != nil {
+			r.afterSnapshot(r.s)
+		}
+		return err
 	default:
 		for range 70 { // time enough to seal what is due
 			r.pass(1000)

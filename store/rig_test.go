@@ -40,6 +40,9 @@ type rig struct {
 	doubt   func()        // what the twin does if the operation that failed is there after all
 	noteNo  int
 	lastGot store.Recovery
+
+	commit        func(b *store.Batch, now int64) (store.Result, error) // nil: the store's
+	afterSnapshot func(*store.Store)
 }
 
 // rigOptions are small times, so that blocks are sealed, archived and dropped
@@ -104,7 +107,7 @@ type points struct {
 // request thinks of a request.
 func (r *rig) request() points {
 	rng := r.rng
-	q := points{source: fmt.Sprintf("10.0.0.%d", rng.IntN(4)), now: r.now + rng.Int64N(300), amount: rng.IntN(2) == 0}
+	q := points{source: fmt.Sprintf("10.0.0.%d", rng.IntN(4)), now: r.now - rng.Int64N(300), amount: rng.IntN(2) == 0}
 	if rng.IntN(3) == 0 {
 		r.noteNo++
 		q.noteTxt = fmt.Sprint("note", r.noteNo)
@@ -179,7 +182,11 @@ func (r *rig) publish() error {
 	if err != nil {
 		return err
 	}
-	got, err := r.s.Commit(b, q.now)
+	commit := r.commit
+	if commit == nil {
+		commit = r.s.Commit
+	}
+	got, err := commit(b, q.now)
 	if err != nil {
 		r.doubt = func() { q.applyTo(r.t, r.twin) }
 		if refused(err) {
