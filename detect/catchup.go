@@ -172,9 +172,10 @@ func (e *Engine) resume(r *running, incidents []*incident, mark int64) {
 			continue
 		}
 		a.state.LastOut, a.state.Held = m.LastOut, m.Held
-		if gap := before - max(mark, in.At); gap >= 0 {
+		switch gap := before - max(mark, in.At); {
+		case gap >= 0:
 			a.state.Pause(gap)
-		} else {
+		case gap < -r.c.step: // less is the step that is settled again: it is in the state
 			a.state.Shift(gap)
 		}
 		r.pending++

@@ -180,6 +180,61 @@ func TestReplaySettles(t *testing.T) {
 	}
 }
 
+// TestReplayKeepsFor: a kill around any step of a pending alert, between any two
+// of the mark, the transaction and the mark that follows it, pages when no kill
+// would have.
+func TestReplayKeepsFor(t *testing.T) {
+	const began, wanted = 11, 15
+	for at := int64(began); at < wanted; at++ {
+		for _, after := range []string{"judged", "stored", "settled"} {
+			r := newTapedRig(t, 1000)
+			r.put(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50},"for":"4s"}`)
+			for s := int64(1); s <= wanted; s++ {
+				r.at(s*1000 - 300)
+				value := 100.0
+				if s >= began {
+					value = 10
+				}
+				r.send("a", p(value, "name", "sps"))
+				if s == at {
+					r.killed(s*1000+50, after)
+					r.recover()
+				} else {
+					r.to(s*1000 + 50)
+				}
+				if s < wanted {
+					r.none()
+				}
+			}
+			if n := r.one(notify.TypeFiring); n.StartsAt != epoch+wanted*1000 {
+				t.Errorf("killed at %d s when %s: starts at %d ms", at, after, n.StartsAt-epoch)
+			}
+		}
+	}
+}
+
+// killed does what is due at ms and ends the process when a step is judged, when
+// what it changed is stored, or when that is marked, too.
+func (r *rig) killed(ms int64, after string) {
+	r.t.Helper()
+	r.tape.cut = func(mark []byte) bool {
+		if after == "judged" {
+			return mark[1] == 1
+		}
+		if mark[1] == 3 && after == "stored" {
+			r.tape.events = r.tape.events[:len(r.tape.events)-1]
+		}
+		return mark[1] == 3
+	}
+	defer func() {
+		if v := recover(); v != errKilled {
+			panic(v)
+		}
+	}()
+	r.to(ms)
+	r.t.Fatal("not killed: no mark of its kind")
+}
+
 // TestCheckpointSparesReplay: what was marked before a checkpoint may be gone
 // from the log.
 func TestCheckpointSparesReplay(t *testing.T) {
