@@ -287,6 +287,12 @@ func TestDiskBudget(t *testing.T) {
 	if got := list(t, fs, archFolder); len(got) != 3 {
 		t.Errorf("files %v", got)
 	}
+
+	dropped := start + 5*archBlock
+	line := store.ImportLine{Ref: a.refs[0], Times: []int64{dropped - archStep, dropped, dropped + archStep}, Values: []float64{1, 2, 3}}
+	if r := imported(t, a.Store, a.now, line); r.Accepted != 1 || r.Rejected != 2 || !strings.Contains(r.Errors[0].Reason, "older than every tier") {
+		t.Errorf("import of what the budget has no place for: %+v", r)
+	}
 }
 
 func TestDefaultBudgetIsHalfOfWhatIsFree(t *testing.T) {

@@ -51,13 +51,15 @@ type importCheck struct {
 	result  *ImportResult
 }
 
-func (s *Store) newImportCheck(now int64, result *ImportResult) importCheck {
+// newImportCheck returns the check of a batch; what is stamped at or before gone
+// has no tier any more.
+func (s *Store) newImportCheck(now, gone int64, result *ImportResult) importCheck {
 	last := s.tiers[len(s.tiers)-1]
 	return importCheck{
 		primary: s.grid.step,
 		longest: max(minLongestImport, last.grid.step),
 		newest:  s.grid.floor(now - s.grid.step),
-		oldest:  now - last.retention,
+		oldest:  max(now-last.retention, gone),
 		result:  result,
 	}
 }

@@ -20,7 +20,10 @@ func (s *Store) applyImport(b *ImportBatch, now int64, lsn uint64) ImportResult 
 	im := importers.Get().(*importer)
 	defer im.recycle()
 	im.store, im.now, im.lsn = s, now, lsn
-	im.check = s.newImportCheck(now, &im.result)
+	for _, t := range s.Tiers() {
+		im.from = append(im.from, t.From)
+	}
+	im.check = s.newImportCheck(now, im.from[len(im.from)-1], &im.result)
 	var lines []int // those that have something to take
 	for i := range b.Lines {
 		if im.count(i, &b.Lines[i]) {
@@ -28,9 +31,6 @@ func (s *Store) applyImport(b *ImportBatch, now int64, lsn uint64) ImportResult 
 		}
 	}
 	slices.SortStableFunc(lines, func(i, k int) int { return cmp.Compare(b.Lines[i].Ref, b.Lines[k].Ref) })
-	for _, t := range s.Tiers() {
-		im.from = append(im.from, t.From)
-	}
 	for len(lines) > 0 {
 		part, n := b.Lines[lines[0]].Ref.partition(), 1
 		for n < len(lines) && b.Lines[lines[n]].Ref.partition() == part {
