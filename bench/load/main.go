@@ -10,7 +10,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -19,12 +18,8 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +27,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"pulse/bench/gen"
+	"pulse/bench/server"
 )
 
 type options struct {
@@ -71,12 +67,15 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return errors.New("duration, rate, points or workers out of range; see -help")
 	}
 	if o.target == "" {
-		s, err := startServer(o.step, o.mode)
+		s, err := server.Build()
 		if err != nil {
 			return err
 		}
-		defer s.stop()
-		o.target, o.pid = s.url, s.cmd.Process.Pid
+		defer s.Remove()
+		if err := s.Start(ctx, 10*time.Second, "--step", server.Span(o.step), "--durability", o.mode, "--new-series-rate", "1000000"); err != nil {
+			return err
+		}
+		o.target, o.pid = s.URL, s.PID()
 	}
 	if err := onLoopback(o.target); err != nil {
 		return err
@@ -141,7 +140,7 @@ func (r *result) print(out io.Writer, phase string) {
 
 // push sends each node's report at its due time for as long as d.
 func push(ctx context.Context, o options, fleet *gen.Fleet, d time.Duration) (*result, error) {
-	before, err := cpuTime(o.pid)
+	before, err := server.CPU(o.pid)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +179,7 @@ func push(ctx context.Context, o options, fleet *gen.Fleet, d time.Duration) (*r
 	}
 	wg.Wait()
 	r.wall = time.Since(begin)
-	after, err := cpuTime(o.pid)
+	after, err := server.CPU(o.pid)
 	r.cpu = after - before
 	return r, err
 }
@@ -201,84 +200,4 @@ func post(client *fasthttp.Client, o options, body []byte) (int, string) {
 		return 0, err.Error()
 	}
 	return res.StatusCode(), string(res.Body())
-}
-
-// ownServer is a server that this program built and started.
-type ownServer struct {
-	url string
-	cmd *exec.Cmd
-	dir string
-}
-
-// startServer builds the binary, starts it on a free port, and waits until it
-// answers.
-func startServer(step time.Duration, mode string) (*ownServer, error) {
-	dir, err := os.MkdirTemp("", "pulse-load-")
-	if err != nil {
-		return nil, err
-	}
-	s := &ownServer{dir: dir}
-	binary := filepath.Join(dir, "pulse")
-	if text, err := exec.Command("go", "build", "-o", binary, "./cmd/pulse").CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("build: %w\n%s", err, text), os.RemoveAll(dir))
-	}
-	address, err := freeAddress()
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	s.url = "http://" + address
-	s.cmd = exec.Command(binary, "--listen", address, "--data", filepath.Join(dir, "data"), "--step", step.String(), "--durability", mode, "--log-level", "error", "--new-series-rate", "1000000")
-	s.cmd.Stderr = os.Stderr
-	if err := s.cmd.Start(); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	for range 100 {
-		if status, _, err := fasthttp.Get(nil, s.url+"/ready"); err == nil && status == fasthttp.StatusOK {
-			return s, nil
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	s.stop()
-	return nil, errors.New("the server did not answer within 5 s")
-}
-
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return ln.Addr().String(), ln.Close()
-}
-
-func (s *ownServer) stop() {
-	_ = s.cmd.Process.Signal(os.Interrupt)
-	_ = s.cmd.Wait()
-	_ = os.RemoveAll(s.dir)
-}
-
-// cpuTime returns user and system time of a process, in the 10 ms ticks of
-// /proc; 0 for process 0.
-func cpuTime(pid int) (time.Duration, error) {
-	if pid == 0 {
-		return 0, nil
-	}
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// The second field is the name in parentheses, which may hold blanks.
-	_, rest, _ := strings.Cut(string(b[bytes.LastIndexByte(b, ')'):]), " ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("read CPU time of process %d: unexpected format", pid)
-	}
-	var ticks int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
