@@ -148,8 +148,7 @@ func (p *Pipeline) importBody(body []byte, now int64) ImportAnswer {
 		b = &backfill{}
 	}
 	b.pipeline, b.now, b.last = p, now, store.NoRef
-	a := b.run(body)
-	p.imports.budget.Give(b.held)
+	a := b.runHolding(body)
 	if b.columns.Cap() <= maxPooledRequest {
 		b.reset()
 		p.imports.pool.Put(b)
@@ -162,6 +161,12 @@ func (b *backfill) reset() {
 	clear(b.batch.Lines[:cap(b.batch.Lines)])
 	clear(b.set[:cap(b.set)])
 	*b = backfill{columns: b.columns, batch: store.ImportBatch{Lines: b.batch.Lines[:0]}, spans: b.spans[:0], set: b.set[:0]}
+}
+
+// runHolding is run, and gives back what that took of the budget.
+func (b *backfill) runHolding(body []byte) ImportAnswer {
+	defer func() { b.pipeline.imports.budget.Give(b.held) }()
+	return b.run(body)
 }
 
 func (b *backfill) run(body []byte) ImportAnswer {

@@ -223,6 +223,24 @@ func TestImportMemory(t *testing.T) {
 	}
 }
 
+// TestImportLopsided: a line with far more timestamps than values, or the other
+// way round, does not upset what the next one is counted for.
+func TestImportLopsided(t *testing.T) {
+	const n = 10_000
+	list := func(n int) string { return strings.TrimSuffix(strings.Repeat("2,", n), ",") }
+	line := func(times, values int) string {
+		return fmt.Sprintf(`{"tags":{"name":"aa"},"timestamps":[%s],"values":[%s]}`, list(times), list(values))
+	}
+	for _, first := range []string{line(n, 0), line(0, n)} {
+		memory := budget.New(1 << 20)
+		p, _ := taken(t, ingest.Options{Budget: memory})
+		a := p.Import([]byte(first+"\n"+line(n/2+100, n/2+100)), ingest.From{}, now)
+		if a.Status != 202 || a.Accepted != n/2+100 || a.Rejected == 0 || memory.Used() != 0 {
+			t.Errorf("%+v, %d bytes in use", a, memory.Used())
+		}
+	}
+}
+
 // TestImportKey: an import with a key is answered again, after a restart too,
 // and nothing is counted twice.
 func TestImportKey(t *testing.T) {

@@ -41,7 +41,7 @@ func (c *Columns) Cap() int { return 8*cap(c.Times) + 8*cap(c.Values) + cap(c.na
 func (c *Columns) Room(n int, take func(bytes int) bool) bool {
 	if have := min(cap(c.Times), cap(c.Values)); have < len(c.Values)+n {
 		want := max(len(c.Values)+n, 2*len(c.Values))
-		if !take(16*want - 8*cap(c.Times) - 8*cap(c.Values)) {
+		if !take(max(0, 16*want-8*cap(c.Times)-8*cap(c.Values))) { // one may have outgrown the other
 			return false
 		}
 		c.Times = append(make([]int64, 0, want), c.Times...)
