@@ -64,6 +64,18 @@ type decoded struct {
 	inline [8]byte
 }
 
+// has reports whether there may be values of slot n.
+func (a *arena) has(n uint32) bool {
+	found := false
+	ok := a.read(func() error {
+		for field := range a.fields {
+			found = found || a.blockOf(n, field, new([8]byte)) != nil
+		}
+		return nil
+	})
+	return found || !ok
+}
+
 // load puts the primary values of slot n into d.row. An error means that they
 // are not what was written; see pins.read.
 func (a *arena) load(d *decoded, n uint32) error {

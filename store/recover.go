@@ -54,11 +54,12 @@ func (s *Store) begin() {
 		n.Store(0) // what was counted by those who asked is not asked again
 	}
 	s.sources.freeGaps()
+	s.bar()
 	s.layDead()
 	s.buried, s.faded = s.burials.Load(), s.fadings.Load()
 	if f.Mode != None {
 		j := newJournal(s, f.log, f.Durable)
-		if want := s.options.rules(); s.rules != want {
+		if want := s.options.rules(); s.rules != want || f.recovery.Snapshot == 0 { // without a snapshot only the log has them
 			j.rules = &want
 		}
 		j.start()
@@ -71,6 +72,45 @@ func (s *Store) begin() {
 	s.thaw()
 	f.ready.Store(true)
 	s.startSnapshots()
+}
+
+// bar keeps slots from being used of which archive files may have values of a
+// series that nothing is known of: one that was new after the last snapshot, and
+// there is no log or it was lost. Such a slot has flagDead and no series, for
+// good.
+func (s *Store) bar() {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		had, end := len(p.slots), 0
+		var later []*arena // that may have something of a slot that was free
+		for _, list := range p.sealed {
+			for _, a := range list {
+				end = max(end, a.end())
+				if a.applied >= p.applied && !a.lost() {
+					later = append(later, a)
+				}
+			}
+		}
+		p.free = slices.DeleteFunc(p.free, func(n uint32) bool {
+			if p.pairAt[n] == 0 && slices.ContainsFunc(later, func(a *arena) bool { return a.has(n) }) {
+				p.flags[n] = flagDead
+				return true
+			}
+			return false
+		})
+		for n := had; n < min(end, maxSlots); n++ {
+			p.extend(uint32(n))
+			p.flags[n] = flagDead
+		}
+		p.mu.Unlock()
+		for n := had; n < len(p.slots); n++ {
+			s.lookup.grow(makeRef(i, uint32(n)))
+			s.memory.Force(slotCost)
+		}
+	}
 }
 
 // layDead puts the series that nothing is left of where their slots are given

@@ -27,7 +27,7 @@ const (
 )
 
 const (
-	snapshotVersion = 1
+	snapshotVersion = 2
 	snapshotSuffix  = ".snap"
 	keptSnapshots   = 2
 )

@@ -211,7 +211,7 @@ func (l *loading) intern(set tags.Tags, own []uint32) []uint32 {
 func (l *loading) slot(n uint32, flags uint8, set tags.Tags, own []uint32) error {
 	s, p := l.store, l.p
 	if len(set) == 0 {
-		l.store.leaveFree(l.part, n)
+		l.store.leaveFree(l.part, n, flags)
 		return nil
 	}
 	for i := 1; i < len(set); i++ {
@@ -307,12 +307,13 @@ func (l *loading) open() error {
 
 // sealed reads a sealed block that is in no archive file.
 func (l *loading) sealed() error {
-	tier, number, fields, applied := l.in.uvarint(), l.in.varint(), int(l.in.uvarint()), l.in.uvarint()
+	step, number, fields, applied := l.in.varint(), l.in.varint(), int(l.in.uvarint()), l.in.uvarint()
+	tier := slices.IndexFunc(l.store.tiers, func(t *tier) bool { return t.grid.step == step })
 	var b builder
 	if err := l.blocks(&b, fields); err != nil {
 		return err
 	}
-	if tier >= uint64(len(l.store.tiers)) {
+	if tier < 0 {
 		return nil // it is not kept any more
 	}
 	if (tier == primary) != (fields == 1) {
@@ -326,13 +327,17 @@ func (l *loading) sealed() error {
 	return nil
 }
 
-// leaveFree makes slot n of a partition exist without a series. The caller
-// holds s.changing.
-func (s *Store) leaveFree(part int, n uint32) {
+// leaveFree makes slot n of a partition exist without a series, with the flags
+// that it had: see bar. The caller holds s.changing.
+func (s *Store) leaveFree(part int, n uint32, flags uint8) {
 	p := &s.parts[part]
 	p.mu.Lock()
 	p.extend(n)
-	p.free = append(p.free, n)
+	if flags&flagDead != 0 {
+		p.flags[n] = flagDead
+	} else {
+		p.free = append(p.free, n)
+	}
 	p.mu.Unlock()
 	s.lookup.grow(makeRef(part, n))
 	s.memory.Force(slotCost)
@@ -447,7 +452,7 @@ func (s *Store) restore(name string) (head snapshot, notes []byte, err error) {
 		return head, nil, err
 	}
 	for i := range s.parts {
-		s.parts[i].reconcile(sealed[i])
+		s.reconcile(&s.parts[i], sealed[i])
 	}
 	return head, notes, nil
 }
@@ -462,8 +467,9 @@ func release(sealed *[partitions][]*arena) {
 
 // reconcile adds the sealed blocks of a snapshot to those of archive files.
 // A block time that is in both, or open in the one and sealed in the other, is
-// taken from where more of the log is in it.
-func (p *partition) reconcile(sealed []*arena) {
+// taken from where more of the log is in it. Whether the coarser tiers have what
+// is in no file is not known: they are derived again.
+func (s *Store) reconcile(p *partition, sealed []*arena) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, b := range slices.Clone(p.open) {
@@ -483,6 +489,7 @@ func (p *partition) reconcile(sealed []*arena) {
 			continue
 		}
 		p.insertSealed(a)
+		s.changed(p, a.tier, a.number, nil, 0)
 	}
 }
 

@@ -125,7 +125,7 @@ func (t *taker) copyOpen(p *partition) {
 //	          per slot with a series: last step, first step, source; state of a rate or counter
 //	          links: slot, source, since
 //	          open blocks: number and blocks, in the unit of the head
-//	          sealed blocks that are in no archive file as they are now: tier, number, fields, last record, blocks
+//	          sealed blocks that are in no archive file as they are now: step of the tier in ms, number, fields, last record, blocks
 //
 // Blocks are the number of directory words, the words, and the length and
 // bytes of the data. Steps are counted from 1970.
@@ -157,7 +157,7 @@ func (t *taker) encode() []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(t.sealed)))
 	for i, a := range t.sealed {
-		b = binary.AppendUvarint(b, uint64(a.tier))
+		b = binary.AppendVarint(b, t.store.tiers[a.tier].grid.step)
 		b = binary.AppendVarint(b, a.number)
 		b = binary.AppendUvarint(b, uint64(a.fields))
 		b = binary.AppendUvarint(b, a.applied)
