@@ -42,7 +42,7 @@ func (c *costs) idle(n int) int64 { return seriesCost + tagCost*int64(n+1) }
 func (s *Store) admit(p *partition, t tags.Tags, back bool, now int64) *LimitError {
 	o := &s.options
 	switch {
-	case s.searchable >= o.MaxSeries:
+	case int(s.active.Load()) >= o.MaxSeries:
 		return &LimitError{What: "series", Max: int64(o.MaxSeries)}
 	case !back && (s.seen >= seenPerSeries*o.MaxSeries || len(p.slots) >= maxSlots && len(p.free) == 0):
 		return &LimitError{What: "series ever seen", Max: int64(seenPerSeries * o.MaxSeries)}

@@ -23,7 +23,7 @@ type Options struct {
 
 	Disk int64 // bytes of archive files, snapshots and log, of a store with a data folder; default half of what is free there
 
-	MaxSeries       int            // searchable series; default 1,000,000. Four times as many may ever be seen, and come back
+	MaxSeries       int            // series written within the primary retention; default 1,000,000. Those that only coarser tiers still have come on top, up to 16 times as many in all
 	MaxValuesPerKey int            // distinct values of a tag key of searchable series; default 200,000
 	MaxKeys         int            // distinct tag keys of searchable series; default 10,000
 	MaxPairs        int            // distinct tags of searchable series; default 4 × MaxSeries
@@ -47,7 +47,7 @@ func (o Options) rules() rules {
 const (
 	maxPresenceBytes = 256 << 20
 	maxWindowBlocks  = 10 // longest MaxPast + MaxFuture, in blocks
-	seenPerSeries    = 4  // series ever seen per searchable one
+	seenPerSeries    = 16 // series that any tier has per one that is written
 	pairsPerSeries   = 4  // tags per series, on average, that no other series has
 )
 

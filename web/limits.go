@@ -19,7 +19,7 @@ func (s *Server) limits() map[string]limit {
 	shared := func(most int, used int) limit { n := int64(used); return limit{int64(most), &n} }
 	each := func(most int) limit { return limit{Limit: int64(most)} }
 	return map[string]limit{
-		"series":                shared(o.MaxSeries, st.Series),
+		"series":                shared(o.MaxSeries, st.Active),
 		"keys":                  shared(o.MaxKeys, st.Keys),
 		"pairs":                 shared(o.MaxPairs, st.Pairs),
 		"sources":               shared(o.MaxSources, st.Sources),
