@@ -179,7 +179,23 @@ func (c *serveCmd) openData(s *server, clk clock.Clock) (err error) {
 	if errors.Is(err, bberrors.ErrTimeout) {
 		err = fmt.Errorf("%s is in use by another process", name)
 	}
+	if err == nil && s.data != "" {
+		s.makeRoom()
+	}
 	return err
+}
+
+// stateRoom is the space that state.db has on the disk beyond what it holds, so
+// that alerts are stored, and told, while the disk is full.
+const stateRoom = 4 << 20
+
+// makeRoom gives state.db its space. On a file system that cannot, or has none,
+// it goes without.
+func (s *server) makeRoom() {
+	err := s.db.View(func(tx *bbolt.Tx) error { return reserve(s.db.Path(), tx.Size()+stateRoom) })
+	if err != nil {
+		s.log.Debug().Err(err).Msg("no space is set aside for alerts")
+	}
 }
 
 func (c *serveCmd) openStore(ctx context.Context, o store.Options, clk clock.Clock, log zerolog.Logger) (*store.Store, error) {
@@ -231,7 +247,11 @@ func (s *server) recover(ctx context.Context, pipeline *ingest.Pipeline) error {
 		return nil
 	}
 	s.store.OnSnapshot(store.SnapshotHooks{
-		Checkpoint: s.detect.Checkpoint, Notes: pipeline.AppendNotes,
+		Checkpoint: func() error {
+			s.makeRoom()
+			return s.detect.Checkpoint()
+		},
+		Notes: pipeline.AppendNotes,
 		Restore: func(notes []byte) {
 			if err := pipeline.RestoreNotes(notes); err != nil {
 				s.log.Error().Err(err).Msg("idempotency keys of the snapshot cannot be read")
