@@ -159,21 +159,25 @@ func (s *Server) turnedAway(rt *route, h *fasthttp.RequestHeader) bool {
 	return err != nil
 }
 
-// expect answers a request that asks before it sends its body.
+// expect answers a request that asks before it sends its body. One that is
+// refused goes no further, so that this is its end.
 func (s *Server) expect(c *fasthttp.RequestCtx) int {
 	conn, h := addressed(c.Conn()), &c.Request.Header
 	rt := s.routeOf(h)
+	var err error
 	if rt != nil {
-		if _, err := s.admit(rt, h, c.RemoteAddr()); err != nil {
-			closeAfter(c)
-			s.refuse(c, err)
-			return c.Response.StatusCode()
-		}
+		_, err = s.admit(rt, h, c.RemoteAddr())
 	}
-	if conn != nil && !s.bodies.enterConn(conn, announced(h, s.bodyLimit(rt))) {
-		closeAfter(c)
-		s.refuse(c, errNoPlace)
-		return fasthttp.StatusServiceUnavailable
+	if err == nil && conn != nil && !s.bodies.enterConn(conn, announced(h, s.bodyLimit(rt))) {
+		err = errNoPlace
 	}
-	return fasthttp.StatusContinue
+	if err == nil {
+		return fasthttp.StatusContinue
+	}
+	startAnswer(c)
+	closeAfter(c)
+	s.refuse(c, err)
+	s.stats.request(c.Response.StatusCode())
+	s.bodies.leave(c)
+	return c.Response.StatusCode()
 }

@@ -43,3 +43,10 @@ func (s *Server) Break(path string, v any) {
 	list := append(routes(), route{"GET", path, reads, open, noBody, false, func(*Server, *request) { panic(v) }})
 	s.routes = newRouteTable(list)
 }
+
+// Known returns how many requests the budget of bodies knows.
+func (s *Server) Known() int {
+	s.bodies.mu.Lock()
+	defer s.bodies.mu.Unlock()
+	return len(s.bodies.held)
+}
