@@ -77,8 +77,12 @@ func fetchParts(ctx context.Context, st *store.Store, d expr.DataExpr, r FetchRa
 		if err != nil {
 			return f, err
 		}
-		if i == 0 && r.Reserve != nil {
-			if err := r.Reserve(int64(len(lines)) * int64(g.steps) * 16); err != nil {
+		fresh := g.fresh(lines)
+		if n := int64(len(g.lines)) + fresh; r.MaxLines > 0 && n > r.MaxLines {
+			return f, &store.LimitError{What: "lines", Got: n, Max: r.MaxLines}
+		}
+		if r.Reserve != nil {
+			if err := r.Reserve(fresh * int64(g.steps) * 16); err != nil {
 				return f, err
 			}
 		}

@@ -38,6 +38,21 @@ func newGather(r reading, start, end, stepMs, primary int64) *gather {
 	return &gather{reading: r, start: start, step: stepMs, primary: primary, steps: int((end - start) / stepMs), byTags: map[string]int{}}
 }
 
+// fresh returns how many of the lines were in no part before.
+func (g *gather) fresh(lines []store.Line) (n int64) {
+	if len(g.lines) == 0 {
+		return int64(len(lines))
+	}
+	var key []byte
+	for i := range lines {
+		key = lines[i].Tags.AppendKey(key[:0])
+		if _, found := g.byTags[string(key)]; !found {
+			n++
+		}
+	}
+	return n
+}
+
 // line returns the line with the given tags, which it makes if need be.
 func (g *gather) line(l *store.Line, first bool) *gathered {
 	key := string(l.Tags.AppendKey(nil))

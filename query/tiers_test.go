@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"pulse/query"
+	"pulse/query/asl"
+	"pulse/query/expr"
 	"pulse/store"
 	"pulse/store/match"
 	"pulse/store/step"
@@ -412,5 +415,55 @@ func (w *twin) nothingMatches(t *testing.T) {
 	}
 	if r := ask(t, w.tiered, "name,none,:eq,(,id,),:by", start, end, hour); len(r.Lines) != 0 {
 		t.Errorf("%+v", r.Lines)
+	}
+}
+
+// TestFadedLines: lines that only the coarser tier has left are counted as
+// those that are still there.
+func TestFadedLines(t *testing.T) {
+	st, err := store.New(store.Options{Tiers: []store.Tier{{Step: 10 * second, Retention: 20 * minute}, {Step: minute, Retention: 10 * hour}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := step.Floor(1_700_000_000_000, 20*hour)
+	now := begin
+	var refs [100]store.Ref
+	for i := range refs {
+		ts := tags.FromMap(map[string]string{"name": "m", "id": fmt.Sprint(i)})
+		if refs[i], err = st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for now < begin+6*hour {
+		now += 10 * second
+		var b store.Batch
+		for i, ref := range refs {
+			if early := now < begin+hour; early == (i > 0) { // the first one comes when the others have gone
+				b.Add(ref, now, 1)
+			}
+		}
+		st.Append(&b, now)
+		st.Advance(now)
+	}
+	list, err := asl.New(asl.All(), asl.Limits{}).ParseTimeSeries("name,m,:eq,(,id,),:by")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev, err := expr.NewEvaluator(list...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch := func(most int64) (lines int, reserved int64, err error) {
+		f, err := query.Fetch(context.Background(), st, ev.Data()[0], query.FetchRange{
+			Start: begin, End: now, Step: minute, MaxLines: most, Reserve: func(n int64) error { reserved += n; return nil },
+		})
+		return len(f.Lines), reserved, err
+	}
+	if n, reserved, err := fetch(100); err != nil || n != 100 || reserved < 100*6*60*16 {
+		t.Errorf("%d lines, %d bytes taken: %v", n, reserved, err)
+	}
+	var limit *store.LimitError
+	if _, _, err := fetch(99); !errors.As(err, &limit) || limit.What != "lines" {
+		t.Errorf("a line too many: %v", err)
 	}
 }
