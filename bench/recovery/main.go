@@ -76,7 +76,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	}
 	defer s.Remove()
 	flags := []string{"--step", server.Span(o.step), "--new-series-rate", "10000000", "--max-series", "4000000", "--max-values-per-key", "4000000", "--max-pairs", "16000000",
-		"--max-age", server.Span(time.Duration(o.covered+o.logged+2)*o.step), "--snapshot-every", "1h"}
+		"--max-age", server.Span(time.Duration(o.covered+o.logged+2) * o.step), "--snapshot-every", "1h"}
 	start := func() (time.Duration, error) {
 		begin := time.Now()
 		err := s.Start(ctx, 10*time.Minute, flags...)
