@@ -44,6 +44,10 @@ type ImportAnswer struct {
 // in the log's queue.
 const importChunk = 32 << 10
 
+// importSteps is the same for the steps that values cover: one that stands for a
+// day is thousands of them.
+const importSteps = 256 << 10
+
 // maxImportReason is the most bytes of a reason in an answer.
 const maxImportReason = 300
 
@@ -52,7 +56,7 @@ type imports struct {
 	expander *expander
 	seed     store.Hash
 	slots    chan struct{}
-	pool     sync.Pool // *backfill
+	pool     sync.Pool      // *backfill
 	budget   *budget.Budget // of columns
 	hand     func(*store.ImportBatch, int64) (store.ImportResult, error)
 }
@@ -72,6 +76,7 @@ type backfill struct {
 	columns publish.Columns
 	batch   store.ImportBatch
 	spans   []lineSpan // of the batch's lines
+	steps   int64      // that the batch covers, about
 	set     tags.Tags
 	answer  ImportAnswer
 	held    int64     // bytes of the budget
@@ -187,7 +192,7 @@ func (b *backfill) run(body []byte) ImportAnswer {
 			return b.failed(errImportMemory)
 		}
 		b.line(text, number)
-		if len(b.columns.Values) >= importChunk {
+		if len(b.columns.Values) >= importChunk || b.steps >= importSteps {
 			if err := b.flush(); err != nil {
 				return b.failed(err)
 			}
@@ -248,6 +253,7 @@ func (b *backfill) line(text []byte, number int) {
 	}
 	b.last = ref
 	b.batch.Lines = append(b.batch.Lines, store.ImportLine{Ref: ref, Step: l.Step})
+	b.steps += p.store.ImportSteps(&store.ImportLine{Step: l.Step, Times: l.Times})
 	b.spans = append(b.spans, lineSpan{from, len(b.columns.Values), number})
 }
 
@@ -302,7 +308,7 @@ func (b *backfill) flush() error {
 	slices.SortStableFunc(a.Errors, func(x, y LineError) int { return cmp.Compare(x.Line, y.Line) })
 	a.Errors = a.Errors[:min(len(a.Errors), b.pipeline.opts.Limits.ImportErrors)]
 	b.columns.Reset()
-	b.batch.Lines, b.spans = lines[:0], b.spans[:0]
+	b.batch.Lines, b.spans, b.steps = lines[:0], b.spans[:0], 0
 	return nil
 }
 

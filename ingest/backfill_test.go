@@ -223,6 +223,26 @@ func TestImportMemory(t *testing.T) {
 	}
 }
 
+// TestImportLongSteps: values that stand for long are handed over in smaller
+// portions, because what waits behind one waits for all steps that they cover.
+func TestImportLongSteps(t *testing.T) {
+	p, _ := taken(t, ingest.Options{})
+	most, calls := 0, 0
+	p.OnImport(func(b *store.ImportBatch, _ int64, _ handImport) (res store.ImportResult, err error) {
+		most, calls = max(most, len(b.Lines)), calls+1
+		return store.ImportResult{Accepted: len(b.Lines)}, nil
+	})
+	const lines = 400
+	day := `{"tags":{"name":"aa"},"step":"1d","timestamps":[86400000],"values":[1]}` + "\n"
+	if a := p.Import([]byte(strings.Repeat(day, lines)), here, now); a.Status != 200 || a.Accepted != lines || calls < 2 || most > 100 {
+		t.Errorf("%+v in %d portions of at most %d lines", a, calls, most)
+	}
+	calls = 0
+	if a := p.Import([]byte(strings.Repeat(strings.Replace(day, "1d", "10s", 1), lines)), here, now); a.Status != 200 || calls != 1 {
+		t.Errorf("%+v in %d portions", a, calls)
+	}
+}
+
 // TestImportLopsided: a line with far more timestamps than values, or the other
 // way round, does not upset what the next one is counted for.
 func TestImportLopsided(t *testing.T) {

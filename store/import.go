@@ -42,6 +42,22 @@ const (
 	minLongestImport = 24 * 3600_000 // ms that one value may cover, or the longest tier's step
 )
 
+// ImportSteps returns about how many steps of the tiers the values of a line
+// cover, which is what it costs to take them.
+func (s *Store) ImportSteps(l *ImportLine) (n int64) {
+	last := s.tiers[len(s.tiers)-1]
+	every := min(or(l.Step, s.grid.step), max(minLongestImport, last.grid.step))
+	for _, at := range l.Times {
+		for _, t := range s.tiers {
+			if at > t.floor.Load() {
+				n += max(1, every/t.grid.step)
+				break
+			}
+		}
+	}
+	return n
+}
+
 // importCheck decides which values of a batch are taken.
 type importCheck struct {
 	primary int64
