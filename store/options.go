@@ -21,8 +21,6 @@ type Options struct {
 	RateHeartbeat    int64 // see norm.Params; default 2.5 steps
 	CounterHeartbeat int64
 
-	Disk int64 // bytes of archive files, snapshots and log, of a store with a data folder; default half of what is free there
-
 	MaxSeries       int            // series written within the primary retention; default 1,000,000. Those that only coarser tiers still have come on top, up to 16 times as many in all
 	MaxValuesPerKey int            // distinct values of a tag key of searchable series; default 200,000
 	MaxKeys         int            // distinct tag keys of searchable series; default 10,000
@@ -106,8 +104,6 @@ func (o Options) validate() error {
 		return fmt.Errorf("store: retention %d ms is shorter than max past %d ms", o.Retention, o.MaxPast)
 	case o.MaxSeries < 1 || o.MaxSeries > partitions*maxSlots/seenPerSeries:
 		return fmt.Errorf("store: max series %d is not between 1 and %d", o.MaxSeries, partitions*maxSlots/seenPerSeries)
-	case o.Disk < 0:
-		return fmt.Errorf("store: disk budget %d is negative", o.Disk)
 	case min(o.MaxValuesPerKey, o.MaxKeys, o.MaxPairs) < 1:
 		return fmt.Errorf("store: max values per key %d, max keys %d or max pairs %d is below 1", o.MaxValuesPerKey, o.MaxKeys, o.MaxPairs)
 	case o.MaxSources < 1 || o.MaxSources > 1<<24:

@@ -131,7 +131,7 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 
 func (c *serveCmd) storeOptions(memory *budget.Memory) store.Options {
 	return store.Options{
-		Memory: memory.Series, Disk: int64(c.Disk),
+		Memory: memory.Series,
 		Tiers: c.Tiers.store(), MaxPast: c.MaxAge.ms(), MaxFuture: c.MaxFuture.ms(),
 		MaxSeries: c.MaxSeries, NewSeriesRate: float64(c.NewSeriesRate), NewSeriesBurst: float64(10 * c.NewSeriesRate), MaxValuesPerKey: c.MaxValuesPerKey, MaxKeys: c.MaxKeys, MaxPairs: c.MaxPairs,
 	}
@@ -211,7 +211,7 @@ func (c *serveCmd) openStore(ctx context.Context, o store.Options, clk clock.Clo
 		return nil, err
 	}
 	d := store.Durable{
-		FS: folder, Mode: mode, SyncEvery: time.Duration(c.SyncEvery), SnapshotEvery: time.Duration(c.SnapshotEvery),
+		FS: folder, Mode: mode, SyncEvery: time.Duration(c.SyncEvery), SnapshotEvery: time.Duration(c.SnapshotEvery), DiskBytes: int64(c.Disk),
 		Clock: clk, Log: log.With().Str("component", "store").Logger(),
 	}
 	for waited := time.Duration(0); ; waited += lockPoll {
