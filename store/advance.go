@@ -99,9 +99,11 @@ func (s *Store) seal(p *partition, before int64) bool {
 // open returns a block that can be written: a new one, or a sealed one that is
 // opened again. When the partition has more open blocks than the age limits
 // can reach, since nobody called Advance or the clock was changed, those out
-// of reach are sealed first. The caller holds the lock of p.
+// of reach are sealed first; not while a log is replayed, whose limits were
+// perhaps wider, or the rest of a record would find them sealed with the record
+// in them. The caller holds the lock of p.
 func (s *Store) open(p *partition, number, now int64) *openBlock {
-	if len(p.open) >= s.maxOpen {
+	if len(p.open) >= s.maxOpen && s.live() {
 		s.sealOutOfReach(p, number, now)
 	}
 	if i, found := p.search(primary, number); found {

@@ -73,7 +73,7 @@ func (a *arena) has(n uint32) bool {
 		}
 		return nil
 	})
-	return found || !ok
+	return found && ok
 }
 
 // load puts the primary values of slot n into d.row. An error means that they

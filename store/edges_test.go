@@ -196,3 +196,27 @@ func TestSnapshotOfOtherTiers(t *testing.T) {
 		t.Errorf("the second tier goes to %d, now is %d", to, now)
 	}
 }
+
+// A record whose points reach back further than the next run allows is taken
+// whole when that run reads it.
+func TestOldPointsOfFirstRun(t *testing.T) {
+	o := store.Options{Step: 1000, Retention: 1000 * archBlock, MaxPast: 9 * archBlock, NewSeriesRate: -1}
+	fs := faulty.New(1)
+	s := reopened(t, o, fs, store.Sync, start)
+	ref := resolve(t, s, start, tags.Of("name", "old", "atlas.dstype", "sum"))
+	b := store.Batch{Arrival: start}
+	for i := range int64(36) {
+		b.Add(ref, start-(i%9)*archBlock-i*1000, 1)
+	}
+	for n := range int64(3) {
+		if r, err := s.Commit(&b, start+n*5000); err != nil || r.Stored != 36 {
+			t.Fatal(r, err)
+		}
+		s.Advance(start + n*5000)
+	}
+	want := s.Dump(0)
+	o.MaxPast = 5000
+	if got := reopened(t, o, fs.Kill(1), store.Sync, start+20_000).Dump(0); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

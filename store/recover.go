@@ -85,14 +85,18 @@ func (s *Store) bar() {
 		p := &s.parts[i]
 		p.mu.Lock()
 		had, end := len(p.slots), 0
-		var later []*arena // that may have something of a slot that was free
+		var later []*arena // that may have something of a slot without a series
 		for _, list := range p.sealed {
 			for _, a := range list {
 				end = max(end, a.end())
-				if a.applied >= p.applied && !a.lost() {
+				if a.applied >= p.applied || a.end() > had {
 					later = append(later, a)
 				}
 			}
+		}
+		for n := had; n < min(end, maxSlots); n++ {
+			p.extend(uint32(n))
+			p.free = append(p.free, uint32(n))
 		}
 		p.free = slices.DeleteFunc(p.free, func(n uint32) bool {
 			if p.pairAt[n] == 0 && slices.ContainsFunc(later, func(a *arena) bool { return a.has(n) }) {
@@ -101,10 +105,6 @@ func (s *Store) bar() {
 			}
 			return false
 		})
-		for n := had; n < min(end, maxSlots); n++ {
-			p.extend(uint32(n))
-			p.flags[n] = flagDead
-		}
 		p.mu.Unlock()
 		for n := had; n < len(p.slots); n++ {
 			s.lookup.grow(makeRef(i, uint32(n)))
