@@ -46,7 +46,7 @@ func (k *known) appendBody(dst []byte, node int, t int64) []byte {
 }
 
 // push reports all series every step for the given time, or until done.
-func (k *known) push(ctx context.Context, s *server, d time.Duration, done <-chan struct{}) (p phase) {
+func (k *known) push(ctx context.Context, s *victim, d time.Duration, done <-chan struct{}) (p phase) {
 	client := &fasthttp.Client{ReadTimeout: 30 * time.Second}
 	defer client.CloseIdleConnections()
 	begun := time.Now()
@@ -63,7 +63,7 @@ func (k *known) push(ctx context.Context, s *server, d time.Duration, done <-cha
 		}
 		body = k.appendBody(body[:0], i%k.nodes, time.Now().UnixMilli())
 		sent := time.Now()
-		status, answer := post(client, s.url, body)
+		status, answer := post(client, s.URL, body)
 		p.requests++
 		p.latency = append(p.latency, time.Since(sent))
 		if status != fasthttp.StatusOK {
@@ -105,7 +105,7 @@ type bombed struct {
 
 // throw sends every series of the bomb once, as fast as the server answers,
 // and then those that came first once a step, so that their columns fill.
-func throw(ctx context.Context, s *server, o options) *bombing {
+func throw(ctx context.Context, s *victim, o options) *bombing {
 	b := &bombing{done: make(chan struct{}), total: bombed{byStatus: map[int]int{}}}
 	go func() {
 		defer close(b.done)
@@ -123,7 +123,7 @@ func throw(ctx context.Context, s *server, o options) *bombing {
 }
 
 // pass sends the first n series of the bomb.
-func (b *bombing) pass(ctx context.Context, s *server, o options, n int) {
+func (b *bombing) pass(ctx context.Context, s *victim, o options, n int) {
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	for range o.workers {
@@ -138,7 +138,7 @@ func (b *bombing) pass(ctx context.Context, s *server, o options, n int) {
 					return
 				}
 				body = appendBomb(body[:0], from, min(to, int64(n)), time.Now().UnixMilli())
-				status, _ := post(client, s.url, body)
+				status, _ := post(client, s.URL, body)
 				b.mu.Lock()
 				b.total.byStatus[status]++
 				b.mu.Unlock()
@@ -169,7 +169,7 @@ func appendBomb(dst []byte, from, to, t int64) []byte {
 
 // watch asks for health again and again until stop, and returns how long the
 // answers took; one that is not 200 counts as a minute.
-func watch(s *server, stop <-chan struct{}) <-chan []time.Duration {
+func watch(s *victim, stop <-chan struct{}) <-chan []time.Duration {
 	out := make(chan []time.Duration)
 	go func() {
 		client := &fasthttp.Client{ReadTimeout: 30 * time.Second}
@@ -178,7 +178,7 @@ func watch(s *server, stop <-chan struct{}) <-chan []time.Duration {
 		for {
 			for _, path := range []string{"/ok", "/healthcheck"} {
 				begun := time.Now()
-				status, _, err := client.GetTimeout(nil, s.url+path, 30*time.Second)
+				status, _, err := client.GetTimeout(nil, s.URL+path, 30*time.Second)
 				d := time.Since(begun)
 				if err != nil || status != fasthttp.StatusOK {
 					d = time.Minute

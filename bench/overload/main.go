@@ -83,7 +83,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer s.remove()
+	defer s.Remove()
 	if err := s.start(ctx, o); err != nil {
 		return err
 	}
@@ -107,9 +107,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 
-	if err := s.kill(); err != nil {
-		return err
-	}
+	s.kill()
 	begun := time.Now()
 	if err := s.start(ctx, o); err != nil {
 		return fmt.Errorf("restart: %w", err)
@@ -117,9 +115,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	r.restart = time.Since(begun)
 	r.after = k.push(ctx, s, o.quiet, nil)
 	r.restartMemory = s.memory()
-	if err := s.stop(); err != nil {
-		return err
-	}
+	s.stop()
 	r.print(out)
 	return errors.Join(ctx.Err(), r.broken())
 }
