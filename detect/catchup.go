@@ -115,7 +115,7 @@ func (e *Engine) recallRule(s storedRule, now int64) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.identify(s.Created)
+	r.identify(s.Created, max(s.Created, s.Began))
 	r.origin, r.file = s.Origin, s.File
 	return r, nil
 }
@@ -128,7 +128,7 @@ func (e *Engine) wakeRule(r *running, now int64) {
 		e.wakeBlind(r, now)
 		return
 	}
-	judged := max(r.judged, step.Ceil(r.created, r.c.step)-r.c.step)
+	judged := max(r.judged, step.Ceil(r.began, r.c.step)-r.c.step)
 	for t := r.next - r.c.step; t > judged && now < t+r.c.grace; t -= r.c.step {
 		r.next = t
 	}

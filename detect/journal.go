@@ -35,6 +35,8 @@ const maxResolved = 10_000
 type storedRule struct {
 	Rule    Rule  `json:"rule"`
 	Created int64 `json:"created"` // Unix ms
+	// Began is when it was put with the detector that it has.
+	Began int64 `json:"began,omitempty"`
 	// Origin is the step after which its detectors began to read.
 	Origin int64 `json:"origin"`
 	File   bool  `json:"file,omitempty"` // comes from a rule file

@@ -48,11 +48,12 @@ type Log interface {
 	Mark(mark []byte) error
 }
 
-// ruleNumber is what a mark calls a rule: 32 bits of what identifies its run.
-func ruleNumber(id string, created int64) uint32 {
+// ruleNumber is what a mark calls a rule: 32 bits of what identifies the run of
+// its detectors.
+func ruleNumber(id string, began int64) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id))
-	_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, uint64(created)))
+	_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, uint64(began)))
 	return h.Sum32()
 }
 
@@ -128,7 +129,7 @@ func (e *Engine) markClosed(t, now int64) {
 // mayHaveClosed reports whether a mark at t that names the rules that did not
 // close has to name this one.
 func (r *running) mayHaveClosed(t, now int64) bool {
-	return t%r.c.step == 0 && r.judged < t && r.created <= now
+	return t%r.c.step == 0 && r.judged < t && r.began < now
 }
 
 // markStored marks that what the close of step t changed is stored.

@@ -180,6 +180,63 @@ func TestReplaySettles(t *testing.T) {
 	}
 }
 
+// TestReplayReplaced: the marks of a rule are none of the one that takes its
+// place, with another detector or another expression, also when the process is
+// killed before that has closed a step.
+func TestReplayReplaced(t *testing.T) {
+	rule := func(expr, detector string) string {
+		return fmt.Sprintf(`{"id":"r","expr":"name,sps,:eq,:sum%s","detector":{%s},"for":"2s"}`, expr, detector)
+	}
+	rules := []string{
+		rule(",(,region,),:by", `"kind":"double-exponential","train":"1m"`),
+		rule(",(,region,),:by", `"kind":"exponential","train":"1m"`),
+		rule(",(,region,),:by", `"kind":"static","below":50`),
+		rule("", `"kind":"static","below":150`),
+	}
+	for seed := range uint64(10) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		plain, killed := newTapedRig(t, 1000), newTapedRig(t, 1000)
+		both := []*rig{plain, killed}
+		put := 0
+		for s := int64(0); s <= 300; s++ {
+			late, kill, next := random.IntN(7) == 0, random.IntN(9) == 0, random.IntN(len(rules))
+			a, b := 100+random.NormFloat64(), 100+random.NormFloat64()
+			if s%50 > 40 {
+				a = 10
+			}
+			if put++; s == 0 || random.IntN(19) == 0 {
+				put = 0
+			}
+			for _, r := range both {
+				r.at(s*1000 - 300)
+				r.send("a", p(a, "name", "sps", "region", "eu"))
+				if !late {
+					r.send("b", p(b, "name", "sps", "region", "us"))
+				}
+				r.to(s*1000 + 50)
+				if late {
+					r.at(s*1000 + 400)
+					r.sendAt("b", epoch+s*1000, p(b, "name", "sps", "region", "us"))
+				}
+				if put == 0 {
+					r.put(rules[next])
+				}
+			}
+			if kill {
+				killed.recover()
+			}
+			if put >= 3 && !bytes.Equal(plain.engine.State(), killed.engine.State()) {
+				t.Fatalf("seed %d, %d s, %d s after it was put: the detectors differ", seed, s, put)
+			}
+		}
+		if x, y := briefly(plain.took()), briefly(killed.took()); x != y {
+			t.Errorf("seed %d: uninterrupted it sent %s, with kills %s", seed, x, y)
+		}
+		_ = plain.engine.Close()
+		_ = killed.engine.Close()
+	}
+}
+
 // TestReplayKeepsFor: a kill around any step of a pending alert, between any two
 // of the mark, the transaction and the mark that follows it, pages when no kill
 // would have.

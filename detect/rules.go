@@ -83,7 +83,7 @@ func (e *Engine) put(rule Rule, file bool, now int64) error {
 	}
 	r.file = file
 	if old != nil && old.c.sameStream(c) {
-		r.identify(old.created)
+		r.identify(old.created, now)
 		r.inherit(old)
 	}
 	if err := e.store(r); err != nil {
@@ -134,7 +134,7 @@ func (e *Engine) store(r *running) error {
 }
 
 func (r *running) stored() *storedRule {
-	return &storedRule{Rule: r.c.rule, Created: r.created, Origin: r.origin, File: r.file}
+	return &storedRule{Rule: r.c.rule, Created: r.created, Began: r.began, Origin: r.origin, File: r.file}
 }
 
 func sameRule(a, b Rule) bool {

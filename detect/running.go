@@ -12,6 +12,7 @@ import (
 type running struct {
 	c       *compiled
 	created int64  // Unix ms
+	began   int64  // Unix ms: when it was put with the detector that it has
 	number  uint32 // what marks call it
 	file    bool   // comes from a rule file
 	stream  *stream.Stream
@@ -86,14 +87,14 @@ func (e *Engine) start(c *compiled, now int64) (*running, error) {
 		return nil, err
 	}
 	r := &running{c: c, stream: s, judge: j, next: step.Ceil(now, c.step), behind: true}
-	r.identify(now)
+	r.identify(now, now)
 	r.stats.Owner = c.rule.Owner
 	return r, nil
 }
 
-// identify sets when the rule was made.
-func (r *running) identify(created int64) {
-	r.created, r.number = created, ruleNumber(r.c.rule.ID, created)
+// identify sets when the rule was made, and when it got its detector.
+func (r *running) identify(created, began int64) {
+	r.created, r.began, r.number = created, began, ruleNumber(r.c.rule.ID, began)
 }
 
 // deadline is when the next step closes at the latest.
