@@ -220,3 +220,25 @@ func TestOldPointsOfFirstRun(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// A record that came while the clock was far ahead drops no files when it is
+// read again.
+func TestRecordFromTheFuture(t *testing.T) {
+	fs := faulty.New(1)
+	a := logged(t, fs, store.Sync, 10)
+	a.commit(5 * block.Size)
+	a.TendArchives()
+	want := len(list(t, fs, archFolder))
+	b := store.Batch{Arrival: a.now}
+	b.Add(a.refs[0], a.now, 1)
+	if _, err := a.Commit(&b, a.now+100*365*86400_000); err != nil {
+		t.Fatal(err)
+	}
+	a.commit(1)
+	fs = fs.Kill(1)
+	s := reopened(t, archOptions, fs, store.Sync, a.now)
+	s.Advance(a.now)
+	if got := len(list(t, fs, archFolder)); want == 0 || got < want {
+		t.Errorf("%d files, want %d", got, want)
+	}
+}

@@ -336,13 +336,19 @@ func (r *replay) points(record *wal.Record) {
 	s.apply(b, w.Now, record.LSN)
 }
 
-// advance tells the store the time, about as often as a server does.
+// advance tells the store the time, about as often as a server does. One that is
+// far ahead of the clock was a mistake, on which nothing that is kept may be
+// dropped.
 func (r *replay) advance(now int64) {
+	now = min(now, r.store.folder.Clock.Now().UnixMilli()+farAheadMs)
 	if now >= r.advanced+r.store.grid.step || now < r.advanced-r.store.grid.step {
 		r.advanced = now
 		r.store.Advance(now)
 	}
 }
+
+// farAheadMs is how far the clock of a record may be ahead.
+const farAheadMs = 24 * 3600_000
 
 // values applies an import.
 func (r *replay) values(record *wal.Record) {
