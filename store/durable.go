@@ -53,7 +53,7 @@ type Durable struct {
 	FS            disk.FS // the data folder
 	Mode          Durability
 	SyncEvery     time.Duration // mode Interval; default 1 s
-	SnapshotEvery time.Duration // at least this long between two snapshots; default 5 min
+	SnapshotEvery time.Duration // longest time between two snapshots; default 5 min
 	SegmentBytes  int64         // of one file of the log; default 64 MiB
 	DiskBytes     int64         // that archive files, snapshots and log may take; default half of what is free
 	Clock         clock.Clock   // paces syncs and probes

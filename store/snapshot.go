@@ -32,6 +32,13 @@ const (
 	keptSnapshots   = 2
 )
 
+// A snapshot is taken earlier than after Durable.SnapshotEvery when a start would
+// have this much of the log to read, which takes some seconds.
+const (
+	snapshotBytes = 64 << 20
+	snapshotPause = 30 * time.Second
+)
+
 // snapshots is a store's use of snapshots.
 type snapshots struct {
 	taking sync.Mutex // held while one is taken
@@ -41,6 +48,7 @@ type snapshots struct {
 	ended  chan struct{}
 
 	last  time.Time // when the last one was begun, or the store was opened
+	saved int64     // bytes written to the log by then; less than 0 for what it had when it was opened
 	count atomic.Int64
 	at    atomic.Uint64 // the record that the last one stands at
 	bytes atomic.Int64  // of the last one
@@ -109,7 +117,7 @@ func (s *Store) takeSnapshot(ctx context.Context) error {
 	f := s.folder
 	t := &f.snapshots
 	began := f.Clock.Now()
-	t.last = began
+	t.last, t.saved = began, f.log.Stats().Written
 	if f.journal == nil {
 		// Without a log every snapshot counts as a record, so that they have an order.
 		s.applying.Lock()
@@ -252,7 +260,7 @@ func (s *Store) startSnapshots() {
 	t := &s.folder.snapshots
 	ctx, cancel := context.WithCancel(context.Background())
 	t.wake, t.cancel, t.ended = make(chan struct{}, 1), cancel, make(chan struct{})
-	t.last = s.folder.Clock.Now()
+	t.last, t.saved = s.folder.Clock.Now(), -s.folder.log.Bytes()
 	go func() {
 		defer close(t.ended)
 		for {
@@ -278,7 +286,8 @@ func (s *Store) snapshotDue() {
 	if !t.taking.TryLock() {
 		return
 	}
-	due := f.Clock.Now().Sub(t.last) >= f.SnapshotEvery
+	since := f.Clock.Now().Sub(t.last)
+	due := since >= f.SnapshotEvery || since >= snapshotPause && f.log.Stats().Written-t.saved >= snapshotBytes
 	t.taking.Unlock()
 	if due {
 		select {

@@ -35,7 +35,7 @@ type serveCmd struct {
 	Tiers          tiers    `name:"tiers" help:"Steps and how long values are kept at each, the primary first [10s:2d,1m:35d,1h:400d]." placeholder:"S:R,..."`
 	Durability     string   `name:"durability" help:"What an acknowledged publish survives. sync: a loss of power; interval: the end of the process, and a loss of power but for the last --sync-every; none: what the last snapshot has." enum:"sync,interval,none" default:"sync"`
 	SyncEvery      span     `name:"sync-every" help:"How often the log is synced with --durability interval." default:"1s" placeholder:"D"`
-	SnapshotEvery  span     `name:"snapshot-every" help:"Least time between two snapshots, which bound how much of the log a start has to read." default:"5m" placeholder:"D"`
+	SnapshotEvery  span     `name:"snapshot-every" help:"Longest time between two snapshots, which bound how much of the log a start has to read; one is taken, too, when that is 64 MiB." default:"5m" placeholder:"D"`
 	Memory         size     `name:"memory" help:"Memory for series, requests and queries. Default: half of what the machine or its control group has." placeholder:"BYTES"`
 	Disk           size     `name:"disk" help:"Disk space for log, snapshots and archive files; beyond it the oldest values of the finest tier go first. Default: half of what is free." placeholder:"BYTES"`
 	MaxAge         span     `name:"max-age" help:"How far in the past a point may lie. Default: the larger of one step and min(60s, 120 steps)." placeholder:"D"`
