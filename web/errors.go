@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"pulse/detect"
+	"pulse/detect/notify"
 	"pulse/query"
 	"pulse/store"
 	"pulse/web/render"
@@ -101,7 +102,7 @@ func statusOf(err error) int {
 	case errors.As(err, &known):
 		return known.status
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
-		errors.Is(err, detect.ErrNotStored), errors.Is(err, detect.ErrClosed),
+		errors.Is(err, detect.ErrNotStored), errors.Is(err, notify.ErrNotStored), errors.Is(err, detect.ErrClosed),
 		errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrNotReady), errors.Is(err, query.ErrBusy):
 		return fasthttp.StatusServiceUnavailable
 	case errors.Is(err, store.ErrFull):

@@ -67,6 +67,7 @@ type rig struct {
 	store    *store.Store
 	pipeline *ingest.Pipeline
 	detect   *detect.Engine
+	db       *bbolt.DB
 	web      *web.Server
 	scheme   string // http
 	addr     string
@@ -100,6 +101,7 @@ func newRig(t testing.TB, s settings) *rig {
 	db, err := bbolt.Open(filepath.Join(t.TempDir(), "state.db"), 0o600, &bbolt.Options{NoSync: true})
 	must(err)
 	t.Cleanup(func() { db.Close() })
+	r.db = db
 	s.store.Step = step
 	if s.durable == nil {
 		r.store, err = store.New(s.store)

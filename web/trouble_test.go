@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/json"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -84,4 +85,28 @@ func TestTrouble(t *testing.T) {
 	if v := r.column("name,some,:eq,:max", epoch-step, epoch); len(v) != 1 || v[0] != float64(n) {
 		t.Errorf("the gauge is %v, want %d", v, n)
 	}
+}
+
+// TestStateNotStored: changes that the database does not take are nobody's
+// fault who sent them.
+func TestStateNotStored(t *testing.T) {
+	r := newRig(t, settings{})
+	const (
+		kind     = "Content-Type: application/json"
+		receiver = `{"name":"a","url":"http://127.0.0.1:9/"}`
+		rule     = `{"id":"a","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":1}}`
+	)
+	for path, body := range map[string]string{"/api/v1/receivers/a": receiver, "/api/v1/rules/a": rule} {
+		if a := r.call("PUT", path, body, kind); a.status != 200 {
+			t.Fatal(a)
+		}
+	}
+	if err := r.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, "replace a receiver", r.call("PUT", "/api/v1/receivers/a", receiver, kind), 503, "cannot be stored")
+	wantError(t, "add a receiver", r.call("PUT", "/api/v1/receivers/b", `{"url":"http://127.0.0.1:9/"}`, kind), 503, "cannot be stored")
+	wantError(t, "delete a receiver", r.call("DELETE", "/api/v1/receivers/a", nil), 503, "cannot be stored")
+	wantError(t, "add a rule", r.call("PUT", "/api/v1/rules/b", strings.Replace(rule, `"a"`, `"b"`, 1), kind), 503, "cannot be stored")
+	wantError(t, "delete a rule", r.call("DELETE", "/api/v1/rules/a", nil), 503, "stored")
 }

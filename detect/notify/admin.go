@@ -35,7 +35,7 @@ func (s *Service) PutReceiver(r Receiver) error {
 		return s.createReceiver(r)
 	}
 	if err := s.o.DB.Update(func(tx *bbolt.Tx) error { return storeReceiver(tx, r) }); err != nil {
-		return fmt.Errorf("store receiver %s: %w", r.Name, err)
+		return fmt.Errorf("store receiver %s: %w: %w", r.Name, ErrNotStored, err)
 	}
 	was := c.replace(r)
 	c.poke()
@@ -67,7 +67,7 @@ func (s *Service) createReceiver(r Receiver) error {
 	defer s.mu.Unlock()
 	if err != nil {
 		delete(s.channels, r.Name)
-		return fmt.Errorf("store receiver %s: %w", r.Name, err)
+		return fmt.Errorf("store receiver %s: %w: %w", r.Name, ErrNotStored, err)
 	}
 	if s.run != nil {
 		s.dispatchIn(s.run, c)
@@ -101,7 +101,7 @@ func (s *Service) DeleteReceiver(name string) error {
 		return root.Bucket(keyOutbox).DeleteBucket([]byte(name))
 	})
 	if err != nil {
-		return fmt.Errorf("delete receiver %s: %w", name, err)
+		return fmt.Errorf("delete receiver %s: %w: %w", name, ErrNotStored, err)
 	}
 	s.mu.Lock()
 	delete(s.channels, name)

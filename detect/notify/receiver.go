@@ -22,6 +22,9 @@ const MaxReceivers = maxReceivers
 // ErrUnknownReceiver is returned for a name that no receiver has.
 var ErrUnknownReceiver = errors.New("unknown receiver")
 
+// ErrNotStored says that the database could not be written now.
+var ErrNotStored = errors.New("receivers cannot be stored now")
+
 // Receiver is a place that notifications go to.
 type Receiver struct {
 	// Name is 1 to 64 characters of A-Z a-z 0-9 . _ -
