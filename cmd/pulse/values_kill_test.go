@@ -207,6 +207,7 @@ type keeper struct {
 	random    *rand.Rand
 	data      string
 	mode      string
+	snapshots string // least time between two
 	since     int64
 	victim    *victim
 	target    atomic.Pointer[string]
@@ -216,7 +217,7 @@ type keeper struct {
 }
 
 func newKeeper(t *testing.T, mode, data string, seed uint64) *keeper {
-	k := &keeper{t: t, random: rand.New(rand.NewPCG(seed, 9)), data: data, mode: mode, since: step.Floor(time.Now().UnixMilli(), killStep)}
+	k := &keeper{t: t, random: rand.New(rand.NewPCG(seed, 9)), data: data, mode: mode, snapshots: "200ms", since: step.Floor(time.Now().UnixMilli(), killStep)}
 	k.http.Timeout = killWait
 	for i := range 6 {
 		k.reporters = append(k.reporters, newReporter(i, seed, &k.target, &k.http))
@@ -247,10 +248,15 @@ func (k *keeper) start() {
 		k.t.Fatalf("the server does not serve:\n%s", k.victim.said())
 	}
 	k.target.Store(&k.victim.url)
+	for _, told := range []string{"damaged", "passed over", "have no series"} { // nobody has damaged anything
+		if said := k.victim.said(); strings.Contains(said, told) {
+			k.t.Errorf("the server found damage:\n%s", said)
+		}
+	}
 }
 
 func (k *keeper) run() *victim {
-	v, err := startVictim(k.data, "--durability", k.mode, "--tiers", "100ms:30m,1s:2h", "--snapshot-every", "200ms", "--max-age", "60s", "--max-lines", "100000")
+	v, err := startVictim(k.data, "--durability", k.mode, "--tiers", "100ms:30m,1s:2h", "--snapshot-every", k.snapshots, "--max-age", "60s", "--max-lines", "100000")
 	if err != nil {
 		k.t.Fatal(err)
 	}
