@@ -64,16 +64,17 @@ type decoded struct {
 	inline [8]byte
 }
 
-// has reports whether there may be values of slot n.
+// has reports whether there are blocks of slot n. It does not compare checksums,
+// so that little is read.
 func (a *arena) has(n uint32) bool {
 	found := false
-	ok := a.read(func() error {
+	err := offheap.Guard(func() error {
 		for field := range a.fields {
 			found = found || a.blockOf(n, field, new([8]byte)) != nil
 		}
 		return nil
 	})
-	return found && ok
+	return found && err == nil && !a.lost()
 }
 
 // load puts the primary values of slot n into d.row. An error means that they

@@ -71,11 +71,24 @@ func TestNewSeriesIsEmpty(t *testing.T) {
 					}
 				}
 			}
-			s := reopened(t, archOptions, fs, mode, a.now)
-			for i := range 500 {
-				resolve(t, s, a.now, tags.Of("name", "fresh", "id", fmt.Sprint(i)))
+			var s *store.Store
+			for run := range 3 {
+				s = reopened(t, archOptions, fs, mode, a.now)
+				b := store.Batch{Arrival: a.now}
+				for i := range 300 {
+					b.Add(resolve(t, s, a.now, tags.Of("name", "fresh", "id", fmt.Sprint(run, i))), a.now, 1)
+				}
+				if _, err := s.Commit(&b, a.now); err != nil {
+					t.Fatal(err)
+				}
+				if run == 1 {
+					if err := s.Snapshot(context.Background()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				fs = fs.Kill(3)
 			}
-			lines, _, err := s.Scan(context.Background(), store.Scan{Query: match.True, Agg: store.AggAll, Start: start, End: start + 3*archBlock})
+			lines, _, err := s.Scan(context.Background(), store.Scan{Query: match.True, Agg: store.AggAll, Start: start, End: a.now - archStep})
 			if err != nil {
 				t.Fatal(err)
 			}

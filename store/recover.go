@@ -74,37 +74,51 @@ func (s *Store) begin() {
 	s.startSnapshots()
 }
 
-// bar keeps slots from being used of which archive files may have values of a
-// series that nothing is known of: one that was new after the last snapshot, and
-// there is no log or it was lost. Such a slot has flagDead and no series, for
-// good.
+// bar keeps slots from being used of which archive files have values of a series
+// that nothing is known of: one that was new after the last snapshot, and there
+// is no log or it was lost. Such a slot has flagDead and no series, until a
+// later start finds that nothing is left.
 func (s *Store) bar() {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	for i := range s.parts {
 		p := &s.parts[i]
 		p.mu.Lock()
-		had, end := len(p.slots), 0
-		var later []*arena // that may have something of a slot without a series
+		had := len(p.slots)
+		var all, later []*arena // what was sealed last may have something of slots that were free
 		for _, list := range p.sealed {
 			for _, a := range list {
-				end = max(end, a.end())
-				if a.applied >= p.applied || a.end() > had {
+				all = append(all, a)
+				if a.applied >= p.applied {
 					later = append(later, a)
+				}
+				for n := len(p.slots); n < min(a.end(), maxSlots); n++ {
+					p.extend(uint32(n))
+					p.flags[n] = flagDead
 				}
 			}
 		}
-		for n := had; n < min(end, maxSlots); n++ {
-			p.extend(uint32(n))
-			p.free = append(p.free, uint32(n))
+		has := func(list []*arena, n uint32) bool {
+			return slices.ContainsFunc(list, func(a *arena) bool { return int(n) < a.end() && a.has(n) })
 		}
 		p.free = slices.DeleteFunc(p.free, func(n uint32) bool {
-			if p.pairAt[n] == 0 && slices.ContainsFunc(later, func(a *arena) bool { return a.has(n) }) {
+			barred := p.pairAt[n] == 0 && has(later, n)
+			if barred {
 				p.flags[n] = flagDead
-				return true
 			}
-			return false
+			return barred
 		})
+		looks := maxBarLooks
+		for n := range p.slots {
+			if p.pairAt[n] != 0 || p.flags[n]&flagDead == 0 || looks < len(all) {
+				continue
+			}
+			looks -= len(all)
+			if !has(all, uint32(n)) {
+				p.flags[n] = 0
+				p.free = append(p.free, uint32(n))
+			}
+		}
 		p.mu.Unlock()
 		for n := had; n < len(p.slots); n++ {
 			s.lookup.grow(makeRef(i, uint32(n)))
@@ -112,6 +126,10 @@ func (s *Store) bar() {
 		}
 	}
 }
+
+// maxBarLooks is how many blocks of a partition a start looks for: each may cost
+// a read of the disk.
+const maxBarLooks = 1 << 16
 
 // layDead puts the series that nothing is left of where their slots are given
 // free in time.

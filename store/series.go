@@ -160,7 +160,7 @@ func (s *Store) define(ref Ref, t tags.Tags, now int64) {
 	for n := uint32(len(p.slots)); n < ref.slot(); n++ { // slots whose definitions are missing
 		p.mu.Lock()
 		p.extend(n)
-		p.free = append(p.free, n)
+		p.flags[n] = flagDead // see bar
 		p.mu.Unlock()
 		s.lookup.grow(makeRef(part, n))
 		s.memory.Force(slotCost)
