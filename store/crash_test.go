@@ -157,6 +157,9 @@ func (c *crasher) lose(r *rig, fs *faulty.FS, seed uint64) *faulty.FS {
 // answer.
 func (c *crasher) compare(r *rig, when string) {
 	c.t.Helper()
+	if !c.damage && (r.lastGot.Damaged > 0 || r.lastGot.Places > 0) {
+		c.t.Fatalf("%s: nothing was damaged, and recovery found %+v", when, r.lastGot)
+	}
 	r.checkMarks()
 	r.pass(0)
 	got, without := r.dump(r.s), r.dump(r.twin)

@@ -40,6 +40,7 @@ type rig struct {
 	doubt   func()        // what the twin does if the operation that failed is there after all
 	noteNo  int
 	lastGot store.Recovery
+	during  func() // happens while a snapshot is taken
 
 	commit        func(b *store.Batch, now int64) (store.Result, error) // nil: the store's
 	afterSnapshot func(*store.Store)
@@ -74,7 +75,13 @@ func (r *rig) open() error {
 	}
 	r.seen = nil
 	s.OnSnapshot(store.SnapshotHooks{
-		Checkpoint: func() error { r.skipped = len(r.marks); return nil },
+		Checkpoint: func() error {
+			if r.during != nil {
+				r.during()
+			}
+			r.skipped = len(r.marks)
+			return nil
+		},
 	})
 	r.lastGot, err = s.Replay(context.Background(), store.Hooks{
 		Mark: func(m []byte) { r.seen = append(r.seen, string(m)) },
