@@ -129,7 +129,7 @@ func (e *Engine) wakeRule(r *running, now int64) {
 		return
 	}
 	judged := max(r.judged, step.Ceil(r.began, r.c.step)-r.c.step)
-	for t := r.next - r.c.step; t > judged && now < t+r.c.grace; t -= r.c.step {
+	for t := r.next - r.c.step; e.o.Marks != nil && t > judged && now < t+2*r.c.grace; t -= r.c.step {
 		r.next = t
 	}
 	r.stats.Skipped += (r.next-judged)/r.c.step - 1

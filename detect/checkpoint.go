@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 
 	"pulse/store"
@@ -145,9 +146,10 @@ func (b *checkpointBudget) dropIf(r *running, f func(checkpoint) bool) {
 //	version  1 byte
 //	trusted  1 byte: 1 when it is what history gives
 //	t        8 bytes, little endian: the last step the detectors saw
+//	turn     uvarint: how often the clock had been set back
 //	judges   uvarint of its length and what the rule judged, to know a changed one
 //	state    of judge.appendState, then of the stream
-const storedVersion = 1
+const storedVersion = 2
 
 // checkpoint returns the rule's state for the database.
 func (r *running) checkpoint() []byte {
@@ -156,6 +158,7 @@ func (r *running) checkpoint() []byte {
 		dst[1] = 1
 	}
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.judged))
+	dst = binary.AppendUvarint(dst, uint64(r.turn))
 	judges := r.c.judges()
 	dst = binary.AppendUvarint(dst, uint64(len(judges)))
 	dst = append(dst, judges...)
@@ -170,6 +173,7 @@ func (e *Engine) loadCheckpoint(r *running, stored []byte) error {
 	}
 	trusted := c.byte() == 1
 	at := c.bytes(8)
+	turn := c.uvarint(math.MaxInt32)
 	judges := c.bytes(c.uvarint(maxFile))
 	if c.err != nil {
 		return c.err
@@ -181,7 +185,8 @@ func (e *Engine) loadCheckpoint(r *running, stored []byte) error {
 		return err
 	}
 	r.judged = int64(binary.LittleEndian.Uint64(at))
-	r.saved = r.judged
+	r.saved, r.turn = r.judged, turn
+	e.turn = max(e.turn, turn)
 	r.trusted = trusted
 	if r.trusted {
 		e.kept.add(r, checkpoint{r.judged, r.judge.appendState(nil)})

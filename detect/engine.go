@@ -95,6 +95,7 @@ type Engine struct {
 	resumed     bool                   // the replay is over
 	asleep      map[string][]*incident // open incidents by rule, until Resume
 	lastMarks   map[string]int64       // marks of the database by rule, until Resume
+	turn        int                    // how often the clock was set back
 	unmarked    bool                   // something was judged and is not stored yet
 	markScratch []byte
 	loose       []*incident // open incidents of rules that could not be started again

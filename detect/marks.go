@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"slices"
 )
 
@@ -22,12 +23,14 @@ import (
 //	version    1 byte
 //	kind       1 byte: 1 judged, 2 judged and nothing to store, 3 stored
 //	t, now     varints: the step, ms, and the clock
+//	turn       uvarint: how often the clock was set back so far
 //	listed     1 byte: 0 when the rules listed are those that closed, 1 when they are those that did not
 //	rules      uvarint, then 4 bytes of each
 //	partial    uvarint, then 4 bytes of each rule that closed without all its sources
 type mark struct {
 	kind    markKind
 	t, now  int64
+	turn    int
 	others  bool // the rules listed did not close, all others did
 	rules   []uint32
 	partial []uint32
@@ -61,6 +64,7 @@ func (m *mark) appendTo(dst []byte) []byte {
 	dst = append(dst, markVersion, byte(m.kind))
 	dst = binary.AppendVarint(dst, m.t)
 	dst = binary.AppendVarint(dst, m.now)
+	dst = binary.AppendUvarint(dst, uint64(m.turn))
 	listed := byte(0)
 	if m.others {
 		listed = 1
@@ -82,6 +86,7 @@ func parseMark(src []byte) (m mark, err error) {
 	}
 	m.kind = markKind(c.byte())
 	m.t, m.now = c.varint(), c.varint()
+	m.turn = c.uvarint(math.MaxInt32)
 	m.others = c.byte() == 1
 	for _, list := range []*[]uint32{&m.rules, &m.partial} {
 		n := c.uvarint(uint64(len(c.src)) / 4)
@@ -109,14 +114,14 @@ func (e *Engine) markClosed(t, now int64) {
 			if !r.complete {
 				partial = append(partial, r.number)
 			}
-		case r.mayHaveClosed(t, now):
+		case r.mayHaveClosed(t, now, e.turn):
 			others = append(others, r.number)
 		}
 	}
 	if len(closed) == 0 {
 		return
 	}
-	m := mark{kind: markJudged, t: t, now: now, rules: closed, partial: partial}
+	m := mark{kind: markJudged, t: t, now: now, turn: e.turn, rules: closed, partial: partial}
 	if len(others) < len(closed) {
 		m.others, m.rules = true, others
 	}
@@ -127,16 +132,17 @@ func (e *Engine) markClosed(t, now int64) {
 }
 
 // mayHaveClosed reports whether a mark at t that names the rules that did not
-// close has to name this one.
-func (r *running) mayHaveClosed(t, now int64) bool {
-	return t%r.c.step == 0 && r.judged < t && r.began < now
+// close has to name this one. A rule that the clock took back judges again what
+// it has judged before.
+func (r *running) mayHaveClosed(t, now int64, turn int) bool {
+	return t%r.c.step == 0 && (r.turn < turn || r.turn == turn && r.judged < t) && r.began < now
 }
 
 // markStored marks that what the close of step t changed is stored.
 func (e *Engine) markStored(t, now int64) {
 	if e.unmarked && e.entry.empty() {
 		e.unmarked = false
-		e.write(&mark{kind: markSettled, t: t, now: now})
+		e.write(&mark{kind: markSettled, t: t, now: now, turn: e.turn})
 	}
 }
 
@@ -162,7 +168,7 @@ func (e *Engine) ReplayMark(text []byte) {
 	if e.closed || e.resumed {
 		return
 	}
-	e.now = m.now
+	e.now, e.turn = m.now, max(e.turn, m.turn)
 	if m.kind == markSettled {
 		for _, r := range e.order {
 			if r.unsettled.t == m.t {
@@ -174,7 +180,7 @@ func (e *Engine) ReplayMark(text []byte) {
 	slices.Sort(m.rules)
 	slices.Sort(m.partial)
 	for _, r := range e.order {
-		if _, listed := slices.BinarySearch(m.rules, r.number); listed == m.others || !r.mayHaveClosed(m.t, m.now) {
+		if _, listed := slices.BinarySearch(m.rules, r.number); listed == m.others || !r.mayHaveClosed(m.t, m.now, m.turn) {
 			continue
 		}
 		_, partial := slices.BinarySearch(m.partial, r.number)
@@ -185,9 +191,14 @@ func (e *Engine) ReplayMark(text []byte) {
 // judgeAgain brings the rule's detectors over step m.t as its close did, and
 // leaves its alerts alone.
 func (e *Engine) judgeAgain(r *running, m mark, partial bool) {
-	if r.judged+r.c.step < m.t {
+	switch {
+	case r.judged >= m.t:
+		e.turnBack(r, m.t)
+		e.catchUp(r, m.t)
+	case r.judged+r.c.step < m.t:
 		e.catchUp(r, m.t)
 	}
+	r.turn = m.turn
 	e.observe(r, m.t)
 	c := r.stream.Completeness(m.t, m.now)
 	if c.Reported = c.Expected; partial {

@@ -292,6 +292,65 @@ func (r *rig) killed(ms int64, after string) {
 	r.t.Fatal("not killed: no mark of its kind")
 }
 
+// TestReplayOfTurns: steps that were judged again, since the clock was set back,
+// are judged again by the restart, also from a checkpoint before or after.
+func TestReplayOfTurns(t *testing.T) {
+	for _, checkpoint := range []int64{0, 90, 120} {
+		r := newTapedRig(t, 1000)
+		for _, rule := range []string{
+			`{"id":"des","expr":"name,sps,:eq,:sum","detector":{"kind":"double-exponential","train":"1m"}}`,
+			`{"id":"slow","expr":"name,sps,:eq,:sum","step":"30s","detector":{"kind":"exponential","train":"1m"}}`,
+			`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50},"for":"3s"}`,
+		} {
+			r.put(rule)
+		}
+		for i := int64(1); i <= 150; i++ {
+			s := i
+			if i > 100 {
+				s = i - 60 // from 41 on again
+			}
+			r.at(s*1000 - 300)
+			r.send("a", p(100+float64(i%7), "name", "sps"))
+			r.to(s*1000 + 50)
+			if i == checkpoint {
+				if err := r.engine.Checkpoint(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		before := r.engine.State()
+		r.recover()
+		if !bytes.Equal(before, r.engine.State()) {
+			t.Errorf("checkpoint at %d: the detectors differ", checkpoint)
+		}
+	}
+}
+
+// TestKillInsideGap: time without data counts neither before a kill nor after.
+func TestKillInsideGap(t *testing.T) {
+	for kill := int64(10); kill <= 18; kill++ {
+		r := newTapedRig(t, 1000)
+		r.put(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50},"for":"4s"}`)
+		for s := int64(1); s <= 22; s++ {
+			r.at(s*1000 - 300)
+			switch {
+			case s <= 10:
+				r.send("a", p(100, "name", "sps"))
+			case s == 11 || s >= 15:
+				r.send("a", p(10, "name", "sps"))
+			}
+			r.to(s*1000 + 50)
+			r.to(s*1000 + 950) // the wait for who is silent is over
+			if s == kill {
+				r.recover()
+			}
+		}
+		if n := r.one(notify.TypeFiring); n.StartsAt != epoch+18_000 {
+			t.Errorf("killed after %d s: fires at %d s, want 18", kill, (n.StartsAt-epoch)/1000)
+		}
+	}
+}
+
 // TestCheckpointSparesReplay: what was marked before a checkpoint may be gone
 // from the log.
 func TestCheckpointSparesReplay(t *testing.T) {
@@ -322,9 +381,9 @@ func TestCheckpointSparesReplay(t *testing.T) {
 }
 
 func FuzzReadMark(f *testing.F) {
-	f.Add([]byte{1, 1, 2, 4, 0, 1, 1, 2, 3, 4, 0})
-	f.Add([]byte{1, 2, 2, 4, 1, 0, 0})
-	f.Add([]byte{1, 3, 2, 4, 0, 0, 0})
+	f.Add([]byte{1, 1, 2, 4, 0, 0, 1, 1, 2, 3, 4, 0})
+	f.Add([]byte{1, 2, 2, 4, 3, 1, 0, 0})
+	f.Add([]byte{1, 3, 2, 4, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, src []byte) {
 		written, err := detect.ReadMark(src)
 		if err != nil {

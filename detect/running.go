@@ -25,6 +25,7 @@ type running struct {
 	origin int64 // detectors read the steps after this one
 	behind bool  // the detectors must catch up from history before next
 	blind  span  // steps that count as no data although the store may have some
+	turn   int   // how often the clock had been set back when it last followed
 	fresh  int   // steps closed since the rule was started
 
 	justClosed bool   // a step that is not marked yet
@@ -111,12 +112,14 @@ func (e *Engine) followClock(r *running, now int64) {
 	at := step.Ceil(now, r.c.step)
 	switch {
 	case r.next-at > (holdSteps+1)*r.c.step:
+		if r.turn == e.turn { // the first rule to see it
+			e.turn++
+		}
 		for i := range r.alerts {
 			r.alerts[i].state.Shift(at - r.next)
 		}
-		e.kept.dropIf(r, func(c checkpoint) bool { return c.t >= at })
-		r.trusted, r.tainted, r.candidate = false, at, checkpoint{}
-		e.reopen(r)
+		e.turnBack(r, at)
+		r.turn = e.turn
 	case (at-r.next)/r.c.step > maxBacklog:
 		skipped := (at - r.next) / r.c.step
 		r.stats.Skipped += skipped
@@ -128,6 +131,18 @@ func (e *Engine) followClock(r *running, now int64) {
 	}
 	e.o.Log.Warn().Str("rule", r.c.rule.ID).Int64("from", r.next).Int64("to", at).Msg("rule follows a jump of time")
 	r.next, r.putOff, r.behind = at, false, true
+}
+
+// turnBack prepares the rule for judging step at again, which it has judged
+// before.
+func (e *Engine) turnBack(r *running, at int64) {
+	e.kept.dropIf(r, func(c checkpoint) bool { return c.t >= at })
+	r.trusted, r.tainted, r.candidate = false, at, checkpoint{}
+	r.saved = min(r.saved, at-r.c.step)
+	if r.marked != 0 {
+		r.marked = min(r.marked, at-second)
+	}
+	e.reopen(r)
 }
 
 // reopen gives the rule a new stream, since one never goes back in time.
@@ -246,9 +261,21 @@ func (e *Engine) mark(r *running, t int64) {
 	case r.pending > 0 && t-r.marked >= second:
 		e.entry.mark(r.c.rule.ID, t)
 		r.marked = t
+		e.recordHeld(r, t)
 	case r.pending == 0 && r.marked != 0:
 		e.entry.mark(r.c.rule.ID, 0)
 		r.marked = 0
+	}
+}
+
+// recordHeld stores pending alerts for which time without data was counted since
+// they were stored: the mark says that all time up to it was seen.
+func (e *Engine) recordHeld(r *running, t int64) {
+	for i := range r.alerts {
+		a := &r.alerts[i]
+		if a.breach != nil && a.state.Phase == alert.Pending && a.breach.Machine.Held != a.state.Held {
+			e.record(r, i, a.breach, t)
+		}
 	}
 }
 
