@@ -87,7 +87,7 @@ func (s *Server) hostAllowed(host string) bool {
 // ingest and profiles refuse cross-site ones only; everything else that changes
 // state wants JSON and the same origin. A configured origin is as good as the same.
 func (s *Server) checkBrowser(rt *route, c *fasthttp.RequestCtx) error {
-	if rt.class <= watches {
+	if rt.class <= watches && !rt.streams { // a stream holds a place for as long as a page likes
 		return nil
 	}
 	site, origin := string(c.Request.Header.Peek("Sec-Fetch-Site")), string(c.Request.Header.Peek("Origin"))

@@ -39,8 +39,7 @@ func (l *addressListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		conn := &addressConn{Conn: c, socket: c, leave: func() {}}
-		if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-			from := tcp.AddrPort().Addr().Unmap()
+		if from := network(c.RemoteAddr()); from.IsValid() {
 			if !l.enter(from) {
 				l.refuse(c)
 				continue

@@ -49,7 +49,31 @@ func (s *server) backup(ctx context.Context) (dir string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("copy state.db: %w", err)
 	}
-	return dir, os.Rename(unfinished, dir)
+	if err := syncAll(unfinished); err != nil {
+		return "", err
+	}
+	if err := os.Rename(unfinished, dir); err != nil {
+		return "", err
+	}
+	return dir, syncPath(filepath.Dir(dir))
+}
+
+// syncAll makes a folder and everything in it durable.
+func syncAll(dir string) error {
+	return filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return syncPath(name)
+	})
+}
+
+func syncPath(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // linkFiles links every finished file under a folder into another. A file that

@@ -60,7 +60,7 @@ type LimitFlags struct {
 	MaxImportBody   size `name:"max-import-body" group:"limits" help:"Body of an import, on the wire and after decompression." default:"32MiB"`
 	MaxRepeatable   int  `name:"max-idempotency-keys" group:"limits" help:"Requests with an Idempotency-Key that are remembered." default:"100000"`
 	MaxPoints       int  `name:"max-points" group:"limits" help:"Datapoints of a request." default:"100000"`
-	MaxSeries       int  `name:"max-series" group:"limits" help:"Series in all." default:"1000000"`
+	MaxSeries       int  `name:"max-series" group:"limits" help:"Series that are written; those that only coarser tiers still have come on top." default:"1000000"`
 	NewSeriesRate   int  `name:"new-series-rate" group:"limits" help:"New series per second, after a burst of ten times as many." default:"5000"`
 	MaxValuesPerKey int  `name:"max-values-per-key" group:"limits" help:"Distinct values of a tag key; a series beyond is refused." default:"200000"`
 	MaxKeys         int  `name:"max-keys" group:"limits" help:"Distinct tag keys in all; a series beyond is refused." default:"10000"`
