@@ -132,7 +132,7 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 func (c *serveCmd) storeOptions(memory *budget.Memory) store.Options {
 	return store.Options{
 		Memory: memory.Series,
-		Tiers: c.Tiers.store(), MaxPast: c.MaxAge.ms(), MaxFuture: c.MaxFuture.ms(),
+		Tiers:  c.Tiers.store(), MaxPast: c.MaxAge.ms(), MaxFuture: c.MaxFuture.ms(),
 		MaxSeries: c.MaxSeries, NewSeriesRate: float64(c.NewSeriesRate), NewSeriesBurst: float64(10 * c.NewSeriesRate), MaxValuesPerKey: c.MaxValuesPerKey, MaxKeys: c.MaxKeys, MaxPairs: c.MaxPairs,
 	}
 }
