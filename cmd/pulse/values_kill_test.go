@@ -90,6 +90,7 @@ type reporter struct {
 	total    float64
 	sent     int
 	past     []*generation // the last one is the present one
+	unheard  repetition
 
 	acked, refused atomic.Int64
 	bare           atomic.Int64 // refusals that do not say when to come again
@@ -115,6 +116,13 @@ func (r *reporter) generation(t int64) *generation {
 	return g
 }
 
+// repetition is an acknowledged report whose answer the reporter takes for lost: it
+// sends it again after a while, with its key, and it may not count twice.
+type repetition struct {
+	body, key string // no key: there is none
+	due       int64  // Unix ms
+}
+
 // errDropped is a report that was refused and not sent again.
 var errDropped = errors.New("dropped")
 
@@ -123,6 +131,12 @@ var errDropped = errors.New("dropped")
 // dropped: nothing of it may be there.
 func (r *reporter) report(stop <-chan struct{}) error {
 	t := time.Now().UnixMilli()
+	if u := r.unheard; u.key != "" && t >= u.due {
+		r.unheard = repetition{}
+		if err := r.send(u.body, u.key, nil); err != nil {
+			return fmt.Errorf("again: %w", err)
+		}
+	}
 	for ; t <= r.last; t = time.Now().UnixMilli() { // a time of its own for each
 		time.Sleep(200 * time.Microsecond)
 	}
@@ -141,15 +155,30 @@ func (r *reporter) report(stop <-chan struct{}) error {
 		return err
 	}
 	r.sent++
+	key := ""
+	if r.keyed {
+		key = fmt.Sprintf("%s-%d", r.name, r.sent)
+	}
+	if err := r.send(string(body), key, stop); err != nil {
+		return err
+	}
+	for _, m := range metrics {
+		g.series[m.Tags["atlas.dstype"]].take(t, m.Value)
+	}
+	r.acked.Add(1)
+	if r.unheard.key == "" {
+		r.unheard = repetition{string(body), key, t + r.random.Int64N(1500)}
+	}
+	return nil
+}
+
+// send sends a body until it is acknowledged; see report.
+func (r *reporter) send(body, key string, stop <-chan struct{}) error {
 	doubt := false
 	for deadline := time.Now().Add(r.patience); ; {
-		status, answer, err := r.post(string(body))
+		status, answer, err := r.post(body, key)
 		switch {
 		case err == nil && status == http.StatusOK:
-			for _, m := range metrics {
-				g.series[m.Tags["atlas.dstype"]].take(t, m.Value)
-			}
-			r.acked.Add(1)
 			return nil
 		case err != nil || status == http.StatusConflict: // the one before it is under way
 			doubt = true
@@ -177,7 +206,7 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-func (r *reporter) post(body string) (status int, answer string, err error) {
+func (r *reporter) post(body, key string) (status int, answer string, err error) {
 	target := r.target.Load()
 	if target == nil {
 		return 0, "", fmt.Errorf("there is no server")
@@ -186,8 +215,8 @@ func (r *reporter) post(body string) (status int, answer string, err error) {
 	if err != nil {
 		return 0, "", err
 	}
-	if r.keyed {
-		req.Header.Set("Idempotency-Key", fmt.Sprintf("%s-%d", r.name, r.sent))
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
 	}
 	res, err := r.http.Do(req)
 	if err != nil {
