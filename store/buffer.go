@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"math"
 )
 
 // buffer reads fields from the front of bytes. After the first that is not
@@ -43,8 +42,6 @@ func (b *buffer) uint64() uint64 {
 	}
 	return binary.LittleEndian.Uint64(p)
 }
-
-func (b *buffer) float() float64 { return math.Float64frombits(b.uint64()) }
 
 func (b *buffer) byte() byte {
 	p := b.bytes(1)

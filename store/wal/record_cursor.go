@@ -2,7 +2,6 @@ package wal
 
 import (
 	"encoding/binary"
-	"math/bits"
 )
 
 // cursor reads fields from the front of a payload. After the first failure
@@ -86,6 +85,3 @@ func appendText(dst []byte, text []byte) []byte {
 }
 
 func appendVarint(dst []byte, v int64) []byte { return binary.AppendUvarint(dst, zigzag(v)) }
-
-// uvarintLen is the number of bytes that v takes.
-func uvarintLen(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
