@@ -16,16 +16,17 @@ const sealAtOnce = 4 // partitions sealed by one Advance, when not behind
 func (s *Store) Advance(now int64) {
 	s.advancing.Lock()
 	defer s.advancing.Unlock()
+	settled := s.settledTime(now) // what grows old does so by this
 	s.sealDue(now)
-	s.rollDue(now)
+	s.rollDue(settled)
 	s.flatten()
-	s.expire(now)
-	s.reclaim(now)
+	s.expire(settled)
+	s.reclaim(settled)
 	s.restIdle(now)
 	s.trim()
 	s.settleActual()
-	s.forgetSources(now)
-	s.archives.advance(now)
+	s.forgetSources(settled)
+	s.archives.advance(settled)
 	s.snapshotDue()
 }
 

@@ -172,6 +172,7 @@ func (r *replay) run() error {
 	if err != nil {
 		return err
 	}
+	r.store.startTime()
 	r.floor, r.found.Snapshot = head.floor, head.lsn
 	if restore := r.store.folder.hooks.Restore; restore != nil && len(notes) > 0 {
 		restore(notes)

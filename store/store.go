@@ -51,6 +51,7 @@ type Store struct {
 	encoding  sync.Mutex   // held while a block is sealed
 	advancing sync.Mutex   // held by Advance
 	sealer    sealer       // under advancing
+	steady    steady       // under advancing
 	cursor    int          // the partition that is sealed next
 	buried    int64        // end of the block time that was last searched for dead series
 	faded     int64        // the same for series that only coarser tiers have
