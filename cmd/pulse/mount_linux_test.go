@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -86,6 +88,28 @@ func (d *imageDisk) again() {
 		d.t.Fatalf("mount: %v\n%s", err, out)
 	}
 	d.mounted = true
+}
+
+// pause stops the process and returns when none of its threads is at work, in the
+// kernel neither: a sync that is under way while a file system is cut off may
+// be told that it succeeded, which no machine without power tells anybody.
+func (v *victim) pause(t *testing.T) {
+	t.Helper()
+	must(t, v.cmd.Process.Signal(syscall.SIGSTOP))
+	for deadline := time.Now().Add(killWait); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", v.cmd.Process.Pid))
+		must(t, err)
+		busy := 0
+		for _, name := range threads {
+			if b, err := os.ReadFile(name); err == nil && !strings.Contains(string(b), ") T ") {
+				busy++
+			}
+		}
+		if busy == 0 && len(threads) > 0 {
+			return
+		}
+	}
+	t.Fatal("the server does not stop")
 }
 
 const (

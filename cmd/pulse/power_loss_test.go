@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -35,7 +36,9 @@ func TestPowerLoss(t *testing.T) {
 				}
 				probe := filepath.Join(disk.dir, "probe")
 				must(t, os.WriteFile(probe, []byte("unsynced"), 0o600))
+				k.victim.pause(t)
 				disk.cut()
+				must(t, k.victim.cmd.Process.Signal(syscall.SIGCONT))
 				time.Sleep(time.Duration(k.random.IntN(50)) * time.Millisecond) // nothing may be acknowledged now
 				k.kill()
 				disk.again()

@@ -351,7 +351,7 @@ func (k *keeper) acked() (n int64) {
 	return n
 }
 
-const maxChecked = 1400 // steps asked for at once
+const maxChecked = 200 // steps asked for at once, of all series: more are answered with a longer step
 
 // check compares every value of every series since the given time with what was
 // acknowledged.
@@ -382,6 +382,9 @@ func (k *keeper) compare(dstype string, start, end int64) (checked int) {
 	}
 	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || res.StatusCode != http.StatusOK {
 		k.t.Fatalf("%s: status %d, %v", q.Get("q"), res.StatusCode, err)
+	}
+	if answer.Step != killStep {
+		k.t.Fatalf("%s is answered with a step of %d ms", q.Get("q"), answer.Step)
 	}
 	column := map[string]int{}
 	for i, m := range answer.Metrics {
