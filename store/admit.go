@@ -115,11 +115,11 @@ func (s *Store) inMemory() int64 {
 
 // settleActual charges what columns and sealed blocks really take beyond what
 // is reserved for the series that are written: a piece of a column is there
-// for all of its slots or none, and without files blocks stay in memory for as
-// long as they are kept.
+// for all of its slots or none, without files blocks stay in memory for as
+// long as they are kept, and imports leave patches.
 func (s *Store) settleActual() {
 	reserved := s.active.Load()*s.costs.active + s.costs.slack
-	over := max(0, s.OffHeap()-reserved)
+	over := max(0, s.OffHeap()+s.importing.patches.Load()-reserved)
 	if d := over - s.overrun; d > 0 {
 		s.memory.Force(d)
 	} else {
@@ -136,7 +136,7 @@ func (s *Store) trim() {
 	if most == 0 || s.folder != nil {
 		return
 	}
-	for s.inMemory() > most {
+	for s.inMemory()+s.importing.patches.Load() > most {
 		tier, end := s.oldestBlock()
 		if tier < 0 {
 			return

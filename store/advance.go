@@ -19,7 +19,7 @@ func (s *Store) Advance(now int64) {
 	settled := s.settledTime(now) // what grows old does so by this
 	s.sealDue(now)
 	s.rollDue(settled)
-	s.flatten()
+	s.flatten(now)
 	s.expire(settled)
 	s.reclaim(settled)
 	s.restIdle(now)

@@ -68,7 +68,7 @@ func (a *archives) tendFile(d damage) {
 	current := a.files[f.tier][f.blockTime.number] == f
 	a.mu.Unlock()
 	if current {
-		a.mark(f.blockTime)
+		a.mark(f.blockTime, true)
 	}
 }
 
@@ -186,7 +186,7 @@ func (a *archives) dropOldest() bool {
 		covered := a.covered(f)
 		if !covered {
 			for _, t := range a.store.deriveEarly(f.blockTime, a.now.Load()) {
-				a.mark(t)
+				a.mark(t, true)
 				if _, err := a.writeOne(t, true); err != nil {
 					a.failed(t, err)
 				}

@@ -23,7 +23,7 @@ func (a *archives) survey() {
 			for tier := range a.store.tiers {
 				for _, s := range p.sealed[tier] {
 					if !s.archived() {
-						a.mark(blockTime{tier, s.number})
+						a.mark(blockTime{tier, s.number}, len(s.patches) == 0)
 					}
 				}
 			}
@@ -32,33 +32,46 @@ func (a *archives) survey() {
 	}
 }
 
-// mark notes that a block time is to be written.
-func (a *archives) mark(t blockTime) {
+// mark notes that a block time is to be written, at once or when imports rest.
+func (a *archives) mark(t blockTime, atOnce bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.stale[t] = true
+	a.stale[t] = a.stale[t] || atOnce
 }
 
 // unmark takes note that a block time is about to be written, and reports
-// whether it is still to be.
-func (a *archives) unmark(t blockTime) bool {
+// whether it is still to be, and was at once.
+func (a *archives) unmark(t blockTime) (atOnce, stale bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	stale := a.stale[t]
+	atOnce, stale = a.stale[t]
 	delete(a.stale, t)
-	return stale
+	return atOnce, stale
+}
+
+// patchesDue reports whether blocks that only imports have changed are written
+// now.
+func (a *archives) patchesDue() bool {
+	s := a.store
+	n, limit := s.importing.patches.Load(), s.patchLimit()
+	a.pressed = n > limit || a.pressed && n > limit/2
+	return a.pressed || s.settling(a.now.Load())
 }
 
 // writeStale writes every block time that is due and complete, oldest first,
-// and reports whether it wrote any.
+// and reports whether it wrote any. Those that only imports have changed come
+// when these rest, or have left more than may wait: then until half of that is
+// left.
 func (a *archives) writeStale() (wrote bool) {
 	if now := a.now.Load(); now < a.retry && a.retry-now <= retryMs {
 		return false
 	}
 	a.mu.Lock()
 	var due []blockTime
-	for t := range a.stale {
+	patched := map[blockTime]bool{}
+	for t, atOnce := range a.stale {
 		due = append(due, t)
+		patched[t] = !atOnce
 	}
 	a.mu.Unlock()
 	slices.SortFunc(due, func(x, y blockTime) int {
@@ -67,6 +80,9 @@ func (a *archives) writeStale() (wrote bool) {
 	for _, t := range due {
 		if a.stopping() {
 			return wrote
+		}
+		if patched[t] && !a.patchesDue() {
+			continue
 		}
 		ok, err := a.writeOne(t, false)
 		wrote = wrote || ok
@@ -100,11 +116,12 @@ func (a *archives) writeOne(t blockTime, early bool) (wrote bool, err error) {
 	}
 	g := gathered{blockTime: t}
 	defer g.release()
-	if !a.unmark(t) {
+	atOnce, stale := a.unmark(t)
+	if !stale {
 		return false, nil
 	}
 	if !g.gather(a.store) {
-		a.mark(t)
+		a.mark(t, atOnce)
 		return false, nil
 	}
 	if g.count == 0 {
@@ -115,7 +132,7 @@ func (a *archives) writeOne(t blockTime, early bool) (wrote bool, err error) {
 	}
 	f, err := a.write(&g, through)
 	if err != nil {
-		a.mark(t)
+		a.mark(t, atOnce)
 		return false, err
 	}
 	a.swap(&g, f)
@@ -180,7 +197,7 @@ func (g *gathered) gather(s *Store) bool {
 func (g *gathered) add(i int, a *arena) bool {
 	part := archive.Part{Applied: a.applied, Lost: g.parts[i].Lost, Blocks: a.blocks, Words: a.dir, Data: a.data}
 	if len(a.patches) > 0 {
-		var b builder
+		b := builder{words: make([]uint64, 0, a.end()*a.fields), data: make([]byte, 0, int64(len(a.data))+a.patchBytes())}
 		if !a.read(func() error { return a.flat(&b) }) {
 			return false
 		}

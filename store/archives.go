@@ -56,6 +56,7 @@ type archives struct {
 	retry   int64           // no writing before that time, after a failure
 	counted int64           // when the bytes of the data folder were last counted
 	failing bool            // the last write failed, which was logged
+	pressed bool            // there were more patches than may wait, and are more than half of that
 	foreign int64           // bytes of files that belong to no tier
 
 	wake chan struct{} // to the goroutine, when there is one
@@ -64,7 +65,7 @@ type archives struct {
 
 	mu      sync.Mutex // a leaf: nothing else is locked under it
 	files   [maxTiers]map[int64]*archived
-	stale   map[blockTime]bool // some blocks are not in the file
+	stale   map[blockTime]bool // some blocks are not in the file; true: not only for the patches on them
 	damaged []damage           // what was found and not yet dealt with
 	garbage []garbage          // files that are not used any more
 	stats   ArchiveStats
@@ -179,10 +180,15 @@ func (a *archives) advance(now int64) {
 	case a.wake == nil:
 		a.tend()
 	default:
-		select {
-		case a.wake <- struct{}{}:
-		default: // it is about to
-		}
+		a.nudge()
+	}
+}
+
+// nudge wakes the goroutine, if there is one.
+func (a *archives) nudge() {
+	select {
+	case a.wake <- struct{}{}:
+	default: // it is about to
 	}
 }
 

@@ -147,6 +147,7 @@ func (p *partition) insertSealed(a *arena) {
 	list := slices.Clone(p.sealed[a.tier])
 	i, found := p.search(a.tier, a.number)
 	if found {
+		p.patches.Add(-list[i].patchBytes())
 		list[i].hold.Release()
 		list[i] = a
 	} else {
@@ -162,6 +163,7 @@ func (p *partition) removeSealed(tier, i int) {
 	a := p.sealed[tier][i]
 	p.sealed[tier] = slices.Delete(slices.Clone(p.sealed[tier]), i, i+1)
 	p.changes++
+	p.patches.Add(-a.patchBytes())
 	a.hold.Release()
 }
 
@@ -170,7 +172,11 @@ type builder struct {
 	words  []uint64
 	data   []byte
 	blocks int
+	also   int64 // another step to encode blocks by, when they take much by the first; 0: none
 }
+
+// looseBlock is the bytes from which a block is worth a second attempt.
+const looseBlock = 4 * block.Size
 
 func (b *builder) reset() { b.words, b.data, b.blocks = b.words[:0], b.data[:0], 0 }
 
@@ -182,6 +188,14 @@ func (b *builder) absent() { b.words = append(b.words, 0) }
 func (b *builder) append(values *[block.Size]float64, step int64) {
 	at := len(b.data)
 	b.data = block.AppendTo(b.data, values[:], step)
+	if size := len(b.data) - at; size > looseBlock && b.also != 0 && b.also != step {
+		b.data = block.AppendTo(b.data, values[:], b.also)
+		if other := b.data[at+size:]; len(other) < size {
+			b.data = append(b.data[:at], other...)
+		} else {
+			b.data = b.data[:at+size]
+		}
+	}
 	b.words, b.data = archive.AppendWord(b.words, b.data, at)
 	b.blocks++
 }

@@ -36,8 +36,9 @@ func (s *Store) Commit(b *Batch, now int64) (Result, error) {
 }
 
 // Import puts the values of b in the place of what their series had, and returns
-// when they are as durable as the mode says; errors are those of Commit. b must
-// not be used before Import returns.
+// when they are as durable as the mode says; errors are those of Commit, and
+// ErrUnavailable while too many imports wait to be merged into their blocks. b
+// must not be used before Import returns.
 func (s *Store) Import(b *ImportBatch, now int64) (ImportResult, error) {
 	for i := range b.Lines {
 		if l := &b.Lines[i]; len(l.Times) != len(l.Values) {
@@ -48,6 +49,10 @@ func (s *Store) Import(b *ImportBatch, now int64) (ImportResult, error) {
 	if f != nil && !f.ready.Load() {
 		return ImportResult{}, ErrNotReady
 	}
+	if s.importing.patches.Load() > 2*s.patchLimit() {
+		return ImportResult{}, fmt.Errorf("%w: imports come faster than they are merged into their blocks; try again later", ErrUnavailable)
+	}
+	defer s.relieve(now)
 	if f == nil || f.journal == nil {
 		s.applying.RLock()
 		defer s.applying.RUnlock()

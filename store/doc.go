@@ -77,6 +77,12 @@
 // epoch. A file that cannot be written leaves its blocks in memory, and is
 // tried again.
 //
+// Imports into sealed blocks leave patches on them (patch.go), which readers,
+// snapshots and further imports see through. Files are written again, and
+// coarser blocks derived, once for all of them: when imports rest, when they
+// never do after some minutes, or when the patches become too many
+// (importing.go).
+//
 // Files are opened by their ends; a partition's part is checked when it is
 // first read. A part that cannot be read, or is not what was written, is absent
 // from that moment on: scans that were at it begin anew, what is sound in the

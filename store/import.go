@@ -94,9 +94,15 @@ func (c *importCheck) line(n int, l *ImportLine) (int64, bool) {
 	return every, true
 }
 
-// time reports whether the value of line n stamped t can be taken.
-func (c *importCheck) time(n int, t, every int64) bool {
-	if t > c.oldest && t <= c.newest && t%every == 0 {
+// takes reports whether a value stamped t can be taken; good is a multiple of
+// every, the one before t at best.
+func (c *importCheck) takes(t, every, good int64) bool {
+	return t > c.oldest && t <= c.newest && (t-good == every || t%every == 0)
+}
+
+// time is takes for line n, and counts a value that cannot be taken.
+func (c *importCheck) time(n int, t, every, good int64) bool {
+	if c.takes(t, every, good) {
 		return true
 	}
 	switch wanted := c.reject(n); {

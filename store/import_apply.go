@@ -20,9 +20,11 @@ func (s *Store) applyImport(b *ImportBatch, now int64, lsn uint64) ImportResult 
 	im := importers.Get().(*importer)
 	defer im.recycle()
 	im.store, im.now, im.lsn = s, now, lsn
+	s.importing.last.Store(now)
 	for _, t := range s.Tiers() {
 		im.from = append(im.from, t.From)
 	}
+	im.after, im.until = math.MaxInt64, dawn
 	im.check = s.newImportCheck(now, im.from[len(im.from)-1], &im.result)
 	var lines []int // those that have something to take
 	for i := range b.Lines {
@@ -59,6 +61,8 @@ type importer struct {
 	// Of the partition at hand, as it was when the values were put together.
 	open    int64 // blocks from this number on are in the head,
 	also    []int64
+	after   int64 // all values are for steps in (after, until]
+	until   int64
 	pins    pins
 	sealed  [maxTiers][]*arena // pinned
 	head    []headValue
@@ -68,6 +72,7 @@ type importer struct {
 
 	// Of the series at hand.
 	slot    uint32
+	every   int64 // step of the line at hand
 	rows    [maxTiers]importRow
 	cell    importCell
 	scratch decoded
@@ -116,6 +121,7 @@ type importRow struct {
 	used   bool
 	skip   bool // the block has the values already
 	number int64
+	step   int64 // of the line that began to change it, by which its values are probably counted
 	cells  cells // of the primary, only the first row: the values
 }
 
@@ -132,10 +138,12 @@ func (im *importer) count(i int, l *ImportLine) bool {
 	if !ok {
 		return false
 	}
-	taken := 0
+	taken, good := 0, int64(0)
 	for k, t := range l.Times {
-		if v := l.Values[k]; v == v && im.check.time(i, t, every) {
+		if v := l.Values[k]; v == v && im.check.time(i, t, every, good) {
 			taken++
+			good = t
+			im.after, im.until = min(im.after, t-every), max(im.until, t)
 		}
 	}
 	im.result.Accepted += taken
@@ -152,7 +160,6 @@ func (im *importer) partition(p *partition, all []ImportLine, lines []int) bool 
 		p.mu.RUnlock()
 		return true
 	}
-	changes := p.changes
 	im.look(p)
 	p.mu.RUnlock()
 	defer im.pins.drop()
@@ -160,7 +167,7 @@ func (im *importer) partition(p *partition, all []ImportLine, lines []int) bool 
 		return false // something is unreadable, and absent from now on
 	}
 	p.mu.Lock()
-	if p.changes != changes {
+	if !im.current(p) {
 		p.mu.Unlock()
 		return false
 	}
@@ -187,7 +194,7 @@ func (im *importer) look(p *partition) {
 	}
 	var ends [maxTiers]int
 	for k, t := range s.tiers {
-		im.pins.take(p, k, t.grid, dawn, math.MaxInt64/4)
+		im.pins.take(p, k, t.grid, im.after, im.until+t.grid.step)
 		ends[k] = len(im.pins.arenas)
 	}
 	for k, from := 0, 0; k < len(s.tiers); k++ {
@@ -197,219 +204,26 @@ func (im *importer) look(p *partition) {
 	clear(im.newest)
 }
 
-// build puts the lines together as head values and patches.
-func (im *importer) build(all []ImportLine, lines []int) error {
-	im.clear()
-	for i, n := range lines {
-		l := &all[n]
-		if i > 0 && all[lines[i-1]].Ref != l.Ref {
-			if err := im.flush(); err != nil {
-				return err
-			}
-		}
-		im.slot = l.Ref.slot()
-		if err := im.line(l); err != nil {
-			return err
-		}
+// current reports whether p is still what it was when it was looked at, as far
+// as the values are concerned. The caller holds the lock.
+func (im *importer) current(p *partition) bool {
+	if !slices.EqualFunc(p.open, im.also, func(b *openBlock, number int64) bool { return b.number == number }) {
+		return false
 	}
-	return im.flush()
-}
-
-// line takes up the values of one line, in the order of time. Of several for
-// one time the last holds.
-func (im *importer) line(l *ImportLine) error {
-	every := or(l.Step, im.check.primary)
-	times, values := l.Times, l.Values
-	if !slices.IsSorted(times) {
-		order := make([]int, len(times))
-		for i := range order {
-			order[i] = i
+	for key := range im.patches {
+		var then *arena
+		if i, found := searchArena(im.sealed[key.tier], key.number); found {
+			then = im.sealed[key.tier][i]
 		}
-		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(times[a], times[b]) })
-		times, values = make([]int64, len(order)), make([]float64, len(order))
-		for i, n := range order {
-			times[i], values[i] = l.Times[n], l.Values[n]
+		now := p.arenaOf(key.tier, key.number)
+		if now != nil && now.lost() {
+			now = nil // as for pins
+		}
+		if now != then {
+			return false
 		}
 	}
-	last := int64(dawn)
-	for i, t := range times {
-		v := values[i]
-		if v != v || t <= im.check.oldest || t > im.check.newest || t%every != 0 {
-			continue
-		}
-		if i+1 < len(times) && times[i+1] == t && values[i+1] == values[i+1] {
-			continue
-		}
-		last = t
-		if err := im.value(t-every, t, v); err != nil {
-			return err
-		}
-	}
-	im.newest[im.slot] = max(im.newest[im.slot], last)
-	return im.endCell()
-}
-
-// value takes up v for all steps in (start, end], from the finest tier that has
-// them down.
-func (im *importer) value(start, end int64, v float64) error {
-	for k, from := range im.from {
-		at := max(start, from)
-		if at >= end {
-			continue
-		}
-		var err error
-		if k == primary {
-			err = im.steps(at, end, v)
-		} else {
-			err = im.cells(k, at, end, v)
-		}
-		if err != nil || at == start {
-			return err
-		}
-		end = at
-	}
-	return nil
-}
-
-// steps sets the primary steps in (start, end] to v.
-func (im *importer) steps(start, end int64, v float64) error {
-	g := im.store.grid
-	for t := start + g.step; t <= end; t += g.step {
-		number, pos := g.place(t)
-		if number >= im.open || slices.Contains(im.also, number) {
-			im.head = append(im.head, headValue{im.slot, t, v})
-			continue
-		}
-		row, err := im.row(primary, number)
-		if err != nil {
-			return err
-		}
-		row.cells.rows[0][pos] = v
-	}
-	return nil
-}
-
-// cells gathers v, for the primary steps in (start, end], in the steps of a
-// coarser tier.
-func (im *importer) cells(tier int, start, end int64, v float64) error {
-	g := im.store.tiers[tier].grid
-	for at := start; at < end; {
-		stamp := g.floor(at) + g.step
-		to := min(stamp, end)
-		c := &im.cell
-		if c.tier != tier || c.stamp != stamp {
-			if err := im.endCell(); err != nil {
-				return err
-			}
-			*c = importCell{tier: tier, stamp: stamp, low: v, high: v}
-		}
-		n := float64((to - at) / im.store.grid.step)
-		c.sum += v * n
-		c.count += n
-		c.low, c.high = min(c.low, v), max(c.high, v)
-		at = to
-	}
-	return nil
-}
-
-// endCell puts what was gathered for a step into its block.
-func (im *importer) endCell() error {
-	c := im.cell
-	if c.tier == 0 {
-		return nil
-	}
-	im.cell.tier = 0
-	number, pos := im.store.tiers[c.tier].grid.place(c.stamp)
-	row, err := im.row(c.tier, number)
-	if err == nil {
-		row.cells.set(pos, c.sum, c.count, c.low, c.high)
-	}
-	return err
-}
-
-// row returns the block of the series that has the given number, to be
-// changed.
-func (im *importer) row(tier int, number int64) (*importRow, error) {
-	r := &im.rows[tier]
-	if r.used && r.number == number {
-		return r, nil
-	}
-	if err := im.end(tier); err != nil {
-		return nil, err
-	}
-	r.used, r.skip, r.number = true, false, number
-	n := blocksPer(tier)
-	if p := im.patches[patchKey{tier, number}]; p != nil {
-		if i := len(p.slots) - 1; p.slots[i] == im.slot { // an earlier line came by
-			a := arena{tier: tier, number: number, fields: n, dir: p.words[i*n:], data: p.data}
-			return r, im.load(r, &a, 0)
-		}
-	}
-	list := im.sealed[tier]
-	i, found := searchArena(list, number)
-	if !found {
-		r.cells.clear()
-		return r, nil
-	}
-	im.pins.at = list[i]
-	r.skip = im.lsn != 0 && list[i].applied >= im.lsn
-	return r, im.load(r, list[i], im.slot)
-}
-
-// load sets the cells of r to what slot n has in a.
-func (im *importer) load(r *importRow, a *arena, n uint32) error {
-	for f := range a.fields {
-		if _, err := a.loadField(&im.scratch, n, f); err != nil {
-			return err
-		}
-		r.cells.rows[f] = im.scratch.row
-	}
-	return nil
-}
-
-// end puts the block of the series in a tier, if one is being changed, into its
-// patch.
-func (im *importer) end(tier int) error {
-	r := &im.rows[tier]
-	if !r.used {
-		return nil
-	}
-	r.used = false
-	if r.skip {
-		return nil
-	}
-	key := patchKey{tier, r.number}
-	p := im.patches[key]
-	if p == nil {
-		if k := len(im.spare) - 1; k >= 0 {
-			p, im.spare = im.spare[k], im.spare[:k]
-		} else {
-			p = &patcher{}
-		}
-		im.patches[key] = p
-	}
-	n := blocksPer(tier)
-	if i := len(p.slots) - 1; i >= 0 && p.slots[i] == im.slot {
-		p.slots, p.words = p.slots[:i], p.words[:i*n]
-	}
-	p.slots = append(p.slots, im.slot)
-	if tier == primary {
-		p.value(&r.cells.rows[0], im.store.grid.step)
-	} else {
-		p.cells(&r.cells, im.store.grid.step)
-	}
-	return nil
-}
-
-// flush ends what there is of the series at hand.
-func (im *importer) flush() error {
-	err := im.endCell()
-	for tier := range im.store.tiers {
-		if err == nil {
-			err = im.end(tier)
-		}
-	}
-	return err
+	return true
 }
 
 // apply makes what was put together readable. The caller holds the lock of p.
@@ -442,8 +256,8 @@ func (im *importer) apply(p *partition) {
 			}
 		}
 		if len(patches) > 0 {
-			s.importing.Add(int64(len(patches)))
 			p.putPatches(tier, patches, im.lsn)
+			s.importing.first.CompareAndSwap(0, im.now)
 		}
 	}
 	for n, last := range im.newest {

@@ -338,8 +338,8 @@ func TestImportOverImport(t *testing.T) {
 	if got := one(t, s, q); !same(got, sum) {
 		t.Errorf("%v, want %v", got, sum)
 	}
-	for range 10 {
-		s.Advance(now)
+	for i := range int64(10) {
+		s.Advance(now + i*10*sec)
 	}
 	if got := one(t, s, q); !same(got, sum) || s.Patches() != 0 {
 		t.Errorf("%v with %d patches, want %v", got, s.Patches(), sum)

@@ -3,6 +3,7 @@ package store
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 
 	"pulse/store/norm"
 )
@@ -34,6 +35,7 @@ type partition struct {
 	gaps    []int64                   // primary blocks of which something was lost, ascending
 	stale   [maxTiers]map[int64]stale // blocks of derived tiers, by number, that have to be derived
 	pool    *pool                     // of the columns' memory
+	patches *atomic.Int64             // bytes of the patches of all partitions
 
 	_ [64]byte // neighbours must not share a cache line
 }

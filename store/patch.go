@@ -79,34 +79,51 @@ func (a *arena) patched(p *patch, lsn uint64) *arena {
 
 // merged returns the two patches as one; new ones hold.
 func merged(old, new *patch, fields int) *patch {
-	m := &patch{
-		slots: make([]uint32, 0, len(old.slots)+len(new.slots)),
-		words: make([]uint64, 0, len(old.words)+len(new.words)),
-		data:  make([]byte, 0, len(old.data)+len(new.data)),
-	}
-	m.data = append(append(m.data, old.data...), new.data...)
-	take := func(p *patch, i int, shift int) {
-		m.slots = append(m.slots, p.slots[i])
-		for _, w := range p.words[i*fields : (i+1)*fields] {
-			if w&archive.WordOffset != 0 {
-				w += uint64(shift)
-			}
-			m.words = append(m.words, w)
+	dead := 0
+	for _, n := range new.slots {
+		if _, found := slices.BinarySearch(old.slots, n); found {
+			dead++
 		}
+	}
+	m := &patch{slots: make([]uint32, 0, len(old.slots)+len(new.slots)-dead)}
+	own := builder{
+		words: make([]uint64, 0, cap(m.slots)*fields),
+		data:  make([]byte, 0, len(old.data)-len(old.data)/len(old.slots)*dead+len(new.data)),
 	}
 	i := 0
 	for k, n := range new.slots {
 		for ; i < len(old.slots) && old.slots[i] <= n; i++ {
 			if old.slots[i] < n {
-				take(old, i, 0)
+				m.slots = append(m.slots, old.slots[i])
+				own.slot(old, i, fields)
 			}
 		}
-		take(new, k, len(old.data))
+		m.slots = append(m.slots, n)
+		own.slot(new, k, fields)
 	}
 	for ; i < len(old.slots); i++ {
-		take(old, i, 0)
+		m.slots = append(m.slots, old.slots[i])
+		own.slot(old, i, fields)
 	}
+	m.words, m.data = own.words, own.data
 	return m
+}
+
+// slot appends the blocks of the slot at place i of p.
+func (b *builder) slot(p *patch, i, fields int) {
+	var inline [8]byte
+	for _, w := range p.words[i*fields : (i+1)*fields] {
+		if w&archive.WordOffset == 0 {
+			b.words = append(b.words, w)
+			continue
+		}
+		src := archive.BlockAt(w, p.data, &inline)
+		size, err := block.Length(src, block.Size)
+		if err != nil {
+			panic(fmt.Sprintf("BUG: a block of a patch: %v", err))
+		}
+		b.copy(src[:size])
+	}
 }
 
 // flat appends to b, which was reset, all blocks of a with its patches in, so
@@ -207,9 +224,8 @@ const flattenSlots = 1 << 16
 
 // flatten merges patches into the blocks that they lie on, some at a time. With
 // files it is the writing of a file that does it.
-func (s *Store) flatten() {
-	before := s.importing.Load()
-	if s.archives.fs != nil || before == 0 {
+func (s *Store) flatten(now int64) {
+	if s.archives.fs != nil || !s.settling(now) {
 		return
 	}
 	left := flattenSlots
@@ -221,9 +237,6 @@ func (s *Store) flatten() {
 			}
 			left -= n
 		}
-	}
-	if left == flattenSlots {
-		s.importing.CompareAndSwap(before, 0)
 	}
 }
 
@@ -276,7 +289,9 @@ func (p *partition) putPatches(tier int, patches map[int64]*patch, lsn uint64) {
 			empty := &arena{tier: tier, part: p.number, number: number, fields: blocksPer(tier), hold: nothing{}}
 			list = slices.Insert(list, i, empty)
 		}
+		before := list[i].patchBytes()
 		list[i] = list[i].patched(over, lsn)
+		p.patches.Add(list[i].patchBytes() - before)
 	}
 	p.sealed[tier] = list
 	p.changes++

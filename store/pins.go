@@ -23,8 +23,14 @@ type pins struct {
 // take pins those blocks of a tier of p that have steps in (start, end]. The
 // caller holds the lock of p.
 func (h *pins) take(p *partition, tier int, g grid, start, end int64) {
-	for _, a := range p.sealed[tier] {
-		if from, to := g.overlap(a.number, start, end); from < to && !a.lost() {
+	first, _ := g.place(g.floor(start) + g.step)
+	last, _ := g.place(g.floor(end))
+	i, _ := p.search(tier, first)
+	for _, a := range p.sealed[tier][i:] {
+		if a.number > last {
+			break
+		}
+		if !a.lost() {
 			a.hold.Retain()
 			h.arenas = append(h.arenas, a)
 		}

@@ -15,13 +15,12 @@ import (
 // stale says that a coarse block is not what the tier before it gives.
 type stale struct {
 	slots []uint32 // those that are not, ascending; nil: all
-	since int64    // time of the last import that was the reason, 0: none
+	since int64    // time of the first import that was the reason; 0: there is another one, too
 }
 
 const (
-	rollSlots   = 1 << 11 // slots that one Advance derives at least, when there is something to do
-	rollBlocks  = 1 << 16 // finer blocks that it reads for them, about
-	rollQuietMs = 10_000  // how long imports must have rested before their blocks are derived
+	rollSlots  = 1 << 11 // slots that one Advance derives at least, when there is something to do
+	rollBlocks = 1 << 16 // finer blocks that it reads for them, about
 )
 
 // changed notes that the blocks of the next tier have to be derived from the
@@ -48,17 +47,31 @@ func (s *Store) spoil(p *partition, tier int, number int64, slots []uint32, now 
 	old, found := p.stale[tier][number]
 	switch {
 	case !found:
-		old.slots = slots
+		old = stale{slots, now}
 	case old.slots == nil || slots == nil:
 		old.slots = nil
 	default:
 		old.slots = union(old.slots, slots)
 	}
-	old.since = max(old.since, now)
+	if now == 0 {
+		old.since = 0
+	}
 	p.stale[tier][number] = old
 }
 
+// union returns the slots that are in a or b, which are ascending; a itself when
+// it has all of them.
 func union(a, b []uint32) []uint32 {
+	all := true
+	for _, n := range b {
+		if _, found := slices.BinarySearch(a, n); !found {
+			all = false
+			break
+		}
+	}
+	if all {
+		return a
+	}
 	out := append(slices.Clone(a), b...)
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -93,6 +106,7 @@ func (u *rollup) begin(s *Store, t task) {
 	u.store, u.tier, u.p, u.number = s, t.tier, p, t.number
 	u.next, u.failed = 0, false
 	u.patcher.reset()
+	u.patcher.also = s.tiers[t.tier-1].grid.step
 	u.patcher.slots = u.patcher.slots[:0]
 	g := s.tiers[t.tier].grid
 	end := g.end(t.number)
@@ -218,7 +232,6 @@ func (u *rollup) finish() {
 	case u.slots != nil:
 		if len(u.patcher.slots) > 0 {
 			p.putPatches(u.tier, map[int64]*patch{u.number: u.patcher.patch(int(fields))}, 0)
-			s.importing.Add(1)
 			s.changed(p, u.tier, u.number, u.slots, 0)
 		}
 	default:
@@ -285,6 +298,7 @@ func (s *Store) sealedTo(now int64) int64 {
 // the stale blocks that can be derived now, in the order to do it in.
 func (s *Store) rollTasks(now int64) []task {
 	var tasks []task
+	rest := s.importing.rests(now)
 	limit := s.sealedTo(now)
 	for k := 1; k < len(s.tiers); k++ {
 		t := s.tiers[k]
@@ -303,7 +317,7 @@ func (s *Store) rollTasks(now int64) []task {
 				if stop := t.grid.end(n); stop > was {
 					end = min(end, stop-block.Size*t.grid.step)
 				}
-				if st.since == 0 || now-st.since >= rollQuietMs || now < st.since {
+				if rest || overdue(st.since, now) {
 					tasks = append(tasks, task{k, n, i})
 				}
 			}

@@ -44,21 +44,21 @@ type Store struct {
 	graves   []grave // under changing, the oldest first
 	frozen   bool    // under changing: graves stay closed
 
-	flattener builder      // under advancing
-	importing atomic.Int64 // patches put on blocks since none was left
-	deriving  sync.Mutex   // held while coarser tiers are derived
-	rolling   rollup       // under deriving
-	encoding  sync.Mutex   // held while a block is sealed
-	advancing sync.Mutex   // held by Advance
-	sealer    sealer       // under advancing
-	steady    steady       // under advancing
-	cursor    int          // the partition that is sealed next
-	buried    int64        // end of the block time that was last searched for dead series
-	faded     int64        // the same for series that only coarser tiers have
-	swept     int64        // time of the last search for silent sources
-	rested    int64        // block number that was last searched for idle series
-	overrun   int64        // bytes of columns and blocks beyond what is reserved
-	leaving   leave        // silent sources that are not forgotten everywhere yet
+	flattener builder // under advancing
+	importing importing
+	deriving  sync.Mutex // held while coarser tiers are derived
+	rolling   rollup     // under deriving
+	encoding  sync.Mutex // held while a block is sealed
+	advancing sync.Mutex // held by Advance
+	sealer    sealer     // under advancing
+	steady    steady     // under advancing
+	cursor    int        // the partition that is sealed next
+	buried    int64      // end of the block time that was last searched for dead series
+	faded     int64      // the same for series that only coarser tiers have
+	swept     int64      // time of the last search for silent sources
+	rested    int64      // block number that was last searched for idle series
+	overrun   int64      // bytes of columns and blocks beyond what is reserved
+	leaving   leave      // silent sources that are not forgotten everywhere yet
 
 	// applying is read-locked while an operation is applied, and locked by whoever
 	// wants to see the store between two.
@@ -98,6 +98,7 @@ func New(o Options) (*Store, error) {
 		p := &s.parts[i]
 		p.number = i
 		p.pool = &s.pool
+		p.patches = &s.importing.patches
 		p.byTags = map[uint64]uint32{}
 		p.more = map[uint32][]link{}
 		p.linked = map[uint64]struct{}{}
