@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +42,7 @@ type options struct {
 	step     time.Duration
 	encoding string
 	mode     string
+	profile  string
 }
 
 func main() {
@@ -53,6 +56,7 @@ func main() {
 	flag.DurationVar(&o.step, "step", time.Second, "primary step of the server; each node reports once a step")
 	flag.StringVar(&o.encoding, "encoding", "", "Content-Encoding of bodies: empty or gzip")
 	flag.StringVar(&o.mode, "durability", "sync", "of the server that is started: sync, interval or none")
+	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile of the server while it takes known series")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -89,15 +93,53 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	warm.print(out, "new series")
+	before, err := logBytes(o.target)
+	if err != nil {
+		return err
+	}
+	profiled := make(chan error, 1)
+	go func() { profiled <- profile(o) }()
 	known, err := push(ctx, o, fleet, o.duration)
 	if err != nil {
 		return err
 	}
 	known.print(out, "known series")
+	after, err := logBytes(o.target)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "log %.2f bytes per datapoint\n", float64(after-before)/float64(max(known.points, 1)))
+	if err := <-profiled; err != nil {
+		return err
+	}
 	if known.refused > 0 {
 		return fmt.Errorf("%d of %d requests were not answered with 200; the first: %s", known.refused, len(known.latency), known.sample)
 	}
 	return nil
+}
+
+// logBytes returns what the server has written to its log, 0 without one.
+func logBytes(target string) (int64, error) {
+	code, body, err := fasthttp.Get(nil, target+"/api/v1/status")
+	if err != nil || code != fasthttp.StatusOK {
+		return 0, fmt.Errorf("status: %d %w", code, err)
+	}
+	var status struct{ Log struct{ WrittenBytes int64 } }
+	return status.Log.WrittenBytes, json.Unmarshal(body, &status)
+}
+
+// profile keeps a CPU profile of most of the run.
+func profile(o options) error {
+	if o.profile == "" {
+		return nil
+	}
+	seconds := max(1, int(o.duration.Seconds())-1)
+	client := &fasthttp.Client{ReadTimeout: o.duration + time.Minute}
+	code, body, err := client.Get(nil, o.target+"/debug/pprof/profile?seconds="+strconv.Itoa(seconds))
+	if err != nil || code != fasthttp.StatusOK {
+		return fmt.Errorf("profile: %d %w", code, err)
+	}
+	return os.WriteFile(o.profile, body, 0o644)
 }
 
 // onLoopback keeps the load on this machine.
