@@ -318,11 +318,11 @@ func (s *server) loop(name string, f func() error) {
 func (s *server) age(ctx context.Context) error {
 	every := max(time.Duration(s.store.Step())*time.Millisecond, 100*time.Millisecond)
 	for {
+		s.store.Advance(s.clock.Now().UnixMilli()) // at the start, too: imports must find what the tiers keep
+		st := s.store.Stats()
+		debug.SetMemoryLimit(s.memory.HeapLimit(st.HeadBytes + st.ArenaBytes))
 		select {
 		case <-s.clock.After(every):
-			s.store.Advance(s.clock.Now().UnixMilli())
-			st := s.store.Stats()
-			debug.SetMemoryLimit(s.memory.HeapLimit(st.HeadBytes + st.ArenaBytes))
 		case <-ctx.Done():
 			return nil
 		}
