@@ -152,6 +152,7 @@ type Stats struct {
 	Trimmed    int64 // times that the oldest blocks were dropped since the memory was full
 	ArenaBytes int64 // of those, what is in memory and not in a file
 	HeadBytes  int64 // of columns
+	PatchBytes int64 // of what imports put on sealed blocks and is not merged into them yet
 
 	Sources        int
 	SourcesRefused uint64 // reports of senders that found the table full
@@ -185,7 +186,7 @@ func (s *Store) Stats() Stats {
 	s.sources.mu.RLock()
 	st.Sources, st.SourcesRefused = len(s.sources.byKey), s.sources.refused
 	s.sources.mu.RUnlock()
-	st.HeadBytes = s.pool.bytes()
+	st.HeadBytes, st.PatchBytes = s.pool.bytes(), s.importing.patches.Load()
 	st.Archive = s.archives.figures()
 	x := s.index.Stats()
 	st.Keys, st.Pairs = x.Keys, x.Pairs
