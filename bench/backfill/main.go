@@ -1,5 +1,6 @@
 // Command backfill measures a back-fill over HTTP: a month of one value a minute
-// for a thousand series, into a whole server with the default tiers.
+// for a thousand series, into a whole server with the default tiers, while one
+// point is published every tenth of a second.
 //
 //	go run ./bench/backfill -o bench/results/backfill.txt
 //
@@ -16,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -28,6 +30,7 @@ import (
 
 type options struct {
 	series, days, workers, lines int
+	after                        time.Duration
 	output                       string
 }
 
@@ -37,6 +40,7 @@ func main() {
 	flag.IntVar(&o.days, "days", 30, "days, at most 34")
 	flag.IntVar(&o.workers, "workers", 2, "connections")
 	flag.IntVar(&o.lines, "lines", 10, "series of a request")
+	flag.DurationVar(&o.after, "after", 40*time.Second, "how long the server is watched afterwards")
 	flag.StringVar(&o.output, "o", "", "file for the report, beside standard output")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -72,6 +76,10 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	watching, end := context.WithCancel(ctx)
+	defer end()
+	seen := make(chan watched, 1)
+	go func() { seen <- watch(watching, s) }()
 	begin := time.Now()
 	values, err := push(ctx, o, s.URL, begin.Add(-2*time.Minute).Truncate(time.Minute))
 	if err != nil {
@@ -82,10 +90,64 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	anon, _ := server.Memory(s.PID(), "RssAnon")
-	fmt.Fprintf(out, "%d series, %d days of a value a minute: %d values accepted in %s, %.2f M/s; server %.2f us of CPU a value, %d MiB of anonymous memory; %d cores shared with the load\n",
-		o.series, o.days, values, took.Round(10*time.Millisecond), float64(values)/took.Seconds()/1e6, (after-before).Seconds()*1e6/float64(values), anon>>20, runtime.NumCPU())
+	end()
+	w := <-seen
+	fmt.Fprintf(out, "%d series, %d days of a value a minute: %d values accepted in %s, %.2f M/s; server %.2f us of CPU a value, at most %d MiB of anonymous memory; %d cores shared with the load\n",
+		o.series, o.days, values, took.Round(10*time.Millisecond), float64(values)/took.Seconds()/1e6, (after-before).Seconds()*1e6/float64(values), w.memory>>20, runtime.NumCPU())
+	fmt.Fprintf(out, "meanwhile %d points published one by one, answered within %s (median), %s (99 %%), %s (longest)\n", len(w.took), w.quantile(0.5), w.quantile(0.99), w.quantile(1))
+	select {
+	case <-time.After(o.after):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	rest, err := server.CPU(s.PID())
+	if err != nil {
+		return err
+	}
+	anon, err := server.Memory(s.PID(), "RssAnon")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "in %s afterwards, for files and coarser tiers: %.2f s of CPU; %d MiB of anonymous memory at the end\n", o.after, (rest - after).Seconds(), anon>>20)
 	return nil
+}
+
+// watched is what was seen of a server while values were pushed.
+type watched struct {
+	memory int64           // the most anonymous memory, bytes
+	took   []time.Duration // of single points, ascending
+}
+
+func (w *watched) quantile(q float64) time.Duration {
+	if len(w.took) == 0 {
+		return 0
+	}
+	return w.took[int(q*float64(len(w.took)-1))].Round(100 * time.Microsecond)
+}
+
+// watch publishes a point every tenth of a second until ctx ends.
+func watch(ctx context.Context, s *server.Server) (w watched) {
+	client := &fasthttp.Client{ReadTimeout: time.Minute}
+	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(req)
+	defer fasthttp.ReleaseResponse(res)
+	req.SetRequestURI(s.URL + "/api/v1/publish")
+	req.Header.SetMethod(fasthttp.MethodPost)
+	for {
+		select {
+		case <-ctx.Done():
+			slices.Sort(w.took)
+			return w
+		case <-time.After(100 * time.Millisecond):
+		}
+		begin := time.Now()
+		req.SetBodyString(fmt.Sprintf(`{"metrics":[{"tags":{"name":"live","atlas.dstype":"gauge"},"timestamp":%d,"value":1}]}`, begin.UnixMilli()))
+		if err := client.Do(req, res); err == nil && res.StatusCode() == fasthttp.StatusOK {
+			w.took = append(w.took, time.Since(begin))
+		}
+		anon, _ := server.Memory(s.PID(), "RssAnon")
+		w.memory = max(w.memory, anon)
+	}
 }
 
 // push sends requests of several series with all their values, the last of them
