@@ -247,6 +247,7 @@ func (t *tier) gone(end int64) {
 func (a *archives) drop(f *archived, covered bool) {
 	t := a.store.tiers[f.tier] // told first: who reads meanwhile finds out afterwards
 	t.gone(t.grid.end(f.blockTime.number))
+	a.noteDropped(f.tier, t.grid.end(f.blockTime.number))
 	for i := range a.store.parts {
 		p := &a.store.parts[i]
 		p.mu.Lock()

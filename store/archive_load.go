@@ -47,23 +47,14 @@ func (a *archives) load() error {
 		}
 	}
 	a.resume()
-	return nil
+	return a.resumeDropped()
 }
 
-// resume notes up to where coarser tiers were derived, which of their blocks
-// lack something that the finer ones have, and where finer files were dropped
-// for the budget.
+// resume notes up to where coarser tiers were derived, and which of their blocks
+// lack something that the finer ones have.
 func (a *archives) resume() {
 	for k := range len(a.store.tiers) - 1 {
 		a.resumeTier(k)
-		fine, coarse := a.store.tiers[k], a.store.tiers[k+1]
-		f, c := a.oldest(k), a.oldest(k+1)
-		if f == nil || c == nil {
-			continue
-		}
-		if begin := fine.grid.end(f.blockTime.number - 1); coarse.grid.end(c.blockTime.number-1) < begin {
-			fine.gone(begin)
-		}
 	}
 }
 

@@ -58,6 +58,8 @@ type archives struct {
 	failing bool            // the last write failed, which was logged
 	pressed bool            // there were more patches than may wait, and are more than half of that
 	foreign int64           // bytes of files that belong to no tier
+	lacks   dropped         // what meta.json says, or should say
+	untold  bool            // it does not say so yet
 
 	wake chan struct{} // to the goroutine, when there is one
 	stop chan struct{} // closed by its end
@@ -200,6 +202,7 @@ func (a *archives) tend() {
 	a.survey()
 	a.tendDamage()
 	wrote := a.writeStale()
+	a.tellDropped()
 	a.keepBudget(wrote)
 	a.clear()
 }

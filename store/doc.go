@@ -94,7 +94,7 @@
 //
 // # The data folder
 //
-//	lock, meta.json      who holds the folder; its format and primary step
+//	lock, meta.json      who holds the folder; its format, primary step, and what went for the budget
 //	wal/                 one log for all partitions, see package wal
 //	snapshot/            the two newest snapshots, by the record they stand at
 //	archive/             sealed block times, a file per tier and time

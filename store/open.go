@@ -45,6 +45,16 @@ const format = 1
 type meta struct {
 	Format int   `json:"format"`
 	Step   int64 `json:"step"` // ms
+
+	Dropped dropped `json:"dropped,omitempty"`
+}
+
+func writeMeta(f disk.FS, m meta) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return writeFile(f, metaName, append(text, '\n'))
 }
 
 // Open returns the store that lives in a data folder, which it makes if need
@@ -111,8 +121,7 @@ func (s *Store) attach(d Durable, lock io.Closer) error {
 func checkMeta(f disk.FS, step int64) error {
 	text, err := readFile(f, metaName)
 	if errors.Is(err, fs.ErrNotExist) {
-		text, _ = json.Marshal(meta{Format: format, Step: step})
-		if err := writeFile(f, metaName, append(text, '\n')); err != nil && !disk.IsFull(err) {
+		if err := writeMeta(f, meta{Format: format, Step: step}); err != nil && !disk.IsFull(err) {
 			return fmt.Errorf("mark data folder: %w", err)
 		}
 		return nil
