@@ -121,14 +121,15 @@ func (a *archives) used(t blockTime) bool {
 // archive file was written.
 const countMs = 30_000
 
-// keepBudget drops files until the data folder fits the budget.
+// keepBudget drops files until the data folder fits the budget. A log that grew
+// beyond half of it, since no snapshot can be taken, does not drive out the rest.
 func (a *archives) keepBudget(wrote bool) {
 	if now := a.now.Load(); !wrote && now >= a.counted && now-a.counted < countMs {
 		return
 	}
 	a.counted = a.now.Load()
 	for !a.stopping() {
-		used, err := a.usage()
+		used, log, err := a.usage()
 		if err != nil {
 			a.log.Warn().Err(err).Msg("bytes of the data folder not counted")
 			return
@@ -136,25 +137,23 @@ func (a *archives) keepBudget(wrote bool) {
 		a.mu.Lock()
 		a.stats.Used = used
 		a.mu.Unlock()
-		if used <= a.budget || !a.dropOldest() {
+		if used-max(0, log-a.budget/2) <= a.budget || !a.dropOldest() {
 			return
 		}
 	}
 }
 
-// usage returns the bytes of archive files, snapshots and log.
-func (a *archives) usage() (int64, error) {
+// usage returns the bytes of archive files, snapshots and log, and those of the
+// log alone.
+func (a *archives) usage() (used, log int64, err error) {
 	a.mu.Lock()
-	used := a.stats.Bytes + a.foreign
+	used = a.stats.Bytes + a.foreign
 	a.mu.Unlock()
-	for _, folder := range []string{logDir, snapshotDir} {
-		n, err := folderBytes(a.fs, folder)
-		if err != nil {
-			return 0, err
-		}
-		used += n
+	if log, err = folderBytes(a.fs, logDir); err != nil {
+		return 0, 0, err
 	}
-	return used, nil
+	snapshots, err := folderBytes(a.fs, snapshotDir)
+	return used + log + snapshots, log, err
 }
 
 func folderBytes(fs disk.FS, folder string) (int64, error) {

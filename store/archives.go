@@ -124,7 +124,7 @@ func (a *archives) attach(s *Store, fs disk.FS, log zerolog.Logger, budget int64
 		return err
 	}
 	if budget == 0 {
-		used, err := a.usage()
+		used, _, err := a.usage()
 		if err != nil {
 			return fmt.Errorf("count bytes of the data folder: %w", err)
 		}

@@ -109,7 +109,8 @@ type SnapshotHooks struct {
 // Health says whether a store answers in full, and whether it takes data.
 type Health struct {
 	Ready    bool   // Replay has ended
-	Degraded bool   // commits are refused, or something was lost
+	Refusing bool   // commits are refused
+	Degraded bool   // they are, or no snapshot can be taken
 	Reason   string // of Degraded
 }
 

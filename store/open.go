@@ -205,10 +205,16 @@ func (s *Store) Health() Health {
 		return Health{Ready: true}
 	}
 	h := Health{Ready: f.ready.Load()}
-	if !h.Ready || f.journal == nil {
+	if !h.Ready {
 		return h
 	}
-	if err := f.journal.health(); err != nil {
+	err := f.snapshots.failing.get()
+	if f.journal != nil {
+		if refused := f.journal.health(); refused != nil {
+			h.Refusing, err = true, refused
+		}
+	}
+	if err != nil {
 		h.Degraded, h.Reason = true, err.Error()
 	}
 	return h

@@ -54,7 +54,14 @@ type snapshots struct {
 	bytes atomic.Int64  // of the last one
 	took  atomic.Int64  // ms
 	fails atomic.Int64
+
+	failing trouble // why none was taken, after several failures in a row
+	row     int     // failures
 }
+
+// snapshotTries is how many snapshots may fail in a row until the store says so:
+// the log grows then, and with it what a start has to read.
+const snapshotTries = 3
 
 // snapshot is what the head of a snapshot says.
 type snapshot struct {
@@ -105,11 +112,19 @@ func (s *Store) Snapshot(ctx context.Context) error {
 	f.snapshots.taking.Lock()
 	defer f.snapshots.taking.Unlock()
 	err := s.takeSnapshot(ctx)
-	if err != nil {
-		f.snapshots.fails.Add(1)
-		return fmt.Errorf("take snapshot: %w", err)
+	if err == nil {
+		f.snapshots.row = 0
+		f.snapshots.failing.set(nil)
+		return nil
 	}
-	return nil
+	f.snapshots.fails.Add(1)
+	err = fmt.Errorf("take snapshot: %w", err)
+	if ctx.Err() == nil {
+		if f.snapshots.row++; f.snapshots.row >= snapshotTries {
+			f.snapshots.failing.set(fmt.Errorf("%d failures in a row: %w", f.snapshots.row, err))
+		}
+	}
+	return err
 }
 
 // takeSnapshot is called with snapshots.taking held.

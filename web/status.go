@@ -17,7 +17,7 @@ func (s *Server) ready(r *request) {
 		s.refuse(r.ctx, errLoading)
 		return
 	}
-	answer := map[string]any{"ingest": !h.Degraded, "query": true, "detect": true}
+	answer := map[string]any{"ingest": !h.Refusing, "query": true, "detect": true}
 	if h.Degraded {
 		answer["degraded"] = h.Reason
 	}
