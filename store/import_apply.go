@@ -229,9 +229,6 @@ func (im *importer) current(p *partition) bool {
 // apply makes what was put together readable. The caller holds the lock of p.
 func (im *importer) apply(p *partition) {
 	s := im.store
-	if im.lsn != 0 {
-		p.applied = im.lsn
-	}
 	for _, v := range im.head {
 		number, pos := s.grid.place(v.step)
 		b := p.openBlock(number)
@@ -246,6 +243,9 @@ func (im *importer) apply(p *partition) {
 			value = amount(value, s.grid.secs)
 		}
 		*p.cell(b, pos, v.slot) = value
+	}
+	if im.lsn != 0 {
+		p.applied = im.lsn // not before: what was sealed to open others takes the rest
 	}
 	for tier := range s.tiers {
 		patches := map[int64]*patch{}
