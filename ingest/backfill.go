@@ -133,8 +133,7 @@ func (p *Pipeline) keyedImport(body []byte, from From, now int64) ImportAnswer {
 		// is done again, which comes to the same.
 		n := note{status: a.Status, accepted: a.Accepted, rejected: a.Rejected, reasons: a.Errors}
 		if text := p.begin(&k, &n, now); text != nil {
-			_, err := p.commit(&store.Batch{Arrival: now, Note: text}, now)
-			p.settle(&k, err, false)
+			_, _ = p.commitNote(k.id, &store.Batch{Arrival: now, Note: text}, now, false)
 		}
 	}
 	return a

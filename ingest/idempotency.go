@@ -282,12 +282,9 @@ func (p *Pipeline) claim(k *keyed, from From, now int64, route string, parts ...
 			" requests with an Idempotency-Key in 2 minutes; try again later, or send without one"}
 	case unproven:
 		// Once its note has been stored again, so has all that was before it.
-		_, err := p.commit(&store.Batch{Arrival: now, Note: text}, now)
-		if err != nil {
-			p.memory.settle(id, doubtful)
+		if _, err := p.commitNote(id, &store.Batch{Arrival: now, Note: text}, now, true); err != nil {
 			return nil, refusalOf(err)
 		}
-		p.memory.settle(id, answered)
 	}
 	n, err := parseNote(text)
 	if err != nil {
@@ -297,7 +294,7 @@ func (p *Pipeline) claim(k *keyed, from From, now int64, route string, parts ...
 }
 
 // begin returns the note of a request whose answer is known and that goes to the
-// store now, nil when there is no place for it. settle must follow.
+// store now, nil when there is no place for it. commitNote must follow.
 func (p *Pipeline) begin(k *keyed, n *note, now int64) []byte {
 	n.id, n.body, n.expiry = k.id, k.body, now+keyMs
 	text := n.appendTo(nil)
@@ -308,17 +305,22 @@ func (p *Pipeline) begin(k *keyed, n *note, now int64) []byte {
 	return text
 }
 
-// settle tells the memory how the commit of the note ended. A request that was
-// not applied, whatever the error, can be done again: a log that takes records
-// after ErrUncertain has given up those that it did not apply.
-func (p *Pipeline) settle(k *keyed, err error, applied bool) {
-	as := answered
-	if err != nil {
-		if as = handled; applied && !refused(err) {
-			as = doubtful
-		}
+// commitNote commits b, with the note of the request that began, and settles how
+// that ended, even if it panics: whoever wants all notes waits for it. A request
+// that was not applied, whatever the error, can be done again: a log that takes
+// records after ErrUncertain has given up those that it did not apply. again says
+// that b has only the note of a request that was done before.
+func (p *Pipeline) commitNote(id requestID, b *store.Batch, now int64, again bool) (res store.Result, err error) {
+	as := doubtful
+	defer func() { p.memory.settle(id, as) }()
+	res, err = p.commit(b, now)
+	switch {
+	case err == nil:
+		as = answered
+	case !again && (refused(err) || res.Stored+res.Superseded+res.Late == 0):
+		as = handled
 	}
-	p.memory.settle(k.id, as)
+	return res, err
 }
 
 // release ends a request that did not begin.

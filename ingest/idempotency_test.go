@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"pulse/ingest"
 	"pulse/store"
@@ -462,6 +463,58 @@ func FuzzNotes(f *testing.F) {
 		}
 		for i := 0; i < len(src); i++ {
 			p.Remember(src[i:], now)
+		}
+	})
+}
+
+// TestPanicUnderAKey: whatever happens to a request that is with the store, a
+// snapshot does not wait for it for ever, and it can be repeated.
+func TestPanicUnderAKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := taken(t, ingest.Options{})
+		fails := true
+		p.OnCommit(func(b *store.Batch, at int64, next func(*store.Batch, int64) (store.Result, error)) (store.Result, error) {
+			if fails {
+				panic("by accident")
+			}
+			return next(b, at)
+		})
+		requests := []func(key string) (status int, repeated bool){
+			func(key string) (int, bool) {
+				a := p.Count("one", nil, 1, keyed(key), now)
+				return a.Status, a.Repeated
+			},
+			func(key string) (int, bool) {
+				a := p.Import([]byte(`{"tags":{"name":"aa"},"timestamps":[2],"values":[1]}`), keyed(key), now)
+				return a.Status, a.Repeated
+			},
+		}
+		for i, request := range requests {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("request %d did not panic", i)
+					}
+				}()
+				request(fmt.Sprint(i))
+			}()
+		}
+		notes := make(chan []byte, 1)
+		go func() { notes <- p.AppendNotes(nil) }()
+		synctest.Wait()
+		select {
+		case <-notes:
+		default:
+			t.Fatal("a snapshot waits for a request that is over")
+		}
+		fails = false
+		for i, request := range requests {
+			if status, _ := request(fmt.Sprint(i)); status >= 300 {
+				t.Errorf("request %d, again: %d", i, status)
+			}
+			if status, repeated := request(fmt.Sprint(i)); status >= 300 || !repeated {
+				t.Errorf("request %d, once more: %d, %v", i, status, repeated)
+			}
 		}
 	})
 }

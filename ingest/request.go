@@ -261,22 +261,21 @@ func (r *request) commit() Answer {
 	if len(a.Messages) > 0 {
 		sample = a.Messages[0]
 	}
+	if len(r.out.Refs) > 0 {
+		r.out.Source = p.store.Source(r.enter().Key, r.now)
+	}
+	commit := p.commit
 	if r.keyed.held && a.Status < http.StatusBadRequest {
 		n := noteOf(a)
 		if r.out.Note = p.begin(&r.keyed, &n, r.now); r.out.Note == nil {
 			return r.turnAway(&refusal{status: http.StatusServiceUnavailable,
 				message: "too much to remember of requests with an Idempotency-Key; try again later, or send without one"}, store.Result{})
 		}
+		commit = func(b *store.Batch, now int64) (store.Result, error) { return p.commitNote(r.keyed.id, b, now, false) }
 	}
 	if len(r.out.Refs) > 0 || r.out.Note != nil {
-		if len(r.out.Refs) > 0 {
-			r.out.Source = p.store.Source(r.enter().Key, r.now)
-		}
 		r.out.Arrival, r.out.Amount = r.now, r.amounts
-		res, err := p.commit(&r.out, r.now)
-		if r.out.Note != nil {
-			p.settle(&r.keyed, err, res.Stored+res.Superseded+res.Late > 0)
-		}
+		res, err := commit(&r.out, r.now)
 		if err != nil {
 			return r.turnAway(refusalOf(err), res)
 		}
