@@ -334,13 +334,16 @@ func (p *Pipeline) release(k *keyed) {
 // refused reports whether the store took nothing. An error that is not known
 // leaves that open, as ErrUncertain does.
 func refused(err error) bool {
-	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReady)
+	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReady) || errors.Is(err, store.ErrTooLarge)
 }
 
 func refusalOf(err error) *refusal {
 	status := http.StatusServiceUnavailable
-	if errors.Is(err, store.ErrFull) {
+	switch {
+	case errors.Is(err, store.ErrFull):
 		status = http.StatusInsufficientStorage
+	case errors.Is(err, store.ErrTooLarge):
+		status = http.StatusRequestEntityTooLarge
 	}
 	return &refusal{status, err.Error(), !refused(err)}
 }

@@ -209,7 +209,7 @@ func TestStoreRefuses(t *testing.T) {
 		applied   bool
 	}{
 		{store.ErrFull, 507, false, false}, {store.ErrUnavailable, 503, false, false}, {store.ErrNotReady, 503, false, false},
-		{fmt.Errorf("commit: %w", store.ErrFull), 507, false, false}, {store.ErrUncertain, 503, true, true}, {errors.New("some other"), 503, true, true},
+		{fmt.Errorf("commit: %w", store.ErrFull), 507, false, false}, {store.ErrTooLarge, 413, false, false}, {store.ErrUncertain, 503, true, true}, {errors.New("some other"), 503, true, true},
 		{store.ErrUncertain, 503, true, false},
 	} {
 		for _, s := range sends {

@@ -82,6 +82,9 @@ var (
 	// ErrUncertain says that the operation is applied and may or may not survive
 	// the process: its record could not be brought to the disk.
 	ErrUncertain = errors.New("durability uncertain")
+	// ErrTooLarge says that the operation is too large for one record of the log.
+	// Nothing was applied.
+	ErrTooLarge = errors.New("too large for the log")
 	// ErrNotReady says that Replay has not ended. Nothing was applied.
 	ErrNotReady = errors.New("store not ready")
 )

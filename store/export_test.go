@@ -82,3 +82,10 @@ func (s *Store) ActiveCost() int64 { return s.costs.active }
 
 // Slack returns what is charged for places in columns that nobody has.
 func (s *Store) Slack() int64 { return s.costs.slack }
+
+// Between runs f while no operation is applied.
+func (s *Store) Between(f func()) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	f()
+}

@@ -115,6 +115,10 @@ func (j *journal) group(ops []*operation) int {
 		return len(ops)
 	}
 	n, first, err := j.write(ops)
+	if errors.Is(err, ErrTooLarge) { // nothing is wrong with the disk
+		j.refuse(ops[:n], err)
+		return n
+	}
 	j.trouble.set(err)
 	if err != nil {
 		j.retry = j.clock.Now().Add(retryAfter)
@@ -159,7 +163,11 @@ func (j *journal) write(ops []*operation) (n int, first uint64, err error) {
 		j.ends, before = append(j.ends, len(j.buf)), 1
 	}
 	for n < len(ops) && (n == 0 || len(j.buf) < groupBytes) {
+		from := len(j.buf)
 		j.encode(ops[n])
+		if size := len(j.buf) - from; size > wal.MaxPayload {
+			return j.writeBefore(ops, n, size)
+		}
 		j.ends = append(j.ends, len(j.buf))
 		n++
 	}
@@ -178,6 +186,24 @@ func (j *journal) write(ops []*operation) (n int, first uint64, err error) {
 		j.rules = nil
 	}
 	return n, first + uint64(before), nil
+}
+
+// writeBefore is write of the operations before the n-th, which is too large to
+// be written, or of that one alone, which fails.
+func (j *journal) writeBefore(ops []*operation, n, size int) (int, uint64, error) {
+	j.encoder.Undo()
+	j.shrink()
+	if n > 0 {
+		return j.write(ops[:n])
+	}
+	return 1, 0, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, wal.MaxPayload)
+}
+
+// shrink gives up memory that few groups need.
+func (j *journal) shrink() {
+	if cap(j.buf) > 4*groupBytes {
+		j.buf = nil
+	}
 }
 
 // begin sees to a segment with room. Before one is closed, what it defines is
@@ -226,9 +252,7 @@ func (j *journal) flush() (first uint64, err error) {
 		return 0, refusal(err)
 	}
 	j.segment += int64(len(j.buf))
-	if cap(j.buf) > 4*groupBytes {
-		j.buf = nil
-	}
+	j.shrink()
 	return first, nil
 }
 

@@ -107,6 +107,8 @@ func statusOf(err error) int {
 		return fasthttp.StatusServiceUnavailable
 	case errors.Is(err, store.ErrFull):
 		return fasthttp.StatusInsufficientStorage
+	case errors.Is(err, store.ErrTooLarge):
+		return fasthttp.StatusRequestEntityTooLarge
 	}
 	return fasthttp.StatusBadRequest
 }
