@@ -57,7 +57,7 @@ func (a *archives) tendFile(d damage) {
 	p.mu.Lock()
 	if i, found := p.search(f.tier, f.blockTime.number); found && p.sealed[f.tier][i].file == f {
 		blocks = int64(p.sealed[f.tier][i].blocks)
-		p.removeSealed(f.tier, i)
+		p.strip(f.tier, i)
 		if f.tier == primary {
 			p.addGap(f.blockTime.number)
 		}
@@ -70,6 +70,21 @@ func (a *archives) tendFile(d damage) {
 	if current {
 		a.mark(f.blockTime, true)
 	}
+}
+
+// strip takes out what lies in the file of the block at place i of a tier: what
+// was imported into it since stays. The caller holds the lock.
+func (p *partition) strip(tier, i int) {
+	old := p.sealed[tier][i]
+	if len(old.patches) == 0 {
+		p.removeSealed(tier, i)
+		return
+	}
+	list := slices.Clone(p.sealed[tier])
+	list[i] = &arena{tier: tier, part: old.part, number: old.number, fields: old.fields, applied: old.applied, patches: old.patches, hold: nothing{}}
+	p.sealed[tier] = list
+	p.changes++
+	old.hold.Release()
 }
 
 // expire gives up the files that are older than their tier keeps values, once

@@ -441,3 +441,39 @@ func TestReadersHoldFiles(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// What was imported into a block that turns out to be damaged stays, when the
+// file goes and after a restart.
+func TestPatchesOfADamagedFileStay(t *testing.T) {
+	fs, a, _ := archived(t, 300)
+	name := archFolder + "/" + list(t, fs, archFolder)[1]
+	fs.Flip(name, 8*int64(len(fs.Content(name)))/2)
+	a = a.reopen(fs)
+	at := start + archBlock + 17*archStep
+	var lines []store.ImportLine
+	for i, ref := range a.refs {
+		lines = append(lines, store.ImportLine{Ref: ref, Times: []int64{at}, Values: []float64{float64(i)}})
+	}
+	if r := imported(t, a.Store, a.now, lines...); r.Accepted != len(lines) {
+		t.Fatalf("%+v", r)
+	}
+	check := func(when string, a *archivist) {
+		t.Helper()
+		for id, values := range a.lines() {
+			if got := fmt.Sprint(values[(at-start)/archStep-1]); got != id {
+				t.Fatalf("%s: series %s reads %s", when, id, got)
+			}
+		}
+	}
+	a.Advance(a.now)
+	if st := a.Stats().Archive; st.Quarantined != 1 || st.LostBlocks == 0 {
+		t.Errorf("%+v", st)
+	}
+	check("tended", a)
+	a.rest()
+	check("written", a)
+	if st := a.Stats(); st.ArenaBytes != 0 || st.Archive.Waiting != 0 {
+		t.Errorf("%+v", st)
+	}
+	check("after a restart", a.reopen(fs))
+}
