@@ -27,7 +27,7 @@ const (
 )
 
 const (
-	snapshotVersion = 2
+	snapshotVersion = 1
 	snapshotSuffix  = ".snap"
 	keptSnapshots   = 2
 )
