@@ -17,7 +17,7 @@ func (s *Server) boundSamples() []sample {
 	}
 	h, st := s.opts.Store.Health(), s.opts.Store.Stats()
 	level("pulse.health.ready", "1 when queries are complete.", oneIf(h.Ready))
-	level("pulse.health.degraded", "1 while datapoints cannot be kept as configured.", oneIf(h.Degraded))
+	level("pulse.health.degraded", "1 while datapoints cannot be kept as configured, or snapshots fail.", oneIf(h.Degraded))
 
 	m := s.opts.Memory
 	parts := []struct {
