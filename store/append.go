@@ -276,10 +276,11 @@ func (w *writer) emit(n uint32, e *norm.Emit) {
 // wrote notes that slot n has a value at the step.
 func (w *writer) wrote(n uint32, step int64) {
 	s := &w.p.slots[n]
-	if s.first == 0 || step < s.first {
-		s.first = step
+	if s.first == 0 {
+		s.first, s.last = step, step // until now it was when the series was thought of
+		return
 	}
-	s.last = max(s.last, step)
+	s.first, s.last = min(s.first, step), max(s.last, step)
 }
 
 // seek returns where slot n keeps its value of the step, nil when that can no

@@ -141,7 +141,9 @@ func (c *crasher) lose(r *rig, fs *faulty.FS, seed uint64) *faulty.FS {
 	if c.damage && r != nil {
 		names, _ := after.List("snapshot")
 		names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, ".snap") })
-		if n := len(names); n > 0 {
+		log, _ := after.List("wal")
+		whole := len(log) > 0 && log[0] == "0000000000000001.wal"
+		if n := len(names); n > 1 || n == 1 && whole { // not the last that there is: one fault at a time
 			name := "snapshot/" + names[n-1]
 			size, _ := after.Size(name)
 			after.Flip(name, r.rng.Int64N(size*8))

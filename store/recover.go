@@ -72,6 +72,9 @@ func (s *Store) begin() {
 	s.thaw()
 	f.ready.Store(true)
 	s.startSnapshots()
+	if f.recovery.Damaged > 0 {
+		f.snapshots.wake <- struct{}{} // there is one less to fall back on
+	}
 }
 
 // bar keeps slots from being used of which archive files have values of a series
@@ -163,6 +166,7 @@ type replay struct {
 	found   Recovery
 
 	floor    uint64 // every partition has all records up to this one
+	begun    bool   // a segment was read
 	advanced int64  // the time that the store was last told
 	batch    Batch
 }
@@ -259,6 +263,11 @@ func (r *replay) keep(before []uint64, head snapshot) {
 
 // segment takes the records of one segment of the log.
 func (r *replay) segment(seg *wal.Segment) error {
+	if next := r.found.Snapshot + 1; !r.begun && seg.Start > next {
+		r.found.Lost += int64(seg.Start - next)
+		r.store.folder.Log.Error().Uint64("from", next).Uint64("to", seg.Start-1).Msg("records are in no snapshot that can be read and not in the log")
+	}
+	r.begun = true
 	r.decoder.Reset()
 	for lsn, payload := range seg.Records() {
 		_ = r.decoder.Scan(lsn, payload) // Decode says the same
