@@ -175,7 +175,8 @@ func (im *importer) partition(p *partition, all []ImportLine, lines []int) bool 
 		number, _ := s.grid.place(v.step)
 		if b := p.openBlock(number); b != nil && b.sealing {
 			p.mu.Unlock()
-			s.encoding.Lock() //lint:ignore SA2001 it waits until the block is sealed
+			s.encoding.Lock()
+			//lint:ignore SA2001 it waits until the block is sealed
 			s.encoding.Unlock()
 			return false
 		}
