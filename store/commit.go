@@ -25,13 +25,13 @@ func (s *Store) Commit(b *Batch, now int64) (Result, error) {
 		defer s.applying.RUnlock()
 		return s.Append(b, now), nil
 	}
-	op := operations.Get().(*operation)
+	op := f.journal.operation()
 	op.kind, op.batch, op.now = opBatch, b, now
 	b.check()
 	b.sort()
 	err := f.journal.submit(op)
 	r := op.result
-	op.recycle()
+	f.journal.recycle(op)
 	return r, err
 }
 
@@ -74,11 +74,11 @@ func (s *Store) Mark(mark []byte) error {
 	if !f.ready.Load() {
 		return ErrNotReady
 	}
-	op := operations.Get().(*operation)
+	op := f.journal.operation()
 	op.kind = opMark
 	op.mark = append(append(op.mark[:0], markOthers), mark...)
 	err := f.journal.submit(op)
-	op.recycle()
+	f.journal.recycle(op)
 	return err
 }
 
@@ -112,13 +112,19 @@ const (
 // durable says whether the operation is answered only when it is durable.
 func (op *operation) durable() bool { return op.kind <= opImport }
 
-var operations = sync.Pool{New: func() any { return &operation{done: make(chan struct{}, 1)} }}
+// operation returns an empty one, perhaps one that was used before.
+func (j *journal) operation() *operation {
+	if op, ok := j.operations.Get().(*operation); ok {
+		return op
+	}
+	return &operation{done: make(chan struct{}, 1)}
+}
 
-func (op *operation) recycle() {
+func (j *journal) recycle(op *operation) {
 	clear(op.series)
 	clear(op.sender)
 	*op = operation{mark: op.mark[:0], series: op.series[:0], sender: op.sender[:0], done: op.done}
-	operations.Put(op)
+	j.operations.Put(op)
 }
 
 func (op *operation) answer(err error) {

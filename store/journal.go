@@ -27,10 +27,11 @@ type journal struct {
 	clock clock.Clock
 	every time.Duration // between syncs
 
-	queue    queue
-	unsynced queue // applied and not durable
-	trouble  trouble
-	counts   journalCounts
+	operations sync.Pool // *operation
+	queue      queue
+	unsynced   queue // applied and not durable
+	trouble    trouble
+	counts     journalCounts
 
 	// The writer's own.
 	encoder  *wal.Encoder
@@ -435,7 +436,7 @@ func (j *journal) tend() {
 		_ = j.sync() // the log says itself that it is read-only
 	}
 	if j.trouble.get() != nil && j.log.Err() == nil {
-		op := operations.Get().(*operation)
+		op := j.operation()
 		op.kind, op.mark = opMark, append(op.mark[:0], markNothing)
 		j.queue.put(op) // nobody waits: the answer stays in its channel
 	}
