@@ -42,7 +42,7 @@ func TestTooLargeForTheLog(t *testing.T) {
 			go func() { errs[i] <- op() }()
 			for { // the first waits to be applied, the others for it
 				now := a.Durability()
-				if i == 0 && now.Log.Records > before.Log.Records || now.Waiting > before.Waiting {
+				if i == 0 && now.Log.Records > before.Log.Records || i > 0 && now.Waiting >= i {
 					break
 				}
 				runtime.Gosched()
