@@ -90,8 +90,9 @@ func parseMark(src []byte) (m mark, err error) {
 	m.others = c.byte() == 1
 	for _, list := range []*[]uint32{&m.rules, &m.partial} {
 		n := c.uvarint(uint64(len(c.src)) / 4)
-		for range n {
-			*list = append(*list, binary.LittleEndian.Uint32(c.bytes(4)))
+		b := c.bytes(4 * n)
+		for ; len(b) > 0; b = b[4:] {
+			*list = append(*list, binary.LittleEndian.Uint32(b))
 		}
 	}
 	if c.err == nil && (m.kind < markJudged || m.kind > markSettled || len(c.src) > 0) {
