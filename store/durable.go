@@ -116,11 +116,3 @@ type Health struct {
 	Degraded bool   // they are, or no snapshot can be taken
 	Reason   string // of Degraded
 }
-
-// Mode returns what an acknowledged commit survives.
-func (s *Store) Mode() Durability {
-	if s.folder == nil {
-		return None
-	}
-	return s.folder.Mode
-}

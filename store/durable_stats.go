@@ -9,6 +9,7 @@ import (
 
 // DurableStats is what becomes durable, and how. Counts are since start.
 type DurableStats struct {
+	InMemory bool // the store has no data folder, and nothing else is set
 	Mode     Durability
 	Log      wal.Stats
 	Waiting  int   // operations that are queued or wait for a sync
@@ -21,9 +22,8 @@ type DurableStats struct {
 	SnapshotFailures int64
 	SnapshotBytes    int64 // of the last one
 	SnapshotMs       int64 // that it took
-	SnapshotAt       uint64
 
-	Recovery Recovery
+	Recovery Recovery // zero while it is under way
 }
 
 // journalCounts are kept since start.
@@ -42,18 +42,21 @@ func (j *journal) sync() error {
 	return err
 }
 
-// Durability returns the present figures; zero for a store without a data
-// folder, or before Replay has ended.
+// Durability returns the present figures.
 func (s *Store) Durability() DurableStats {
 	f := s.folder
-	if f == nil || !f.ready.Load() {
-		return DurableStats{}
+	if f == nil {
+		return DurableStats{InMemory: true}
 	}
 	t := &f.snapshots
 	st := DurableStats{
-		Mode: f.Mode, Log: f.log.Stats(), Recovery: f.recovery,
-		Snapshots: t.count.Load(), SnapshotFailures: t.fails.Load(), SnapshotBytes: t.bytes.Load(), SnapshotMs: t.took.Load(), SnapshotAt: t.at.Load(),
+		Mode: f.Mode, Log: f.log.Stats(),
+		Snapshots: t.count.Load(), SnapshotFailures: t.fails.Load(), SnapshotBytes: t.bytes.Load(), SnapshotMs: t.took.Load(),
 	}
+	if !f.ready.Load() { // which is stored after what follows
+		return st
+	}
+	st.Recovery = f.recovery
 	if j := f.journal; j != nil {
 		st.Waiting = j.queue.length() + j.unsynced.length()
 		st.Refused, st.Doubtful = j.counts.refused.Load(), j.counts.doubtful.Load()

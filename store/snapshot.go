@@ -50,9 +50,8 @@ type snapshots struct {
 	last  time.Time // when the last one was begun, or the store was opened
 	saved int64     // bytes written to the log by then; less than 0 for what it had when it was opened
 	count atomic.Int64
-	at    atomic.Uint64 // the record that the last one stands at
-	bytes atomic.Int64  // of the last one
-	took  atomic.Int64  // ms
+	bytes atomic.Int64 // of the last one
+	took  atomic.Int64 // ms
 	fails atomic.Int64
 
 	failing trouble // why none was taken, after several failures in a row
@@ -161,7 +160,6 @@ func (s *Store) takeSnapshot(ctx context.Context) error {
 	}
 	t.kept = append(t.kept, head)
 	t.count.Add(1)
-	t.at.Store(head.lsn)
 	t.bytes.Store(w.Size())
 	t.took.Store(f.Clock.Now().Sub(began).Milliseconds())
 	return s.prune()

@@ -2,6 +2,7 @@ package web
 
 import (
 	"runtime"
+	"time"
 
 	"pulse/store"
 )
@@ -47,23 +48,25 @@ func (s *Server) tiers() []tierAnswer {
 
 // durable says what the log, the snapshots and the last recovery are like; all
 // are null for a store in memory.
-func (s *Server) durable() (log, snapshot, recovery any) {
-	f, ok := s.opts.Store.Figures()
-	if !ok {
+func durable(d *store.DurableStats) (log, snapshot, recovery any) {
+	if d.InMemory {
 		return nil, nil, nil
 	}
-	l, snap, rec := f.Log, f.Snapshots, f.Recovery
+	l, rec := &d.Log, &d.Recovery
 	log = map[string]any{
 		"next": l.Next, "synced": l.Synced, "files": l.Files, "bytes": l.Bytes, "unsyncedBytes": l.UnsyncedBytes,
 		"records": l.Records, "writes": l.Groups, "writtenBytes": l.Written, "syncs": l.Syncs, "cutWrites": l.Cuts, "replacedFiles": l.Replaced,
+		"waiting": d.Waiting, "refused": d.Refused, "doubtful": d.Doubtful, "lastSyncMs": ms(d.LastSync), "worstSyncMs": ms(d.WorstSync),
 	}
-	snapshot = map[string]any{"taken": snap.Taken, "failures": snap.Failures, "lastBytes": snap.Bytes, "lastTookMs": snap.TookMs}
+	snapshot = map[string]any{"taken": d.Snapshots, "failures": d.SnapshotFailures, "lastBytes": d.SnapshotBytes, "lastTookMs": d.SnapshotMs}
 	recovery = map[string]any{
 		"snapshot": rec.Snapshot, "damagedSnapshots": rec.Damaged, "series": rec.Series, "records": rec.Records, "points": rec.Points,
 		"lostRecords": rec.Lost, "damagedPlaces": rec.Places, "cutBytes": rec.CutBytes, "orphanPoints": rec.Orphans, "tookMs": rec.TookMs,
 	}
 	return log, snapshot, recovery
 }
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // refused is what was turned away since the start, with who made the store
 // refuse series.
@@ -99,7 +102,8 @@ func offenders(list []store.Offender) []offender {
 // status answers with how the server is: what it has, and every limit with its use.
 func (s *Server) status(r *request) {
 	o, st, h, m := s.opts.Store.Options(), s.opts.Store.Stats(), s.opts.Store.Health(), s.opts.Memory
-	log, snapshot, recovery := s.durable()
+	d := s.opts.Store.Durability()
+	log, snapshot, recovery := durable(&d)
 	r.json(map[string]any{
 		"version":     s.opts.Version,
 		"go":          runtime.Version(),
@@ -111,7 +115,7 @@ func (s *Server) status(r *request) {
 		"retentionMs": o.Retention,
 		"maxPastMs":   o.MaxPast,
 		"maxFutureMs": o.MaxFuture,
-		"durability":  s.opts.Store.Mode().String(),
+		"durability":  d.Mode.String(),
 		"timezone":    s.opts.Zone.String(),
 		"tiers":       s.tiers(),
 		"series":      st.Series,

@@ -75,6 +75,11 @@ func TestStatusShowsAll(t *testing.T) {
 	if m := r.scrape(); m["pulse_log_records_total"] < 1 || m[`pulse_limit_used{limit="series"}`] != 5 || m[`pulse_limit_most{limit="series"}`] != 5 || m[`pulse_memory_used{part="series"}`] <= 0 || m["pulse_health_ready"] != 1 {
 		t.Errorf("own numbers: %v", m)
 	}
+	for _, name := range []string{"pulse_log_waiting", "pulse_log_lastSyncSeconds", "pulse_log_refused_total", "pulse_log_doubtful_total"} {
+		if v, ok := r.scrape()[name]; !ok || v < 0 {
+			t.Errorf("%s is %v, %v", name, v, ok)
+		}
+	}
 	refused := s.Refused.Series
 	if refused.Total != 15 || refused.ByLimit["series"] != 15 || len(refused.Names) != 1 || refused.Names[0].Text != "burst" || refused.Names[0].Count != 15 || len(refused.Keys) == 0 {
 		t.Errorf("refused: %+v", refused)
