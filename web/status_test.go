@@ -75,7 +75,7 @@ func TestStatusShowsAll(t *testing.T) {
 	if m := r.scrape(); m["pulse_log_records_total"] < 1 || m[`pulse_limit_used{limit="series"}`] != 5 || m[`pulse_limit_most{limit="series"}`] != 5 || m[`pulse_memory_used{part="series"}`] <= 0 || m["pulse_health_ready"] != 1 {
 		t.Errorf("own numbers: %v", m)
 	}
-	for _, name := range []string{"pulse_log_waiting", "pulse_log_lastSyncSeconds", "pulse_log_refused_total", "pulse_log_doubtful_total"} {
+	for _, name := range []string{"pulse_log_waiting", "pulse_log_last_sync_seconds", "pulse_log_refused_total", "pulse_log_doubtful_total"} {
 		if v, ok := r.scrape()[name]; !ok || v < 0 {
 			t.Errorf("%s is %v, %v", name, v, ok)
 		}
