@@ -188,6 +188,20 @@ func pairsOf(pairs []uint32, at uint32) []uint32 {
 	return pairs[at+1 : end : end]
 }
 
+// faded reports whether only coarser tiers have something of slot n.
+func (p *partition) faded(n uint32) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.flags[n]&flagFaded != 0
+}
+
+// buried reports whether slot n is not searchable.
+func (p *partition) buried(n uint32) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.flags[n]&flagDead != 0
+}
+
 // link remembers that source sends the slot since the given step, and reports
 // whether that was new.
 func (p *partition) link(n uint32, source SourceID, since int64) bool {

@@ -75,7 +75,7 @@ func (s *Store) reclaim(now int64) {
 	defer s.applying.RUnlock()
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	if len(s.graves) == 0 || s.frozen {
+	if len(s.graves) == 0 || s.frozen > 0 {
 		return
 	}
 	s.holds.pass()
@@ -95,18 +95,19 @@ func (s *Store) reclaim(now int64) {
 	s.graves = kept
 }
 
-// freeze keeps all slots as they are until thaw: a log that is replayed says
-// itself which series has which.
+// freeze keeps graves closed until thaw: a log that is replayed says itself
+// which series has which slot, and a snapshot reads the tags of buried series,
+// too. Freezes nest.
 func (s *Store) freeze() {
 	s.changing.Lock()
-	s.frozen = true
+	s.frozen++
 	s.changing.Unlock()
 }
 
 // thaw ends a freeze.
 func (s *Store) thaw() {
 	s.changing.Lock()
-	s.frozen = false
+	s.frozen--
 	s.changing.Unlock()
 }
 

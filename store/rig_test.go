@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,9 +34,11 @@ type rig struct {
 	names   int           // series that were thought of so far
 	used    map[int]int64 // when each was sent last
 	back    bool          // some come back after all of their values are gone; the twin may have kept more or less of those
+	mu      sync.Mutex    // guards marks and skipped: snapshots are taken in the background, too
 	marks   []string      // in order; one that failed may be the last
 	synced  int           // of them, which must come back
 	skipped int           // of them, which need not: a checkpoint was taken
+	spared  int           // what skipped was when the store was opened
 	seen    []string      // that came back
 	doubt   func()        // what the twin does if the operation that failed is there after all
 	noteNo  int
@@ -73,12 +76,16 @@ func (r *rig) open() error {
 	if err != nil {
 		return err
 	}
-	r.seen = nil
+	r.mu.Lock()
+	r.seen, r.spared = nil, r.skipped
+	r.mu.Unlock()
 	s.OnSnapshot(store.SnapshotHooks{
 		Checkpoint: func() error {
 			if r.during != nil {
 				r.during()
 			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			r.skipped = len(r.marks)
 			return nil
 		},
@@ -280,7 +287,9 @@ func resolveIn(s *store.Store, t tags.Tags, now int64) (store.Ref, error) {
 
 func (r *rig) mark() error {
 	m := fmt.Sprint("mark", r.now, len(r.marks))
+	r.mu.Lock()
 	r.marks = append(r.marks, m)
+	r.mu.Unlock()
 	return r.s.Mark([]byte(m))
 }
 
@@ -308,13 +317,15 @@ func (r *rig) dump(s *store.Store) string { return s.Dump(r.now - r.opts.Retenti
 // checkMarks compares the marks that came back with those that were made.
 func (r *rig) checkMarks() {
 	r.t.Helper()
-	from := r.skipped
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	from := r.spared
 	if len(r.seen) > 0 {
 		from = slices.Index(r.marks, r.seen[0])
 	}
-	if from < 0 || from > r.skipped || from+len(r.seen) > len(r.marks) || from+len(r.seen) < r.synced ||
+	if from < 0 || from > r.spared || from+len(r.seen) > len(r.marks) || from+len(r.seen) < r.synced ||
 		!slices.Equal(r.marks[from:from+len(r.seen)], r.seen) {
-		r.t.Fatalf("marks %q came back of %q, of which %d were passed over by a checkpoint and %d are durable", r.seen, r.marks, r.skipped, r.synced)
+		r.t.Fatalf("marks %q came back of %q, of which %d were passed over by a checkpoint and %d are durable", r.seen, r.marks, r.spared, r.synced)
 	}
 	r.marks = r.marks[:from+len(r.seen)]
 	r.skipped = min(r.skipped, len(r.marks))

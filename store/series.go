@@ -67,7 +67,7 @@ func (s *Store) create(part int, hash uint64, t tags.Tags, now int64) (Ref, *Lim
 	defer s.changing.Unlock()
 	p := &s.parts[part]
 	slot, back := p.find(s.index.Dictionary(), hash, t)
-	if back && p.flags[slot]&flagDead == 0 {
+	if back && !p.buried(slot) {
 		return makeRef(part, slot), nil
 	}
 	if refused := s.admit(p, t, back, now); refused != nil {

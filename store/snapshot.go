@@ -174,10 +174,13 @@ func (s *Store) writeSnapshot(ctx context.Context, w *archive.Writer) (snapshot,
 		if err := ctx.Err(); err != nil {
 			return head, err
 		}
+		s.freeze()
 		taker.take(i)
+		section := taker.encode()
+		s.thaw()
 		head.floor = min(head.floor, taker.lsn)
 		head.series += len(taker.slots)
-		if err := w.Section(uint32(snapshotFirst+i), taker.encode()); err != nil {
+		if err := w.Section(uint32(snapshotFirst+i), section); err != nil {
 			return head, err
 		}
 	}

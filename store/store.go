@@ -42,7 +42,7 @@ type Store struct {
 	trimmed  atomic.Int64 // see trim
 	holds    holds
 	graves   []grave // under changing, the oldest first
-	frozen   bool    // under changing: graves stay closed
+	frozen   int     // under changing: how many keep the graves closed
 
 	flattener builder // under advancing
 	importing importing

@@ -74,13 +74,6 @@ func (s *Store) Watch(spec WatchSpec) *Watch {
 	return w
 }
 
-// faded reports whether only coarser tiers have something of slot n.
-func (p *partition) faded(n uint32) bool {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.flags[n]&flagFaded != 0
-}
-
 // Close ends the watch. Using it further is a mistake.
 func (w *Watch) Close() {
 	w.store.changing.Lock()
