@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"pulse/bench/testkit"
 	"pulse/store"
 	"pulse/store/block"
 	"pulse/store/disk/faulty"
@@ -59,7 +60,7 @@ func TestDamageOfEachSection(t *testing.T) {
 	for i := range 65 { // sections; the first is the head
 		entry := whole[int(directory)+24*i:]
 		offset, length := binary.LittleEndian.Uint64(entry[8:]), binary.LittleEndian.Uint64(entry[16:])
-		if i%8 == 1 {
+		if i%8 == 1 && (i < 8 || !testkit.Race) {
 			places[fmt.Sprintf("section %d, words", i)] = int(offset) + 5
 			places[fmt.Sprintf("section %d, data", i)] = int(offset + length - 1)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"pulse/bench/testkit"
 	"pulse/store"
 	"pulse/store/budget"
 	"pulse/store/disk"
@@ -109,6 +110,9 @@ func TestImportsRest(t *testing.T) {
 // Patches take no more memory than they may, which is charged. Where they
 // cannot be merged imports are refused, until they can.
 func TestPatchesAreBounded(t *testing.T) {
+	if testkit.Race {
+		t.Skip("a lot of work on one goroutine")
+	}
 	for name, fs := range map[string]*faulty.FS{"memory": nil, "files": faulty.New(1), "full disk": faulty.New(2)} {
 		t.Run(name, func(t *testing.T) {
 			o := store.Options{Tiers: []store.Tier{twoTiers[0], {Step: 10 * archStep, Retention: 100_000 * archBlock}}, Memory: budget.New(48 << 20), NewSeriesRate: -1}
