@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"pulse/detect/notify"
+	"pulse/detect/secret"
 	"pulse/web"
-	"pulse/web/token"
 )
 
 // TestPanic: a fault of the server is an answer and a line in its log, neither
@@ -18,10 +18,10 @@ func TestPanic(t *testing.T) {
 	r := newRig(t, settings{web: web.Options{Tokens: keys.set.Load}})
 	r.panics = true
 	held := struct {
-		Token    token.Secret
+		Token    secret.Text
 		Receiver notify.Receiver
 		Hidden   []any
-	}{token.NewSecret(canary), notify.Receiver{Name: "r", Secret: notify.NewSecret(canary)}, []any{notify.NewSecret(canary), token.NewSecret(canary)}}
+	}{secret.New(canary), notify.Receiver{Name: "r", Secret: secret.New(canary)}, []any{secret.New(canary)}}
 	for i, v := range []any{held, &held, fmt.Errorf("with %v and %+v", held, held.Hidden), held.Token} {
 		r.web.Break("/broken", v)
 		a := r.call("GET", "/broken", nil, keys.bearer("query"))

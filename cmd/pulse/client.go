@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"pulse/detect/secret"
 	"pulse/web/token"
 )
 
@@ -20,7 +21,7 @@ import (
 type client struct {
 	base  string
 	http  *http.Client
-	token token.Secret // of PULSE_TOKEN
+	token secret.Text // of PULSE_TOKEN
 }
 
 func newClient(target string) (*client, error) {
@@ -28,7 +29,7 @@ func newClient(target string) (*client, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil {
 		return nil, errors.New("--target must be a URL such as http://127.0.0.1:7101, without user and password; a token goes into the variable PULSE_TOKEN")
 	}
-	return &client{strings.TrimRight(target, "/"), &http.Client{Timeout: 15 * time.Second}, token.NewSecret(os.Getenv("PULSE_TOKEN"))}, nil
+	return &client{strings.TrimRight(target, "/"), &http.Client{Timeout: 15 * time.Second}, secret.New(os.Getenv("PULSE_TOKEN"))}, nil
 }
 
 // do sends a request and returns status and body. A status of 400 or more is
@@ -41,7 +42,7 @@ func (c *client) do(ctx context.Context, method, path string, body []byte) (int,
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	c.token.Authorize(req.Header)
+	token.Authorize(req.Header, c.token)
 	res, err := c.http.Do(req)
 	if err != nil {
 		return 0, nil, err

@@ -18,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"pulse/detect/secret"
 	"pulse/web/token"
 )
 
@@ -218,7 +219,7 @@ func send(ts *testscript.TestScript, method, path, body string) (status string, 
 	req, err := http.NewRequest(method, ts.Getenv("URL")+path, strings.NewReader(body))
 	ts.Check(err)
 	req.Header.Set("Content-Type", "application/json")
-	token.NewSecret(ts.Getenv("SECRET")).Authorize(req.Header)
+	token.Authorize(req.Header, secret.New(ts.Getenv("SECRET")))
 	res, err := http.DefaultClient.Do(req)
 	ts.Check(err)
 	defer res.Body.Close()

@@ -18,6 +18,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"pulse/detect/notify"
+	"pulse/detect/secret"
 )
 
 func TestFiringThenResolved(t *testing.T) {
@@ -107,14 +108,14 @@ func TestSignature(t *testing.T) {
 	secretA := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef01234567"))
 	secretB := "whsec_" + base64.StdEncoding.EncodeToString([]byte("another secret of 24 byt"))
 	bubble(t, notify.Options{}, func(r *rig) {
-		hook := notify.Receiver{Name: "a", URL: "https://a.example.com/hook", Secret: notify.NewSecret(secretA)}
+		hook := notify.Receiver{Name: "a", URL: "https://a.example.com/hook", Secret: secret.New(secretA)}
 		if err := r.svc.PutReceiver(hook); err != nil {
 			t.Fatal(err)
 		}
 		r.answers(func(_ call, n int) (int, http.Header) { return []int{503, 200, 200, 200}[n-1], nil })
 		r.enqueue(firing("i1"))
 		after(10 * time.Second)
-		hook.Secret, hook.PreviousSecret = notify.NewSecret(secretB), notify.NewSecret(secretA)
+		hook.Secret, hook.PreviousSecret = secret.New(secretB), secret.New(secretA)
 		if err := r.svc.PutReceiver(hook); err != nil {
 			t.Fatal(err)
 		}

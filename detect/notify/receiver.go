@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/url"
 	"strings"
+
+	"pulse/detect/secret"
 )
 
 // KindWebhook is the one kind of receiver: an HTTP POST of the JSON body.
@@ -36,10 +38,10 @@ type Receiver struct {
 	URL string `json:"url"`
 	// Secret signs the body: whsec_ and base64 of 24 to 64 bytes. Absent: no
 	// signature. *** keeps the stored one.
-	Secret Secret `json:"secret,omitzero"`
+	Secret secret.Text `json:"secret,omitzero"`
 	// PreviousSecret signs too while it is set, so that a receiver can change
 	// over without a gap.
-	PreviousSecret Secret `json:"previous_secret,omitzero"`
+	PreviousSecret secret.Text `json:"previous_secret,omitzero"`
 	// Disabled stops delivery: set by an operator, or when the receiver
 	// answered 410. Notifications wait, for at most a day, until a receiver of
 	// the same name is put without it.
@@ -77,13 +79,13 @@ func (r Receiver) validate() (Receiver, error) {
 		return r, fmt.Errorf("receiver %s: kind %.40q is not known, must be %q", r.Name, r.Kind, KindWebhook)
 	}
 	for _, s := range []struct {
-		field  string
-		secret Secret
+		field string
+		text  secret.Text
 	}{{"secret", r.Secret}, {"previous_secret", r.PreviousSecret}} {
-		if s.secret.IsZero() {
+		if s.text.IsZero() {
 			continue
 		}
-		if _, err := s.secret.key(); err != nil {
+		if _, err := signingKey(s.text); err != nil {
 			return r, fmt.Errorf("receiver %s: %s %w", r.Name, s.field, err)
 		}
 	}
@@ -93,8 +95,8 @@ func (r Receiver) validate() (Receiver, error) {
 // keys returns the signing keys of a valid receiver, the current one first.
 func (r Receiver) keys() [][]byte {
 	var keys [][]byte
-	for _, s := range []Secret{r.Secret, r.PreviousSecret} {
-		if key, err := s.key(); err == nil {
+	for _, s := range []secret.Text{r.Secret, r.PreviousSecret} {
+		if key, err := signingKey(s); err == nil {
 			keys = append(keys, key)
 		}
 	}
@@ -105,9 +107,9 @@ func (r Receiver) keys() [][]byte {
 // secrets mask themselves.
 func (r Receiver) shown() Receiver {
 	r.URL = maskedURL(r.URL)
-	for _, s := range []*Secret{&r.Secret, &r.PreviousSecret} {
+	for _, s := range []*secret.Text{&r.Secret, &r.PreviousSecret} {
 		if !s.IsZero() {
-			*s = NewSecret(masked)
+			*s = secret.New(secret.Mask)
 		}
 	}
 	return r
@@ -119,10 +121,10 @@ func (r Receiver) keeping(stored Receiver) Receiver {
 	if r.URL == maskedURL(stored.URL) {
 		r.URL = stored.URL
 	}
-	if r.Secret.reveal() == masked {
+	if r.Secret.Reveal() == secret.Mask {
 		r.Secret = stored.Secret
 	}
-	if r.PreviousSecret.reveal() == masked {
+	if r.PreviousSecret.Reveal() == secret.Mask {
 		r.PreviousSecret = stored.PreviousSecret
 	}
 	return r
@@ -136,9 +138,9 @@ func maskedURL(text string) string {
 	pairs := strings.Split(u.RawQuery, "&")
 	for i, pair := range pairs {
 		if key, _, named := strings.Cut(pair, "="); named {
-			pairs[i] = key + "=" + masked
+			pairs[i] = key + "=" + secret.Mask
 		} else {
-			pairs[i] = masked
+			pairs[i] = secret.Mask
 		}
 	}
 	u.RawQuery = strings.Join(pairs, "&")
@@ -175,7 +177,7 @@ type storedReceiver struct {
 func encodeReceiver(r Receiver) ([]byte, error) {
 	return json.Marshal(storedReceiver{
 		Name: r.Name, Kind: r.Kind, URL: r.URL,
-		Secret: r.Secret.reveal(), PreviousSecret: r.PreviousSecret.reveal(),
+		Secret: r.Secret.Reveal(), PreviousSecret: r.PreviousSecret.Reveal(),
 		Disabled: r.Disabled, DisabledAt: r.DisabledAt, DisabledReason: r.DisabledReason,
 	})
 }
@@ -187,7 +189,7 @@ func decodeReceiver(src []byte) (Receiver, error) {
 	}
 	return Receiver{
 		Name: s.Name, Kind: s.Kind, URL: s.URL,
-		Secret: NewSecret(s.Secret), PreviousSecret: NewSecret(s.PreviousSecret),
+		Secret: secret.New(s.Secret), PreviousSecret: secret.New(s.PreviousSecret),
 		Disabled: s.Disabled, DisabledAt: s.DisabledAt, DisabledReason: s.DisabledReason,
 	}, nil
 }

@@ -20,6 +20,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"pulse/detect/notify"
+	"pulse/detect/secret"
 	"pulse/store/clock"
 )
 
@@ -152,16 +153,15 @@ func TestErrorsShowNothingOfTheAnswer(t *testing.T) {
 
 func TestNothingPrintsASecret(t *testing.T) {
 	text := base64.StdEncoding.EncodeToString([]byte("the secret of this receiver"))
-	secret := notify.NewSecret("whsec_" + text)
-	hook := notify.Receiver{Name: "a", URL: "https://a.example.com/?token=tkn", Secret: secret, PreviousSecret: secret}
+	key := secret.New("whsec_" + text)
+	hook := notify.Receiver{Name: "a", URL: "https://a.example.com/?token=tkn", Secret: key, PreviousSecret: key}
 	hidden := struct {
-		secret notify.Secret
-		hook   *notify.Receiver
-		plain  notify.Receiver
-	}{secret, &hook, hook}
+		hook  *notify.Receiver
+		plain notify.Receiver
+	}{&hook, hook}
 	var out strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%10v"} {
-		fmt.Fprintf(&out, verb+verb+verb+"\n", secret, &secret, hook)
+		fmt.Fprintf(&out, verb+verb+"\n", hook, &hook)
 		fmt.Fprintf(&out, verb+"\n", hidden)
 	}
 	asJSON, err := json.Marshal(hook)
@@ -173,7 +173,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := zerolog.New(&out)
-	log.Info().Interface("hook", hook).Interface("secret", secret).Stringer("text", secret).Any("x", hidden).Msg("")
+	log.Info().Interface("hook", hook).Any("x", hidden).Msg("")
 	out.Write(asJSON)
 	out.Write(asYAML)
 	for _, leak := range []string{text, fmt.Sprintf("%x", text), fmt.Sprintf("%X", text), text[:12]} {
@@ -190,14 +190,14 @@ func TestNothingPrintsASecret(t *testing.T) {
 }
 
 func TestReceiversAreMaskedAndCanBeWrittenBack(t *testing.T) {
-	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef01234567"))
+	text := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef01234567"))
 	bubble(t, notify.Options{}, func(r *rig) {
-		hook := notify.Receiver{Name: "a", URL: "https://a.example.com/hook?token=hidden&x=1&hidden", Secret: notify.NewSecret(secret)}
+		hook := notify.Receiver{Name: "a", URL: "https://a.example.com/hook?token=hidden&x=1&hidden", Secret: secret.New(text)}
 		if err := r.svc.PutReceiver(hook); err != nil {
 			t.Fatal(err)
 		}
 		shown, err := json.Marshal(r.svc.Receivers())
-		if err != nil || strings.Contains(string(shown), "hidden") || strings.Contains(string(shown), secret[6:]) {
+		if err != nil || strings.Contains(string(shown), "hidden") || strings.Contains(string(shown), text[6:]) {
 			t.Errorf("shown %s, %v", shown, err)
 		}
 		back, err := notify.ParseReceiver(shown[1 : len(shown)-1])
@@ -211,7 +211,7 @@ func TestReceiversAreMaskedAndCanBeWrittenBack(t *testing.T) {
 		r.start()
 		r.enqueue(firing("i1"))
 		after(time.Second)
-		if calls := r.made(); len(calls) != 1 || verify(t, calls[0], secret) != 1 {
+		if calls := r.made(); len(calls) != 1 || verify(t, calls[0], text) != 1 {
 			t.Errorf("after writing it back: %d calls", len(calls))
 		}
 		if strings.Contains(r.logged(), "hidden") {

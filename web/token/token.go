@@ -21,7 +21,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
+
+	"pulse/detect/secret"
 )
 
 // Scope is a set of things that a token may do.
@@ -178,18 +181,25 @@ func (s *Set) Allows(t Token, scope Scope) bool {
 
 // New makes a secret of 256 bits from random, and the line of the list that
 // lets it in.
-func New(name string, allowed Scope, random io.Reader) (Secret, string, error) {
+func New(name string, allowed Scope, random io.Reader) (secret.Text, string, error) {
 	if err := checkName(name); err != nil {
-		return Secret{}, "", err
+		return secret.Text{}, "", err
 	}
 	if allowed == 0 {
-		return Secret{}, "", errors.New("a token needs a scope: ingest, query or admin")
+		return secret.Text{}, "", errors.New("a token needs a scope: ingest, query or admin")
 	}
 	var bits [32]byte
 	if _, err := io.ReadFull(random, bits[:]); err != nil {
-		return Secret{}, "", fmt.Errorf("read random bits: %w", err)
+		return secret.Text{}, "", fmt.Errorf("read random bits: %w", err)
 	}
 	text := Prefix + base64.RawURLEncoding.EncodeToString(bits[:])
 	sum := sha256.Sum256([]byte(text))
-	return NewSecret(text), name + " " + allowed.String() + " " + sumPrefix + hex.EncodeToString(sum[:]), nil
+	return secret.New(text), name + " " + allowed.String() + " " + sumPrefix + hex.EncodeToString(sum[:]), nil
+}
+
+// Authorize adds a secret to a request; no secret adds nothing.
+func Authorize(h http.Header, s secret.Text) {
+	if !s.IsZero() {
+		h.Set("Authorization", "Bearer "+s.Reveal())
+	}
 }
