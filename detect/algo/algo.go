@@ -35,6 +35,8 @@ type Verdict struct {
 	// score reaches the threshold and ends when the stream has recovered or its
 	// new level has become normal.
 	Out bool
+	// Cause says in which way the stream is out, CauseNone while it is not.
+	Cause Cause
 }
 
 // Detector judges the values of one stream in order of time. It is not safe for
@@ -44,6 +46,12 @@ type Detector interface {
 	// fed, once and in order; NaN means no data: nothing is learned from it, it
 	// scores 0, and Out stays as it was.
 	Step(t int64, v float64) Verdict
+	// Peek returns what Step would return, and changes nothing.
+	Peek(t int64, v float64) Verdict
+	// Facts appends what the detector has learned and chosen so far to dst and
+	// returns the longer slice. The names and their order depend on the Spec
+	// alone.
+	Facts(dst []Fact) []Fact
 	// AppendState appends the state to dst and returns the longer slice.
 	AppendState(dst []byte) []byte
 	// Restore reads a state written by AppendState of a detector with the same

@@ -67,7 +67,7 @@ func eventful(n int, seed uint64) []float64 {
 
 func same(a, b algo.Verdict) bool {
 	eq := func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) || x != x && y != y }
-	return eq(a.Expected, b.Expected) && eq(a.Lower, b.Lower) && eq(a.Upper, b.Upper) && eq(a.Score, b.Score) && a.Out == b.Out
+	return eq(a.Expected, b.Expected) && eq(a.Lower, b.Lower) && eq(a.Upper, b.Upper) && eq(a.Score, b.Score) && a.Out == b.Out && a.Cause == b.Cause
 }
 
 func TestRestoredDetectorGoesOnAsIfNeverInterrupted(t *testing.T) {
@@ -97,6 +97,35 @@ func TestRestoredDetectorGoesOnAsIfNeverInterrupted(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestPeekSaysWhatStepWillAndChangesNothing(t *testing.T) {
+	values := eventful(3000, 8)
+	for _, c := range configurations {
+		d, other := newDetector(t, c.spec, 10_000), newDetector(t, c.spec, 10_000)
+		names := factNames(d)
+		for i, v := range values {
+			at := int64(i+1) * 10_000
+			d.Peek(at, 2*v)
+			d.Peek(at, nan)
+			peeked := d.Peek(at, v)
+			got, want := d.Step(at, v), other.Step(at, v)
+			if !same(peeked, want) || !same(got, want) {
+				t.Fatalf("%s, step %d: peeked %+v, then %+v, without peeking %+v", c.name, i, peeked, got, want)
+			}
+			if i%100 == 0 && factNames(d) != names {
+				t.Fatalf("%s, step %d: facts are now %s, were %s", c.name, i, factNames(d), names)
+			}
+		}
+	}
+}
+
+func factNames(d algo.Detector) string {
+	var names []string
+	for _, f := range d.Facts(nil) {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, " ")
 }
 
 func TestResetDetectorIsNew(t *testing.T) {

@@ -17,11 +17,13 @@ func (signal) Step(_ int64, v float64) Verdict {
 	nan := math.NaN()
 	verdict := Verdict{Expected: nan, Lower: nan, Upper: nan}
 	if math.Abs(v) >= truthFloor { // false for NaN
-		verdict.Score, verdict.Out = 1, true
+		verdict.Score, verdict.Out, verdict.Cause = 1, true, CauseSignal
 	}
 	return verdict
 }
 
+func (s signal) Peek(t int64, v float64) Verdict           { return s.Step(t, v) }
+func (signal) Facts(dst []Fact) []Fact                     { return dst }
 func (signal) AppendState(dst []byte) []byte               { return dst }
 func (signal) Restore(src []byte) (rest []byte, err error) { return src, nil }
 func (signal) Reset()                                      {}

@@ -87,6 +87,19 @@ func (d *smoothing) Step(_ int64, v float64) Verdict {
 	return verdict
 }
 
+// Peek judges with a copy.
+func (d *smoothing) Peek(t int64, v float64) Verdict {
+	c := *d
+	return c.Step(t, v)
+}
+
+// Facts are the estimates that the next step is judged by.
+func (d *smoothing) Facts(dst []Fact) []Fact {
+	return append(dst, Fact{"alpha", d.set.alpha}, Fact{"beta", d.set.beta},
+		Fact{"level", d.level}, Fact{"trend", d.trend}, Fact{"usual_level", d.usual}, Fact{"deviation", d.dev},
+		Fact{"values_seen", float64(d.seen)}, Fact{"steps_out", float64(d.episode.outFor)})
+}
+
 // untouched reports whether no value has been seen. It reads a field of each
 // cache line of the state, any of which would tell: among many streams all lines
 // are missing from the cache, and this lets them arrive together.

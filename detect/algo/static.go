@@ -53,7 +53,7 @@ func (d *static) Step(_ int64, v float64) Verdict {
 	l := d.limits
 	verdict := Verdict{Expected: math.NaN(), Lower: l.below, Upper: l.above, Out: d.out}
 	if math.IsNaN(v) {
-		return verdict
+		return verdict.because(CauseLimit)
 	}
 	switch {
 	case v > l.above || v < l.below: // false against a missing limit
@@ -68,7 +68,20 @@ func (d *static) Step(_ int64, v float64) Verdict {
 	if d.out {
 		verdict.Score = 1
 	}
-	return verdict
+	return verdict.because(CauseLimit)
+}
+
+// Peek judges with a copy.
+func (d *static) Peek(t int64, v float64) Verdict {
+	c := *d
+	return c.Step(t, v)
+}
+
+// Facts are the limits in force; NaN is none.
+func (d *static) Facts(dst []Fact) []Fact {
+	l := d.limits
+	return append(dst, Fact{"above", l.above}, Fact{"below", l.below},
+		Fact{"clear_above", l.clearAbove}, Fact{"clear_below", l.clearBelow}, Fact{"run", float64(d.run)})
 }
 
 func (d *static) AppendState(dst []byte) []byte {
