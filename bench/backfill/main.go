@@ -14,10 +14,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"os/signal"
 	"runtime"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -43,27 +40,18 @@ func main() {
 	flag.DurationVar(&o.after, "after", 40*time.Second, "how long the server is watched afterwards")
 	flag.StringVar(&o.output, "o", "", "file for the report, beside standard output")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "backfill:", err)
-		os.Exit(1)
-	}
+	server.Main("backfill", o.output, o.wrong(), func(ctx context.Context, out io.Writer) error { return run(ctx, o, out) })
 }
 
-func run(ctx context.Context, o options) error {
+// wrong says what is wrong with the options.
+func (o *options) wrong() error {
 	if o.series < 1 || o.days < 1 || o.days > 34 || o.workers < 1 || o.lines < 1 {
 		return errors.New("series, days, workers or lines out of range; see -help")
 	}
-	out := io.Writer(os.Stdout)
-	if o.output != "" {
-		file, err := os.Create(o.output)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		out = io.MultiWriter(out, file)
-	}
+	return nil
+}
+
+func run(ctx context.Context, o options, out io.Writer) error {
 	s, err := server.Build()
 	if err != nil {
 		return err
@@ -94,7 +82,7 @@ func run(ctx context.Context, o options) error {
 	w := <-seen
 	fmt.Fprintf(out, "%d series, %d days of a value a minute: %d values accepted in %s, %.2f M/s; server %.2f us of CPU a value, at most %d MiB of anonymous memory; %d cores shared with the load\n",
 		o.series, o.days, values, took.Round(10*time.Millisecond), float64(values)/took.Seconds()/1e6, (after-before).Seconds()*1e6/float64(values), w.memory>>20, runtime.NumCPU())
-	fmt.Fprintf(out, "meanwhile %d points published one by one, answered within %s (median), %s (99 %%), %s (longest)\n", len(w.took), w.quantile(0.5), w.quantile(0.99), w.quantile(1))
+	fmt.Fprintf(out, "meanwhile %d points published one by one, answered within %s (median), %s (99 %%), %s (longest)\n", len(w.took), server.Quantile(w.took, 0.5), server.Quantile(w.took, 0.99), server.Quantile(w.took, 1))
 	select {
 	case <-time.After(o.after):
 	case <-ctx.Done():
@@ -115,34 +103,22 @@ func run(ctx context.Context, o options) error {
 // watched is what was seen of a server while values were pushed.
 type watched struct {
 	memory int64           // the most anonymous memory, bytes
-	took   []time.Duration // of single points, ascending
-}
-
-func (w *watched) quantile(q float64) time.Duration {
-	if len(w.took) == 0 {
-		return 0
-	}
-	return w.took[int(q*float64(len(w.took)-1))].Round(100 * time.Microsecond)
+	took   []time.Duration // of single points
 }
 
 // watch publishes a point every tenth of a second until ctx ends.
 func watch(ctx context.Context, s *server.Server) (w watched) {
 	client := &fasthttp.Client{ReadTimeout: time.Minute}
-	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(req)
-	defer fasthttp.ReleaseResponse(res)
-	req.SetRequestURI(s.URL + "/api/v1/publish")
-	req.Header.SetMethod(fasthttp.MethodPost)
+	var body []byte
 	for {
 		select {
 		case <-ctx.Done():
-			slices.Sort(w.took)
 			return w
 		case <-time.After(100 * time.Millisecond):
 		}
 		begin := time.Now()
-		req.SetBodyString(fmt.Sprintf(`{"metrics":[{"tags":{"name":"live","atlas.dstype":"gauge"},"timestamp":%d,"value":1}]}`, begin.UnixMilli()))
-		if err := client.Do(req, res); err == nil && res.StatusCode() == fasthttp.StatusOK {
+		body = fmt.Appendf(body[:0], `{"metrics":[{"tags":{"name":"live","atlas.dstype":"gauge"},"timestamp":%d,"value":1}]}`, begin.UnixMilli())
+		if _, err := server.PostOK(client, s.URL+"/api/v1/publish", body); err == nil {
 			w.took = append(w.took, time.Since(begin))
 		}
 		anon, _ := server.Memory(s.PID(), "RssAnon")
@@ -170,7 +146,7 @@ func push(ctx context.Context, o options, url string, end time.Time) (int64, err
 				for n := first; n < min(first+o.lines, o.series); n++ {
 					body = appendLine(body, n, o.days*24*60, end)
 				}
-				n, err := post(client, url, body)
+				n, err := importLines(client, url, body)
 				accepted.Add(n)
 				if err != nil {
 					mu.Lock()
@@ -204,22 +180,14 @@ func appendLine(dst []byte, series, count int, end time.Time) []byte {
 	return append(dst, "]}\n"...)
 }
 
-func post(client *fasthttp.Client, url string, body []byte) (int64, error) {
-	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(req)
-	defer fasthttp.ReleaseResponse(res)
-	req.SetRequestURI(url + "/api/v1/import")
-	req.Header.SetMethod(fasthttp.MethodPost)
-	req.SetBodyRaw(body)
-	if err := client.Do(req, res); err != nil {
+// importLines sends lines and returns how many values were accepted.
+func importLines(client *fasthttp.Client, url string, body []byte) (accepted int64, err error) {
+	answer, err := server.PostOK(client, url+"/api/v1/import", body)
+	if err != nil {
 		return 0, err
 	}
-	if res.StatusCode() != fasthttp.StatusOK {
-		return 0, fmt.Errorf("status %d: %s", res.StatusCode(), res.Body())
-	}
-	var accepted int64
-	if _, err := fmt.Sscanf(string(res.Body()), `{"accepted":%d`, &accepted); err != nil {
-		return 0, fmt.Errorf("answer %s: %w", res.Body(), err)
+	if _, err := fmt.Sscanf(answer, `{"accepted":%d`, &accepted); err != nil {
+		return 0, fmt.Errorf("answer %s: %w", answer, err)
 	}
 	return accepted, nil
 }

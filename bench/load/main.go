@@ -11,7 +11,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,8 +18,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/signal"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -58,18 +55,18 @@ func main() {
 	flag.StringVar(&o.mode, "durability", "sync", "of the server that is started: sync, interval or none")
 	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile of the server while it takes known series")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, o, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "load:", err)
-		os.Exit(1)
+	server.Main("load", "", o.wrong(), func(ctx context.Context, out io.Writer) error { return run(ctx, o, out) })
+}
+
+// wrong says what is wrong with the options.
+func (o *options) wrong() error {
+	if o.duration <= 0 || o.duration > 10*time.Minute || o.rate < 1 || o.rate > 20000 || o.points < 1 || o.points > 100_000 || o.workers < 1 || o.encoding != "" && o.encoding != "gzip" {
+		return errors.New("duration, rate, points, workers or encoding out of range; see -help")
 	}
+	return nil
 }
 
 func run(ctx context.Context, o options, out io.Writer) error {
-	if o.duration <= 0 || o.duration > 10*time.Minute || o.rate < 1 || o.rate > 20000 || o.points < 1 || o.points > 100_000 || o.workers < 1 {
-		return errors.New("duration, rate, points or workers out of range; see -help")
-	}
 	if o.target == "" {
 		s, err := server.Build()
 		if err != nil {
@@ -120,12 +117,9 @@ func run(ctx context.Context, o options, out io.Writer) error {
 
 // logBytes returns what the server has written to its log, 0 without one.
 func logBytes(target string) (int64, error) {
-	code, body, err := fasthttp.Get(nil, target+"/api/v1/status")
-	if err != nil || code != fasthttp.StatusOK {
-		return 0, fmt.Errorf("status: %d %w", code, err)
-	}
 	var status struct{ Log struct{ WrittenBytes int64 } }
-	return status.Log.WrittenBytes, json.Unmarshal(body, &status)
+	err := server.Status(target, &status)
+	return status.Log.WrittenBytes, err
 }
 
 // profile keeps a CPU profile of most of the run.
@@ -165,13 +159,7 @@ type result struct {
 }
 
 func (r *result) print(out io.Writer, phase string) {
-	slices.Sort(r.latency)
-	at := func(q float64) time.Duration {
-		if len(r.latency) == 0 {
-			return 0
-		}
-		return r.latency[min(len(r.latency)-1, int(q*float64(len(r.latency))))].Round(10 * time.Microsecond)
-	}
+	at := func(q float64) time.Duration { return server.Quantile(r.latency, q) }
 	fmt.Fprintf(out, "%-12s  %9.0f datapoints/s  p50 %-9s p99 %-9s max %-9s requests %d  not 200: %d", phase,
 		float64(r.points)/r.wall.Seconds(), at(0.5), at(0.99), at(1), len(r.latency), r.refused)
 	if r.cpu > 0 && r.points > 0 {
@@ -206,7 +194,11 @@ func push(ctx context.Context, o options, fleet *gen.Fleet, d time.Duration) (*r
 				var points int
 				body, points = fleet.AppendBody(body[:0], i%fleet.Nodes(), due.UnixMilli())
 				time.Sleep(time.Until(due))
-				status, answer := post(client, o, body)
+				sent := body
+				if o.encoding != "" {
+					sent = fasthttp.AppendGzipBytesLevel(nil, body, fasthttp.CompressBestSpeed)
+				}
+				status, answer := server.Post(client, o.target+"/api/v1/publish", o.encoding, sent)
 				took := time.Since(due)
 				mu.Lock()
 				r.latency = append(r.latency, took)
@@ -224,22 +216,4 @@ func push(ctx context.Context, o options, fleet *gen.Fleet, d time.Duration) (*r
 	after, err := server.CPU(o.pid)
 	r.cpu = after - before
 	return r, err
-}
-
-func post(client *fasthttp.Client, o options, body []byte) (int, string) {
-	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(req)
-	defer fasthttp.ReleaseResponse(res)
-	req.SetRequestURI(o.target + "/api/v1/publish")
-	req.Header.SetMethod(fasthttp.MethodPost)
-	if o.encoding == "gzip" {
-		req.Header.SetContentEncoding("gzip")
-		req.SetBodyRaw(fasthttp.AppendGzipBytesLevel(nil, body, fasthttp.CompressBestSpeed))
-	} else {
-		req.SetBodyRaw(body)
-	}
-	if err := client.Do(req, res); err != nil {
-		return 0, err.Error()
-	}
-	return res.StatusCode(), string(res.Body())
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"pulse/bench/server"
 )
 
 // phase is what became of the requests of known series.
@@ -63,7 +65,7 @@ func (k *known) push(ctx context.Context, s *victim, d time.Duration, done <-cha
 		}
 		body = k.appendBody(body[:0], i%k.nodes, time.Now().UnixMilli())
 		sent := time.Now()
-		status, answer := post(client, s.URL, body)
+		status, answer := server.Post(client, s.URL+"/api/v1/publish", "", body)
 		p.requests++
 		p.latency = append(p.latency, time.Since(sent))
 		if status != fasthttp.StatusOK {
@@ -73,19 +75,6 @@ func (k *known) push(ctx context.Context, s *victim, d time.Duration, done <-cha
 		}
 	}
 	return p
-}
-
-func post(client *fasthttp.Client, url string, body []byte) (int, string) {
-	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(req)
-	defer fasthttp.ReleaseResponse(res)
-	req.SetRequestURI(url + "/api/v1/publish")
-	req.Header.SetMethod(fasthttp.MethodPost)
-	req.SetBodyRaw(body)
-	if err := client.Do(req, res); err != nil {
-		return 0, err.Error()
-	}
-	return res.StatusCode(), string(res.Body())
 }
 
 // bombing is a bomb on its way.
@@ -138,7 +127,7 @@ func (b *bombing) pass(ctx context.Context, s *victim, o options, n int) {
 					return
 				}
 				body = appendBomb(body[:0], from, min(to, int64(n)), time.Now().UnixMilli())
-				status, _ := post(client, s.URL, body)
+				status, _ := server.Post(client, s.URL+"/api/v1/publish", "", body)
 				b.mu.Lock()
 				b.total.byStatus[status]++
 				b.mu.Unlock()

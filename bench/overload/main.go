@@ -16,9 +16,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"time"
+
+	"pulse/bench/server"
 )
 
 type options struct {
@@ -48,12 +48,7 @@ func main() {
 	flag.DurationVar(&o.slowest, "slowest", o.slowest, "p99 of /ok and /healthcheck")
 	flag.StringVar(&o.output, "o", "", "file for the report, beside standard output")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := main1(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "overload:", err)
-		os.Exit(1)
-	}
+	server.Main("overload", o.output, nil, func(ctx context.Context, out io.Writer) error { return run(ctx, o, out) })
 }
 
 func defaults() options {
@@ -61,19 +56,6 @@ func defaults() options {
 		memory: "512MiB", most: 640 << 20, series: 5_000_000, points: 1000, workers: 4, hot: 150_000, hold: 4 * time.Minute, known: 10_000,
 		step: time.Second, quiet: 10 * time.Second, slowest: 100 * time.Millisecond,
 	}
-}
-
-func main1(ctx context.Context, o options) error {
-	out := io.Writer(os.Stdout)
-	if o.output != "" {
-		f, err := os.Create(o.output)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		out = io.MultiWriter(out, f)
-	}
-	return run(ctx, o, out)
 }
 
 // run measures one bomb and one restart, and reports what was promised and not
@@ -103,7 +85,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	r.health = <-watched
 	r.bomb = bomb.result()
 	r.bombsMemory = s.memory()
-	if r.status, err = s.status(); err != nil {
+	if r.kept, err = s.series(); err != nil {
 		return err
 	}
 

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"pulse/bench/server"
 )
 
 // report is what was measured.
@@ -17,21 +19,13 @@ type report struct {
 	calmMemory                 int64
 	bomb                       bombed
 	health                     []time.Duration
-	status                     standing
+	kept                       int64 // series
 	restart                    time.Duration
 	restartMemory, bombsMemory int64
 }
 
-func quantile(list []time.Duration, q float64) time.Duration {
-	if len(list) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(list))
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))].Round(10 * time.Microsecond)
-}
-
 func (p *phase) print(out io.Writer, name string) {
-	fmt.Fprintf(out, "%-22s %d requests of %d points, %d not accepted whole; p50 %s, p99 %s\n", name, p.requests, perNode, p.refused, quantile(p.latency, 0.5), quantile(p.latency, 0.99))
+	fmt.Fprintf(out, "%-22s %d requests of %d points, %d not accepted whole; p50 %s, p99 %s\n", name, p.requests, perNode, p.refused, server.Quantile(p.latency, 0.5), server.Quantile(p.latency, 0.99))
 	if p.sample != "" {
 		fmt.Fprintf(out, "%-22s %.200s\n", "", p.sample)
 	}
@@ -48,8 +42,8 @@ func (r *report) print(out io.Writer) {
 	for _, status := range slices.Sorted(maps.Keys(r.bomb.byStatus)) {
 		fmt.Fprintf(out, " %d × %d", r.bomb.byStatus[status], status)
 	}
-	fmt.Fprintf(out, "\n%-22s %d kept at the end\n", "series", r.status.Series)
-	fmt.Fprintf(out, "%-22s p50 %s, p99 %s, slowest %s of %d\n", "/ok, /healthcheck", quantile(r.health, 0.5), quantile(r.health, 0.99), quantile(r.health, 1), len(r.health))
+	fmt.Fprintf(out, "\n%-22s %d kept at the end\n", "series", r.kept)
+	fmt.Fprintf(out, "%-22s p50 %s, p99 %s, slowest %s of %d\n", "/ok, /healthcheck", server.Quantile(r.health, 0.5), server.Quantile(r.health, 0.99), server.Quantile(r.health, 1), len(r.health))
 	fmt.Fprintf(out, "%-22s %d MiB before, %d MiB under the bomb, %d MiB after the restart; at most %d MiB\n", "anonymous memory, peak", r.calmMemory>>20, r.bombsMemory>>20, r.restartMemory>>20, o.most>>20)
 	fmt.Fprintf(out, "%-22s ready %s after a kill\n", "restart", r.restart.Round(time.Millisecond))
 }
@@ -68,7 +62,7 @@ func (r *report) broken() error {
 	}
 	claim(r.bombsMemory <= o.most, "%d bytes of anonymous memory under the bomb, at most %d were promised", r.bombsMemory, o.most)
 	claim(r.restartMemory <= o.most, "%d bytes of anonymous memory after the restart, at most %d were promised", r.restartMemory, o.most)
-	if p99 := quantile(r.health, 0.99); p99 > o.slowest {
+	if p99 := server.Quantile(r.health, 0.99); p99 > o.slowest {
 		claim(false, "p99 of health is %s, at most %s were promised", p99, o.slowest)
 	}
 	for status, n := range r.bomb.byStatus {

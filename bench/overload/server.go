@@ -2,12 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"sync/atomic"
 	"time"
-
-	"github.com/valyala/fasthttp"
 
 	"pulse/bench/server"
 )
@@ -67,22 +63,9 @@ func (s *victim) stop() {
 	s.Stop()
 }
 
-// standing is what the server says of itself.
-type standing struct {
-	Series int64
-	Limits map[string]struct{ Limit, Used int64 }
-	text   []byte
-}
-
-func (s *victim) status() (standing, error) {
-	var st standing
-	code, body, err := fasthttp.Get(nil, s.URL+"/api/v1/status")
-	if err == nil && code != fasthttp.StatusOK {
-		err = fmt.Errorf("status %d: %s", code, body)
-	}
-	if err == nil {
-		err = json.Unmarshal(body, &st)
-	}
-	st.text = body
-	return st, err
+// series returns how many the server has.
+func (s *victim) series() (int64, error) {
+	var status struct{ Series int64 }
+	err := server.Status(s.URL, &status)
+	return status.Series, err
 }

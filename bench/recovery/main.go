@@ -15,8 +15,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -45,28 +43,15 @@ func main() {
 	flag.DurationVar(&o.step, "step", time.Minute, "primary step")
 	flag.StringVar(&o.output, "o", "", "file for the report, beside standard output")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := write(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "recovery:", err)
-		os.Exit(1)
-	}
+	server.Main("recovery", o.output, o.wrong(), func(ctx context.Context, out io.Writer) error { return run(ctx, o, out) })
 }
 
-func write(ctx context.Context, o options) error {
+// wrong says what is wrong with the options.
+func (o *options) wrong() error {
 	if o.series < 1 || o.series > 4_000_000 || o.points < 1 || o.workers < 1 || o.covered < 1 || o.logged < 0 {
 		return errors.New("series, points, workers or steps out of range; see -help")
 	}
-	out := io.Writer(os.Stdout)
-	if o.output != "" {
-		file, err := os.Create(o.output)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		out = io.MultiWriter(out, file)
-	}
-	return run(ctx, o, out)
+	return nil
 }
 
 func run(ctx context.Context, o options, out io.Writer) error {
@@ -126,12 +111,8 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		cpu, _ := server.CPU(s.PID())
 		anon, _ = server.Memory(s.PID(), "RssAnon")
 		peak, _ := server.Memory(s.PID(), "VmHWM")
-		_, body, err := fasthttp.Get(nil, s.URL+"/api/v1/status")
-		if err != nil {
-			return err
-		}
 		var status struct{ Recovery map[string]any }
-		if err := json.Unmarshal(body, &status); err != nil {
+		if err := server.Status(s.URL, &status); err != nil {
 			return err
 		}
 		found, _ := json.Marshal(status.Recovery)
@@ -144,14 +125,10 @@ func run(ctx context.Context, o options, out io.Writer) error {
 // snapshot asks for a backup, which takes one.
 func snapshot(out io.Writer, s *server.Server) error {
 	begin := time.Now()
-	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(req)
-	defer fasthttp.ReleaseResponse(res)
-	req.SetRequestURI(s.URL + "/-/backup")
-	req.Header.SetMethod(fasthttp.MethodPost)
-	req.Header.SetContentType("application/json")
-	if err := fasthttp.DoTimeout(req, res, 5*time.Minute); err != nil || res.StatusCode() != fasthttp.StatusOK {
-		return fmt.Errorf("backup: status %d %s %w", res.StatusCode(), res.Body(), err)
+	client := &fasthttp.Client{ReadTimeout: 5 * time.Minute}
+	defer client.CloseIdleConnections()
+	if _, err := server.PostOK(client, s.URL+"/-/backup", nil); err != nil {
+		return err
 	}
 	fmt.Fprintf(out, "snapshot       %s, %d MiB\n", time.Since(begin).Round(time.Millisecond), size(s.Data, "snapshot")>>20)
 	return nil
@@ -171,7 +148,7 @@ func push(ctx context.Context, o options, s *server.Server, fleet *gen.Fleet, at
 			for node := w; node < fleet.Nodes() && ctx.Err() == nil; node += o.workers {
 				var n int
 				body, n = fleet.AppendBody(body[:0], node, at.UnixMilli())
-				err := post(client, s.URL, body)
+				_, err := server.PostOK(client, s.URL+"/api/v1/publish", body)
 				mu.Lock()
 				sent += int64(n)
 				failed = errors.Join(failed, err)
@@ -185,22 +162,6 @@ func push(ctx context.Context, o options, s *server.Server, fleet *gen.Fleet, at
 	}
 	wg.Wait()
 	return sent, failed
-}
-
-func post(client *fasthttp.Client, url string, body []byte) error {
-	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(req)
-	defer fasthttp.ReleaseResponse(res)
-	req.SetRequestURI(url + "/api/v1/publish")
-	req.Header.SetMethod(fasthttp.MethodPost)
-	req.SetBodyRaw(body)
-	if err := client.Do(req, res); err != nil {
-		return err
-	}
-	if res.StatusCode() != fasthttp.StatusOK {
-		return fmt.Errorf("status %d: %s", res.StatusCode(), res.Body())
-	}
-	return nil
 }
 
 // size returns the bytes of all files in a part of a data folder.

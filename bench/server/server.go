@@ -1,4 +1,5 @@
-// Package server builds, starts and measures servers for the programs of bench.
+// Package server builds, starts, asks and measures servers for the programs of
+// bench.
 package server
 
 import (
