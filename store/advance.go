@@ -16,6 +16,9 @@ const sealAtOnce = 4 // partitions sealed by one Advance, when not behind
 func (s *Store) Advance(now int64) {
 	s.advancing.Lock()
 	defer s.advancing.Unlock()
+	s.changing.Lock()
+	s.newSeries.refill(now)
+	s.changing.Unlock()
 	settled := s.settledTime(now) // what grows old does so by this
 	s.sealDue(now)
 	s.rollDue(settled)

@@ -215,7 +215,17 @@ func TestLimits(t *testing.T) {
 		t.Errorf("after 100 ms: %v", err)
 	}
 	want(resolve(s, start-1000, "name", "4"), "new series per second")
-
+	used := func(burst, values int) {
+		t.Helper()
+		if st := s.Stats(); st.NewSeries != burst || st.Values != values {
+			t.Errorf("%d of the burst are used and a key has %d values, want %d and %d", st.NewSeries, st.Values, burst, values)
+		}
+	}
+	used(3, 4)
+	s.Advance(start - 750)
+	used(1, 4)
+	s.Advance(start)
+	used(0, 4)
 }
 
 func TestScanLimits(t *testing.T) {

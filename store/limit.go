@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // ErrLimit is what every *LimitError is, for errors.Is.
@@ -37,18 +38,26 @@ type bucket struct {
 
 func newBucket(rate, burst float64) bucket { return bucket{rate: rate, burst: burst, tokens: burst} }
 
-// take removes one token, and reports whether there was one. A now before the
-// last one adds nothing; one that is far before it is a clock set right.
+// refill adds the tokens that time brings. A now before the last one adds
+// nothing; one that is far before it is a clock set right.
+func (b *bucket) refill(now int64) {
+	if now > b.last || now < b.last-maxDisorder {
+		if b.last != 0 && now > b.last {
+			b.tokens = min(b.burst, b.tokens+max(0, b.rate)*float64(now-b.last)/1000)
+		}
+		b.last = now
+	}
+}
+
+// used returns how many tokens are missing, as of the last refill.
+func (b *bucket) used() int { return int(math.Ceil(b.burst - b.tokens)) }
+
+// take removes one token, and reports whether there was one.
 func (b *bucket) take(now int64) bool {
 	if b.rate < 0 {
 		return true
 	}
-	if now > b.last || now < b.last-maxDisorder {
-		if b.last != 0 && now > b.last {
-			b.tokens = min(b.burst, b.tokens+b.rate*float64(now-b.last)/1000)
-		}
-		b.last = now
-	}
+	b.refill(now)
 	if b.tokens < 1 {
 		return false
 	}

@@ -143,6 +143,8 @@ type Stats struct {
 	Memory     budget.Stats // of series; zero without a budget
 	Keys       int          // distinct tag keys of searchable series
 	Pairs      int          // distinct tags of searchable series
+	Values     int          // distinct values of the tag key that has most
+	NewSeries  int          // taken from the burst of new series and not made up for at the last Advance
 
 	Archive ArchiveStats
 
@@ -182,6 +184,7 @@ func (s *Store) Stats() Stats {
 	}
 	s.changing.Lock()
 	st.Series, st.SeriesSeen, st.Watches = s.searchable, s.seen, s.watches.count()
+	st.NewSeries = s.newSeries.used()
 	s.changing.Unlock()
 	s.sources.mu.RLock()
 	st.Sources, st.SourcesRefused = len(s.sources.byKey), s.sources.refused
@@ -189,7 +192,7 @@ func (s *Store) Stats() Stats {
 	st.HeadBytes, st.PatchBytes = s.pool.bytes(), s.importing.patches.Load()
 	st.Archive = s.archives.figures()
 	x := s.index.Stats()
-	st.Keys, st.Pairs = x.Keys, x.Pairs
+	st.Keys, st.Pairs, st.Values = x.Keys, x.Pairs, x.Values
 	st.Refusals, st.Trimmed = s.refusals.stats(), s.trimmed.Load()
 	st.Refused, st.Memory, st.Active = st.Refusals.Total, s.memory.Stats(), int(s.active.Load())
 	st.Total = Result{Stored: int(s.stored.Load()), Superseded: int(s.superseded.Load()), Repeated: int(s.repeated.Load()), Late: int(s.late.Load())}

@@ -9,7 +9,7 @@ import (
 // limit is one bound on what clients may do.
 type limit struct {
 	Limit int64  `json:"limit"`
-	Used  *int64 `json:"used,omitempty"` // absent for what one request, key or line may have
+	Used  *int64 `json:"used,omitempty"` // absent for what one request or line may have; of values, that of the key with most
 }
 
 // limits are all bounds, by what they count, with what is used of them now.
@@ -23,9 +23,9 @@ func (s *Server) limits() map[string]limit {
 		"keys":                  shared(o.MaxKeys, st.Keys),
 		"pairs":                 shared(o.MaxPairs, st.Pairs),
 		"sources":               shared(o.MaxSources, st.Sources),
-		"valuesPerKey":          each(o.MaxValuesPerKey),
+		"valuesPerKey":          shared(o.MaxValuesPerKey, st.Values),
 		"newSeriesPerSecond":    each(int(o.NewSeriesRate)),
-		"newSeriesBurst":        each(int(o.NewSeriesBurst)),
+		"newSeriesBurst":        shared(int(o.NewSeriesBurst), st.NewSeries),
 		"idempotencyKeys":       shared(in.Keys, s.opts.Pipeline.Stats().Keys),
 		"connections":           shared(s.opts.MaxConns, int(s.http.GetOpenConnectionsCount())),
 		"connectionsPerAddress": each(s.opts.MaxConnsPerAddr),

@@ -92,7 +92,7 @@ func TestStatusShowsAll(t *testing.T) {
 			t.Errorf("limit %s has no value", name)
 		}
 	}
-	for _, name := range []string{"series", "keys", "pairs", "sources", "idempotencyKeys", "connections", "queries", "queriesWaiting", "eventStreams", "bodiesBytes", "rules", "receivers"} {
+	for _, name := range []string{"series", "keys", "pairs", "valuesPerKey", "newSeriesBurst", "sources", "idempotencyKeys", "connections", "queries", "queriesWaiting", "eventStreams", "bodiesBytes", "rules", "receivers"} {
 		if s.Limits[name].Used == nil {
 			t.Errorf("limit %s does not say what is used", name)
 		}

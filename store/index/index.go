@@ -308,6 +308,7 @@ type Stats struct {
 	Series int   // searchable
 	Keys   int   // distinct tag keys of searchable series
 	Pairs  int   // distinct tags of searchable series
+	Values int   // distinct values of the key that has most
 	Bytes  int64 // see Bytes
 }
 
@@ -315,5 +316,9 @@ type Stats struct {
 func (x *Index) Stats() Stats {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return Stats{Series: int(x.all.GetCardinality()), Keys: x.liveKeys, Pairs: x.livePairs, Bytes: x.bytes}
+	most := 0
+	for _, k := range x.keys {
+		most = max(most, k.live)
+	}
+	return Stats{Series: int(x.all.GetCardinality()), Keys: x.liveKeys, Pairs: x.livePairs, Values: most, Bytes: x.bytes}
 }

@@ -263,10 +263,10 @@ func TestDictionary(t *testing.T) {
 // Stats counts keys and pairs as the limits do: of the series that are there.
 func TestStatsCountWhatIsThere(t *testing.T) {
 	x := index.New(index.Limits{Keys: 10, Values: 10, Pairs: 10})
-	want := func(series, keys, pairs int) {
+	want := func(series, keys, pairs, values int) {
 		t.Helper()
-		if s := x.Stats(); s.Series != series || s.Keys != keys || s.Pairs != pairs {
-			t.Errorf("got %+v, want %d series, %d keys, %d pairs", s, series, keys, pairs)
+		if s := x.Stats(); s.Series != series || s.Keys != keys || s.Pairs != pairs || s.Values != values {
+			t.Errorf("got %+v, want %d series, %d keys, %d pairs, %d values", s, series, keys, pairs, values)
 		}
 	}
 	both := map[uint32][]uint32{}
@@ -278,11 +278,11 @@ func TestStatsCountWhatIsThere(t *testing.T) {
 		x.Add(uint32(ref), pairs)
 		both[uint32(ref)] = pairs
 	}
-	want(2, 2, 3)
+	want(2, 2, 3, 2)
 	x.Remove(0, both[0])
-	want(1, 1, 1)
+	want(1, 1, 1, 1)
 	x.Remove(1, both[1])
-	want(0, 0, 0)
+	want(0, 0, 0, 0)
 }
 
 // Series come and go, and some pairs have users beside them: answers are those
