@@ -266,6 +266,19 @@ func (a *archives) figures() ArchiveStats {
 	return st
 }
 
+// applied returns the last record of the log that may be in an archive file.
+func (a *archives) applied() uint64 {
+	last := uint64(0)
+	for _, files := range a.files {
+		for _, f := range files {
+			for i := range partitions {
+				last = max(last, f.Part(i).Applied)
+			}
+		}
+	}
+	return last
+}
+
 // archiveName returns the name of a file: archive/<step>/<number>-<epoch>.arc.
 func archiveName(step, number int64, epoch uint32) string {
 	return path.Join(archiveDir, strconv.FormatInt(step, 10), fmt.Sprintf("%d-%d%s", number, epoch, archiveSuffix))
