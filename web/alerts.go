@@ -12,7 +12,6 @@ func (s *Server) alerts(r *request) {
 		return
 	}
 	r.json(list)
-	compress(r.ctx)
 }
 
 // alert shows one incident with its timeline.
@@ -29,5 +28,4 @@ func (s *Server) alert(r *request) {
 		return
 	}
 	r.json(a)
-	compress(r.ctx)
 }

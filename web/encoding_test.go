@@ -135,3 +135,35 @@ func TestBodyLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestPackedAnswers: what is longer than 1 KiB is packed for clients that take it,
+// whatever it is; what is shorter is not.
+func TestPackedAnswers(t *testing.T) {
+	r := newRig(t, settings{})
+	for i := range 100 {
+		r.publish(point(epoch, 1, "gauge", "known", "node", fmt.Sprintf("i-%030d", i)))
+	}
+	for path, long := range map[string]bool{
+		"/api/v1/tags/node": true, "/api/v1/tags/node?format=txt": true, "/api/v1/tags/node?verbose=1": true, "/api/v1/status": true,
+		"/api/v1/expr/complete?q=name,known,:eq": true, "/api/v1/tags": false, "/api/v1/rules": false,
+	} {
+		plain, packed := r.get(path), r.call("GET", path, nil, "Accept-Encoding: gzip")
+		if plain.status != 200 || packed.status != 200 || plain.header.Get("Content-Encoding") != "" || (len(plain.body) >= 1<<10) != long {
+			t.Errorf("%s: %s", path, plain)
+		}
+		if got := packed.header.Get("Content-Encoding") == "gzip"; got != long {
+			t.Errorf("%s: packed %v, want %v", path, got, long)
+			continue
+		}
+		if path == "/api/v1/status" || !long {
+			continue
+		}
+		z, err := gzip.NewReader(bytes.NewReader(packed.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(z); err != nil || !bytes.Equal(b, plain.body) {
+			t.Errorf("%s: %v, %d bytes unpacked, want %d", path, err, len(b), len(plain.body))
+		}
+	}
+}

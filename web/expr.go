@@ -52,7 +52,6 @@ func (s *Server) exprDebug(r *request) {
 		}
 	}
 	r.json(out)
-	compress(r.ctx)
 }
 
 func orEmpty(list []string) []string {
@@ -115,5 +114,4 @@ func (s *Server) exprComplete(r *request) {
 		out[i] = word{w.Name, w.Signature, strings.TrimSpace(w.Doc), orEmpty(w.Examples)}
 	}
 	r.json(out)
-	compress(r.ctx)
 }

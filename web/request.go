@@ -87,6 +87,7 @@ func (r *request) json(v any) {
 		return
 	}
 	r.body("application/json", append(b, '\n'))
+	compress(r.ctx)
 }
 
 // body answers 200 with b, which the answer keeps.

@@ -58,7 +58,6 @@ func (s *Server) sources(r *request) {
 		out[i] = describeSource(&list[i], known[list[i].Key])
 	}
 	r.json(out)
-	compress(r.ctx)
 }
 
 func describeSource(x *ingest.SourceCounts, k store.SourceStat) sourceAnswer {

@@ -31,6 +31,7 @@ func (s *Server) tagKeys(r *request) {
 			b = appendTagObject(b, i, key, "", -1)
 		}
 		r.body("application/json", append(b, ']'))
+		compress(r.ctx)
 		return
 	}
 	r.stringList(keys)
@@ -66,6 +67,7 @@ func (s *Server) tagValues(r *request) {
 			b = appendTagObject(b, i, key, v.Value, v.Count)
 		}
 		r.body("application/json", append(b, ']'))
+		compress(r.ctx)
 		return
 	}
 	list := make([]string, len(values))
@@ -110,6 +112,7 @@ func appendTagObject(b []byte, i int, key, value string, count int) []byte {
 func (r *request) stringList(list []string) {
 	if r.param("format") != "txt" {
 		r.body("application/json", render.AppendStrings(nil, list))
+		compress(r.ctx)
 		return
 	}
 	var b []byte
@@ -117,4 +120,5 @@ func (r *request) stringList(list []string) {
 		b = append(append(b, s...), '\n')
 	}
 	r.body("text/plain; charset=utf-8", b)
+	compress(r.ctx)
 }
