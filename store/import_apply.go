@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sync"
 )
 
 // applyImport puts the values of b where queries look for them, as the record
@@ -17,9 +16,9 @@ import (
 // cover; those of a line that fall into one step of the tier replace it
 // together. The tiers above are derived again, later.
 func (s *Store) applyImport(b *ImportBatch, now int64, lsn uint64) ImportResult {
-	im := importers.Get().(*importer)
+	im := s.importer()
 	defer im.recycle()
-	im.store, im.now, im.lsn = s, now, lsn
+	im.now, im.lsn = now, lsn
 	s.importing.last.Store(now)
 	for _, t := range s.Tiers() {
 		im.from = append(im.from, t.From)
@@ -78,16 +77,21 @@ type importer struct {
 	scratch decoded
 }
 
-// importers keeps the memory of importers that are done.
-var importers = sync.Pool{New: func() any { return &importer{patches: map[patchKey]*patcher{}, newest: map[uint32]int64{}} }}
+// importer returns one, with memory of those that are done.
+func (s *Store) importer() *importer {
+	if im, ok := s.importers.Get().(*importer); ok {
+		return im
+	}
+	return &importer{store: s, patches: map[patchKey]*patcher{}, newest: map[uint32]int64{}}
+}
 
 func (im *importer) recycle() {
 	im.clear()
 	if len(im.spare) > maxSpare || cap(im.head) > maxSpare {
 		return // an import of years must not pin memory for ever
 	}
-	*im = importer{patches: im.patches, newest: im.newest, spare: im.spare, head: im.head, from: im.from[:0], also: im.also}
-	importers.Put(im)
+	*im = importer{store: im.store, patches: im.patches, newest: im.newest, spare: im.spare, head: im.head, from: im.from[:0], also: im.also}
+	im.store.importers.Put(im)
 }
 
 // maxSpare is how many patchers, and values of the head, are kept.

@@ -46,6 +46,7 @@ type Store struct {
 
 	flattener builder // under advancing
 	importing importing
+	importers sync.Pool  // of *importer: memory of those that are done
 	deriving  sync.Mutex // held while coarser tiers are derived
 	rolling   rollup     // under deriving
 	encoding  sync.Mutex // held while a block is sealed
