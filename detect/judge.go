@@ -66,6 +66,14 @@ func newJudge(c *compiled) (*judge, error) {
 // observe feeds the lines of step t, which must follow the step before. Groups
 // without a line have no data.
 func (j *judge) observe(t int64, lines []stream.Line) {
+	j.take(lines)
+	for i := range j.groups {
+		j.decide(&j.groups[i], t)
+	}
+}
+
+// take gives every group its value of the lines of a step.
+func (j *judge) take(lines []stream.Line) {
 	j.tick++
 	for i := range lines {
 		if at := j.groupOf(i, &lines[i]); at >= 0 {
@@ -77,7 +85,6 @@ func (j *judge) observe(t int64, lines []stream.Line) {
 		if g.tick != j.tick {
 			g.value = math.NaN()
 		}
-		j.decide(g, t)
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 
 	"pulse/detect/alert"
 	"pulse/detect/notify"
+	"pulse/query/stream"
 	"pulse/store"
+	"pulse/store/tags"
 )
 
 // holdSteps is how many steps after a start missing data decides nothing, under
@@ -26,13 +28,12 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 	for i := range r.judge.groups {
 		g, a := &r.judge.groups[i], &r.alerts[i]
 		o := r.judge.observation(g)
-		if o != alert.Missing {
-			a.missing = 0
-		} else if a.missing += r.c.step; a.missing > retention {
+		if a.gone(o, r.c.step, retention) {
 			e.giveUp(r, i, now)
 			continue
-		} else {
-			config.AbsenceAfter = e.absenceAfter(r, i)
+		}
+		if o == alert.Missing {
+			config.AbsenceAfter = r.c.absenceAfter(r.stream, g.tags)
 		}
 		if o == alert.Out && a.state.Phase == alert.Inactive && r.pending+r.firing >= maxAlerts {
 			r.stats.Suppressed++
@@ -51,13 +52,24 @@ func (e *Engine) giveUp(r *running, i int, now int64) {
 	e.endGroup(r, i, now, "no data for so long that nothing of it is left in the store")
 }
 
+// gone counts the time without data and reports whether nothing of the group can
+// be left in the store.
+func (a *groupAlert) gone(o alert.Observation, step, retention int64) bool {
+	if o != alert.Missing {
+		a.missing = 0
+		return false
+	}
+	a.missing += step
+	return a.missing > retention
+}
+
 // absenceAfter returns how long without data raises the no-data alert of a
-// group.
-func (e *Engine) absenceAfter(r *running, i int) int64 {
-	if after := int64(r.c.rule.AbsenceAfter); after > 0 {
+// group that is read from s.
+func (c *compiled) absenceAfter(s *stream.Stream, group tags.Tags) int64 {
+	if after := int64(c.rule.AbsenceAfter); after > 0 {
 		return after
 	}
-	return max(3*r.stream.SourceInterval(r.judge.groups[i].tags), 3*r.c.step, 60*second)
+	return max(3*s.SourceInterval(group), 3*c.step, 60*second)
 }
 
 // moment is when and on what a verdict was reached.
