@@ -89,6 +89,7 @@ func (s *Server) exprList(r *request, f func(*asl.Interpreter, string, asl.Optio
 		return
 	}
 	r.body("application/json", render.AppendStrings(nil, list))
+	compress(r.ctx)
 }
 
 // exprComplete lists the words that fit the stack.

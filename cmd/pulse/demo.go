@@ -20,11 +20,11 @@ import (
 )
 
 type demoCmd struct {
-	Listen      string  `help:"Address and port; port 0 takes a free one." default:"127.0.0.1:7101" placeholder:"ADDR"`
+	Listen      string  `help:"Address and port; port 0 takes a free one [127.0.0.1:7101]." default:"127.0.0.1:7101" placeholder:"ADDR"`
 	Speed       float64 `help:"Simulated seconds per second: at 120 a day takes 12 minutes." default:"120"`
-	OutageAfter span    `help:"When the outage begins, after the first live step." default:"45s" placeholder:"D"`
+	OutageAfter span    `help:"When the outage begins, after the first live step [45s]." default:"45s" placeholder:"D"`
 	OutageDepth float64 `help:"The part of starts that is lost, above 0 to 1." default:"0.6"`
-	OutageFor   span    `help:"How long the outage lasts." default:"40s" placeholder:"D"`
+	OutageFor   span    `help:"How long the outage lasts [40s]." default:"40s" placeholder:"D"`
 	Seed        uint64  `help:"Seed of the simulation." default:"7"`
 }
 

@@ -11,9 +11,9 @@ import (
 
 type queryCmd struct {
 	Expr   string `arg:"" help:"An expression of the Atlas Stack Language."`
-	Target string `help:"The server." default:"http://127.0.0.1:7101" placeholder:"URL"`
-	Start  string `help:"Start, excluded: e-3h, now-1d, Unix time or ISO date." default:"e-3h" placeholder:"T"`
-	End    string `help:"End, included." default:"now" placeholder:"T"`
+	Target string `help:"The server [http://127.0.0.1:7101]." default:"http://127.0.0.1:7101" placeholder:"URL"`
+	Start  string `help:"Start, excluded: e-3h, now-1d, Unix time or ISO date [e-3h]." default:"e-3h" placeholder:"T"`
+	End    string `help:"End, included [now]." default:"now" placeholder:"T"`
 	Step   string `help:"Step of the answer. Default: the server's, coarser for long ranges." env:"PULSE_QUERY_STEP" placeholder:"D"`
 	Format string `help:"json, csv, txt, or chart to draw in the terminal." enum:"json,csv,txt,chart" default:"chart"`
 	Width  int    `help:"Columns of a chart." default:"100"`

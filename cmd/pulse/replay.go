@@ -22,7 +22,7 @@ type replayCmd struct {
 	Step   span     `help:"Distance of two rows in data time. Default: the server's step." env:"PULSE_REPLAY_STEP" placeholder:"D"`
 	Origin int64    `help:"Time of the first row, Unix milliseconds, a multiple of the step. Default: the next step." placeholder:"MS"`
 	Every  span     `help:"Distance of two rows in real time. Default: the step." placeholder:"D"`
-	Target string   `help:"The server." default:"http://127.0.0.1:7101" placeholder:"URL"`
+	Target string   `help:"The server [http://127.0.0.1:7101]." default:"http://127.0.0.1:7101" placeholder:"URL"`
 }
 
 // Run pushes row by row: row i is stamped origin + i·step and sent when the

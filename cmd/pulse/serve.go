@@ -27,15 +27,15 @@ type serveCmd struct {
 	Config      kong.ConfigFlag `name:"config" help:"YAML file whose keys are these flags." placeholder:"FILE"`
 	CheckConfig bool            `name:"check-config" help:"Print the effective values as a configuration file and exit."`
 
-	Listen         string   `name:"listen" help:"Address and port." default:"127.0.0.1:7101" placeholder:"ADDR"`
+	Listen         string   `name:"listen" help:"Address and port [127.0.0.1:7101]." default:"127.0.0.1:7101" placeholder:"ADDR"`
 	InsecureListen bool     `name:"insecure-listen" help:"Allow an address that is not loopback without encryption or without tokens."`
 	Host           []string `name:"host" help:"A further name under which the server may be called; on an address that is not loopback, none given allows every name (repeatable)." placeholder:"NAME"`
-	Data           string   `name:"data" help:"Folder of the log, snapshots, archive files, rules and alert state. Empty, with --durability none: all of it ends with the server." default:"./pulse-data" placeholder:"DIR"`
+	Data           string   `name:"data" help:"Folder of the log, snapshots, archive files, rules and alert state [./pulse-data]. Empty, with --durability none: all of it ends with the server." default:"./pulse-data" placeholder:"DIR"`
 	Step           span     `name:"step" help:"The primary step, 100ms to 1m [10s]." placeholder:"D"`
 	Tiers          tiers    `name:"tiers" help:"Steps and how long values are kept at each, the primary first [10s:2d,1m:35d,1h:400d]." placeholder:"S:R,..."`
 	Durability     string   `name:"durability" help:"What an acknowledged publish survives. sync: a loss of power; interval: the end of the process, and a loss of power but for the last --sync-every; none: what the last snapshot has." enum:"sync,interval,none" default:"sync"`
-	SyncEvery      span     `name:"sync-every" help:"How often the log is synced with --durability interval." default:"1s" placeholder:"D"`
-	SnapshotEvery  span     `name:"snapshot-every" help:"Longest time between two snapshots, which bound how much of the log a start has to read; one is taken, too, when that is 64 MiB." default:"5m" placeholder:"D"`
+	SyncEvery      span     `name:"sync-every" help:"How often the log is synced with --durability interval [1s]." default:"1s" placeholder:"D"`
+	SnapshotEvery  span     `name:"snapshot-every" help:"Longest time between two snapshots [5m], which bound how much of the log a start has to read; one is taken, too, when that is 64 MiB." default:"5m" placeholder:"D"`
 	Memory         size     `name:"memory" help:"Memory for series, requests and queries. Default: half of what the machine or its control group has." placeholder:"BYTES"`
 	Disk           size     `name:"disk" help:"Disk space for log, snapshots and archive files; beyond it the oldest values of the finest tier go first. Default: half of what is free." placeholder:"BYTES"`
 	MaxAge         span     `name:"max-age" help:"How far in the past a point may lie. Default: the larger of one step and min(60s, 120 steps)." placeholder:"D"`
@@ -44,7 +44,7 @@ type serveCmd struct {
 	Rules          string   `name:"rules" help:"Rule files to load at the start and on reload." placeholder:"GLOB"`
 	EgressAllow    []string `name:"egress-allow" help:"Addresses otherwise closed to webhooks that are open, such as 10.0.0.0/8 or 127.0.0.1/32 (repeatable)." placeholder:"CIDR"`
 	BaseURL        string   `name:"base-url" help:"How people reach this server, for links in notifications. Default: http:// and the address, or the host's name when that is every address." placeholder:"URL"`
-	Timezone       string   `name:"timezone" help:"Time zone of graphs and of dates without one." default:"UTC" placeholder:"ZONE"`
+	Timezone       string   `name:"timezone" help:"Time zone of graphs and of dates without one [UTC]." default:"UTC" placeholder:"ZONE"`
 	LogFormat      string   `name:"log-format" help:"console or json." enum:"console,json" default:"console"`
 	LogLevel       string   `name:"log-level" help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 
