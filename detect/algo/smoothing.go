@@ -95,9 +95,10 @@ func (d *smoothing) Peek(t int64, v float64) Verdict {
 
 // Facts are the estimates that the next step is judged by.
 func (d *smoothing) Facts(dst []Fact) []Fact {
-	return append(dst, Fact{"alpha", d.set.alpha}, Fact{"beta", d.set.beta},
+	dst = append(dst, Fact{"alpha", d.set.alpha}, Fact{"beta", d.set.beta},
 		Fact{"level", d.level}, Fact{"trend", d.trend}, Fact{"usual_level", d.usual}, Fact{"deviation", d.dev},
-		Fact{"values_seen", float64(d.seen)}, Fact{"steps_out", float64(d.episode.outFor)})
+		Fact{"values_seen", float64(d.seen)})
+	return d.episode.facts(d.set, dst)
 }
 
 // untouched reports whether no value has been seen. It reads a field of each

@@ -81,7 +81,8 @@ func (d *static) Peek(t int64, v float64) Verdict {
 func (d *static) Facts(dst []Fact) []Fact {
 	l := d.limits
 	return append(dst, Fact{"above", l.above}, Fact{"below", l.below},
-		Fact{"clear_above", l.clearAbove}, Fact{"clear_below", l.clearBelow}, Fact{"run", float64(d.run)})
+		Fact{"clear_above", l.clearAbove}, Fact{"clear_below", l.clearBelow},
+		Fact{FactHold, float64(l.hold)}, Fact{FactHeld, float64(d.run)})
 }
 
 func (d *static) AppendState(dst []byte) []byte {

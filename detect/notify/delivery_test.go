@@ -51,7 +51,7 @@ func TestFiringThenResolved(t *testing.T) {
 func TestBody(t *testing.T) {
 	n := notify.Notification{
 		ID: "id", Incident: "inc", Type: notify.TypeFiring, Status: "firing", Rule: "sps-drop", Severity: "page",
-		Tags: map[string]string{"region": "eu"}, Value: 412.5, Expected: 980.1, Lower: 900.2, Upper: math.NaN(), Score: math.Inf(1),
+		Tags: map[string]string{"region": "eu"}, Value: 412.5, Expected: 980.1, Lower: 900.2, Upper: math.NaN(), Score: math.Inf(1), Cause: "drop",
 		Detector: []byte(`{"kind":"double-exponential"}`), StartsAt: 1_700_000_000_010, EvaluatedAt: 1_700_000_000_000,
 		DataAgeMs: 310, Completeness: 1, Graph: "http://pulse/g?a=1&b=2",
 		Contributors: []notify.Contributor{{Tags: map[string]string{"device": "tv"}, Delta: -540, Share: 0.95}},
@@ -62,7 +62,7 @@ func TestBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"type":"alert.firing","id":"id","incident":"inc","status":"firing","rule":"sps-drop","severity":"page","labels":{},"annotations":{},` +
-		`"tags":{"region":"eu"},"value":412.5,"expected":980.1,"lower":900.2,"upper":null,"score":null,"detector":{"kind":"double-exponential"},` +
+		`"tags":{"region":"eu"},"value":412.5,"expected":980.1,"lower":900.2,"upper":null,"score":null,"cause":"drop","detector":{"kind":"double-exponential"},` +
 		`"startsAt":"2023-11-14T22:13:20.010Z","endsAt":null,"evaluatedAt":"2023-11-14T22:13:20.000Z","dataAgeMs":310,"completeness":1,` +
 		`"contributors":[{"tags":{"device":"tv"},"delta":-540,"share":0.95}],"graph":"http://pulse/g?a=1\u0026b=2"}`
 	if string(got) != want {

@@ -39,6 +39,7 @@ type Notification struct {
 
 	Value, Expected, Lower, Upper float64 // NaN = unknown
 	Score                         float64 // [0,1], NaN = unknown
+	Cause                         string  // in which way the stream is or was out, a word of algo.Cause; empty = unknown
 	Detector                      json.RawMessage
 
 	StartsAt, EndsAt, EvaluatedAt int64 // Unix ms, 0 = none
@@ -122,6 +123,7 @@ type body struct {
 	Lower        number            `json:"lower"`
 	Upper        number            `json:"upper"`
 	Score        number            `json:"score"`
+	Cause        string            `json:"cause"`
 	Detector     json.RawMessage   `json:"detector"`
 	StartsAt     instant           `json:"startsAt"`
 	EndsAt       instant           `json:"endsAt"`
@@ -148,7 +150,7 @@ func (n Notification) MarshalJSON() ([]byte, error) {
 		Type: n.Type, ID: n.ID, Incident: n.Incident, Status: n.Status, Rule: n.Rule, Severity: n.Severity,
 		Labels: present(n.Labels), Annotations: present(n.Annotations), Tags: present(n.Tags),
 		Value: number(n.Value), Expected: number(n.Expected), Lower: number(n.Lower), Upper: number(n.Upper),
-		Score: number(n.Score), Detector: n.Detector,
+		Score: number(n.Score), Cause: n.Cause, Detector: n.Detector,
 		StartsAt: instant(n.StartsAt), EndsAt: instant(n.EndsAt), EvaluatedAt: instant(n.EvaluatedAt),
 		DataAgeMs: n.DataAgeMs, Completeness: number(n.Completeness), Contributors: contributors, Graph: n.Graph,
 	})
@@ -164,7 +166,7 @@ func (n *Notification) UnmarshalJSON(src []byte) error {
 		ID: b.ID, Incident: b.Incident, Type: b.Type, Status: b.Status, Rule: b.Rule, Severity: b.Severity,
 		Labels: b.Labels, Annotations: b.Annotations, Tags: b.Tags,
 		Value: float64(b.Value), Expected: float64(b.Expected), Lower: float64(b.Lower), Upper: float64(b.Upper),
-		Score: float64(b.Score), Detector: b.Detector,
+		Score: float64(b.Score), Cause: b.Cause, Detector: b.Detector,
 		StartsAt: int64(b.StartsAt), EndsAt: int64(b.EndsAt), EvaluatedAt: int64(b.EvaluatedAt),
 		DataAgeMs: b.DataAgeMs, Completeness: float64(b.Completeness), Graph: b.Graph,
 	}
