@@ -222,17 +222,28 @@ func parseStep(text []byte) (ms int64, ok bool) {
 	return 0, false
 }
 
+// enter passes the opening bracket of a list, and the closing one of an empty
+// list. more is as of next.
+func (s *scanner) enter(i int, expected string) (end int, more bool) {
+	if i >= len(s.b) || s.b[i] != '[' {
+		return s.fail(i, expected), false
+	}
+	if i = skip(s.b, i+1); i < len(s.b) && s.b[i] == ']' {
+		return i + 1, false
+	}
+	return i, true
+}
+
+// tight reports whether a comma stands at i and an element right behind it.
+func tight(b []byte, i int) bool {
+	return i+1 < len(b) && b[i] == ',' && b[i+1] > ' ' && b[i+1] != '/'
+}
+
 // times reads a list of timestamps.
 func (s *scanner) times(c *Columns, l *line, i int) int {
-	b := s.b
-	if i >= len(b) || b[i] != '[' {
-		return s.fail(i, "expected a list of timestamps")
-	}
-	if i = skip(b, i+1); i < len(b) && b[i] == ']' {
-		return i + 1
-	}
 	n := 0
-	for more := true; more; n++ {
+	i, more := s.enter(i, "expected a list of timestamps")
+	for ; more; n++ {
 		var t int64
 		if t, i = s.integer(i, "timestamp"); i < 0 {
 			return -1
@@ -240,7 +251,7 @@ func (s *scanner) times(c *Columns, l *line, i int) int {
 		if n < l.most {
 			c.Times = append(c.Times, t)
 		}
-		if i+1 < len(b) && b[i] == ',' && b[i+1] > ' ' && b[i+1] != '/' {
+		if tight(s.b, i) {
 			i++
 		} else if i, more = s.next(i, ']'); i < 0 {
 			return -1
@@ -255,17 +266,11 @@ func (s *scanner) times(c *Columns, l *line, i int) int {
 
 // values reads a list of values.
 func (s *scanner) values(c *Columns, l *line, i int) int {
-	b := s.b
-	if i >= len(b) || b[i] != '[' {
-		return s.fail(i, "expected a list of values")
-	}
-	if i = skip(b, i+1); i < len(b) && b[i] == ']' {
-		return i + 1
-	}
 	n, points := 0, 0
-	for more := true; more; n++ {
+	i, more := s.enter(i, "expected a list of values")
+	for ; more; n++ {
 		v := math.NaN()
-		if i < len(b) && b[i] == 'n' {
+		if i < len(s.b) && s.b[i] == 'n' {
 			i = s.literal(i, "null")
 		} else if v, i = s.number(i); i >= 0 {
 			points++
@@ -279,7 +284,7 @@ func (s *scanner) values(c *Columns, l *line, i int) int {
 		if n < l.most {
 			c.Values = append(c.Values, v)
 		}
-		if i+1 < len(b) && b[i] == ',' && b[i+1] > ' ' && b[i+1] != '/' {
+		if tight(s.b, i) {
 			i++
 		} else if i, more = s.next(i, ']'); i < 0 {
 			return -1
