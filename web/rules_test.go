@@ -91,6 +91,9 @@ func TestRules(t *testing.T) {
 // TestReceivers: a secret goes in and never comes out, by any way.
 func TestReceivers(t *testing.T) {
 	r := newRig(t, settings{})
+	if a := r.get("/api/v1/receivers"); strings.TrimSpace(string(a.body)) != "[]" {
+		t.Errorf("without any: %s", a)
+	}
 	var got http.Header
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		got = q.Header.Clone()

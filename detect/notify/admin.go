@@ -116,7 +116,7 @@ func (s *Service) DeleteReceiver(name string) error {
 
 // Receivers returns all receivers by name, with secrets masked.
 func (s *Service) Receivers() []Receiver {
-	var out []Receiver
+	out := []Receiver{}
 	for _, c := range s.sorted() {
 		out = append(out, c.snapshot().shown())
 	}
