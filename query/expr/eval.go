@@ -208,6 +208,33 @@ func (e *Evaluator) Eval(w Window) error {
 	return e.evalNodes(w)
 }
 
+// Peek is Eval of a window of one step that changes nothing which later windows
+// depend on: the step may be evaluated again, with other data.
+func (e *Evaluator) Peek(w Window) error {
+	if err := w.check(); err != nil {
+		return err
+	}
+	if w.Len() != 1 {
+		return fmt.Errorf("peek at %d steps, want 1", w.Len())
+	}
+	if err := e.advance(w); err != nil {
+		return err
+	}
+	e.setPeek(true)
+	err := e.evalNodes(w)
+	e.setPeek(false)
+	e.next = w.Start
+	return err
+}
+
+func (e *Evaluator) setPeek(peek bool) {
+	for _, n := range e.nodes {
+		if k, ok := n.kernel.(*statefulKernel); ok {
+			k.peek = peek
+		}
+	}
+}
+
 // evalNodes evaluates every node over w.
 func (e *Evaluator) evalNodes(w Window) error {
 	e.notices = e.notices[:0]
@@ -233,7 +260,7 @@ func (e *Evaluator) evalNodes(w Window) error {
 func abandon(nodes []*node, w Window) {
 	nodes[0].shaped = false
 	for _, n := range nodes {
-		if k, ok := n.kernel.(*statefulKernel); ok {
+		if k, ok := n.kernel.(*statefulKernel); ok && !k.peek {
 			k.skip(int64(w.Len()))
 		}
 	}

@@ -13,6 +13,8 @@ import (
 type Algorithm interface {
 	// Next takes the value of the next step and returns the result for it.
 	Next(v float64) float64
+	// Peek returns what Next would return, and changes nothing.
+	Peek(v float64) float64
 	// Skip is as n calls of Next with NaN whose results do not matter.
 	Skip(n int64)
 	// Reset returns to the state at creation.
@@ -123,6 +125,8 @@ func (d *derivative) Next(v float64) float64 {
 	return out
 }
 
+func (d *derivative) Peek(v float64) float64 { return v - d.last }
+
 func (d *derivative) Skip(n int64) {
 	if n > 0 {
 		d.last = math.NaN()
@@ -145,6 +149,8 @@ func (a *accumulate) Next(v float64) float64 {
 	return a.total
 }
 
+func (a *accumulate) Peek(v float64) float64 { return a.fold.of(a.total, v) }
+
 func (a *accumulate) Skip(int64) {}
 
 func (a *accumulate) Reset() { a.total = math.NaN() }
@@ -164,6 +170,13 @@ func (g *ignore) Next(v float64) float64 {
 	return v
 }
 
+func (g *ignore) Peek(v float64) float64 {
+	if g.seen < g.n {
+		return math.NaN()
+	}
+	return v
+}
+
 func (g *ignore) Skip(n int64)                       { g.seen = min(g.seen+n, g.n) }
 func (g *ignore) Reset()                             { g.seen = 0 }
 func (g *ignore) IsEmpty() bool                      { return true }
@@ -174,6 +187,7 @@ func (g *ignore) Restore(src []byte) ([]byte, error) { return readInts(src, &g.s
 type identity struct{}
 
 func (identity) Next(v float64) float64             { return v }
+func (identity) Peek(v float64) float64             { return v }
 func (identity) Skip(int64)                         {}
 func (identity) Reset()                             {}
 func (identity) IsEmpty() bool                      { return true }

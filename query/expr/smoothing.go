@@ -15,11 +15,16 @@ func newDES(training, alpha, beta float64) *des {
 	return &des{training: training, alpha: alpha, beta: beta}
 }
 
-func (d *des) Next(v float64) float64 {
-	out := math.NaN()
+// Peek does not depend on its argument.
+func (d *des) Peek(float64) float64 {
 	if d.samples >= d.training && d.samples > 0 {
-		out = d.level
+		return d.level
 	}
+	return math.NaN()
+}
+
+func (d *des) Next(v float64) float64 {
+	out := d.Peek(v)
 	if math.IsNaN(v) {
 		return out
 	}
@@ -89,6 +94,16 @@ func (s *slidingDES) Next(v float64) float64 {
 		s.second = !s.second
 	}
 	return out
+}
+
+func (s *slidingDES) Peek(v float64) float64 {
+	switch {
+	case s.seen < s.blind && s.aligned:
+		return math.NaN()
+	case s.second:
+		return s.b.Peek(v)
+	}
+	return s.a.Peek(v)
 }
 
 func (s *slidingDES) Skip(n int64) {

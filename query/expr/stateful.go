@@ -114,6 +114,7 @@ type departed struct {
 // longer than the algorithm's memory, at most MaxWindow steps.
 type statefulKernel struct {
 	expr  *Stateful
+	peek  bool        // the next run changes nothing
 	algos []Algorithm // of each input line
 	keys  []string    // identity of each input line
 	gone  map[string]departed
@@ -176,6 +177,10 @@ func (k *statefulKernel) shape(in []*result, out *result) error {
 func (k *statefulKernel) run(_ Window, in []*result, out *result) error {
 	for i := range out.lines {
 		dst, a := out.lines[i].Values, k.algos[i]
+		if k.peek {
+			dst[0] = a.Peek(in[0].lines[i].Values[0])
+			continue
+		}
 		for j, v := range in[0].lines[i].Values {
 			dst[j] = a.Next(v)
 		}

@@ -75,6 +75,27 @@ func (w *window) push(v float64) float64 {
 	return w.back
 }
 
+// peek returns what push would return.
+func (w *window) peek(v float64) float64 {
+	n := len(w.ring)
+	if w.pos < n {
+		back := w.kind.of(w.back, v)
+		if w.pos+1 < n {
+			return w.kind.of(w.ring[w.pos+1], back)
+		}
+		return back
+	}
+	back := w.kind.of(math.NaN(), v)
+	if n == 1 {
+		return back
+	}
+	rest := w.ring[n-1]
+	for i := n - 2; i >= 1; i-- {
+		rest = w.kind.of(w.ring[i], rest)
+	}
+	return w.kind.of(rest, back)
+}
+
 // skip pushes k NaN.
 func (w *window) skip(k int64) {
 	n := int64(len(w.ring))
@@ -121,6 +142,7 @@ func (w *window) restore(src []byte) ([]byte, error) {
 type rolling struct{ window }
 
 func (r *rolling) Next(v float64) float64             { return r.push(v) }
+func (r *rolling) Peek(v float64) float64             { return r.peek(v) }
 func (r *rolling) Skip(n int64)                       { r.skip(n) }
 func (r *rolling) Reset()                             { r.reset() }
 func (r *rolling) IsEmpty() bool                      { return r.empty() }
@@ -130,13 +152,18 @@ func (r *rolling) Restore(src []byte) ([]byte, error) { return r.restore(src) }
 // rollingCount is the number of true values among the last n; never NaN.
 type rollingCount struct{ window }
 
-func (r *rollingCount) Next(v float64) float64 {
+func (r *rollingCount) Next(v float64) float64 { return zeroForNone(r.push(oneIfTrue(v))) }
+func (r *rollingCount) Peek(v float64) float64 { return zeroForNone(r.peek(oneIfTrue(v))) }
+
+func oneIfTrue(v float64) float64 {
 	if !Truth(v) {
-		v = math.NaN()
-	} else {
-		v = 1
+		return math.NaN()
 	}
-	if v = r.push(v); math.IsNaN(v) {
+	return 1
+}
+
+func zeroForNone(v float64) float64 {
+	if math.IsNaN(v) {
 		return 0
 	}
 	return v
@@ -160,15 +187,25 @@ func newRollingMean(n int, least float64) *rollingMean {
 }
 
 func (r *rollingMean) Next(v float64) float64 {
-	one := 1.0
-	if math.IsNaN(v) {
-		one = v
-	}
-	sum, n := r.sum.push(v), r.count.push(one)
+	return r.mean(r.sum.push(v), r.count.push(oneIfPresent(v)))
+}
+
+func (r *rollingMean) Peek(v float64) float64 {
+	return r.mean(r.sum.peek(v), r.count.peek(oneIfPresent(v)))
+}
+
+func (r *rollingMean) mean(sum, n float64) float64 {
 	if !(n >= r.least) {
 		return math.NaN()
 	}
 	return sum / n
+}
+
+func oneIfPresent(v float64) float64 {
+	if math.IsNaN(v) {
+		return v
+	}
+	return 1
 }
 
 func (r *rollingMean) Skip(n int64) {
@@ -216,6 +253,14 @@ func (t *trend) Next(v float64) float64 {
 	return sum / float64(n)
 }
 
+func (t *trend) Peek(v float64) float64 {
+	n := int64(len(t.sum.ring))
+	if t.seen+1 < n {
+		return math.NaN()
+	}
+	return t.sum.peek(v) / float64(n)
+}
+
 func (t *trend) Skip(k int64) {
 	t.seen = min(t.seen+k, int64(len(t.sum.ring)))
 	t.sum.skip(k)
@@ -261,6 +306,8 @@ func (d *delay) Next(v float64) float64 {
 	}
 	return out
 }
+
+func (d *delay) Peek(float64) float64 { return d.ring[d.pos] }
 
 func (d *delay) Skip(n int64) {
 	for range min(n, int64(len(d.ring))) {

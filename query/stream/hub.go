@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"pulse/query"
 	"pulse/query/asl"
@@ -26,6 +27,7 @@ type Hub struct {
 	store  *store.Store
 	parser *asl.Interpreter
 	memory *budget.Budget // of streams that are no rules; nil: no limit
+	rounds atomic.Uint64
 
 	mu      sync.Mutex
 	sources map[string]*source
@@ -39,6 +41,14 @@ func NewHub(st *store.Store) *Hub {
 // Within makes all streams but those of rules take their memory from b. It is
 // called before the first is opened.
 func (h *Hub) Within(b *budget.Budget) { h.memory = b }
+
+// Round is a moment that many streams look at together: what one of them has
+// read in it the others see, too, whatever is written meanwhile, so that a column
+// is read once. The zero Round is nobody's: what was written is seen at once.
+type Round uint64
+
+// Round begins a round.
+func (h *Hub) Round() Round { return Round(h.rounds.Add(1)) }
 
 // maxWarmup is how many steps a rule's expression may need before its values
 // mean something: that many are evaluated when it begins.

@@ -68,11 +68,11 @@ func (in *input) step(s *Stream, t int64) ([]expr.Line, bool, error) {
 // whether the lines still hold.
 func (in *input) read(s *Stream, t int64) bool {
 	if in.m == 1 {
-		return in.source.read(t, s.options.ZeroFill, &in.shape, in.values, 1)
+		return in.source.read(s.round, t, s.options.ZeroFill, &in.shape, in.values, 1)
 	}
 	for j := range in.m {
 		at := t - int64(in.m-1-j)*s.hub.store.Step()
-		if !in.source.read(at, s.options.ZeroFill, &in.shape, in.raw[j:], in.m) {
+		if !in.source.read(s.round, at, s.options.ZeroFill, &in.shape, in.raw[j:], in.m) {
 			return false
 		}
 	}

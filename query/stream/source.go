@@ -26,6 +26,7 @@ type source struct {
 	shape   shape
 	byKey   map[string]int // group by key string, built when asked for
 	columns [2]column      // without and with zeros filled in
+	waits   waits
 }
 
 // shape is the lines of a source in their order. It is replaced, not changed.
@@ -39,8 +40,16 @@ type shape struct {
 // column is the values of all groups at one step.
 type column struct {
 	t, version int64
+	round      Round
 	known      bool
 	values     []float64
+}
+
+// waits is how the sources stood towards a step in a round.
+type waits struct {
+	t, now int64
+	round  Round
+	store.Completeness
 }
 
 func newSource(st *store.Store, key string, d expr.DataExpr) *source {
@@ -112,8 +121,8 @@ func (s *source) orderKey(t tags.Tags) string {
 
 // read writes the values of the step stamped t to dst[i*stride] for the i-th
 // line of a shape, and reports whether the shape still holds. A column is read
-// from the store once as long as nothing is written to it.
-func (s *source) read(t int64, zeroFill bool, of *shape, dst []float64, stride int) bool {
+// from the store once in a round, or as long as nothing is written to it.
+func (s *source) read(in Round, t int64, zeroFill bool, of *shape, dst []float64, stride int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if of.watch != s.watch {
@@ -124,20 +133,25 @@ func (s *source) read(t int64, zeroFill bool, of *shape, dst []float64, stride i
 		c = &s.columns[1]
 	}
 	version := s.store.Appended() // before the column, which may then be newer
-	if !c.known || c.t != t || c.version != version || len(c.values) < len(of.group) {
+	current := c.version == version || in != 0 && c.round == in
+	if !c.known || c.t != t || !current || len(c.values) < len(of.group) {
 		c.values = s.watch.Column(t, zeroFill, c.values)
 		c.t, c.version, c.known = t, version, true
 	}
+	c.round = in
 	for i, n := range of.group {
 		dst[i*stride] = c.values[n]
 	}
 	return true
 }
 
-func (s *source) completeness(t, now int64) store.Completeness {
+func (s *source) completeness(in Round, t, now int64) store.Completeness {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.watch.Completeness(t, now)
+	if w := &s.waits; in == 0 || w.round != in || w.t != t || w.now != now {
+		*w = waits{t, now, in, s.watch.Completeness(t, now)}
+	}
+	return s.waits.Completeness
 }
 
 // interval returns the usual distance between the reports behind a line with

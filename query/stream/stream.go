@@ -34,6 +34,7 @@ type Stream struct {
 	inputs   []*input
 	began    bool  // a step was evaluated
 	last     int64 // the newest step evaluated
+	round    Round // of the step being evaluated
 
 	memory    *budget.Budget // nil: no limit
 	held      int64          // bytes of it
@@ -99,7 +100,33 @@ func (s *Stream) more(bytes int64) error { return s.hold(s.held + bytes) }
 // columns of the store. Steps left out count as steps without data. The result
 // is overwritten by the next call. With an unchanged set of lines nothing is
 // allocated.
-func (s *Stream) Step(t int64) ([]Line, error) {
+func (s *Stream) Step(t int64) ([]Line, error) { return s.StepIn(0, t) }
+
+// StepIn is Step as part of a round.
+func (s *Stream) StepIn(in Round, t int64) ([]Line, error) {
+	s.round = in
+	lines, err := s.evaluate(t, s.ev.Eval)
+	if err == nil {
+		s.began, s.last = true, t
+	}
+	return lines, err
+}
+
+// Peek returns what StepIn would return, and changes nothing: the step may still
+// be evaluated, with points that come in the meantime.
+func (s *Stream) Peek(in Round, t int64) ([]Line, error) {
+	s.round = in
+	lines, err := s.evaluate(t, s.ev.Peek)
+	for _, input := range s.inputs {
+		if input.aheadStart+int64(input.aheadSteps-1)*s.step <= t {
+			input.aheadSteps = 0 // what was read may not be all
+		}
+	}
+	return lines, err
+}
+
+// evaluate is what Step and Peek have in common.
+func (s *Stream) evaluate(t int64, eval func(expr.Window) error) ([]Line, error) {
 	if t%s.step != 0 {
 		return nil, fmt.Errorf("step %d is not a multiple of %d ms", t, s.step)
 	}
@@ -121,10 +148,9 @@ func (s *Stream) Step(t int64) ([]Line, error) {
 		return nil, err
 	}
 	w := expr.Window{Start: t, End: t + s.step, Step: s.step, Now: t, Aligned: true, Unknown: s.options.Rule}
-	if err := s.ev.Eval(w); err != nil {
+	if err := eval(w); err != nil {
 		return nil, err
 	}
-	s.began, s.last = true, t
 	return s.collect(0)
 }
 
@@ -245,13 +271,17 @@ func (s *Stream) label() {
 
 // Completeness returns how the sources of all series the stream reads stand
 // towards step t. A source that several data expressions read counts for each.
-func (s *Stream) Completeness(t, now int64) store.Completeness {
+func (s *Stream) Completeness(t, now int64) store.Completeness { return s.CompletenessIn(0, t, now) }
+
+// CompletenessIn is Completeness as part of a round.
+func (s *Stream) CompletenessIn(round Round, t, now int64) store.Completeness {
 	var sum store.Completeness
 	for i, in := range s.inputs {
 		if in.offset > 0 {
 			continue
 		}
-		c := in.source.completeness(t, now)
+		c := in.source.completeness(round, t, now)
+		c.Silent = slices.Clip(c.Silent)
 		if i == 0 {
 			sum = c
 			continue
