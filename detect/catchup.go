@@ -50,15 +50,23 @@ func (s span) has(t int64) bool { return t > s.start && t <= s.end }
 // it, whose error ends it. Steps of blind are fed as no data, as they were when
 // they were live. With an empty s it only brings the memory of h up to s.end.
 func (e *Engine) replay(ctx context.Context, h *stream.Stream, j *judge, s, blind span, each func(t int64) error) error {
-	next := s.start + j.step
+	return replayLines(ctx, h, j.step, s, blind, func(t int64, lines []stream.Line) error {
+		j.observe(t, lines)
+		return each(t)
+	})
+}
+
+// replayLines calls f with the lines of every step of s from stored history, none
+// for steps of blind.
+func replayLines(ctx context.Context, h *stream.Stream, step int64, s, blind span, f func(t int64, lines []stream.Line) error) error {
+	next := s.start + step
 	upTo := func(t int64, lines []stream.Line) error {
-		for ; next <= t; next += j.step {
+		for ; next <= t; next += step {
+			of := lines
 			if next < t || blind.has(t) {
-				j.observe(next, nil)
-			} else {
-				j.observe(next, lines)
+				of = nil
 			}
-			if err := each(next); err != nil {
+			if err := f(next, of); err != nil {
 				return err
 			}
 		}
