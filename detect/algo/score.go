@@ -50,7 +50,7 @@ func Score(w io.Writer, rows io.Reader, spec Spec, options ScoreOptions) error {
 		}
 		step = usualDistance(ahead)
 	}
-	d, err := newForScore(spec, step)
+	d, err := NewForScore(spec, step)
 	if err != nil {
 		return err
 	}
@@ -63,9 +63,9 @@ func Score(w io.Writer, rows io.Reader, spec Spec, options ScoreOptions) error {
 	return out.Flush()
 }
 
-// newForScore is New, but lets a static detector learn its band when no limit was
+// NewForScore is New, but lets a static detector learn its band when no limit was
 // given: a corpus of streams has none that fit them all.
-func newForScore(spec Spec, step int64) (Detector, error) {
+func NewForScore(spec Spec, step int64) (Detector, error) {
 	if spec.Kind != "static" || !learnedStaticKeys(spec.Params) {
 		return New(spec, step)
 	}
