@@ -1,0 +1,292 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pulse/detect/algo"
+	"pulse/query/expr"
+	"pulse/query/stream"
+	"pulse/store/step"
+	"pulse/store/tags"
+)
+
+// Limits of a back-test. A verdict is one group at one step.
+const (
+	maxBacktestSteps    = 10_000_000
+	maxBacktestGroups   = 10_000
+	maxBacktestVerdicts = 100_000_000
+	maxPages            = 10_000 // listed; more are counted
+	maxMarked           = 1_000  // incidents of a request
+)
+
+// Limits of a back-test that a server shows.
+const (
+	MaxBacktestGroups   = maxBacktestGroups
+	MaxBacktestVerdicts = maxBacktestVerdicts
+)
+
+// ErrBacktest is what every refusal of a back-test is for its size.
+var ErrBacktest = errors.New("back-test is too large")
+
+// Backtest says which rule is judged on stored history, and over which time.
+type Backtest struct {
+	Rule       Rule
+	Against    *Rule // another version of it to compare with; nil: none
+	Start, End int64 // Unix ms, (Start, End]
+	Incidents  []Marked
+	// Reserve, if set, is told of memory before it is taken, and ends the
+	// back-test with its error.
+	Reserve func(bytes int64) error
+}
+
+// Marked is an incident that people know of.
+type Marked struct {
+	Start, End int64 // Unix ms
+	Tags       tags.Tags
+}
+
+// Page is one alert that would have been raised.
+type Page struct {
+	Tags     tags.Tags
+	NoData   bool  // the alert says that there is no data
+	StartsAt int64 // the step at which it fires
+	EndsAt   int64 // the step at which it is resolved; 0: it is on at the end
+	// At StartsAt; NaN where there is none.
+	Value, Expected, Lower, Upper, Score float64
+	Cause                                string
+}
+
+// StepRange is a part of a back-test that is judged at one step.
+type StepRange struct {
+	Start, End int64 // (Start, End]
+	Step       int64 // ms
+}
+
+// GroupTotal is what a group adds up to.
+type GroupTotal struct {
+	Tags     tags.Tags
+	Pages    int   // no-data alerts among them
+	FiringMs int64 // within (Start, End], no-data alerts not counted
+}
+
+// Delay is how one marked incident was met.
+type Delay struct {
+	Marked
+	Pages int   // that began in it or were on when it began
+	First *Page // the earliest of them; nil: it was missed
+	Ms    int64 // from the incident's start to First, 0 when that was on before
+}
+
+// Outcome is what a rule would have done.
+type Outcome struct {
+	Pages     []Page // in order of StartsAt, at most 10,000
+	PageCount int
+	Firing    int64        // ms that alerts were on, over all groups
+	Groups    []GroupTotal // those with a page, most firing first
+	Judged    int          // groups in all
+	Steps     []StepRange  // ascending, without holes
+	Verdicts  int64
+	Delays    []Delay // one per incident, in their order
+	Needless  int     // pages that belong to no incident, when incidents are given
+	Notices   []string
+}
+
+// BacktestResult is the outcome of the rule and, when there was something to
+// compare with, of that and how they differ.
+type BacktestResult struct {
+	Outcome
+	Against *Outcome
+	Diff    *Diff
+}
+
+// Backtest judges stored history by a rule that may not be in force, with the
+// code of the live engine in virtual time: what it would have paged for, and when.
+//
+// A rule that judges as one in force with its id goes on from that one's
+// checkpoints, and gives its verdicts to the last bit, save where steps received
+// points after their close. Any other is judged as if it had been put at Start:
+// its detectors read the look-back before that, its alerts begin there.
+//
+// Each part of the time is judged at the finest step that its values are kept at
+// and that is a multiple of the rule's; Steps says which, a notice why.
+func (e *Engine) Backtest(ctx context.Context, b Backtest) (BacktestResult, error) {
+	var out BacktestResult
+	if b.Start >= b.End {
+		return out, fmt.Errorf("%w: start %d is not before end %d", ErrRange, b.Start, b.End)
+	}
+	if len(b.Incidents) > maxMarked {
+		return out, fmt.Errorf("%w: %d incidents, at most %d", ErrBacktest, len(b.Incidents), maxMarked)
+	}
+	for i, m := range b.Incidents {
+		if m.Start >= m.End {
+			return out, fmt.Errorf("incidents[%d]: start %d is not before end %d", i, m.Start, m.End)
+		}
+	}
+	rule, err := e.compiler.compile(b.Rule)
+	if err != nil {
+		return out, err
+	}
+	out.Outcome, err = e.try(ctx, rule, &b)
+	if err != nil || b.Against == nil {
+		return out, err
+	}
+	against, err := e.compiler.compile(*b.Against)
+	if err != nil {
+		return out, fmt.Errorf("against: %w", err)
+	}
+	other, err := e.try(ctx, against, &b)
+	if err != nil {
+		return out, fmt.Errorf("against: %w", err)
+	}
+	out.Against, out.Diff = &other, difference(&out.Outcome, &other)
+	return out, nil
+}
+
+// try runs one rule over the time of b.
+func (e *Engine) try(ctx context.Context, c *compiled, b *Backtest) (Outcome, error) {
+	e.mu.Lock()
+	now, closed := e.now, e.closed
+	e.mu.Unlock()
+	if closed {
+		return Outcome{}, ErrClosed
+	}
+	now = max(now, e.o.Clock.Now().UnixMilli())
+	end := step.Floor(min(b.End, now-c.grace), c.step) // what is later may not be complete
+	if judged, ok := e.judgedAlike(c); ok && end-judged < maxBacklog*c.step {
+		end = min(end, judged)
+	}
+	start := step.Floor(min(b.Start, end), c.step)
+	ranges, notices, err := e.ranges(c, start, end)
+	if err != nil {
+		return Outcome{}, err
+	}
+	steps := int64(0)
+	for _, r := range ranges {
+		steps += (r.End - r.Start) / r.Step
+	}
+	if steps > maxBacktestSteps {
+		return Outcome{}, fmt.Errorf("%w: %d steps, at most %d; shorten the range, or give the rule a longer step", ErrBacktest, steps, maxBacktestSteps)
+	}
+	t := &trial{engine: e, rule: c, start: start, steps: steps, reserve: b.Reserve, byKey: map[string]int{}, notices: notices}
+	for _, r := range ranges {
+		if err := t.run(ctx, r); err != nil {
+			return Outcome{}, fmt.Errorf("back-test of rule %q: %w", c.rule.ID, explain(err))
+		}
+	}
+	out := t.outcome()
+	out.Steps = ranges
+	out.meet(b.Incidents)
+	return out, nil
+}
+
+// judgedAlike returns up to where the rule in force with the id of c has judged, if
+// it judges as c does.
+func (e *Engine) judgedAlike(c *compiled) (t int64, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	live := e.rules[c.rule.ID]
+	if live == nil || live.judged == 0 || live.c.judges() != c.judges() {
+		return 0, false
+	}
+	return live.judged, true
+}
+
+// explain says what to do about an error that comes from below.
+func explain(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w before all of it was judged; shorten the range, or give the rule a longer step or fewer groups", err)
+	}
+	return err
+}
+
+// ranges says at which step each part of (start, end] is judged. A finer tier is
+// used from where its values reach back far enough for the detectors to know the
+// stream.
+func (e *Engine) ranges(c *compiled, start, end int64) ([]StepRange, []string, error) {
+	tiers := e.o.Store.Tiers()
+	var out []StepRange // newest first
+	var notices []string
+	for k := 0; k < len(tiers) && end > start; k++ {
+		every := lcm(c.step, tiers[k].Step)
+		from := start
+		if tiers[k].From > start {
+			from = min(step.Ceil(tiers[k].From, every), end)
+		}
+		last := k+1 == len(tiers)
+		if !last && from > start {
+			next := lcm(c.step, tiers[k+1].Step)
+			if next > every { // the detectors begin anew here
+				from += min(c.warm(every), (end-from)/2)
+			}
+			from = min(max(step.Floor(min(step.Ceil(from, next), tiers[k+1].To), next), from-next), end)
+			from = step.Ceil(from, every)
+		}
+		if from >= end {
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].Step == every {
+			out[n-1].Start = from
+		} else {
+			out = append(out, StepRange{from, end, every})
+		}
+		if every != c.step {
+			notices = append(notices, fmt.Sprintf("up to %s values are kept at a step of %s, so the rule is judged at that step there; its times in steps reach further",
+				instant(end), Duration(every)))
+		}
+		if end = from; last && from > start {
+			notices = append(notices, fmt.Sprintf("nothing is kept from before %s", instant(from)))
+		}
+	}
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return out, notices, nil
+}
+
+// warm is the look-back of the rule's detector at another step, 0 when it cannot
+// be had.
+func (c *compiled) warm(every int64) int64 {
+	at, err := c.at(every)
+	if err != nil {
+		return 0
+	}
+	return at.lookback
+}
+
+func lcm(a, b int64) int64 {
+	x, y := a, b
+	for y != 0 {
+		x, y = y, x%y
+	}
+	return a / x * b
+}
+
+func instant(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05Z") }
+
+// at returns the rule as it is judged at another step.
+func (c *compiled) at(every int64) (*compiled, error) {
+	if every == c.step {
+		return c, nil
+	}
+	rule := c.rule
+	rule.Step = Duration(every)
+	out := *c
+	out.rule, out.step = rule, every
+	out.config.Step = every
+	out.config.Keep = max(int64(rule.Keep), every)
+	var err error
+	out.lookback, err = algo.Lookback(rule.Detector, every)
+	return &out, err
+}
+
+// history opens the stream of a rule at its step.
+func (e *Engine) history(c *compiled) (*stream.Stream, error) {
+	s, err := e.o.Hub.Open([]expr.TimeSeries{c.expr}, c.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxBacktestGroups})
+	if err != nil {
+		return nil, fmt.Errorf("expr: %w", err)
+	}
+	return s, nil
+}

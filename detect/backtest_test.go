@@ -1,0 +1,287 @@
+package detect_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"pulse/detect"
+	"pulse/detect/notify"
+	"pulse/store/tags"
+)
+
+func mustRule(t testing.TB, body string) detect.Rule {
+	t.Helper()
+	rule, err := detect.ParseRuleJSON([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rule
+}
+
+// told is the pages of a rule among what was sent, in the form of pageText.
+func told(sent []notify.Notification, rule string) []string {
+	var out []string
+	begun := map[string]int{} // incident → out
+	for _, n := range sent {
+		if n.Rule != rule {
+			continue
+		}
+		switch n.Type {
+		case notify.TypeFiring, notify.TypeNoData:
+			begun[n.Incident] = len(out)
+			out = append(out, pageText(&detect.Page{
+				Tags: tags.FromMap(n.Tags), NoData: n.Type == notify.TypeNoData, StartsAt: n.StartsAt,
+				Value: n.Value, Expected: n.Expected, Lower: n.Lower, Upper: n.Upper, Score: n.Score,
+			}))
+		case notify.TypeResolved:
+			if i, ok := begun[n.Incident]; ok {
+				out[i] = strings.Replace(out[i], "ends 0", fmt.Sprint("ends ", n.EndsAt-epoch), 1)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// pageText has every bit of a page.
+func pageText(p *detect.Page) string {
+	ends := p.EndsAt
+	if ends != 0 {
+		ends -= epoch
+	}
+	text := fmt.Sprintf("%09d ends %d %s nodata=%v", p.StartsAt-epoch, ends, p.Tags, p.NoData)
+	for _, v := range []float64{p.Value, p.Expected, p.Lower, p.Upper, p.Score} {
+		text += fmt.Sprintf(" %x", v)
+	}
+	return text
+}
+
+func pageTexts(pages []detect.Page) []string {
+	var out []string
+	for i := range pages {
+		out = append(out, pageText(&pages[i]))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (r *rig) backtest(b detect.Backtest) detect.BacktestResult {
+	r.t.Helper()
+	out, err := r.engine.Backtest(context.Background(), b)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return out
+}
+
+// TestBacktestEqualsLive: over streams with outages, silent sources and groups
+// that come and go, the back-test of a rule finds the pages that the live one
+// sent, with the same verdicts to the last bit: from the step at which it was put,
+// as somebody else's rule too, and from later on from its checkpoints.
+func TestBacktestEqualsLive(t *testing.T) {
+	const put, n = 400, 1300
+	rules := map[string]string{
+		"low":    `"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":600}`,
+		"keeps":  `"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":900},"for":"3s","keep":"7s"`,
+		"holt":   `"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"double-exponential","train":"60s","hold":"2s"}`,
+		"sum":    `"expr":"name,sps,:eq,:sum","detector":{"kind":"exponential","train":"60s","hold":"2s"},"no_data":"keep"`,
+		"alerts": `"expr":"name,sps,:eq,:max,(,region,),:by","detector":{"kind":"static","below":1},"no_data":"alert","for":"2s"`,
+		"zero":   `"expr":"name,sps,:eq,:max,(,region,),:by","detector":{"kind":"static","below":1},"no_data":"zero"`,
+		"coarse": `"expr":"name,sps,:eq,:sum,(,region,),:by","step":"5s","detector":{"kind":"static","below":700},"absence_after":"20s"`,
+		"signal": `"expr":"name,sps,:eq,:sum,(,region,),:by,:dup,30,0.1,0.02,:des,0.8,:mul,:lt"`,
+	}
+	for seed := range uint64(3) {
+		r := newRig(t, 1000)
+		rnd := rand.New(rand.NewPCG(seed, 4))
+		var silent, low [3]int
+		var at850 []string
+		for i := range n {
+			s := int64(i + 1)
+			r.at(s*1000 - 600)
+			if i == put {
+				for id, body := range rules {
+					r.put(`{"id":"` + id + `",` + body + `}`)
+				}
+			}
+			for j, region := range []string{"eu", "us", "ap"} {
+				if silent[j]--; silent[j] < -200 && rnd.IntN(100) == 0 {
+					silent[j] = rnd.IntN(90)
+				}
+				if low[j]--; low[j] < 0 && rnd.IntN(80) == 0 {
+					low[j] = rnd.IntN(20)
+				}
+				if silent[j] > 0 || region == "ap" && i < put+30 {
+					continue
+				}
+				v := 1000 + 100*math.Sin(float64(i)/40) + 10*rnd.NormFloat64()
+				if low[j] > 0 {
+					v *= 0.3
+				}
+				r.send("source-"+region, p(math.Round(v), "name", "sps", "region", region))
+			}
+			r.to(s*1000 + 50)
+			if i == 850 {
+				for _, a := range r.alerts("firing") {
+					at850 = append(at850, a.Rule)
+				}
+			}
+		}
+		r.to((n + 1) * 1000)
+		r.to((n + 7) * 1000)
+		sent := r.took()
+		ended := int64(epoch + n*1000)
+		for id, body := range rules {
+			live := told(sent, id)
+			if len(live) == 0 && strings.Contains(body, "static") {
+				t.Errorf("seed %d: rule %s paged nobody", seed, id)
+			}
+			for _, as := range []string{id, "another"} {
+				b := detect.Backtest{Rule: mustRule(t, `{"id":"`+as+`",`+body+`}`), Start: epoch + put*1000, End: ended}
+				got := r.backtest(b)
+				if g, w := strings.Join(pageTexts(got.Pages), "\n"), strings.Join(until(live, n), "\n"); g != w {
+					t.Fatalf("seed %d, rule %s as %s:\ngot\n%s\nwant\n%s", seed, id, as, g, w)
+				}
+			}
+			b := detect.Backtest{Rule: mustRule(t, `{"id":"`+id+`",`+body+`}`), Start: epoch + 851_000, End: ended}
+			got := r.backtest(b)
+			want := slices.DeleteFunc(until(live, n), func(s string) bool { return s <= "000851000 z" })
+			if g, w := strings.Join(pageTexts(got.Pages), "\n"), strings.Join(want, "\n"); g != w {
+				t.Fatalf("seed %d, rule %s from the middle:\ngot\n%s\nwant\n%s", seed, id, g, w)
+			}
+			on := slices.Contains(at850, id)
+			told := slices.ContainsFunc(got.Notices, func(s string) bool { return strings.Contains(s, "firing already") })
+			if id != "coarse" && on && !told && got.Firing > 0 && !ends(live, 851) {
+				t.Errorf("seed %d, rule %s was firing at the start: %v", seed, id, got.Notices)
+			}
+		}
+	}
+}
+
+// until drops what began after step n, and the end of what ended after it.
+func until(live []string, n int) []string {
+	var out []string
+	for _, s := range live {
+		var at, end int
+		fmt.Sscanf(s, "%d ends %d", &at, &end)
+		if at > n*1000 {
+			continue
+		}
+		if end > n*1000 {
+			s = strings.Replace(s, fmt.Sprint("ends ", end), "ends 0", 1)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// ends reports whether some page ends at the second.
+func ends(live []string, s int) bool {
+	return slices.ContainsFunc(live, func(text string) bool { return strings.Contains(text, fmt.Sprintf("ends %d000 ", s)) })
+}
+
+// TestBacktestIncidents: delays, needless pages, minutes, and how two versions
+// differ.
+func TestBacktestIncidents(t *testing.T) {
+	r := newRig(t, 1000)
+	for i := range 600 {
+		s := int64(i + 1)
+		r.at(s*1000 - 300)
+		v, w := 100.0, 100.0
+		switch {
+		case s > 100 && s <= 160:
+			v = 20
+		case s > 300 && s <= 310:
+			w = 60
+		case s > 500:
+			w = 10
+		}
+		r.send("a", p(v, "name", "sps", "region", "eu"), p(w, "name", "sps", "region", "us"))
+		r.to(s*1000 + 50)
+	}
+	r.to(610_000)
+	const expr = `"expr":"name,sps,:eq,:sum,(,region,),:by"`
+	strict := mustRule(t, `{"id":"a",`+expr+`,"detector":{"kind":"static","below":80},"for":"5s"}`)
+	lax := mustRule(t, `{"id":"a",`+expr+`,"detector":{"kind":"static","below":50},"for":"10s"}`)
+	at := func(s int64) int64 { return epoch + s*1000 }
+	got := r.backtest(detect.Backtest{
+		Rule: strict, Against: &lax, Start: at(0), End: at(600),
+		Incidents: []detect.Marked{
+			{at(100), at(160), tags.Of("region", "eu")},
+			{at(100), at(160), tags.Of("region", "us")},
+			{at(100), at(160), tags.Of("team", "playback")},
+			{at(120), at(130), nil},
+			{at(500), at(600), tags.Of("region", "us", "device", "tv")},
+		},
+	})
+	if len(got.Pages) != 3 || got.Judged != 2 || got.Needless != 1 || got.Verdicts != 1200 {
+		t.Fatalf("got %+v", got.Outcome)
+	}
+	if p := got.Pages[0]; p.StartsAt != at(106) || p.EndsAt != at(161) || p.Value != 20 || p.Cause != "limit" {
+		t.Errorf("page %+v", p)
+	}
+	if p := got.Pages[2]; p.StartsAt != at(506) || p.EndsAt != 0 {
+		t.Errorf("page %+v", p)
+	}
+	if want := int64(55+5+95) * 1000; got.Firing != want {
+		t.Errorf("firing %d ms, want %d", got.Firing, want)
+	}
+	var delays []string
+	for _, d := range got.Delays {
+		delays = append(delays, fmt.Sprint(d.Pages, d.First != nil, d.Ms))
+	}
+	if text := strings.Join(delays, "|"); text != "1 true 6000|0 false 0|1 true 6000|1 true 0|1 true 6000" {
+		t.Errorf("delays %s", text)
+	}
+	if d := got.Diff; d == nil || len(d.Added) != 1 || len(d.Removed) != 0 || len(d.Moved) != 2 || d.Same != 0 || d.Pages != 1 ||
+		d.Added[0].StartsAt != at(306) || d.Moved[0].Other.StartsAt != at(111) || d.Firing != 15_000 {
+		t.Errorf("diff %+v", got.Diff)
+	}
+	if same := r.backtest(detect.Backtest{Rule: lax, Against: &lax, Start: at(0), End: at(600)}).Diff; same.Same != 2 || len(same.Added)+len(same.Removed)+len(same.Moved) != 0 {
+		t.Errorf("a rule against itself: %+v", same)
+	}
+}
+
+// TestBacktestRefuses: what is too large or makes no sense is refused with what
+// to change.
+func TestBacktestRefuses(t *testing.T) {
+	r := newRig(t, 1000)
+	for s := int64(1); s <= 3; s++ {
+		r.at(s*1000 - 300)
+		r.many(12_000, 100, nil)
+		r.to(s * 1000)
+	}
+	r.to(60_000)
+	ctx, cancel := context.WithCancel(context.Background())
+	f := func(ctx context.Context, body string, start, end int64, edit func(*detect.Backtest), want string, is error) {
+		t.Helper()
+		b := detect.Backtest{Rule: mustRule(t, body), Start: start, End: end}
+		if edit != nil {
+			edit(&b)
+		}
+		_, err := r.engine.Backtest(ctx, b)
+		if err == nil || !strings.Contains(err.Error(), want) || is != nil && !errors.Is(err, is) {
+			t.Errorf("%s: got %v, want %s", body, err, want)
+		}
+	}
+	const sum, each = `{"id":"a","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":1}}`, `{"id":"a","expr":"name,sps,:eq,:sum,(,node,),:by"}`
+	f(ctx, sum, 5, 5, nil, "is not before end", detect.ErrRange)
+	f(ctx, each, epoch, epoch+60_000, nil, "too many lines", nil)
+	f(ctx, `{"id":"a","expr":"name,sps,:eq,:sum,:integral"}`, epoch, epoch+60_000, nil, "integral", nil)
+	f(ctx, `{"id":"a","expr":"nope,:nope"}`, epoch, epoch+60_000, nil, "nope", nil)
+	f(ctx, sum, epoch, epoch+60_000, func(b *detect.Backtest) { x := mustRule(t, `{"id":"b","expr":":nope"}`); b.Against = &x }, "against", nil)
+	f(ctx, sum, epoch, epoch+60_000, func(b *detect.Backtest) { b.Incidents = []detect.Marked{{5, 5, nil}} }, "incidents[0]", nil)
+	f(ctx, sum, epoch, epoch+60_000, func(b *detect.Backtest) { b.Incidents = make([]detect.Marked, 1001) }, "at most 1000", detect.ErrBacktest)
+	full := errors.New("full")
+	f(ctx, sum, epoch, epoch+60_000, func(b *detect.Backtest) { b.Reserve = func(int64) error { return full } }, "full", full)
+	cancel()
+	f(ctx, sum, epoch, epoch+60_000, nil, "canceled", context.Canceled)
+	if got := r.backtest(detect.Backtest{Rule: mustRule(t, `{"id":"a","expr":"name,none,:eq,:sum,(,a,),:by"}`), Start: epoch, End: epoch + 60_000}); got.Judged != 0 || len(got.Notices) != 1 || len(got.Pages) != 0 {
+		t.Errorf("nothing selected: %+v", got)
+	}
+}

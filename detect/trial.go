@@ -1,0 +1,405 @@
+package detect
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"pulse/detect/alert"
+	"pulse/detect/algo"
+	"pulse/query/stream"
+	"pulse/store/step"
+)
+
+// trial is a rule on its way through stored history in virtual time. Steps are
+// read in order and judged in blocks: a worker takes a few groups and brings each
+// through the whole block, so that a detector's state stays in the cache. Groups do
+// not depend on each other, so the verdicts are those of the live order.
+type trial struct {
+	engine  *Engine
+	rule    *compiled
+	start   int64 // alerts count from here
+	steps   int64 // in all ranges
+	reserve func(int64) error
+	notices []string
+
+	// Of the range being judged.
+	c      *compiled
+	judge  *judge
+	stream *stream.Stream
+	block  block
+	lines  []stream.Line
+	alerts []*tried // one per judge.groups
+	quiet  int64    // no alert before the step after this one
+	hold   int64    // missing data decides nothing up to here
+
+	groups   []*tried // of all ranges, in order of appearance
+	byKey    map[string]int
+	judged   int64 // verdicts
+	pages    int
+	listing  int // pages in the lists of the groups
+	reserved int // groups of this range whose memory is reserved
+}
+
+// tried is the alert of one group over all ranges.
+type tried struct {
+	groupAlert
+	GroupTotal
+	open   *Page // the breach that fires, nil: none
+	lost   *Page // the no-data alert, nil: none
+	after  int64 // ms without data until that; 0: not asked yet
+	listed []*Page
+
+	carried bool // it was firing when the time asked for began
+}
+
+// blockSteps is how many steps are judged together.
+const blockSteps = 240
+
+// block is the values of consecutive steps.
+type block struct {
+	times  []int64
+	values []float64 // blockSteps per group
+	first  []int     // step of the block in which a group appeared
+}
+
+// leadMs is how much earlier than the range a rule in force is judged, so that
+// alerts which were on at its start are on. The rule's own times come on top.
+const leadMs = 6 * hour
+
+// run judges one range. Ranges come in order of time.
+func (t *trial) run(ctx context.Context, r StepRange) error {
+	c, err := t.rule.at(r.Step)
+	if err != nil {
+		return fmt.Errorf("at a step of %s: %w", Duration(r.Step), err)
+	}
+	j, err := newJudge(c)
+	if err != nil {
+		return fmt.Errorf("at a step of %s: %w", Duration(r.Step), err)
+	}
+	s, err := t.engine.history(c)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	t.c, t.judge, t.stream = c, j, s
+	t.alerts, t.block, t.reserved = nil, block{}, 0
+	from, blind := t.begin(r)
+	if err := t.fit(); err != nil {
+		return err
+	}
+	err = replayLines(ctx, s, c.step, span{from, r.End}, blind, t.take)
+	if err == nil {
+		err = t.flush()
+	}
+	return err
+}
+
+// begin sets the judge to where it starts and returns which step that is, with
+// the steps that count as no data.
+func (t *trial) begin(r StepRange) (from int64, blind span) {
+	first := t.judged == 0
+	if first {
+		if from, blind, ok := t.goOn(r); ok {
+			return from, blind
+		}
+	}
+	t.quiet, t.hold = r.Start, 0
+	if first {
+		t.hold = r.Start + holdSteps*t.c.step
+	}
+	oldest := int64(math.MinInt64)
+	for _, tier := range t.engine.o.Store.Tiers() {
+		if r.Step%tier.Step == 0 { // values that are repeated teach wrong
+			oldest = tier.From
+		}
+	}
+	from = max(step.Floor(r.Start-t.c.lookback, r.Step), step.Ceil(max(oldest, 0), r.Step))
+	return min(from, r.Start), span{}
+}
+
+// goOn sets the judge to a state of the rule in force that judges alike, if there
+// is one from before the range.
+func (t *trial) goOn(r StepRange) (from int64, blind span, ok bool) {
+	e := t.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	live := e.rules[t.rule.rule.ID]
+	if live == nil || r.Step != t.rule.step || live.c.judges() != t.rule.judges() || live.judged < r.End {
+		return 0, span{}, false
+	}
+	lead := leadMs + int64(t.rule.rule.For+t.rule.rule.Keep)
+	b, err := e.bandUpTo(live, r.Start-lead, r.End)
+	if err != nil || b.from > r.Start || live.origin == 0 {
+		return 0, span{}, false
+	}
+	t.judge = b.judge
+	put := step.Ceil(live.began, r.Step) - r.Step
+	t.quiet, t.hold = max(b.from, put), put+holdSteps*r.Step
+	return b.from, b.blind, true
+}
+
+// take adds the lines of the step stamped at to the block.
+func (t *trial) take(at int64, lines []stream.Line) error {
+	t.judge.take(t.begun(lines))
+	if err := t.fit(); err != nil {
+		return err
+	}
+	k := len(t.block.times)
+	t.block.times = append(t.block.times, at)
+	for i := range t.judge.groups {
+		t.block.values[i*blockSteps+k] = t.judge.groups[i].value
+	}
+	if k+1 == blockSteps {
+		return t.flush()
+	}
+	return nil
+}
+
+// begun leaves out the lines that have had no value yet: history shows the series
+// of today, and live rules do not know them before they are sent.
+func (t *trial) begun(lines []stream.Line) []stream.Line {
+	j := t.judge
+	if j.noData != alert.Alert && j.noData != alert.Zero {
+		return lines // the judge waits for a value itself
+	}
+	t.lines = t.lines[:0]
+	for i := range lines {
+		if math.IsNaN(lines[i].Value) {
+			j.idScratch = identity(j.idScratch[:0], lines[i].Tags, j.keys)
+			j.keyScratch = j.idScratch.AppendKey(j.keyScratch[:0])
+			if _, ok := j.index[string(j.keyScratch)]; !ok {
+				continue
+			}
+		}
+		t.lines = append(t.lines, lines[i])
+	}
+	return t.lines
+}
+
+// fit makes room for the groups that the judge has now.
+func (t *trial) fit() error {
+	n := len(t.judge.groups)
+	if len(t.alerts) == n {
+		return nil
+	}
+	if n > maxBacktestGroups {
+		return fmt.Errorf("%w: more than %d groups; group by fewer tags or select fewer series", ErrBacktest, maxBacktestGroups)
+	}
+	if v := int64(n) * t.steps; v > maxBacktestVerdicts {
+		return fmt.Errorf("%w: %d groups at %d steps are %d verdicts, at most %d; shorten the range, give the rule a longer step, or group by fewer tags",
+			ErrBacktest, n, t.steps, v, maxBacktestVerdicts)
+	}
+	if t.reserve != nil && n > t.reserved {
+		if err := t.reserve(int64(n-t.reserved) * t.perGroup()); err != nil {
+			return err
+		}
+		t.reserved = n
+	}
+	for i := len(t.alerts); i < n; i++ {
+		g := &t.judge.groups[i]
+		at, ok := t.byKey[g.key]
+		if !ok {
+			at = len(t.groups)
+			t.byKey[g.key] = at
+			t.groups = append(t.groups, &tried{GroupTotal: GroupTotal{Tags: g.tags}})
+		}
+		a := t.groups[at]
+		a.after = 0
+		if g.detector != nil {
+			a.state.HadData = true
+		}
+		t.alerts = append(t.alerts, a)
+		t.block.first = append(t.block.first, len(t.block.times))
+	}
+	if need := n * blockSteps; need > len(t.block.values) {
+		t.block.values = append(t.block.values, make([]float64, max(need, min(2*len(t.block.values), maxBacktestGroups*blockSteps))-len(t.block.values))...)
+	}
+	return nil
+}
+
+// perGroup is about how many bytes a group takes.
+func (t *trial) perGroup() int64 {
+	const plain, profile = 1 << 10, 24 << 10
+	if t.c.lookback > 2*24*hour { // it knows the season
+		return plain + profile + blockSteps*8
+	}
+	return plain + blockSteps*8
+}
+
+// together is how many groups a worker takes at once.
+const together = 8
+
+// flush judges the block.
+func (t *trial) flush() error {
+	n := len(t.judge.groups)
+	var next atomic.Int64
+	work := func() {
+		for {
+			from := int(next.Add(together)) - together
+			if from >= n {
+				return
+			}
+			for i := from; i < min(from+together, n); i++ {
+				t.through(i)
+			}
+			runtime.Gosched() // live rules are not to wait
+		}
+	}
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (n+together-1)/together) - 1 {
+		wait.Add(1)
+		go func() { defer wait.Done(); work() }()
+	}
+	work()
+	wait.Wait()
+	t.listing = 0
+	for i := range t.groups {
+		t.listing += len(t.groups[i].listed)
+	}
+	t.judged += int64(n) * int64(len(t.block.times))
+	t.block.times = t.block.times[:0]
+	clear(t.block.first)
+	return nil
+}
+
+// through brings group i through the block.
+func (t *trial) through(i int) {
+	g, a := &t.judge.groups[i], t.alerts[i]
+	values := t.block.values[i*blockSteps:]
+	for k := t.block.first[i]; k < len(t.block.times); k++ {
+		at := t.block.times[k]
+		g.value = values[k]
+		t.judge.decide(g, at)
+		if at > t.quiet {
+			t.settle(g, a, at)
+		} else if g.detector != nil {
+			a.state.HadData = true
+		}
+	}
+}
+
+// settle is Engine.settle for one group, with a list instead of incidents.
+func (t *trial) settle(g *group, a *tried, at int64) {
+	o := t.judge.observation(g)
+	if a.gone(o, t.c.step, t.engine.o.Store.Options().Retention) {
+		g.detector = nil
+		a.state.Clear()
+		a.close(&a.open, at)
+		a.close(&a.lost, at)
+		return
+	}
+	config := t.c.config
+	if at <= t.hold {
+		config.NoData = alert.Keep
+	}
+	if o == alert.Missing {
+		if a.after == 0 {
+			a.after = t.c.absenceAfter(t.stream, g.tags)
+		}
+		config.AbsenceAfter = a.after
+	}
+	change := a.state.Step(&config, at, o)
+	if a.state.Phase == alert.Firing && at > t.start {
+		a.FiringMs += t.c.step
+		a.carried = a.carried || a.open != nil && a.open.StartsAt <= t.start
+	}
+	if change == 0 {
+		return
+	}
+	if change.Has(alert.Fired) {
+		a.open = t.page(g, a, at, false)
+	}
+	if change.Has(alert.Resolved) {
+		a.close(&a.open, at)
+	}
+	if change.Has(alert.DataLost) {
+		a.lost = t.page(g, a, at, true)
+	}
+	if change.Has(alert.DataReturn) {
+		a.close(&a.lost, at)
+	}
+}
+
+// page notes that an alert fires. Of one that fires before the time asked for
+// nobody is told in it.
+func (t *trial) page(g *group, a *tried, at int64, noData bool) *Page {
+	v := g.verdict
+	p := &Page{
+		Tags: g.tags, NoData: noData, StartsAt: at,
+		Value: g.value, Expected: v.Expected, Lower: v.Lower, Upper: v.Upper, Score: v.Score, Cause: v.Cause.String(),
+	}
+	if math.IsNaN(g.value) {
+		p.Score = math.NaN()
+	}
+	if noData {
+		p.Score, p.Cause = math.NaN(), algo.CauseMissing.String()
+	}
+	if at <= t.start {
+		return p
+	}
+	a.Pages++
+	if t.listing < maxPages && len(a.listed) < maxPages {
+		a.listed = append(a.listed, p)
+	}
+	return p
+}
+
+func (a *tried) close(p **Page, at int64) {
+	if *p != nil {
+		(*p).EndsAt = at
+		*p = nil
+	}
+}
+
+// outcome adds up what was found.
+func (t *trial) outcome() Outcome {
+	out := Outcome{Judged: len(t.groups), Verdicts: t.judged, Notices: t.notices, Pages: []Page{}, Groups: []GroupTotal{}}
+	carried := 0
+	for _, a := range t.groups {
+		if a.carried {
+			carried++
+		}
+		out.PageCount += a.Pages
+		out.Firing += a.FiringMs
+		if a.Pages > 0 || a.FiringMs > 0 {
+			out.Groups = append(out.Groups, a.GroupTotal)
+		}
+		for _, p := range a.listed {
+			out.Pages = append(out.Pages, *p)
+		}
+	}
+	slices.SortStableFunc(out.Pages, func(a, b Page) int {
+		if c := cmp.Compare(a.StartsAt, b.StartsAt); c != 0 {
+			return c
+		}
+		return a.Tags.Compare(b.Tags)
+	})
+	slices.SortStableFunc(out.Groups, func(a, b GroupTotal) int {
+		if c := cmp.Compare(b.FiringMs, a.FiringMs); c != 0 {
+			return c
+		}
+		if c := cmp.Compare(b.Pages, a.Pages); c != 0 {
+			return c
+		}
+		return a.Tags.Compare(b.Tags)
+	})
+	if len(out.Pages) > maxPages {
+		out.Pages = out.Pages[:maxPages]
+	}
+	if out.PageCount > len(out.Pages) {
+		out.Notices = append(out.Notices, fmt.Sprintf("%d of %d pages are listed", len(out.Pages), out.PageCount))
+	}
+	if carried > 0 {
+		out.Notices = append(out.Notices, fmt.Sprintf("%d alerts were firing already when the time began; they are no pages of it", carried))
+	}
+	if out.Judged == 0 {
+		out.Notices = append(out.Notices, "no series that the expression selects has a value in this time")
+	}
+	return out
+}
