@@ -7,6 +7,7 @@ const (
 	FactClear     = "clear"     // score below which it is over
 	FactHold      = "hold"      // steps that an excursion must last before it counts
 	FactHeld      = "held"      // steps that the excursion has lasted so far, at most hold
+	FactMemory    = "memory"    // steps that the width of the band is learned from
 	FactStepsOut  = "steps_out" // steps that the stream has been out, the onset included; 0 while in band
 )
 
