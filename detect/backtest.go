@@ -282,9 +282,12 @@ func (c *compiled) at(every int64) (*compiled, error) {
 	return &out, err
 }
 
+// historySteps is how many steps are read at once: decoding whole blocks costs less.
+const historySteps = 480
+
 // history opens the stream of a rule at its step.
 func (e *Engine) history(c *compiled) (*stream.Stream, error) {
-	s, err := e.o.Hub.Open([]expr.TimeSeries{c.expr}, c.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxBacktestGroups})
+	s, err := e.o.Hub.Open([]expr.TimeSeries{c.expr}, c.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxBacktestGroups, HistorySteps: historySteps})
 	if err != nil {
 		return nil, fmt.Errorf("expr: %w", err)
 	}

@@ -64,11 +64,17 @@ type Options struct {
 	ZeroFill    bool
 	MaxLines    int   // lines of a step, 10,000
 	MemoryBytes int64 // lines, values and state, 64 MiB
+	// HistorySteps is how many steps History reads at once, up to four times as
+	// many values of a line where it reads finer ones; 120.
+	HistorySteps int64
 }
 
 func (o Options) withDefaults() Options {
 	if o.MaxLines == 0 {
 		o.MaxLines = 10_000
+	}
+	if o.HistorySteps == 0 {
+		o.HistorySteps = 120
 	}
 	if o.MemoryBytes == 0 {
 		o.MemoryBytes = 64 << 20

@@ -154,8 +154,16 @@ func (s *Stream) evaluate(t int64, eval func(expr.Window) error) ([]Line, error)
 	return s.collect(0)
 }
 
-// historyBytes is about how much History reads at once for one line.
-const historyBytes = 120 * 8
+// chunk returns how much of the history after from is read at once, a multiple of
+// the step: as many values of a line as the options say, of the tier that has them.
+func (s *Stream) chunk(from int64) int64 {
+	st, most := s.hub.store, s.options.HistorySteps
+	n := most
+	for n > 1 && n*s.step/st.Step() > most && query.StepsRead(st, from, from+n*s.step, s.step) > 4*most {
+		n /= 2
+	}
+	return n * s.step
+}
 
 // History evaluates the steps in (start, end] over stored data and calls yield
 // for each, in order, with lines that the next step overwrites. Start and end
@@ -173,12 +181,11 @@ func (s *Stream) History(ctx context.Context, start, end int64, yield func(t int
 	if !s.began {
 		from = step.Floor(start-s.warmup, s.step)
 	}
-	chunk := max(historyBytes/8*s.hub.store.Step()/s.step, 1) * s.step
 	for from < end {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		to := min(from+chunk, end)
+		to := min(from+s.chunk(from), end)
 		if from < start {
 			to = min(to, start)
 		}
