@@ -22,12 +22,13 @@ const (
 	Gap     // no data at all
 	Lost    // the part Depth of steps, taken at random, has no data
 	Holiday // another level for a day, by the part Depth
+	Restart // one instance begins its total from zero, so that what it counted since its last report is lost
 )
 
 // String returns the name of k.
 func (k Kind) String() string {
 	return [...]string{"drop", "leak", "shift", "spike", "frozen", "failover", "errors", "slow",
-		"dip", "gap", "lost", "holiday"}[k]
+		"dip", "gap", "lost", "holiday", "restart"}[k]
 }
 
 // Benign reports whether a detector of starts should stay silent about k.

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"math"
+	"slices"
+
+	"pulse/bench/gen"
+	"pulse/detect/algo"
+)
+
+// What counts, in ms. An event is found by the first onset stamped after its
+// start and at most at its end, or within shiftWindow of its start when it is a
+// level shift, which need not end. An onset later than that, but before echo has
+// passed since then, belongs to the event too and is counted as an echo: the
+// way back after an outage is as sudden as the way in. Every other onset in the
+// judged weeks is a false page, those in benign events included.
+const (
+	minute      = int64(60_000)
+	hour        = 60 * minute
+	week        = 7 * 24 * hour
+	shiftWindow = 4 * hour
+	echo        = 3 * hour
+	// benignEcho is for how long after its end a page is put down to a benign event.
+	benignEcho = 15 * minute
+	// repeat is how long the score must stay below a threshold before reaching it
+	// is another page, when pages are made from scores.
+	repeat = 30 * minute
+)
+
+// page is a moment at which somebody is called.
+type page struct {
+	t     int64
+	cause algo.Cause
+}
+
+// remark is a step with a high score, from which the pages at other thresholds follow.
+type remark struct {
+	t     int64
+	score float64
+}
+
+// leastRemark is the lowest threshold that pages are tried at.
+const leastRemark = 0.98
+
+// course is what one detector said about one stream.
+type course struct {
+	stream  *gen.Stream
+	onsets  []page
+	remarks []remark
+}
+
+// watch feeds values to a new detector.
+func watch(s *gen.Stream, values []float64, d algo.Detector) *course {
+	c := &course{stream: s}
+	out := false
+	for i, v := range values {
+		t := s.Start + int64(i+1)*s.Step
+		verdict := d.Step(t, v)
+		if verdict.Out && !out {
+			c.onsets = append(c.onsets, page{t, verdict.Cause})
+		}
+		out = verdict.Out
+		if verdict.Score > leastRemark {
+			c.remarks = append(c.remarks, remark{t, verdict.Score})
+		}
+	}
+	return c
+}
+
+// pagesAt returns the pages if a score of at least threshold were one.
+func (c *course) pagesAt(threshold float64) []page {
+	var out []page
+	last := int64(math.MinInt64 / 2)
+	for _, r := range c.remarks {
+		if r.score < threshold {
+			continue
+		}
+		if r.t-last > repeat {
+			out = append(out, page{t: r.t})
+		}
+		last = r.t
+	}
+	return out
+}
+
+// fate is what became of one event.
+type fate struct {
+	stream *gen.Stream
+	event  gen.Event
+	found  bool  // or paged, when it is benign
+	delay  int64 // ms from the first step that the event covers whole to the end of the step that paged
+	cause  algo.Cause
+}
+
+// outcome is everything that is counted.
+type outcome struct {
+	fates    []fate
+	false    []falsePage
+	echoes   int
+	early    int     // pages in the weeks of learning, but not in the first
+	weeks    float64 // judged
+	learning float64 // weeks of learning, without the first
+}
+
+// falsePage is one in the judged weeks that nobody wanted.
+type falsePage struct {
+	stream *gen.Stream
+	page
+	benign string // class of the benign event that it belongs to, empty when nothing happened
+}
+
+// end returns until when an onset finds e.
+func end(e *gen.Event) int64 {
+	if e.Kind == gen.Shift {
+		if e.Duration == 0 {
+			return e.Start + shiftWindow
+		}
+		return e.Start + min(e.Duration, shiftWindow)
+	}
+	return e.Start + e.Duration
+}
+
+// excused reports whether a page at t, which does not find e, is the doing of e.
+func excused(e *gen.Event, t int64) bool {
+	if t <= e.Start {
+		return false
+	}
+	over, ends := e.End()
+	return t <= end(e)+echo || ends && t > over && t <= over+echo
+}
+
+// judge adds the pages of one stream.
+func (o *outcome) judge(s *gen.Stream, pages []page) {
+	o.weeks += float64(s.End-s.Judged) / float64(week)
+	o.learning += float64(s.Judged-s.Start)/float64(week) - 1
+	used := make([]bool, len(pages))
+	for _, e := range s.Events {
+		f := fate{stream: s, event: e}
+		last := end(&e)
+		if e.Want == gen.Silence {
+			last += benignEcho
+		}
+		if e.Duration > 0 && e.Want != gen.Silence {
+			last = max(last, (last+s.Step-1)/s.Step*s.Step) // the step that the event ends in
+		}
+		for i, p := range pages {
+			if p.t <= e.Start || p.t > last {
+				continue
+			}
+			if !f.found {
+				f.found, f.cause = true, p.cause
+				f.delay = max(0, p.t-e.Whole(s.Step))
+			}
+			if e.Want == gen.Silence {
+				if !e.Trial {
+					o.false = append(o.false, falsePage{s, p, e.Class})
+				}
+			}
+			used[i] = true
+		}
+		o.fates = append(o.fates, f)
+	}
+	for i, p := range pages {
+		switch {
+		case used[i] || p.t <= s.Start+week:
+		case p.t <= s.Judged:
+			o.early++
+		case slices.ContainsFunc(s.Events, func(e gen.Event) bool { return e.Want != gen.Silence && excused(&e, p.t) }):
+			o.echoes++
+		default:
+			o.false = append(o.false, falsePage{stream: s, page: p})
+		}
+	}
+}
+
+// rate is the number of false pages per stream-week.
+func (o *outcome) rate() float64 { return float64(len(o.false)) / o.weeks }
+
+// share returns how many of the fates that pick takes were found.
+func (o *outcome) share(pick func(f *fate) bool) share {
+	var s share
+	for i := range o.fates {
+		f := &o.fates[i]
+		if !pick(f) {
+			continue
+		}
+		s.n++
+		if f.found {
+			s.found++
+			s.delays = append(s.delays, f.delay)
+		}
+	}
+	slices.Sort(s.delays)
+	return s
+}
+
+// share is a part of events, with the delays of those found in ascending order.
+type share struct {
+	n, found int
+	delays   []int64
+}
+
+// of returns the found part, NaN of nothing.
+func (s share) of() float64 { return float64(s.found) / float64(s.n) }
+
+// within returns the part found within a delay.
+func (s share) within(ms int64) float64 {
+	k := 0
+	for _, d := range s.delays {
+		if d <= ms {
+			k++
+		}
+	}
+	return float64(k) / float64(s.n)
+}
+
+// percentile returns a delay of those found in seconds, NaN of nothing.
+func (s share) percentile(q float64) float64 {
+	if len(s.delays) == 0 {
+		return math.NaN()
+	}
+	return float64(s.delays[int(q*float64(len(s.delays)-1)+0.5)]) / 1000
+}
+
+// wanted takes the events that must page.
+func wanted(f *fate) bool { return f.event.Want == gen.Page && !f.event.Trial }
