@@ -202,6 +202,9 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(resolve(s, start, "name", "a", "node", "2"), "values for tag key node")
+	if st := s.Stats(); st.NewSeries != 1 {
+		t.Errorf("%d of the burst are used by one series", st.NewSeries)
+	}
 
 	s = open(t, store.Options{NewSeriesRate: 10, NewSeriesBurst: 3})
 	for i := range 3 {

@@ -64,3 +64,6 @@ func (b *bucket) take(now int64) bool {
 	b.tokens--
 	return true
 }
+
+// giveBack undoes a take whose series was refused after all.
+func (b *bucket) giveBack() { b.tokens = min(b.burst, b.tokens+1) }

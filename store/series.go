@@ -81,6 +81,7 @@ func (s *Store) create(part int, hash uint64, t tags.Tags, now int64) (Ref, *Lim
 	if err != nil {
 		var full *index.TooMany
 		if errors.As(err, &full) {
+			s.newSeries.giveBack()
 			return NoRef, &LimitError{What: full.What, Max: int64(full.Max)}
 		}
 		panic("BUG: " + err.Error())
