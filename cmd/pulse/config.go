@@ -78,7 +78,8 @@ func (f fileValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 	return fmt.Sprint(v), nil
 }
 
-// printConfig writes the effective values as a configuration file.
+// printConfig writes the effective values as a configuration file. A default
+// that is only known while serving is a comment.
 func printConfig(w io.Writer, c *serveCmd) error { return printFields(w, reflect.ValueOf(c).Elem()) }
 
 func printFields(w io.Writer, v reflect.Value) error {
@@ -98,7 +99,13 @@ func printFields(w io.Writer, v reflect.Value) error {
 			_, err = fmt.Fprintf(w, "%s: %q\n", name, x)
 		case kong.ConfigFlag:
 		default:
-			if name != "check-config" {
+			_, later, found := strings.Cut(field.Tag.Get("help"), "Default: ")
+			if name == "check-config" {
+				continue
+			}
+			if found && v.Field(i).IsZero() {
+				_, err = fmt.Fprintf(w, "# %s: %s\n", name, strings.TrimSuffix(later, "."))
+			} else {
 				_, err = fmt.Fprintf(w, "%s: %v\n", name, x)
 			}
 		}
