@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"pulse/store"
+	"pulse/store/field"
 	"pulse/store/step"
 )
 
@@ -167,24 +168,24 @@ func (r *running) checkpoint() []byte {
 
 // loadCheckpoint brings a rule that has just been started into a stored state.
 func (e *Engine) loadCheckpoint(r *running, stored []byte) error {
-	c := cursor{src: stored}
-	if v := c.byte(); v != storedVersion {
+	in := field.Reader{Rest: stored}
+	if v := in.Byte(); v != storedVersion {
 		return fmt.Errorf("%w: version %d, expected %d", errCheckpoint, v, storedVersion)
 	}
-	trusted := c.byte() == 1
-	at := c.bytes(8)
-	turn := c.uvarint(math.MaxInt32)
-	judges := c.bytes(c.uvarint(maxFile))
-	if c.err != nil {
-		return c.err
+	trusted := in.Byte() == 1
+	at := int64(in.Uint64())
+	turn := in.Number(math.MaxInt32)
+	judges := in.Text()
+	if in.Bad {
+		return errShort
 	}
 	if string(judges) != r.c.judges() {
 		return fmt.Errorf("%w: it is of %s", errCheckpoint, judges)
 	}
-	if err := r.restoreState(c.src); err != nil {
+	if err := r.restoreState(in.Rest); err != nil {
 		return err
 	}
-	r.judged = int64(binary.LittleEndian.Uint64(at))
+	r.judged = at
 	r.saved, r.turn = r.judged, turn
 	e.turn = max(e.turn, turn)
 	r.trusted = trusted

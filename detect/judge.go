@@ -9,6 +9,7 @@ import (
 	"pulse/detect/alert"
 	"pulse/detect/algo"
 	"pulse/query/stream"
+	"pulse/store/field"
 	"pulse/store/tags"
 )
 
@@ -187,7 +188,10 @@ func identity(dst, t tags.Tags, keys []string) tags.Tags {
 //	          state  uvarint of its length, then the detector's own
 const judgeVersion = 2
 
-var errCheckpoint = errors.New("detector checkpoint is corrupt")
+var (
+	errCheckpoint = errors.New("detector checkpoint is corrupt")
+	errShort      = fmt.Errorf("%w: ends early", errCheckpoint)
+)
 
 // appendState appends the groups and their detectors to dst.
 func (j *judge) appendState(dst []byte) []byte {
@@ -218,16 +222,15 @@ func (j *judge) appendState(dst []byte) []byte {
 // state does not have lose their detector; those that the judge does not have
 // are added. On an error the judge is as before or partly restored.
 func (j *judge) restore(src []byte) (rest []byte, err error) {
-	r := cursor{src: src}
-	if v := r.byte(); r.err == nil && v != judgeVersion {
+	r := field.Reader{Rest: src}
+	if v := r.Byte(); !r.Bad && v != judgeVersion {
 		return nil, fmt.Errorf("%w: version %d, expected %d", errCheckpoint, v, judgeVersion)
 	}
 	restored := make([]bool, len(j.groups), len(j.groups)+1)
-	for range r.uvarint(maxGroups) {
-		t := r.tags()
-		state := r.bytes(r.uvarint(1 << 30))
-		if r.err != nil {
-			return nil, r.err
+	for range r.Number(maxGroups) {
+		t, state := readTags(&r), r.Text()
+		if r.Bad {
+			return nil, errShort
 		}
 		at, ok := j.index[string(t.AppendKey(nil))]
 		if !ok {
@@ -244,7 +247,10 @@ func (j *judge) restore(src []byte) (rest []byte, err error) {
 			j.groups[i].detector, j.groups[i].verdict = nil, unknown()
 		}
 	}
-	return r.src, r.err
+	if r.Bad {
+		return nil, errShort
+	}
+	return r.Rest, nil
 }
 
 func (j *judge) restoreGroup(g *group, state []byte) error {
@@ -261,70 +267,11 @@ func (j *judge) restoreGroup(g *group, state []byte) error {
 	return nil
 }
 
-// cursor reads a checkpoint and keeps the first error. Every length is checked
-// against what is left.
-type cursor struct {
-	src []byte
-	err error
-}
-
-func (c *cursor) fail() {
-	if c.err == nil {
-		c.err = fmt.Errorf("%w: ends early", errCheckpoint)
-	}
-	c.src = nil
-}
-
-func (c *cursor) byte() byte {
-	if len(c.src) == 0 {
-		c.fail()
-		return 0
-	}
-	b := c.src[0]
-	c.src = c.src[1:]
-	return b
-}
-
-func (c *cursor) uvarint(limit uint64) int {
-	x, n := binary.Uvarint(c.src)
-	if n <= 0 || x > limit {
-		c.fail()
-		return 0
-	}
-	c.src = c.src[n:]
-	return int(x)
-}
-
-func (c *cursor) varint() int64 {
-	x, n := binary.Varint(c.src)
-	if n <= 0 {
-		c.fail()
-		return 0
-	}
-	c.src = c.src[n:]
-	return x
-}
-
-func (c *cursor) bytes(n int) []byte {
-	if n > len(c.src) {
-		c.fail()
-		return nil
-	}
-	b := c.src[:n]
-	c.src = c.src[n:]
-	return b
-}
-
-func (c *cursor) tags() tags.Tags {
-	n := c.uvarint(1 << 10)
-	if n > len(c.src) { // each takes two bytes at least
-		c.fail()
-		return nil
-	}
-	t := make(tags.Tags, 0, n)
-	for range n {
-		key := c.bytes(c.uvarint(1 << 20))
-		value := c.bytes(c.uvarint(1 << 20))
+// readTags reads the tags of a group.
+func readTags(r *field.Reader) tags.Tags {
+	t := make(tags.Tags, 0, r.Count(2))
+	for range cap(t) {
+		key, value := r.Text(), r.Text()
 		t = append(t, tags.Tag{Key: string(key), Value: string(value)})
 	}
 	return t

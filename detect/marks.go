@@ -2,10 +2,13 @@ package detect
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
 	"slices"
+
+	"pulse/store/field"
 )
 
 // Marks say in the store's log which steps were judged, each at its place among
@@ -80,25 +83,27 @@ func (m *mark) appendTo(dst []byte) []byte {
 }
 
 func parseMark(src []byte) (m mark, err error) {
-	c := cursor{src: src}
-	if v := c.byte(); c.err == nil && v != markVersion {
+	r := field.Reader{Rest: src}
+	if v := r.Byte(); !r.Bad && v != markVersion {
 		return m, fmt.Errorf("mark has version %d, expected %d", v, markVersion)
 	}
-	m.kind = markKind(c.byte())
-	m.t, m.now = c.varint(), c.varint()
-	m.turn = c.uvarint(math.MaxInt32)
-	m.others = c.byte() == 1
+	m.kind = markKind(r.Byte())
+	m.t, m.now = r.Varint(), r.Varint()
+	m.turn = r.Number(math.MaxInt32)
+	m.others = r.Byte() == 1
 	for _, list := range []*[]uint32{&m.rules, &m.partial} {
-		n := c.uvarint(uint64(len(c.src)) / 4)
-		b := c.bytes(4 * n)
+		b := r.Bytes(4 * r.Count(4))
 		for ; len(b) > 0; b = b[4:] {
 			*list = append(*list, binary.LittleEndian.Uint32(b))
 		}
 	}
-	if c.err == nil && (m.kind < markJudged || m.kind > markSettled || len(c.src) > 0) {
-		return m, fmt.Errorf("mark of kind %d with %d bytes left over", m.kind, len(c.src))
+	if r.Bad {
+		return m, errors.New("mark ends early")
 	}
-	return m, c.err
+	if m.kind < markJudged || m.kind > markSettled || len(r.Rest) > 0 {
+		return m, fmt.Errorf("mark of kind %d with %d bytes left over", m.kind, len(r.Rest))
+	}
+	return m, nil
 }
 
 // markClosed marks that the rules that just closed did so at step t.

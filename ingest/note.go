@@ -3,7 +3,10 @@ package ingest
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"net/http"
+
+	"pulse/store/field"
 )
 
 // A note is what a log record and a snapshot keep of a request that came with an
@@ -79,60 +82,22 @@ func (n *note) appendTo(dst []byte) []byte {
 	return dst
 }
 
-// noteReader reads fields from the front of src. After the first that is not
-// there, bad is set.
-type noteReader struct {
-	src []byte
-	bad bool
-}
-
-func (r *noteReader) bytes(n int) []byte {
-	if r.bad || n > len(r.src) {
-		r.bad = true
-		return nil
-	}
-	b := r.src[:n]
-	r.src = r.src[n:]
-	return b
-}
-
-// number reads one of at most 31 bits.
-func (r *noteReader) number() int {
-	v, n := binary.Uvarint(r.src)
-	if n <= 0 || v > 1<<31-1 {
-		r.bad = true
-		return 0
-	}
-	r.bytes(n)
-	return int(v)
-}
-
-func (r *noteReader) time() int64 {
-	v, n := binary.Varint(r.src)
-	if n <= 0 {
-		r.bad = true
-		return 0
-	}
-	r.bytes(n)
-	return v
-}
-
 func parseNote(text []byte) (note, error) {
-	r := noteReader{src: text}
+	r := field.Reader{Rest: text}
 	var n note
-	if v := r.bytes(1); r.bad || v[0] != noteVersion {
+	if r.Byte() != noteVersion {
 		return note{}, errNotes
 	}
-	copy(n.id[:], r.bytes(len(n.id)))
-	copy(n.body[:], r.bytes(len(n.body)))
-	n.expiry = r.time()
-	n.status, n.accepted, n.rejected = r.number(), r.number(), r.number()
-	for count := r.number(); count > 0 && !r.bad; count-- { // each is at least two bytes
-		line := r.number()
-		n.reasons = append(n.reasons, LineError{line, string(r.bytes(r.number()))})
+	copy(n.id[:], r.Bytes(len(n.id)))
+	copy(n.body[:], r.Bytes(len(n.body)))
+	n.expiry = r.Varint()
+	n.status, n.accepted, n.rejected = r.Number(math.MaxInt32), r.Number(math.MaxInt32), r.Number(math.MaxInt32)
+	for range r.Count(2) {
+		line := r.Number(math.MaxInt32)
+		n.reasons = append(n.reasons, LineError{line, string(r.Text())})
 	}
 	known := n.status == http.StatusOK || n.status == http.StatusAccepted
-	if r.bad || len(r.src) > 0 || !known {
+	if r.Bad || len(r.Rest) > 0 || !known {
 		return note{}, errNotes
 	}
 	return n, nil

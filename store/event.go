@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"pulse/store/field"
 )
 
 // event is a change that the passing of time makes and that what comes after it
@@ -49,23 +51,23 @@ func readEvent(mark []byte) (event, error) {
 	if len(mark) == 0 {
 		return nil, errors.New("mark without a kind")
 	}
-	b := buffer{rest: mark[1:]}
+	b := field.Reader{Rest: mark[1:]}
 	var e event
 	switch mark[0] {
 	case markBurial:
-		e = burial{end: b.varint(), recent: b.varint(), newest: b.varint()}
+		e = burial{end: b.Varint(), recent: b.Varint(), newest: b.Varint()}
 	case markLeave:
-		l := make(leave, b.count(1))
+		l := make(leave, b.Count(1))
 		for i := range l {
-			l[i] = SourceID(b.uvarint())
+			l[i] = SourceID(b.Uvarint())
 		}
 		e = l
 	case markRules:
-		e = rules{past: b.varint(), future: b.varint(), rate: b.varint(), counter: b.varint()}
+		e = rules{past: b.Varint(), future: b.Varint(), rate: b.Varint(), counter: b.Varint()}
 	default:
 		return nil, fmt.Errorf("mark of kind %d", mark[0])
 	}
-	if b.bad || len(b.rest) > 0 {
+	if b.Bad || len(b.Rest) > 0 {
 		return nil, errors.New("mark is not complete")
 	}
 	return e, nil

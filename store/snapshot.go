@@ -15,6 +15,7 @@ import (
 
 	"pulse/store/archive"
 	"pulse/store/disk"
+	"pulse/store/field"
 )
 
 // Sections of a snapshot. Partitions come first and everything that must not
@@ -252,15 +253,15 @@ func (h snapshot) appendTo(dst []byte) []byte {
 
 // readHead reads the head of a snapshot.
 func readHead(src []byte) (snapshot, error) {
-	b := buffer{rest: src}
-	if v := b.uvarint(); v != snapshotVersion && !b.bad {
+	b := field.Reader{Rest: src}
+	if v := b.Uvarint(); v != snapshotVersion && !b.Bad {
 		return snapshot{}, fmt.Errorf("%w: snapshot of version %d", archive.ErrVersion, v)
 	}
-	h := snapshot{lsn: b.uvarint(), floor: b.uvarint(), step: b.varint(), series: int(b.uvarint()), buried: b.varint(), faded: b.varint()}
-	if b.bad || h.floor > h.lsn {
+	h := snapshot{lsn: b.Uvarint(), floor: b.Uvarint(), step: b.Varint(), series: int(b.Uvarint()), buried: b.Varint(), faded: b.Varint()}
+	if b.Bad || h.floor > h.lsn {
 		return h, errSnapshot
 	}
-	e, err := readEvent(b.rest)
+	e, err := readEvent(b.Rest)
 	r, ok := e.(rules)
 	if err != nil || !ok {
 		return h, errSnapshot

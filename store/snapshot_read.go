@@ -11,6 +11,7 @@ import (
 	"pulse/store/archive"
 	offheap "pulse/store/arena"
 	"pulse/store/block"
+	"pulse/store/field"
 	"pulse/store/norm"
 	"pulse/store/tags"
 )
@@ -90,7 +91,7 @@ type loading struct {
 	store *Store
 	part  int
 	p     *partition
-	in    buffer
+	in    field.Reader
 	words []tags.Tag // of the dictionary of pairs
 	pairs []uint32   // their numbers in the index, or unknownPair
 	known []uint32   // scratch
@@ -102,18 +103,18 @@ type loading struct {
 func (s *Store) loadSeries(i int, src []byte) (*loading, error) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	l := &loading{store: s, part: i, p: &s.parts[i], in: buffer{rest: src}}
-	l.p.applied = l.in.uvarint()
-	n := l.in.count(1)
+	l := &loading{store: s, part: i, p: &s.parts[i], in: field.Reader{Rest: src}}
+	l.p.applied = l.in.Uvarint()
+	n := l.in.Count(1)
 	if n > maxSlots {
 		return nil, errDamaged("slots of partition", i)
 	}
-	flags := l.in.bytes(n)
+	flags := l.in.Bytes(n)
 	if err := l.series(flags); err != nil {
 		return nil, err
 	}
-	for range l.in.count(3) {
-		n, source, since := l.in.uvarint(), l.in.uvarint(), l.in.varint()
+	for range l.in.Count(3) {
+		n, source, since := l.in.Uvarint(), l.in.Uvarint(), l.in.Varint()
 		if n >= uint64(len(flags)) || l.p.pairAt[n] == 0 {
 			return nil, errDamaged("link of slot", int(n))
 		}
@@ -126,17 +127,17 @@ func (s *Store) loadSeries(i int, src []byte) (*loading, error) {
 
 // rest reads the blocks.
 func (l *loading) rest() error {
-	for range l.in.count(3) {
+	for range l.in.Count(3) {
 		if err := l.open(); err != nil {
 			return err
 		}
 	}
-	for range l.in.count(6) {
+	for range l.in.Count(6) {
 		if err := l.sealed(); err != nil {
 			return err
 		}
 	}
-	if l.in.bad || len(l.in.rest) > 0 {
+	if l.in.Bad || len(l.in.Rest) > 0 {
 		return errDamaged("partition", l.part)
 	}
 	return nil
@@ -144,17 +145,17 @@ func (l *loading) rest() error {
 
 // series reads the tags of all slots and what is known of each.
 func (l *loading) series(flags []byte) error {
-	keys := make([]string, l.in.count(1))
+	keys := make([]string, l.in.Count(1))
 	for i := range keys {
-		keys[i] = string(l.in.text())
+		keys[i] = string(l.in.Text())
 	}
-	l.words = make([]tags.Tag, l.in.count(2))
+	l.words = make([]tags.Tag, l.in.Count(2))
 	for i := range l.words {
-		k := l.in.uvarint()
+		k := l.in.Uvarint()
 		if k >= uint64(len(keys)) {
 			return errDamaged("key of pair", i)
 		}
-		l.words[i] = tags.Tag{Key: keys[k], Value: string(l.in.text())}
+		l.words[i] = tags.Tag{Key: keys[k], Value: string(l.in.Text())}
 	}
 	l.pairs = make([]uint32, len(l.words))
 	for i := range l.pairs {
@@ -163,9 +164,9 @@ func (l *loading) series(flags []byte) error {
 	counts := make([]uint32, 0, len(flags))
 	var all []uint32
 	for range flags {
-		n := l.in.count(1)
+		n := l.in.Count(1)
 		for range n {
-			k := l.in.uvarint()
+			k := l.in.Uvarint()
 			if k >= uint64(len(l.words)) {
 				return errDamaged("pair", int(k))
 			}
@@ -226,16 +227,16 @@ func (l *loading) slot(n uint32, flags uint8, set tags.Tags, own []uint32) error
 	pairs := l.intern(set, own)
 	ref := s.settle(l.part, makeRef(l.part, n), set, pairs, 0)
 	step := s.grid.step
-	slot := slot{last: l.in.varint() * step, first: l.in.varint() * step, source: SourceID(l.in.uvarint())}
-	if l.in.bad {
+	slot := slot{last: l.in.Varint() * step, first: l.in.Varint() * step, source: SourceID(l.in.Uvarint())}
+	if l.in.Bad {
 		return errDamaged("slot", int(n))
 	}
 	if kindOf(flags) <= norm.Counter {
-		rest, err := p.states[n].Restore(l.in.rest, slot.last, step)
+		rest, err := p.states[n].Restore(l.in.Rest, slot.last, step)
 		if err != nil {
 			return fmt.Errorf("%w: %w", archive.ErrCorrupt, err)
 		}
-		l.in.rest = rest
+		l.in.Rest = rest
 	}
 	p.mu.Lock()
 	p.slots[n], p.flags[n] = slot, flags
@@ -253,19 +254,19 @@ func (l *loading) slot(n uint32, flags uint8, set tags.Tags, own []uint32) error
 
 // blocks reads directory words and data into b.
 func (l *loading) blocks(b *builder, fields int) error {
-	n := l.in.count(8)
+	n := l.in.Count(8)
 	if fields < 1 || fields > archive.MaxFields || n%fields != 0 || n/fields > len(l.p.slots) {
 		return errDamaged("blocks of partition", l.part)
 	}
 	b.reset()
 	for range n {
-		w := l.in.uint64()
+		w := l.in.Uint64()
 		b.words = append(b.words, w)
 		if w != 0 {
 			b.blocks++
 		}
 	}
-	b.data = l.in.text()
+	b.data = l.in.Text()
 	for _, w := range b.words {
 		if w == 0 {
 			continue
@@ -279,7 +280,7 @@ func (l *loading) blocks(b *builder, fields int) error {
 
 // open reads an open block.
 func (l *loading) open() error {
-	o := &openBlock{number: l.in.varint()}
+	o := &openBlock{number: l.in.Varint()}
 	var b builder
 	if err := l.blocks(&b, 1); err != nil {
 		return err
@@ -308,7 +309,7 @@ func (l *loading) open() error {
 
 // sealed reads a sealed block that is in no archive file.
 func (l *loading) sealed() error {
-	step, number, fields, applied := l.in.varint(), l.in.varint(), int(l.in.uvarint()), l.in.uvarint()
+	step, number, fields, applied := l.in.Varint(), l.in.Varint(), int(l.in.Uvarint()), l.in.Uvarint()
 	tier := slices.IndexFunc(l.store.tiers, func(t *tier) bool { return t.grid.step == step })
 	var b builder
 	if err := l.blocks(&b, fields); err != nil {

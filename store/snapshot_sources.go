@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"pulse/store/archive"
+	"pulse/store/field"
 )
 
 const maxSourceID = 1 << 24 // see Options.validate
@@ -49,38 +50,38 @@ func (s *source) appendTo(dst []byte) []byte {
 // load reads what appendTo wrote into a table without senders, with numbers
 // below limit.
 func (t *sources) load(src []byte, limit uint64) error {
-	in := buffer{rest: src}
+	in := field.Reader{Rest: src}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for range in.count(4) {
-		id := in.uvarint()
+	for range in.Count(4) {
+		id := in.Uvarint()
 		if id == 0 || id >= limit {
 			return errDamaged("sender", int(id))
 		}
 		t.reach(SourceID(id))
-		s := &source{logged: in.byte() != 0, key: string(in.text()), within: newPresence(t.steps), behind: newPresence(t.steps)}
+		s := &source{logged: in.Byte() != 0, key: string(in.Text()), within: newPresence(t.steps), behind: newPresence(t.steps)}
 		for _, v := range []*int64{&s.seen, &s.lastTime, &s.arrival, &s.first, &s.interval, &s.lastWithin, &s.lastBehind} {
-			*v = in.varint()
+			*v = in.Varint()
 		}
 		for _, v := range []*int{&s.total.Stored, &s.total.Superseded, &s.total.Repeated, &s.total.Late} {
-			*v = int(in.varint())
+			*v = int(in.Varint())
 		}
-		s.n = int(in.byte())
+		s.n = int(in.Byte())
 		if s.n > reportedSteps {
 			return errDamaged("reported steps of sender", int(id))
 		}
 		for i := range s.n {
-			s.steps[i] = stepCount{in.varint(), int(in.varint())}
+			s.steps[i] = stepCount{in.Varint(), int(in.Varint())}
 		}
 		s.within.load(&in)
 		s.behind.load(&in)
-		if in.bad || t.get(SourceID(id)) != nil || t.byKey[s.key] != 0 {
+		if in.Bad || t.get(SourceID(id)) != nil || t.byKey[s.key] != 0 {
 			return errDamaged("sender", int(id))
 		}
 		t.byKey[s.key] = SourceID(id)
 		t.table[id].Store(s)
 	}
-	if in.bad || len(in.rest) > 0 {
+	if in.Bad || len(in.Rest) > 0 {
 		return errors.Join(archive.ErrCorrupt, errors.New("senders"))
 	}
 	return nil
@@ -137,18 +138,18 @@ func (p *presence) appendTo(dst []byte) []byte {
 
 // load reads what appendTo wrote. Pages that the ring does not reach give way
 // to later ones.
-func (p *presence) load(in *buffer) {
-	for range in.count(2) {
-		page := &presencePage{number: in.varint()}
+func (p *presence) load(in *field.Reader) {
+	for range in.Count(2) {
+		page := &presencePage{number: in.Varint()}
 		if page.number < 0 {
-			in.fail()
+			in.Fail()
 			return
 		}
-		if in.byte() == 0 {
-			words := buffer{rest: in.bytes(pageSteps / 8)}
+		if in.Byte() == 0 {
+			words := field.Reader{Rest: in.Bytes(pageSteps / 8)}
 			page.bits = new([pageSteps / 64]atomic.Uint64)
 			for k := range page.bits {
-				page.bits[k].Store(words.uint64())
+				page.bits[k].Store(words.Uint64())
 			}
 		}
 		at := &p.pages[page.number&int64(len(p.pages)-1)]

@@ -6,8 +6,7 @@ import (
 )
 
 // zigzag maps small integers of either sign to small unsigned ones.
-func zigzag(i int64) uint64   { return uint64(i<<1) ^ uint64(i>>63) }
-func unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
+func zigzag(i int64) uint64 { return uint64(i<<1) ^ uint64(i>>63) }
 
 func uvarintLen(u uint64) int { return max(1, (bits.Len64(u)+6)/7) }
 

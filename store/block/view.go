@@ -1,9 +1,10 @@
 package block
 
 import (
-	"encoding/binary"
 	"math"
 	"math/bits"
+
+	"pulse/store/field"
 )
 
 // view is a block whose every length was checked: reading through it cannot
@@ -26,20 +27,20 @@ func (b *view) parse(src []byte, n int) (rest []byte, err error) {
 	if n < 1 || n > MaxValues {
 		return nil, corrupt("asked for %d values, a block has 1 to %d", n, MaxValues)
 	}
-	c := cursor{src: src}
-	if v := c.byte(); !c.short && v != version {
+	c := field.Reader{Rest: src}
+	if v := c.Byte(); !c.Bad && v != version {
 		return nil, corrupt("version %d, want %d", v, version)
 	}
-	h := c.byte()
+	h := c.Byte()
 	b.n, b.m = n, n
 	b.kind, b.mask, b.t.family = kind(h&3), maskKind(h>>2&3), family(h>>4&7)
 	switch {
-	case c.short:
+	case c.Bad:
 		return nil, corrupt("%d bytes, want at least 2", len(src))
 	case h > 0x7f || b.mask > maskBitmap || b.kind == absent && h != 0 || b.kind == raw && b.t.family != whole:
 		return nil, corrupt("header %#02x is not defined", h)
 	case b.kind == absent:
-		return c.src, nil
+		return c.Rest, nil
 	}
 	if err := b.parseMask(&c); err != nil {
 		return nil, err
@@ -47,17 +48,17 @@ func (b *view) parse(src []byte, n int) (rest []byte, err error) {
 	if err := b.parseValues(&c); err != nil {
 		return nil, err
 	}
-	if c.short {
+	if c.Bad {
 		return nil, corrupt("%d bytes are too few for header %#02x and %d values", len(src), h, n)
 	}
-	return c.src, nil
+	return c.Rest, nil
 }
 
 // parseMask reads the mask and counts the present values.
-func (b *view) parseMask(c *cursor) error {
+func (b *view) parseMask(c *field.Reader) error {
 	switch b.mask {
 	case maskRuns:
-		b.runs = c.take(2 * int(c.byte()))
+		b.runs = c.Bytes(2 * int(c.Byte()))
 		next := 0 // first position that the next run may have
 		for i := 0; i < len(b.runs); i += 2 {
 			at, size := int(b.runs[i]), int(b.runs[i+1])+1
@@ -68,7 +69,7 @@ func (b *view) parseMask(c *cursor) error {
 			b.m -= size
 		}
 	case maskBitmap:
-		b.bitmap = c.take((b.n + 7) / 8)
+		b.bitmap = c.Bytes((b.n + 7) / 8)
 		b.m = 0
 		for _, x := range b.bitmap {
 			b.m += bits.OnesCount8(x)
@@ -77,16 +78,16 @@ func (b *view) parseMask(c *cursor) error {
 			return corrupt("bitmap goes beyond %d values", b.n)
 		}
 	}
-	if !c.short && b.m == 0 {
+	if !c.Bad && b.m == 0 {
 		return corrupt("mask leaves no value")
 	}
 	return nil
 }
 
 // parseValues reads the transform and finds the bytes of the values.
-func (b *view) parseValues(c *cursor) error {
+func (b *view) parseValues(c *field.Reader) error {
 	if b.kind == raw {
-		b.data = c.take(8 * b.m)
+		b.data = c.Bytes(8 * b.m)
 		return nil
 	}
 	if err := b.parseTransform(c); err != nil {
@@ -98,76 +99,39 @@ func (b *view) parseValues(c *cursor) error {
 		}
 		return nil
 	}
-	b.width = int(c.byte())
-	if !c.short && (b.width < 1 || b.width > maxWidth) {
+	b.width = int(c.Byte())
+	if !c.Bad && (b.width < 1 || b.width > maxWidth) {
 		return corrupt("width of %d bits, want 1 to %d", b.width, maxWidth)
 	}
-	b.data = c.take((b.m*b.width + 7) / 8)
+	b.data = c.Bytes((b.m*b.width + 7) / 8)
 	return nil
 }
 
-func (b *view) parseTransform(c *cursor) error {
+func (b *view) parseTransform(c *field.Reader) error {
 	if b.t.family == ieee {
-		b.t.zeros = c.byte()
+		b.t.zeros = c.Byte()
 		if b.t.zeros > 63 {
 			return corrupt("%d trailing zeros, want at most 63", b.t.zeros)
 		}
-		for i, x := range c.take(b.t.baseBytes()) {
+		for i, x := range c.Bytes(b.t.baseBytes()) {
 			b.base |= uint64(x) << (8 * i)
 		}
 		return nil
 	}
 	if b.t.family.hasSeconds() {
-		b.t.s = c.uvarint()
-		if !c.short && (b.t.s < 1 || b.t.s > maxSeconds) {
+		b.t.s = c.Uvarint()
+		if !c.Bad && (b.t.s < 1 || b.t.s > maxSeconds) {
 			return corrupt("step of %d s, want 1 to %d", b.t.s, maxSeconds)
 		}
 	}
 	if b.t.family.hasPower() {
-		b.t.k = c.byte()
+		b.t.k = c.Byte()
 		if b.t.k > b.t.family.maxPower() {
 			return corrupt("power of ten %d, want at most %d", b.t.k, b.t.family.maxPower())
 		}
 	}
-	b.base = uint64(unzigzag(c.uvarint()))
+	b.base = uint64(c.Varint())
 	return nil
-}
-
-// cursor reads fields from the front of src. Once a field is cut short, it and
-// every later one reads as zero or empty.
-type cursor struct {
-	src   []byte
-	short bool
-}
-
-func (c *cursor) byte() byte {
-	if len(c.src) == 0 {
-		c.short = true
-		return 0
-	}
-	b := c.src[0]
-	c.src = c.src[1:]
-	return b
-}
-
-func (c *cursor) take(n int) []byte {
-	if n > len(c.src) {
-		c.src, c.short = nil, true
-		return nil
-	}
-	b := c.src[:n:n]
-	c.src = c.src[n:]
-	return b
-}
-
-func (c *cursor) uvarint() uint64 {
-	u, n := binary.Uvarint(c.src)
-	if n <= 0 {
-		c.src, c.short = nil, true
-		return 0
-	}
-	c.src = c.src[n:]
-	return u
 }
 
 // constantValue returns the value of a constant block.
