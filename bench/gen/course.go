@@ -13,7 +13,8 @@ type course struct {
 	phase          float64 // when the day begins here, as a part of it
 	weekday, relax shapeOf // the two shapes
 	weekend        float64 // factor on Saturday and Sunday
-	growth         float64 // change per week, as a part
+	growth         float64 // change per week, as a part, from origin on
+	origin         int64   // Unix ms
 	daily, wander  float64 // deviations of logarithms
 	steppedDays    bool    // days change their level at night, not all the time
 
@@ -24,9 +25,9 @@ type course struct {
 const dayMs = 86_400_000
 
 // newCourse draws a course. The level is given; everything else varies.
-func newCourse(r *rand.Rand, fields noise, level float64) *course {
+func newCourse(r *rand.Rand, fields noise, level float64, origin int64) *course {
 	c := &course{
-		level: level, swing: 3 + 5*r.Float64(), phase: r.Float64(),
+		level: level, origin: origin, swing: 3 + 5*r.Float64(), phase: r.Float64(),
 		weekend: math.Exp((r.Float64() - 0.35) * 0.4), growth: -0.01 + 0.05*r.Float64(),
 		daily: 0.01 + 0.03*r.Float64(), wander: 0.005 + 0.015*r.Float64(), steppedDays: r.IntN(2) == 0,
 		days: fields.child(11), wanders: fields.child(12), ripples: fields.child(13),
@@ -43,7 +44,7 @@ func newCourse(r *rand.Rand, fields noise, level float64) *course {
 func (c *course) log(t int64) float64 {
 	x := float64(t)/dayMs + c.phase
 	free := weekend(x)
-	log := math.Log(c.level) + math.Log1p(c.growth)*(x-math.Floor(x/364)*364)/7
+	log := math.Log(c.level) + math.Log1p(c.growth)*float64(t-c.origin)/float64(week)
 	for _, h := range c.holidays {
 		w := edges(float64(t-h.Start)/dayMs, float64(h.Duration)/dayMs)
 		log += w * math.Log1p(h.Depth)

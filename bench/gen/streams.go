@@ -102,7 +102,7 @@ func single(fields noise, name string, step int64, weeks int, level float64) *St
 	r := fields.rand(0)
 	start := begin(r)
 	s := &Stream{Name: name, Level: level, Step: step, Start: start, Judged: start + learning, End: start + learning + int64(weeks)*week}
-	src := &source{seed: fields, course: newCourse(r, fields, level), grain: drawGrain(r, level)}
+	src := &source{seed: fields, course: newCourse(r, fields, level, start), grain: drawGrain(r, level)}
 	if r.IntN(3) == 0 {
 		src.reports(r, step)
 	}
@@ -141,7 +141,7 @@ func family(fields noise, name string, weeks int, level float64) []*Stream {
 	const regions = 3
 	var sources []*source
 	parts := shares(regions)
-	base := newCourse(r, fields.child(77), level)
+	base := newCourse(r, fields.child(77), level, start)
 	for i := range regions {
 		own := fields.child(uint64(100 + i))
 		c := *base
