@@ -79,6 +79,7 @@ func (e *Engine) current(r *running, i int, in *incident) Alert {
 	if math.IsNaN(g.value) {
 		a.Score = math.NaN()
 	}
+	describeCause(&a.Notification, g, in.Absence)
 	a.EvaluatedAt = r.stats.LastClosed + r.stats.LastLatency
 	return a
 }
@@ -88,19 +89,20 @@ func shown(in *incident) Alert {
 }
 
 // AlertByID returns the incident of that id, or of one of its transitions, with
-// its timeline: the points around its beginning, its transitions and every
-// attempt to deliver them, in order of time.
+// what it was decided on and its timeline: the points around its beginning and its
+// end, its transitions and every attempt to deliver them, in order of time.
 func (e *Engine) AlertByID(ctx context.Context, id string) (Alert, error) {
 	id = incidentOf(id)
 	a, in, err := e.find(id)
 	if err != nil {
 		return Alert{}, err
 	}
+	a.Why = e.whyOf(ctx, &in)
 	a.Timeline = append(a.Timeline, in.Events...)
 	for _, attempt := range e.o.Notify.Attempts(id) {
 		a.Timeline = append(a.Timeline, Event{attempt.T, "attempt", attempt.Detail()})
 	}
-	a.Timeline = append(a.Timeline, e.points(ctx, in)...)
+	a.Timeline = append(a.Timeline, a.Why.timeline()...)
 	slices.SortStableFunc(a.Timeline, func(x, y Event) int { return cmp.Compare(x.T, y.T) })
 	return a, nil
 }
@@ -127,49 +129,4 @@ func (e *Engine) find(id string) (Alert, incident, error) {
 		return Alert{}, incident{}, fmt.Errorf("%w %q", ErrUnknownAlert, clip(id, 80))
 	}
 	return shown(ended), *ended, nil
-}
-
-// Points of a timeline: how many steps before the beginning, and how many from
-// there on.
-const (
-	pointsBefore = 10
-	pointsAfter  = 30
-)
-
-// points returns the judged values around the beginning of an incident, or
-// nothing when they are not to be had any more.
-func (e *Engine) points(ctx context.Context, in incident) []Event {
-	e.mu.Lock()
-	r := e.rules[in.Rule]
-	if r == nil {
-		e.mu.Unlock()
-		return nil
-	}
-	s, judged := r.c.step, r.judged
-	e.mu.Unlock()
-	end := min(judged, in.PendingSince+pointsAfter*s)
-	if in.Sent.EndsAt != 0 {
-		end = min(end, in.Sent.EndsAt+s)
-	}
-	bands, err := e.Band(ctx, in.Rule, in.PendingSince-pointsBefore*s, end, tagsOf(in.Sent.Tags))
-	if err != nil {
-		return nil
-	}
-	var out []Event
-	for _, b := range bands {
-		if !b.Tags.Equal(tagsOf(in.Sent.Tags)) {
-			continue
-		}
-		for _, row := range b.Rows {
-			n := in.Sent
-			n.Value, n.Expected, n.Lower, n.Upper, n.Score = row.Value, row.Expected, row.Lower, row.Upper, row.Score
-			n.Completeness = 1
-			text := describe(&n)
-			if row.Out {
-				text += ", out of band"
-			}
-			out = append(out, Event{row.T, "point", text})
-		}
-	}
-	return out
 }

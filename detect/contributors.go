@@ -6,72 +6,310 @@ import (
 	"math"
 	"slices"
 
+	"pulse/detect/algo"
 	"pulse/detect/notify"
 	"pulse/query/expr"
 	"pulse/store"
 	"pulse/store/match"
 	"pulse/store/step"
+	"pulse/store/tags"
 )
 
-// Bounds of what explaining one alert may read and say.
+// Bounds of what explaining alerts may read and say.
 const (
-	maxContributed     = 16 // alerts explained per step of all rules
-	contributorKeys    = 16
-	contributorValues  = 50
-	contributorSteps   = 30 // primary steps of the recent past that a value is compared with
-	contributorTop     = 5
-	contributorPoints  = 5_000_000  // datapoints of one scan
-	contributorBudget  = 50_000_000 // datapoints of all scans per step of all rules
-	contributorMinimum = 0.1        // share of the whole change that is worth naming
+	maxContributed    = 16         // alerts explained per step of all rules, before they are sent
+	contributorPoints = 4_000_000  // datapoints read for them
+	laterPoints       = 40_000_000 // the same for a batch that is explained later
+
+	contributorKeys   = 16
+	contributorValues = 50 // of one key
+	contributorSteps  = 20 // primary steps of the recent past that a value is compared with
+	contributorTop    = 5
+
+	leastShare    = 0.1  // of the change, for a value to be named
+	enoughShare   = 0.67 // of the change, for the values of a key to explain it
+	sameSurprise  = 0.9  // of the largest surprise: a key that is about as telling
+	evenSurprise  = 2e-3 // of all values of a key, below which they changed alike
+	mostRescaling = 4    // of the recent past to what was expected
 )
 
-// contributors says which tag values carry the change of a group that fires at
-// step t: for every other tag key with few values, each value's own sum now is
-// compared with its mean over the recent past, and the largest changes in the
-// direction of the whole are named. It is a best effort over the first summed or
-// counted data expression of the rule and answers nothing where there is none.
-func (e *Engine) contributors(r *running, i int, t int64) []notify.Contributor {
-	query, agg, taken, ok := subject(r.c.expr)
+// Breakdown says which values of one tag key carry the change of a group.
+//
+// Of every key that splits the group, each value's part in the change is its
+// explanatory power, and how differently the value behaved from the whole its
+// surprise. A key's values are taken from the most surprising on until together they
+// explain two thirds of the change, and the key is shown whose values surprise most, of
+// those about as telling the one with the fewest values: Adtributor (R. Bhagwan and
+// others, "Adtributor: Revenue Debugging in Advertising Systems", NSDI 2014), with
+// its thresholds, 0.1 for a value and 0.67 for a key. It leaves open what is expected
+// of a value; here that is its mean over the steps before the alert, scaled so
+// that they add up to what the detector expected of the whole.
+type Breakdown struct {
+	Key       string        `json:"key"`
+	Delta     Number        `json:"delta"`     // of the whole
+	Explained Number        `json:"explained"` // share of it that the values below carry
+	Even      bool          `json:"even"`      // all values changed alike: the key tells nothing
+	Values    []Contributor `json:"values"`    // by share, at most 5
+	Keys      []SplitKey    `json:"keys"`      // all keys looked at, the shown one first
+}
+
+// Contributor is one value of a key and its part in the change.
+type Contributor struct {
+	Value    string `json:"value"` // of the tag
+	Now      Number `json:"now"`
+	Expected Number `json:"expected"`
+	Delta    Number `json:"delta"`
+	Share    Number `json:"share"`
+}
+
+// SplitKey is how well a key explains the change.
+type SplitKey struct {
+	Key       string `json:"key"`
+	Values    int    `json:"values"`    // that it takes
+	Explained Number `json:"explained"` // share of the change that these carry
+	Surprise  Number `json:"surprise"`  // of these
+	named     []Contributor
+	all       float64 // surprise of all its values
+}
+
+// change is what is to be explained: a group that was as expected until since
+// and is out at t, steps of the rule.
+type change struct {
+	c        *compiled
+	group    tags.Tags
+	since, t int64
+	value    float64 // at t
+	expected float64 // NaN: unknown
+}
+
+// changeOf describes the change of group i of r, which fires at t.
+func (r *running) changeOf(i int, t int64) change {
+	g := &r.judge.groups[i]
+	since := t
+	if from := r.alerts[i].state.PendingSince; from != 0 {
+		since = from
+	}
+	if g.detector != nil {
+		facts := g.detector.Facts(nil)
+		if hold, ok := algo.Find(facts, algo.FactHold); ok && hold > 1 {
+			since -= int64(hold-1) * r.c.step // it was off before it counted
+		}
+	}
+	return change{r.c, g.tags, since - r.c.step, t, g.value, g.verdict.Expected}
+}
+
+// breakdown explains a change from the stored values of the first summed or counted
+// data expression of the rule, reading at most *budget datapoints, and takes off what it
+// read. It returns nil where there is nothing to split.
+func (e *Engine) breakdown(ctx context.Context, x *change, budget *int64) *Breakdown {
+	query, agg, by, ok := subject(x.c.expr)
 	if !ok {
 		return nil
 	}
-	group := r.judge.groups[i].tags
-	for _, tag := range group {
-		if slices.Contains(taken, tag.Key) {
+	for _, tag := range x.group {
+		if slices.Contains(by, tag.Key) {
 			query = match.NewAnd(query, &match.Equal{Key: tag.Key, Value: tag.Value})
 		}
 	}
-	fixed := match.ExactTags(query)
-	scan := store.Scan{
-		Query: query, Agg: agg, ZeroFill: r.c.zeroFill,
-		End: t, Start: step.Floor(r.before(i, t), e.step) - contributorSteps*e.step,
-		MaxLines: contributorValues, MaxDatapoints: contributorPoints,
-	}
-	whole, ok := e.changes(scan, nil, r, i, t)
-	if !ok || len(whole) != 1 || whole[0].Delta == 0 {
+	p := parting{engine: e, change: x, budget: budget, scan: store.Scan{Query: query, Agg: agg, ZeroFill: x.c.zeroFill, MaxLines: contributorValues}}
+	whole, ok := p.split(ctx, "")
+	if !ok || len(whole) != 1 {
 		return nil
 	}
-	var out []notify.Contributor
-	keys := e.o.Store.Keys(query, "", 4*contributorKeys)
-	read := 0
-	for _, key := range keys {
-		if _, isFixed := fixed.Get(key); isFixed || key == "name" || key == "atlas.dstype" || read >= contributorKeys {
-			continue
-		}
-		read++
-		parts, ok := e.changes(scan, []string{key}, r, i, t)
-		if !ok || len(parts) < 2 { // one value says nothing
-			continue
-		}
-		for _, p := range parts {
-			p.Share = p.Delta / whole[0].Delta
-			if p.Share >= contributorMinimum {
-				out = append(out, p)
-			}
+	now, before := whole[""].now, whole[""].before
+	p.scale = scaleOf(x, now, before)
+	delta := now - before*p.scale
+	if delta == 0 || math.IsNaN(delta) {
+		return nil
+	}
+	var found []SplitKey
+	for _, key := range e.splitKeys(query) {
+		if parts, ok := p.split(ctx, key); ok && len(parts) > 1 {
+			found = append(found, measure(key, parts, p.scale, now, before*p.scale))
 		}
 	}
-	slices.SortStableFunc(out, func(a, b notify.Contributor) int { return cmp.Compare(b.Share, a.Share) })
-	return out[:min(len(out), contributorTop)]
+	return choose(found, delta)
+}
+
+// scaleOf returns what the recent past is multiplied with to be what was
+// expected, 1 where the rule judges something else than the values themselves.
+func scaleOf(x *change, now, before float64) float64 {
+	same := math.Abs(now-x.value) <= 1e-6*math.Abs(now)
+	scale := x.expected / before
+	if !same || !(scale >= 1.0/mostRescaling && scale <= mostRescaling) {
+		return 1
+	}
+	return scale
+}
+
+// splitKeys returns the keys with a few values each among the series of query,
+// those with the fewest first.
+func (e *Engine) splitKeys(query match.Query) []string {
+	type counted struct {
+		key    string
+		values int
+	}
+	var keys []counted
+	fixed := match.ExactTags(query)
+	for _, key := range e.o.Store.Keys(query, "", 8*contributorKeys) {
+		if _, isFixed := fixed.Get(key); isFixed || key == "name" || key == "atlas.dstype" {
+			continue
+		}
+		if n := len(e.o.Store.Values(key, query, "", contributorValues+1)); n > 1 && n <= contributorValues {
+			keys = append(keys, counted{key, n})
+		}
+	}
+	slices.SortStableFunc(keys, func(a, b counted) int { return cmp.Compare(a.values, b.values) })
+	out := make([]string, 0, contributorKeys)
+	for _, k := range keys[:min(len(keys), contributorKeys)] {
+		out = append(out, k.key)
+	}
+	return out
+}
+
+// parting reads the parts of a change.
+type parting struct {
+	engine *Engine
+	change *change
+	budget *int64
+	scan   store.Scan
+	scale  float64
+}
+
+// part is a value now, over the rule's step, and its mean before.
+type part struct{ now, before float64 }
+
+// split returns the parts by the values of a key, or the whole under "" for no key.
+func (p *parting) split(ctx context.Context, key string) (map[string]part, bool) {
+	x, primary := p.change, p.engine.step
+	scan := p.scan
+	if scan.By = nil; key != "" {
+		scan.By = []string{key}
+	}
+	past := step.Floor(x.since, primary)
+	parts := map[string]part{}
+	for _, window := range []struct {
+		span
+		set func(*part, float64)
+	}{
+		{span{past - contributorSteps*primary, past}, func(p *part, v float64) { p.before = v }},
+		{span{x.t - x.c.step, x.t}, func(p *part, v float64) { p.now = v }},
+	} {
+		scan.Start, scan.End = window.start, window.end
+		if scan.MaxDatapoints = *p.budget; scan.MaxDatapoints <= 0 {
+			return nil, false
+		}
+		lines, read, err := p.engine.o.Store.Scan(ctx, scan)
+		if err != nil {
+			return nil, false // too many values, or too much to read
+		}
+		*p.budget -= read.Datapoints
+		for _, line := range lines {
+			value, _ := line.Tags.Get(key)
+			at := parts[value]
+			window.set(&at, mean(line.Values))
+			parts[value] = at
+		}
+	}
+	return parts, true
+}
+
+// measure says how well a key explains the change of the whole from
+// expected to now.
+func measure(key string, parts map[string]part, scale, now, expected float64) SplitKey {
+	type scored struct {
+		Contributor
+		surprise float64
+	}
+	all := make([]scored, 0, len(parts))
+	out := SplitKey{Key: key}
+	for value, p := range parts {
+		before := p.before * scale
+		s := scored{surprise: surprise(before/expected, p.now/now)}
+		s.Contributor = Contributor{value, Number(p.now), Number(before), Number(p.now - before), Number((p.now - before) / (now - expected))}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b scored) int {
+		return cmp.Or(cmp.Compare(b.surprise, a.surprise), cmp.Compare(b.Share, a.Share), cmp.Compare(a.Value, b.Value))
+	})
+	for _, s := range all {
+		out.all += s.surprise
+		if s.Share < leastShare || out.Explained >= enoughShare {
+			continue
+		}
+		out.Explained += s.Share
+		out.Surprise += Number(s.surprise)
+		out.named = append(out.named, s.Contributor)
+	}
+	out.Values = len(out.named)
+	slices.SortStableFunc(out.named, func(a, b Contributor) int { return cmp.Compare(b.Share, a.Share) })
+	out.named = out.named[:min(len(out.named), contributorTop)]
+	return out
+}
+
+// surprise is the part of one value in the Jensen-Shannon divergence between the
+// shares p that were expected and the shares q that are. When nothing is left,
+// all have fallen alike.
+func surprise(p, q float64) float64 {
+	p, q = max(0, p), max(0, q)
+	if math.IsNaN(p) || math.IsNaN(q) || math.IsInf(p, 0) || math.IsInf(q, 0) {
+		return 0
+	}
+	of := func(x float64) float64 {
+		if x == 0 {
+			return 0
+		}
+		return x * math.Log(2*x/(p+q))
+	}
+	return max(0, of(p)+of(q)) / 2
+}
+
+// choose picks the key to show. Equal keys are in the order of their names.
+func choose(found []SplitKey, delta float64) *Breakdown {
+	found = slices.DeleteFunc(found, func(k SplitKey) bool { return k.Values == 0 })
+	if len(found) == 0 {
+		return nil
+	}
+	top := found[0].Surprise
+	for _, k := range found {
+		top = max(top, k.Surprise)
+	}
+	rank := func(k *SplitKey) (explains, telling bool) {
+		return k.Explained >= enoughShare, k.Surprise >= sameSurprise*top
+	}
+	slices.SortStableFunc(found, func(a, b SplitKey) int {
+		explainsA, tellingA := rank(&a)
+		explainsB, tellingB := rank(&b)
+		return cmp.Or(-compareBool(explainsA, explainsB), -compareBool(tellingA, tellingB), cmp.Compare(a.Values, b.Values),
+			-cmp.Compare(a.Explained, b.Explained), cmp.Compare(a.Key, b.Key))
+	})
+	best := &found[0]
+	return &Breakdown{
+		Key: best.Key, Delta: Number(delta), Explained: best.Explained, Even: best.all < evenSurprise,
+		Values: best.named, Keys: found,
+	}
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// contributors returns what a notification says of b.
+func (b *Breakdown) contributors() []notify.Contributor {
+	if b == nil {
+		return nil
+	}
+	out := make([]notify.Contributor, 0, len(b.Values))
+	for _, v := range b.Values {
+		out = append(out, notify.Contributor{Tags: map[string]string{b.Key: v.Value}, Delta: float64(v.Delta), Share: float64(v.Share)})
+	}
+	return out
 }
 
 // subject returns the query and aggregate of the first data expression of x
@@ -97,37 +335,6 @@ func subject(x expr.TimeSeries) (q match.Query, agg store.Agg, keys []string, ok
 		}
 	}
 	return nil, 0, nil, false
-}
-
-// before is the last step before the episode of group i that fires at t.
-func (r *running) before(i int, t int64) int64 {
-	if since := r.alerts[i].state.PendingSince; since != 0 {
-		return since - r.c.step
-	}
-	return t - r.c.step
-}
-
-// changes returns, per line of the scan grouped by keys, the value over the
-// rule's step that ends at t minus the mean of the steps before the episode.
-func (e *Engine) changes(scan store.Scan, by []string, r *running, i int, t int64) ([]notify.Contributor, bool) {
-	scan.By = by
-	if scan.MaxDatapoints = min(scan.MaxDatapoints, contributorBudget-e.scanned); scan.MaxDatapoints <= 0 {
-		return nil, false
-	}
-	lines, read, err := e.o.Store.Scan(context.Background(), scan)
-	e.scanned += read.Datapoints
-	if err != nil {
-		return nil, false // too many values, or too much to read
-	}
-	past := int((r.before(i, t) - scan.Start) / e.step)
-	out := make([]notify.Contributor, 0, len(lines))
-	for _, line := range lines {
-		past := min(past, len(line.Values))
-		recent := min(int(r.c.step/e.step), len(line.Values))
-		delta := mean(line.Values[len(line.Values)-recent:]) - mean(line.Values[:past])
-		out = append(out, notify.Contributor{Tags: line.Tags.Map(), Delta: delta})
-	}
-	return out, true
 }
 
 // mean is the sum over all steps ÷ their number; no data counts as nothing.

@@ -99,6 +99,7 @@ type Engine struct {
 	unmarked    bool                   // something was judged and is not stored yet
 	markScratch []byte
 	loose       []*incident // open incidents of rules that could not be started again
+	whys        whys
 }
 
 // New returns an Engine with the rules and alerts of the database. A rule that
@@ -125,6 +126,7 @@ func New(o Options) (*Engine, error) {
 		rules:    map[string]*running{},
 		broken:   map[string]brokenRule{},
 		kept:     checkpointBudget{limit: o.CheckpointBytes},
+		whys:     whys{wake: make(chan struct{}, 1)},
 	}
 	journal, stored, err := openJournal(o.DB, o.Notify)
 	if err != nil {
@@ -157,7 +159,13 @@ const (
 // shortens its sleep. Looks are spaced so that looking takes at most a quarter of
 // one core.
 func (e *Engine) Run(ctx context.Context, c clock.Clock) error {
+	recorded := make(chan struct{})
+	go func() {
+		defer close(recorded)
+		e.recordWhys(ctx, c)
+	}()
 	e.pace(ctx, c)
+	<-recorded
 	return e.Close()
 }
 
@@ -216,6 +224,7 @@ func (e *Engine) Advance(now int64) (next int64) {
 		e.markClosed(t, now)
 		e.commit()
 		e.markStored(t, now)
+		e.follow(t)
 	}
 	if !e.entry.empty() { // an earlier failure
 		e.commit()
@@ -303,7 +312,7 @@ func (e *Engine) Close() error {
 		r.stream.Close()
 	}
 	_, err := e.journal.commit(&e.entry)
-	return err
+	return errors.Join(err, e.flushWhys())
 }
 
 // Stats are counts since the start.
@@ -319,6 +328,7 @@ type Stats struct {
 	CommitErrors, Refused   int64
 	Unmarked                int64 // closes that the log did not take: a restart judges from what the store has
 	Unsent                  int64 // notifications given up because they could not be stored for long
+	Unexplained             int64 // decisions of which nothing more was kept, because there were too many at once
 	CheckpointBytes         int
 }
 

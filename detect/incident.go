@@ -123,7 +123,8 @@ type Alert struct {
 	notify.Notification
 	State        string
 	PendingSince int64   // Unix ms
-	Timeline     []Event // only of a single alert
+	Timeline     []Event // only of a single alert, as the next
+	Why          *Why
 }
 
 // MarshalJSON writes the webhook body's members followed by the alert's own.
@@ -137,7 +138,8 @@ func (a Alert) MarshalJSON() ([]byte, error) {
 		PendingSince *string  `json:"pendingSince"`
 		SilencedBy   []string `json:"silencedBy"`
 		Timeline     []Event  `json:"timeline,omitempty"`
-	}{State: a.State, SilencedBy: []string{}, Timeline: a.Timeline}
+		Why          *Why     `json:"why,omitempty"`
+	}{State: a.State, SilencedBy: []string{}, Timeline: a.Timeline, Why: a.Why}
 	if a.PendingSince != 0 {
 		text := rfc3339(a.PendingSince)
 		own.PendingSince = &text

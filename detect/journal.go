@@ -77,7 +77,7 @@ func openJournal(db *bbolt.DB, outbox Outbox) (*journal, recalled, error) {
 		if err != nil {
 			return err
 		}
-		for _, key := range [][]byte{keyRules, keyIncidents, keyResolved, keyCheckpoints, keyMarks} {
+		for _, key := range [][]byte{keyRules, keyIncidents, keyResolved, keyCheckpoints, keyMarks, keyWhys} {
 			if _, err := root.CreateBucketIfNotExists(key); err != nil {
 				return err
 			}
@@ -135,6 +135,7 @@ func (r *recalled) load(root *bbolt.Bucket) error {
 type entry struct {
 	puts        map[string][]byte // incident id → record
 	drops       []string          // incident ids that end without a trace
+	unexplained [][]byte          // keys of what such were decided on
 	resolved    []resolvedRecord
 	notes       []notify.Notification
 	checkpoints map[string][]byte
@@ -159,7 +160,7 @@ func (e *entry) reset() {
 	clear(e.checkpoints)
 	clear(e.marks)
 	clear(e.rules)
-	e.drops, e.resolved, e.notes, e.deleted = e.drops[:0], e.resolved[:0], e.notes[:0], e.deleted[:0]
+	e.drops, e.unexplained, e.resolved, e.notes, e.deleted = e.drops[:0], e.unexplained[:0], e.resolved[:0], e.notes[:0], e.deleted[:0]
 }
 
 // put records the state of an open incident.
@@ -272,6 +273,11 @@ func (e *entry) writeIncidents(root *bbolt.Bucket, resolved *int) error {
 	open, ended := root.Bucket(keyIncidents), root.Bucket(keyResolved)
 	for _, id := range e.drops {
 		if err := open.Delete([]byte(id)); err != nil {
+			return err
+		}
+	}
+	for _, key := range e.unexplained {
+		if err := root.Bucket(keyWhys).Delete(key); err != nil {
 			return err
 		}
 	}

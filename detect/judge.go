@@ -31,6 +31,7 @@ type judge struct {
 	index  map[string]int
 	lines  []lineRef // line number → group, as of the last step
 	tick   uint64
+	only   map[string]bool // keys of the groups that are judged; nil: all
 
 	idScratch  tags.Tags
 	keyScratch []byte
@@ -136,6 +137,9 @@ func (j *judge) groupOf(i int, line *stream.Line) int {
 	ref.group = -1
 	j.idScratch = identity(j.idScratch[:0], line.Tags, j.keys)
 	j.keyScratch = j.idScratch.AppendKey(j.keyScratch[:0])
+	if j.only != nil && !j.only[string(j.keyScratch)] {
+		return -1
+	}
 	at, ok := j.index[string(j.keyScratch)]
 	if !ok {
 		if math.IsNaN(line.Value) && j.noData != alert.Zero && j.noData != alert.Alert {

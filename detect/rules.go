@@ -249,7 +249,7 @@ func (e *Engine) endLoose(rule string, now int64, reason string) {
 // end resolves an incident for a reason that is not in the data.
 func (e *Engine) end(in *incident, now int64, reason string) {
 	if in.State == StatePending {
-		e.entry.drop(in.ID)
+		e.forget(in)
 		return
 	}
 	in.end(now)

@@ -41,6 +41,9 @@ type running struct {
 	tainted     int64        // the last step that may have been closed too early for that
 	candidate   checkpoint   // live state at the last checkpoint while not trusted
 
+	closedOn closedSteps // sources of the last steps
+	deferred *PutOff     // of the newest step that was put off
+
 	scratch []byte
 	stats   RuleStats
 }
@@ -180,6 +183,7 @@ func (e *Engine) tryClose(r *running, now int64) bool {
 		}
 		r.putOff = true
 		r.stats.PutOff++
+		r.deferStep(t, now, c)
 		return false
 	}
 	e.settle(r, t, now, c)
@@ -249,6 +253,7 @@ func (e *Engine) finish(r *running, t, now int64, c store.Completeness) {
 	r.next, r.putOff = t+r.c.step, false
 	r.fresh++
 	r.justClosed, r.complete = true, c.Expected > 0 && c.Reported >= c.Expected
+	r.closedOn.put(r.c.step, t, c)
 	r.trust(t, c)
 	e.mark(r, t)
 	e.keep(r, t)

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/url"
@@ -39,6 +40,7 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 			r.stats.Suppressed++
 			o = alert.Unjudged
 		}
+		e.whys.lastOut = a.state.LastOut
 		if change := a.state.Step(&config, t, o); change != 0 {
 			e.change(r, i, change, moment{t, now, c})
 		}
@@ -102,6 +104,7 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 		a.breach = e.newIncident(r, i, false, a.state.PendingSince)
 		e.fill(a.breach, r, i, m)
 		a.breach.note(m.t, "pending", describe(&a.breach.Sent))
+		e.decided(r, i, a.breach, StatePending, m)
 		r.pending++
 	}
 	switch {
@@ -110,12 +113,13 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 	case changed.Has(alert.Pended):
 		e.record(r, i, a.breach, m.t)
 	case changed.Has(alert.Dropped):
-		e.entry.drop(a.breach.ID)
+		e.forget(a.breach)
 		a.breach = nil
 		r.pending--
 	case changed.Has(alert.Resolved):
 		e.fill(a.breach, r, i, m)
 		e.finishIncident(r, i, a.breach, m, "back in band: "+describe(&a.breach.Sent))
+		e.decided(r, i, a.breach, StateResolved, m)
 		a.breach = nil
 		r.firing--
 	}
@@ -123,6 +127,7 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 		a.absence = e.newIncident(r, i, true, m.t-a.state.Absent+r.c.step)
 		e.fill(a.absence, r, i, m)
 		a.absence.begin(notify.TypeNoData, m.t)
+		e.decided(r, i, a.absence, StateNoData, m)
 		e.announce(r, i, a.absence, m)
 		a.absence.note(m.t, StateNoData, "no data since "+rfc3339(a.absence.PendingSince-r.c.step)+missing(m.completeness))
 		e.record(r, i, a.absence, m.t)
@@ -131,6 +136,7 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 	if changed.Has(alert.DataReturn) {
 		e.fill(a.absence, r, i, m)
 		e.finishIncident(r, i, a.absence, m, "data is back: "+describe(&a.absence.Sent))
+		e.decided(r, i, a.absence, StateResolved, m)
 		a.absence = nil
 		r.absent--
 	}
@@ -140,15 +146,27 @@ func (e *Engine) fire(r *running, i int, m moment) {
 	a := &r.alerts[i]
 	e.fill(a.breach, r, i, m)
 	a.breach.begin(notify.TypeFiring, a.state.StartsAt)
-	if e.explained < maxContributed {
-		e.explained++
-		a.breach.Sent.Contributors = e.contributors(r, i, m.t)
-	}
+	e.decided(r, i, a.breach, StateFiring, m)
+	e.explainChange(r, i, m.t)
 	e.announce(r, i, a.breach, m)
 	a.breach.note(m.t, StateFiring, describe(&a.breach.Sent)+missing(m.completeness))
 	e.record(r, i, a.breach, m.t)
 	r.pending--
 	r.firing++
+}
+
+// explainChange says who carries the change of group i that fires at step t, as
+// far as that costs next to nothing; the rest is found out later.
+func (e *Engine) explainChange(r *running, i int, t int64) {
+	x, in := r.changeOf(i, t), r.alerts[i].breach
+	var b *Breakdown
+	if left := contributorPoints - e.scanned; e.explained < maxContributed && left > 0 {
+		e.explained++
+		b = e.breakdown(context.Background(), &x, &left)
+		e.scanned = contributorPoints - left
+	}
+	in.Sent.Contributors = b.contributors()
+	e.explainedBy(in.ID, &x, b)
 }
 
 // missing names the sources that a decision had to do without.
@@ -197,6 +215,7 @@ func (e *Engine) fill(in *incident, r *running, i int, m moment) {
 	if math.IsNaN(g.value) {
 		n.Score = math.NaN()
 	}
+	describeCause(n, g, in.Absence)
 	n.Detector = r.c.detector
 	n.EvaluatedAt, n.DataAgeMs, n.Completeness = m.now, m.dataAge(), m.ratio()
 	n.Graph = e.link(in, r, m.t)
@@ -208,7 +227,8 @@ func (e *Engine) announce(r *running, i int, in *incident, m moment) {
 	n.Annotations = r.c.notes.render(&TemplateData{
 		Rule: n.Rule, Severity: n.Severity, Tags: n.Tags, Labels: n.Labels,
 		Value: Number(n.Value), Expected: Number(n.Expected), Lower: Number(n.Lower), Upper: Number(n.Upper), Score: Number(n.Score),
-		StartsAt: rfc3339(n.StartsAt), NoData: in.Absence,
+		StartsAt: rfc3339(n.StartsAt), NoData: in.Absence, Cause: n.Cause,
+		why: func() string { return e.sayWhy(in, r.c.step) },
 	})
 	in.Notify = r.c.rule.Notify
 	queued := *n

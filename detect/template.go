@@ -52,6 +52,17 @@ type TemplateData struct {
 	Value, Expected, Lower, Upper, Score Number
 	StartsAt                             string // RFC 3339, UTC
 	NoData                               bool   // this is the no-data incident
+	Cause                                string // in which way it is out, a word of algo.Cause
+
+	why func() string
+}
+
+// Why says in plain words what was decided on.
+func (d *TemplateData) Why() string {
+	if d.why == nil {
+		return ""
+	}
+	return d.why()
 }
 
 // annotations are a rule's parsed templates in order of their keys.
