@@ -29,58 +29,49 @@ const (
 
 // page is a moment at which somebody is called.
 type page struct {
-	t     int64
+	t     int64 // stamp of the step that goes out
+	until int64 // stamp of the first step after it that is not out
 	cause algo.Cause
 }
 
-// remark is a step with a high score, from which the pages at other thresholds follow.
-type remark struct {
-	t     int64
-	score float64
-}
-
-// leastRemark is the lowest threshold that pages are tried at.
-const leastRemark = 0.98
-
 // course is what one detector said about one stream.
 type course struct {
-	stream  *gen.Stream
-	onsets  []page
-	remarks []remark
+	stream *gen.Stream
+	onsets []page
+	scored []page // those that follow from the score alone
 }
 
-// watch feeds values to a new detector.
-func watch(s *gen.Stream, values []float64, d algo.Detector) *course {
+// watch feeds values to a new detector, whose score counts from threshold on.
+func watch(s *gen.Stream, values []float64, d algo.Detector, threshold float64) *course {
 	c := &course{stream: s}
-	out := false
+	out, last := false, int64(math.MinInt64/2)
 	for i, v := range values {
 		t := s.Start + int64(i+1)*s.Step
 		verdict := d.Step(t, v)
-		if verdict.Out && !out {
-			c.onsets = append(c.onsets, page{t, verdict.Cause})
+		switch {
+		case verdict.Out && !out:
+			c.onsets = append(c.onsets, page{t, s.End, verdict.Cause})
+		case out && !verdict.Out:
+			c.onsets[len(c.onsets)-1].until = t
 		}
 		out = verdict.Out
-		if verdict.Score > leastRemark {
-			c.remarks = append(c.remarks, remark{t, verdict.Score})
+		if verdict.Score >= threshold {
+			if t-last > repeat {
+				c.scored = append(c.scored, page{t, t, verdict.Cause})
+			}
+			last = t
 		}
 	}
 	return c
 }
 
-// pagesAt returns the pages if a score of at least threshold were one.
-func (c *course) pagesAt(threshold float64) []page {
-	var out []page
-	last := int64(math.MinInt64 / 2)
-	for _, r := range c.remarks {
-		if r.score < threshold {
-			continue
-		}
-		if r.t-last > repeat {
-			out = append(out, page{t: r.t})
-		}
-		last = r.t
+// judgeOnsets adds up what was paged on all of the streams.
+func judgeOnsets(courses []*course) *outcome {
+	o := &outcome{}
+	for _, c := range courses {
+		o.judge(c.stream, c.onsets)
 	}
-	return out
+	return o
 }
 
 // fate is what became of one event.
@@ -90,6 +81,7 @@ type fate struct {
 	found  bool  // or paged, when it is benign
 	delay  int64 // ms from the first step that the event covers whole to the end of the step that paged
 	cause  algo.Cause
+	before bool // the stream was out when it began
 }
 
 // outcome is everything that is counted.
@@ -98,6 +90,7 @@ type outcome struct {
 	false    []falsePage
 	echoes   int
 	early    int     // pages in the weeks of learning, but not in the first
+	out      int64   // ms out in the judged weeks
 	weeks    float64 // judged
 	learning float64 // weeks of learning, without the first
 }
@@ -134,6 +127,9 @@ func (o *outcome) judge(s *gen.Stream, pages []page) {
 	o.weeks += float64(s.End-s.Judged) / float64(week)
 	o.learning += float64(s.Judged-s.Start)/float64(week) - 1
 	used := make([]bool, len(pages))
+	for _, p := range pages {
+		o.out += max(0, p.until-max(p.t, s.Judged))
+	}
 	for _, e := range s.Events {
 		f := fate{stream: s, event: e}
 		last := end(&e)
@@ -144,6 +140,7 @@ func (o *outcome) judge(s *gen.Stream, pages []page) {
 			last = max(last, (last+s.Step-1)/s.Step*s.Step) // the step that the event ends in
 		}
 		for i, p := range pages {
+			f.before = f.before || p.t <= e.Start && p.until > e.Start
 			if p.t <= e.Start || p.t > last {
 				continue
 			}

@@ -9,12 +9,10 @@
 // Each stream has three weeks in which nothing happens and then weeks with
 // incidents, hours apart. A page is a step at which the detector goes out. The
 // table says, as shipped, which incidents were found, how long it took and what
-// else paged; judge.go defines these words. Then, from the scores of the same
-// run: what pages would be at the default threshold, at one chosen on the other
-// seeds (with one seed: on the other half of the streams, both ways), and at the
-// best one that has at most 0.7 false pages per stream-week. A stream that was
-// judged by another threshold would have learned otherwise, so these are close,
-// not exact.
+// else paged; judge.go defines these words. With -sweep the detectors also run at
+// other thresholds, which tells what they find at the one that is best on the
+// other seeds (with one seed: on the other half of the streams, both ways) and at
+// the best of all, with at most 0.7 false pages per stream-week.
 package main
 
 import (
@@ -24,6 +22,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,7 +54,7 @@ type options struct {
 	only    string
 	cpus    int
 	verbose bool
-	apart   bool
+	sweep   bool
 	dump    string
 }
 
@@ -68,7 +67,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "show rows whose name contains this, such as drop or leak")
 	flag.IntVar(&o.cpus, "cpu", runtime.NumCPU(), "streams judged at a time")
 	flag.BoolVar(&o.verbose, "v", false, "list incidents missed and pages that nobody wanted")
-	flag.BoolVar(&o.apart, "apart", false, "a line per seed, to see the spread")
+	flag.BoolVar(&o.sweep, "sweep", false, "also run with other thresholds: takes a dozen times as long")
 	flag.StringVar(&o.dump, "dump", "", "write the verdicts on this stream as CSV instead, with what happens in the last column")
 	flag.IntVar(&o.streams.Minute, "minute", 0, "streams at 1 min; 0 is the default of 40, negative is none")
 	flag.IntVar(&o.streams.Fine, "fine", 0, "streams at 10 s; 0 is the default of 8, negative is none")
@@ -110,45 +109,52 @@ func run(w io.Writer, o options) error {
 	if o.dump != "" {
 		return dump(w, o)
 	}
-	byKind := make([][][]*course, len(o.kinds)) // by kind, by seed
-	spent := make([]time.Duration, len(o.kinds))
+	all := variants(o)
+	results := make([]judged, len(all))
+	spent := make([]time.Duration, len(all))
+	for i, v := range all {
+		results[i].variant = v
+	}
 	for _, seed := range o.seeds {
-		courses, took, err := watchAll(gen.Streams(seed, o.streams), o)
+		courses, took, err := watchAll(gen.Streams(seed, o.streams), all, o.cpus)
 		if err != nil {
 			return err
 		}
-		for k := range o.kinds {
-			byKind[k] = append(byKind[k], courses[k])
-			spent[k] += took[k]
+		for i := range all {
+			results[i].bySeed = append(results[i].bySeed, courses[i])
+			spent[i] += took[i]
 		}
 	}
 	for k, kind := range o.kinds {
-		show(w, kind, byKind[k], o, spent[k])
+		show(w, &results[k], o, spent[k])
+		if o.sweep && o.only == "" {
+			printSweep(w, slices.DeleteFunc(slices.Clone(results[len(o.kinds):]), func(j judged) bool { return j.kind != kind }))
+		}
 	}
 	return nil
 }
 
-// watchAll runs every kind over every stream, which is made once.
-func watchAll(streams []*gen.Stream, o options) ([][]*course, []time.Duration, error) {
-	out := make([][]*course, len(o.kinds))
+// watchAll runs every variant over every stream, which is made once.
+func watchAll(streams []*gen.Stream, all []variant, cpus int) ([][]*course, []time.Duration, error) {
+	out := make([][]*course, len(all))
 	for k := range out {
 		out[k] = make([]*course, len(streams))
 	}
 	var mu sync.Mutex
 	var failed error
-	spent := make([]time.Duration, len(o.kinds))
+	spent := make([]time.Duration, len(all))
 	next := make(chan int)
 	var group sync.WaitGroup
-	for range max(o.cpus, 1) {
+	for range max(cpus, 1) {
 		group.Go(func() {
 			for i := range next {
 				s := streams[i]
 				values := s.Values()
-				for k, kind := range o.kinds {
+				for k, v := range all {
 					begin := time.Now()
-					d, err := algo.NewForScore(algo.Spec{Kind: kind, Params: o.params}, s.Step)
+					d, err := algo.NewForScore(algo.Spec{Kind: v.kind, Params: v.params}, s.Step)
 					if err == nil {
-						out[k][i] = watch(s, values, d)
+						out[k][i] = watch(s, values, d, defaultThreshold(v.kind, v.params))
 					}
 					mu.Lock()
 					spent[k] += time.Since(begin)
@@ -168,15 +174,13 @@ func watchAll(streams []*gen.Stream, o options) ([][]*course, []time.Duration, e
 	return out, spent, failed
 }
 
-func show(w io.Writer, kind string, bySeed [][]*course, o options, took time.Duration) {
-	all, steps := &outcome{}, int64(0)
-	for _, courses := range bySeed {
-		for _, c := range courses {
-			all.judge(c.stream, c.onsets)
-			steps += (c.stream.End - c.stream.Start) / c.stream.Step
-		}
+func show(w io.Writer, j *judged, o options, took time.Duration) {
+	courses, steps := slices.Concat(j.bySeed...), int64(0)
+	for _, c := range courses {
+		steps += (c.stream.End - c.stream.Start) / c.stream.Step
 	}
-	fmt.Fprintf(w, "\n%s, %d streams, seeds %v, as shipped; %.0f ns per step\n", kind, len(bySeed)*len(bySeed[0]), o.seeds, float64(took.Nanoseconds())/float64(steps))
+	all := judgeOnsets(courses)
+	fmt.Fprintf(w, "\n%s, %d streams, seeds %v, as shipped; %.0f ns per step\n", j.kind, len(courses), o.seeds, float64(took.Nanoseconds())/float64(steps))
 	all.print(w, o.only)
 	if o.verbose {
 		all.details(w, o.only)
@@ -184,21 +188,22 @@ func show(w io.Writer, kind string, bySeed [][]*course, o options, took time.Dur
 	if o.only != "" {
 		return
 	}
-	all.check(w, kind)
-	if o.apart {
-		for i, courses := range bySeed {
-			one := &outcome{}
-			for _, c := range courses {
-				one.judge(c.stream, c.onsets)
-			}
+	all.check(w, j.kind)
+	if len(j.bySeed) > 1 {
+		for i, courses := range j.bySeed {
+			one := judgeOnsets(courses)
 			fmt.Fprintf(w, "  seed %d: found %s, false %.3f\n", o.seeds[i], percent(one.share(wanted).of()), one.rate())
 		}
 	}
-	sweep(w, bySeed, defaultThreshold(kind, o.params))
+	scored := &outcome{}
+	for _, c := range courses {
+		scored.judge(c.stream, c.scored)
+	}
+	fmt.Fprintf(w, "  were the score alone to page, at %.6g: found %s, false %.3f\n", defaultThreshold(j.kind, o.params), percent(scored.share(wanted).of()), scored.rate())
 }
 
 // defaultThreshold is the score at which a detector is out.
-func defaultThreshold(kind string, params sets) float64 {
+func defaultThreshold(kind string, params map[string]any) float64 {
 	text, _ := params["threshold"].(string)
 	for _, k := range algo.Kinds() {
 		for _, key := range k.Keys {

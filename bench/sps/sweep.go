@@ -3,70 +3,103 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
+	"strconv"
 )
 
-// thresholds are the scores tried: from leastRemark up in equal steps of the
-// logarithm of the chance.
+// thresholds are the scores that a sweep tries, beside the default.
 func thresholds() []float64 {
-	var out []float64
-	for e := -math.Log(1-leastRemark) + 0.1; e < 36; e += 0.2 {
-		out = append(out, -math.Expm1(-e))
+	return []float64{0.98, 0.99, 0.995, 0.998, 0.999, 0.9993, 0.9995, 0.9997, 0.9998, 0.9999, 0.99997, 0.99999, 0.999999, 0.9999999}
+}
+
+// variant is a kind with the threshold that it is out at, as it was given.
+type variant struct {
+	kind      string
+	threshold string // empty: the default
+	params    map[string]any
+}
+
+// variants returns the kinds as shipped and then, in a sweep, with every threshold.
+func variants(o options) []variant {
+	var out []variant
+	for _, kind := range o.kinds {
+		out = append(out, variant{kind, "", o.params})
+	}
+	if !o.sweep {
+		return out
+	}
+	for _, kind := range o.kinds {
+		for _, t := range thresholds() {
+			text := strconv.FormatFloat(t, 'g', -1, 64)
+			params := map[string]any{"threshold": text}
+			for k, v := range o.params {
+				if k != "threshold" {
+					params[k] = v
+				}
+			}
+			out = append(out, variant{kind, text, params})
+		}
 	}
 	return out
 }
 
-// at judges courses with the pages of a threshold.
-func at(courses []*course, threshold float64) *outcome {
-	o := &outcome{}
-	for _, c := range courses {
-		o.judge(c.stream, c.pagesAt(threshold))
-	}
-	return o
+// judged is what one variant said about the streams of each seed.
+type judged struct {
+	variant
+	bySeed [][]*course
 }
 
-// best returns the threshold that finds most with at most pagesAllowed false
-// pages per stream-week, false when there is none.
-func best(courses []*course) (float64, bool) {
-	threshold, most, ok := 0.0, -1.0, false
-	for _, t := range thresholds() {
-		o := at(courses, t)
-		if s := o.share(wanted).of(); o.rate() <= pagesAllowed && s > most {
-			threshold, most, ok = t, s, true
-		}
+// parts are the courses by seed, or the two halves of a single seed's.
+func (j *judged) parts() [][]*course {
+	if len(j.bySeed) > 1 {
+		return j.bySeed
 	}
-	return threshold, ok
+	out := make([][]*course, 2)
+	for i, c := range j.bySeed[0] {
+		out[i%2] = append(out[i%2], c)
+	}
+	return out
 }
 
-// sweep prints what other thresholds would find.
-func sweep(w io.Writer, bySeed [][]*course, shipped float64) {
-	all := slices.Concat(bySeed...)
-	o := at(all, shipped)
-	fmt.Fprintf(w, "  by score, page at >= %.6g:        found %s, false %.3f\n", shipped, percent(o.share(wanted).of()), o.rate())
-	parts, name := bySeed, "other seeds"
-	if len(bySeed) == 1 {
-		name = "the other half"
-		parts = make([][]*course, 2)
-		for i, c := range all {
-			parts[i%2] = append(parts[i%2], c)
+// best returns the variant that finds most on the courses that take chooses, with
+// at most pagesAllowed false pages per stream-week; without one, that with the
+// fewest false pages.
+func best(all []judged, take func(j *judged) []*course) *judged {
+	var winner *judged
+	most, least := -1.0, 0.0
+	for i := range all {
+		o := judgeOnsets(take(&all[i]))
+		found, false := o.share(wanted).of(), o.rate()
+		if false > pagesAllowed {
+			found = -1
+		}
+		if winner == nil || found > most || found < 0 && most < 0 && false < least {
+			winner, most, least = &all[i], found, false
 		}
 	}
-	other := &outcome{}
-	for i := range parts {
-		t, ok := best(slices.Concat(slices.Delete(slices.Clone(parts), i, i+1)...))
-		if !ok {
-			t = 2 // nothing pages
-		}
-		for _, c := range parts[i] {
-			other.judge(c.stream, c.pagesAt(t))
-		}
+	return winner
+}
+
+// printSweep prints what other thresholds find.
+func printSweep(w io.Writer, all []judged) {
+	name := "other seeds"
+	if len(all[0].bySeed) == 1 {
+		name = "the other half of the streams"
 	}
-	fmt.Fprintf(w, "  at the threshold of %-14s found %s, false %.3f\n", name+":", percent(other.share(wanted).of()), other.rate())
-	if t, ok := best(all); ok {
-		o := at(all, t)
-		fmt.Fprintf(w, "  at the best threshold, %.8g: found %s, false %.3f\n", t, percent(o.share(wanted).of()), o.rate())
-	} else {
-		fmt.Fprintf(w, "  no threshold has at most %.1f false pages per stream-week\n", pagesAllowed)
+	var other []*course
+	for i := range all[0].parts() {
+		b := best(all, func(j *judged) []*course {
+			return slices.Concat(slices.Delete(slices.Clone(j.parts()), i, i+1)...)
+		})
+		other = append(other, b.parts()[i]...)
+	}
+	o := judgeOnsets(other)
+	fmt.Fprintf(w, "  threshold chosen on %s: found %s, false %.3f\n", name, percent(o.share(wanted).of()), o.rate())
+	b := best(all, func(j *judged) []*course { return slices.Concat(j.bySeed...) })
+	o = judgeOnsets(slices.Concat(b.bySeed...))
+	fmt.Fprintf(w, "  best threshold, %s: found %s, false %.3f\n", b.threshold, percent(o.share(wanted).of()), o.rate())
+	for _, j := range all {
+		o := judgeOnsets(slices.Concat(j.bySeed...))
+		fmt.Fprintf(w, "    %-12s found %s, false %.3f\n", j.threshold, percent(o.share(wanted).of()), o.rate())
 	}
 }

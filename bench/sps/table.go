@@ -128,8 +128,8 @@ func (o *outcome) print(w io.Writer, only string) {
 			benign++
 		}
 	}
-	fmt.Fprintf(w, "  false pages per stream-week: %.3f (%.3f while nothing happened, %.3f in what must not page), over %.0f stream-weeks; echoes %.3f; while learning %.3f\n",
-		o.rate(), float64(len(o.false)-benign)/o.weeks, float64(benign)/o.weeks, o.weeks, float64(o.echoes)/o.weeks, float64(o.early)/o.learning)
+	fmt.Fprintf(w, "  false pages per stream-week: %.3f (%.3f while nothing happened, %.3f in what must not page), over %.0f stream-weeks; echoes %.3f; while learning %.3f; out %.2f %% of the time\n",
+		o.rate(), float64(len(o.false)-benign)/o.weeks, float64(benign)/o.weeks, o.weeks, float64(o.echoes)/o.weeks, float64(o.early)/o.learning, 100*float64(o.out)/o.weeks/float64(week))
 }
 
 func percent(x float64) string {
@@ -147,9 +147,13 @@ func (o *outcome) details(w io.Writer, only string) {
 		if !strings.Contains(name, only) || f.event.Want == gen.Either {
 			continue
 		}
+		already := ""
+		if f.before {
+			already = ", already out"
+		}
 		switch {
 		case f.event.Want == gen.Page && !f.found:
-			fmt.Fprintf(w, "    missed %-24s %-18s %8.0f/s  %s for %s\n", name, f.stream.Name, f.stream.Level, at(f.event.Start), time.Duration(f.event.Duration)*time.Millisecond)
+			fmt.Fprintf(w, "    missed %-24s %-18s %8.0f/s  %s for %s%s\n", name, f.stream.Name, f.stream.Level, at(f.event.Start), time.Duration(f.event.Duration)*time.Millisecond, already)
 		case f.event.Want == gen.Silence && f.found:
 			fmt.Fprintf(w, "    paged  %-24s %-18s %8.0f/s  %s for %s, after %ds, %s\n", name, f.stream.Name, f.stream.Level, at(f.event.Start), time.Duration(f.event.Duration)*time.Millisecond, f.delay/1000, f.cause)
 		}
