@@ -18,19 +18,22 @@ const maxBandRows = 500_000
 // ErrRange is returned for a band that is empty or too long.
 var ErrRange = errors.New("band")
 
-var errBandRows = fmt.Errorf("%w: more than %d rows; ask for fewer groups or a shorter range", ErrRange, maxBandRows)
 
 // BandRow is what was expected of one step.
 type BandRow struct {
 	T     int64 // Unix ms of the step
 	Value float64
 	algo.Verdict
+	// Facts are what the detector knew after the step, as BandGroup.Facts names
+	// them; nil when not asked for.
+	Facts []float64
 }
 
 // BandGroup is the band of one group.
 type BandGroup struct {
-	Tags tags.Tags
-	Rows []BandRow // one per step of (start, end]
+	Tags  tags.Tags
+	Facts []string  // names, in Explained only
+	Rows  []BandRow // one per step of (start, end]
 }
 
 // Band judges stored history again and returns value, band, score and verdict of
@@ -40,6 +43,17 @@ type BandGroup struct {
 // those of the live rule, and of `pulse score` on the same values, save where a
 // step received points after its close: they show it with these.
 func (e *Engine) Band(ctx context.Context, id string, start, end int64, filter tags.Tags) ([]BandGroup, error) {
+	return e.band(ctx, id, start, end, filter, false)
+}
+
+// Explained is Band with what the detector knew after each step, its thresholds
+// and how far its hold had come, for who asks why a rule paged or stayed quiet. It
+// answers with at most a tenth of the rows.
+func (e *Engine) Explained(ctx context.Context, id string, start, end int64, filter tags.Tags) ([]BandGroup, error) {
+	return e.band(ctx, id, start, end, filter, true)
+}
+
+func (e *Engine) band(ctx context.Context, id string, start, end int64, filter tags.Tags, facts bool) ([]BandGroup, error) {
 	if start >= end {
 		return nil, fmt.Errorf("%w: start %d is not before end %d", ErrRange, start, end)
 	}
@@ -53,6 +67,9 @@ func (e *Engine) Band(ctx context.Context, id string, start, end int64, filter t
 	e.mu.Unlock()
 	if err != nil {
 		return nil, err
+	}
+	if b.most = maxBandRows; facts {
+		b.most, b.facts = maxBandRows/10, true
 	}
 	h, err := e.open(b.c)
 	if err != nil {
@@ -90,6 +107,9 @@ type bandRun struct {
 	out   []BandGroup
 	index []int // judge's group → out, -1: not wanted
 	count int   // rows in out
+	most  int   // of these
+	facts bool  // rows have facts
+	known []algo.Fact
 }
 
 // bandUpTo prepares a run for the rows in (start, end]. The caller holds e.mu.
@@ -139,29 +159,51 @@ func (b *bandRun) rows(t int64, filter tags.Tags) error {
 		if i == len(b.index) {
 			b.index = append(b.index, -1)
 			if contains(g.tags, filter) {
-				if b.count += int((t-b.start)/b.c.step) - 1; b.count > maxBandRows {
-					return errBandRows
+				if b.count += int((t-b.start)/b.c.step) - 1; b.count > b.most {
+					return b.tooMany()
 				}
 				b.index[i] = len(b.out)
 				b.out = append(b.out, newBandGroup(g.tags, b.start, t, b.c.step))
 			}
 		}
 		if at := b.index[i]; at >= 0 {
-			b.out[at].Rows = append(b.out[at].Rows, BandRow{t, g.value, g.verdict})
-			b.count++
+			b.add(&b.out[at], g, t)
 		}
 	}
-	if b.count > maxBandRows {
-		return errBandRows
+	if b.count > b.most {
+		return b.tooMany()
 	}
 	return nil
+}
+
+// add appends the row of step t, the last of g.
+func (b *bandRun) add(out *BandGroup, g *group, t int64) {
+	row := BandRow{T: t, Value: g.value, Verdict: g.verdict}
+	row.Cause = causeOf(g)
+	if b.facts && g.detector != nil {
+		b.known = g.detector.Facts(b.known[:0])
+		if out.Facts == nil {
+			for _, f := range b.known {
+				out.Facts = append(out.Facts, f.Name)
+			}
+		}
+		for _, f := range b.known {
+			row.Facts = append(row.Facts, f.Value)
+		}
+	}
+	out.Rows = append(out.Rows, row)
+	b.count++
+}
+
+func (b *bandRun) tooMany() error {
+	return fmt.Errorf("%w: more than %d rows; ask for fewer groups or a shorter range", ErrRange, b.most)
 }
 
 // newBandGroup returns a group whose rows before step t have no data.
 func newBandGroup(g tags.Tags, start, t, s int64) BandGroup {
 	b := BandGroup{Tags: g}
 	for at := start + s; at < t; at += s {
-		b.Rows = append(b.Rows, BandRow{at, math.NaN(), unknown()})
+		b.Rows = append(b.Rows, BandRow{T: at, Value: math.NaN(), Verdict: unknown()})
 	}
 	return b
 }

@@ -165,6 +165,7 @@ func (e *Engine) resume(r *running, incidents []*incident, mark int64) {
 	for _, in := range incidents {
 		i := r.groupFor(in)
 		a := &r.alerts[i]
+		e.lookAgain(r, i, in)
 		if in.Absence {
 			a.absence = in
 			a.state.Absent, a.state.NoDataAt = in.Machine.Absent, in.Machine.NoDataAt

@@ -149,7 +149,7 @@ func judgedStep(j *judge, i int, t int64, scratch []algo.Fact) (JudgedStep, []al
 	v := g.verdict
 	s := JudgedStep{
 		T: t, Value: Number(g.value), Expected: Number(v.Expected), Lower: Number(v.Lower), Upper: Number(v.Upper),
-		Score: Number(v.Score), Out: v.Out, Cause: causeOf(g),
+		Score: Number(v.Score), Out: v.Out, Cause: causeOf(g).String(),
 	}
 	if math.IsNaN(g.value) {
 		s.Score = Number(math.NaN())
@@ -166,21 +166,18 @@ func judgedStep(j *judge, i int, t int64, scratch []algo.Fact) (JudgedStep, []al
 	return s, scratch
 }
 
-// causeOf is the word for the way in which the group is out, empty when it is
-// not.
-func causeOf(g *group) string {
+// causeOf says in which way the group is out.
+func causeOf(g *group) algo.Cause {
 	v := &g.verdict
 	switch {
-	case !v.Out:
-		return ""
-	case v.Cause != algo.CauseNone:
-		return v.Cause.String()
+	case !v.Out || v.Cause != algo.CauseNone:
+		return v.Cause
 	case g.value < v.Expected:
-		return algo.CauseDrop.String()
+		return algo.CauseDrop
 	case g.value > v.Expected:
-		return algo.CauseRise.String()
+		return algo.CauseRise
 	}
-	return ""
+	return algo.CauseNone
 }
 
 // named adds the names of facts to w, which are the same for all steps of a
@@ -348,7 +345,7 @@ func (r *running) deferStep(t, now int64, c store.Completeness) {
 func describeCause(n *notify.Notification, g *group, absence bool) {
 	if absence {
 		n.Cause = algo.CauseMissing.String()
-	} else if cause := causeOf(g); cause != "" {
-		n.Cause = cause
+	} else if cause := causeOf(g); cause != algo.CauseNone {
+		n.Cause = cause.String()
 	}
 }

@@ -2,8 +2,8 @@ package detect
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -43,6 +43,7 @@ type unsaved struct {
 	group     string // its key
 	tags      tags.Tags
 	why       Why
+	saving    Why    // what is being stored right now
 	wanted    []span  // steps to judge again
 	newest    int64   // step of the last decision
 	follow    int     // steps that are still to be kept as they close
@@ -115,6 +116,21 @@ func (e *Engine) forget(in *incident) {
 	e.whys.forget(in.ID)
 }
 
+// lookAgain has the steps around an open alert judged again after a restart, since
+// those that were not stored are lost, and goes on keeping the next ones.
+func (e *Engine) lookAgain(r *running, i int, in *incident) {
+	g := &r.judge.groups[i]
+	u, _ := e.whys.open(in, g.tags, g.key, in.At)
+	if u == nil {
+		return
+	}
+	u.wanted = in.around(r.c.step, math.MaxInt64)
+	if left := stepsAfter - (r.judged-max(in.PendingSince, in.Sent.StartsAt))/r.c.step; left > 0 && !in.Absence {
+		e.whys.followOn(u, int(min(left, stepsAfter)))
+	}
+	e.whys.ready()
+}
+
 // follow keeps step t of the alerts that are followed. It is called when the
 // step's notifications are on their way.
 func (e *Engine) follow(t int64) {
@@ -143,47 +159,66 @@ func (e *Engine) follow(t int64) {
 }
 
 // Explain works off a part of what waits to be stored about decisions, and
-// reports whether there is more. It is called from one goroutine at a time; Run
-// has one.
+// reports whether there was something. It is called from one goroutine at a time;
+// Run has one.
 func (e *Engine) Explain(ctx context.Context) (more bool) {
-	batch, rule := e.takeUnsaved()
+	batch := e.takeUnsaved()
 	if len(batch) == 0 {
 		return false
 	}
 	looks := make([]*look, 0, len(batch))
-	for _, x := range batch {
-		looks = append(looks, &look{x.group, x.wanted, &x.why})
+	for i := range batch {
+		looks = append(looks, &look{batch[i].group, batch[i].wanted, &batch[i].why})
 	}
-	if err := e.lookBack(ctx, rule, looks); err != nil {
-		for _, x := range batch {
-			x.why.Note = "the steps before were not kept: " + err.Error()
+	if err := e.lookBack(ctx, batch[0].rule, looks); err != nil && ctx.Err() == nil {
+		for i := range batch {
+			batch[i].why.Note = "the steps before were not kept: " + err.Error()
 		}
 	}
 	e.explainChanges(ctx, batch)
-	if err := e.storeWhys(batch); err != nil {
+	if err := e.storeUnsaved(batch); err != nil {
 		e.o.Log.Error().Err(err).Int("alerts", len(batch)).Msg("what alerts were decided on is not stored")
 	}
 	return true
 }
 
 // takeUnsaved takes the newest that waits, with others of its rule.
-func (e *Engine) takeUnsaved() (batch []unsaved, rule string) {
+func (e *Engine) takeUnsaved() (batch []unsaved) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w := &e.whys
 	for i := len(w.order) - 1; i >= 0 && len(batch) < whyBatch; i-- {
 		u := w.order[i]
-		if !u.waits() || rule != "" && u.rule != rule {
+		if !u.waits() || len(batch) > 0 && u.rule != batch[0].rule {
 			continue
 		}
-		rule = u.rule
 		batch = append(batch, *u)
+		u.saving = u.why
+		u.saving.Steps = slices.Clone(u.why.Steps)
 		u.why, u.wanted, u.change = Why{}, nil, nil
-		if u.follow == 0 {
-			w.forget(u.id)
+	}
+	return batch
+}
+
+// storeUnsaved stores a batch, but for what was forgotten meanwhile.
+func (e *Engine) storeUnsaved(batch []unsaved) error {
+	e.mu.Lock()
+	j := *e.journal
+	batch = slices.DeleteFunc(batch, func(x unsaved) bool { return e.whys.byID[x.id] == nil })
+	e.mu.Unlock()
+	err := j.keepWhys(batch)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range batch {
+		u := e.whys.byID[batch[i].id]
+		if u == nil {
+			continue
+		}
+		if u.saving = (Why{}); u.follow == 0 && !u.waits() {
+			e.whys.forget(u.id)
 		}
 	}
-	return batch, rule
+	return err
 }
 
 // look is what somebody wants to know about one group: the steps of spans, added to why.
@@ -297,17 +332,6 @@ func (e *Engine) flushWhys() error {
 	}
 	w.byID, w.order, w.following = nil, nil, nil
 	return e.journal.keepWhys(batch)
-}
-
-// storeWhys stores a batch, but for what was forgotten meanwhile.
-func (e *Engine) storeWhys(batch []unsaved) error {
-	e.mu.Lock()
-	j, closed := *e.journal, e.closed
-	e.mu.Unlock()
-	if closed {
-		return errors.New("the engine is closed")
-	}
-	return j.keepWhys(batch)
 }
 
 // explainChanges looks for who carries the changes that were not explained when

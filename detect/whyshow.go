@@ -19,9 +19,8 @@ func (e *Engine) whyOf(ctx context.Context, in *incident) *Why {
 	var wanted []span
 	step := int64(0)
 	if u := e.whys.byID[in.ID]; u != nil {
-		fresh = u.why
-		fresh.Steps = slices.Clone(u.why.Steps)
-		fresh.Decisions = slices.Clone(u.why.Decisions)
+		fresh.merge(&u.saving)
+		fresh.merge(&u.why)
 	}
 	if r != nil {
 		step, wanted = r.c.step, in.around(r.c.step, r.judged)
