@@ -161,8 +161,7 @@ func (r *running) checkpoint() []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.judged))
 	dst = binary.AppendUvarint(dst, uint64(r.turn))
 	judges := r.c.judges()
-	dst = binary.AppendUvarint(dst, uint64(len(judges)))
-	dst = append(dst, judges...)
+	dst = field.AppendText(dst, judges)
 	return r.appendState(dst)
 }
 

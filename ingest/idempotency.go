@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"pulse/store"
+	"pulse/store/field"
 	"pulse/store/tags"
 )
 
@@ -370,8 +371,7 @@ func (p *Pipeline) AppendNotes(dst []byte) []byte {
 	}
 	dst = append(dst, notesVersion)
 	for _, q := range m.queue {
-		dst = binary.AppendUvarint(dst, uint64(len(q.note)))
-		dst = append(dst, q.note...)
+		dst = field.AppendText(dst, q.note)
 	}
 	return dst
 }
@@ -388,21 +388,17 @@ func (m *memory) committing(last uint64) bool {
 // RestoreNotes takes what AppendNotes wrote. After an error the notes before the
 // damage are there.
 func (p *Pipeline) RestoreNotes(src []byte) error {
-	if len(src) == 0 || src[0] != notesVersion {
+	r := field.Reader{Rest: src}
+	if r.Byte() != notesVersion {
 		return errNotes
 	}
-	for src = src[1:]; len(src) > 0; {
-		n, size := binary.Uvarint(src)
-		if size <= 0 || n > uint64(len(src)-size) {
-			return errNotes
-		}
-		text := src[size : size+int(n)]
+	for len(r.Rest) > 0 {
+		text := r.Text() // nothing when it is cut short, which is no note
 		one, err := parseNote(text)
 		if err != nil {
 			return err
 		}
 		p.memory.remember(&one, text, math.MinInt64) // nothing is over yet
-		src = src[size+int(n):]
 	}
 	return nil
 }

@@ -76,8 +76,7 @@ func (n *note) appendTo(dst []byte) []byte {
 	}
 	for _, x := range n.reasons {
 		dst = binary.AppendUvarint(dst, uint64(x.Line))
-		dst = binary.AppendUvarint(dst, uint64(len(x.Reason)))
-		dst = append(dst, x.Reason...)
+		dst = field.AppendText(dst, x.Reason)
 	}
 	return dst
 }

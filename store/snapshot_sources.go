@@ -34,7 +34,7 @@ func (s *source) appendTo(dst []byte) []byte {
 	if s.logged {
 		logged = 1
 	}
-	dst = appendText(append(dst, logged), s.key)
+	dst = field.AppendText(append(dst, logged), s.key)
 	for _, v := range []int64{s.seen, s.lastTime, s.arrival, s.first, s.interval, s.lastWithin, s.lastBehind,
 		int64(s.total.Stored), int64(s.total.Superseded), int64(s.total.Repeated), int64(s.total.Late)} {
 		dst = binary.AppendVarint(dst, v)

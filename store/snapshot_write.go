@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"pulse/store/block"
+	"pulse/store/field"
 	"pulse/store/index"
 	"pulse/store/norm"
 )
@@ -187,8 +188,7 @@ func appendBlocks(dst []byte, words []uint64, data []byte) []byte {
 	for _, w := range words {
 		dst = binary.LittleEndian.AppendUint64(dst, w)
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(data)))
-	return append(dst, data...)
+	return field.AppendText(dst, data)
 }
 
 // appendTags appends the dictionary of the partition and the pairs of its
@@ -216,13 +216,13 @@ func (t *taker) appendTags(b []byte) []byte {
 				names = append(names, tag.Key)
 			}
 			t.strings = binary.AppendUvarint(t.strings, uint64(key))
-			t.strings = appendText(t.strings, tag.Value)
+			t.strings = field.AppendText(t.strings, tag.Value)
 		}
 		at += 1 + n
 	}
 	b = binary.AppendUvarint(b, uint64(len(names)))
 	for _, name := range names {
-		b = appendText(b, name)
+		b = field.AppendText(b, name)
 	}
 	b = binary.AppendUvarint(b, uint64(len(t.local)))
 	b = append(b, t.strings...)
@@ -235,10 +235,6 @@ func (t *taker) appendTags(b []byte) []byte {
 		at += 1 + n
 	}
 	return b
-}
-
-func appendText(dst []byte, text string) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
 }
 
 // appendSlots appends what is known of each slot with a series.

@@ -1,4 +1,4 @@
-// Package field reads binary fields one after the other.
+// Package field reads and writes binary fields one after the other.
 package field
 
 import "encoding/binary"
@@ -82,5 +82,10 @@ func (r *Reader) Count(size int) int {
 	return int(n)
 }
 
-// Text reads bytes after their length.
+// Text reads what AppendText wrote.
 func (r *Reader) Text() []byte { return r.Bytes(r.Count(1)) }
+
+// AppendText appends the length of a text, a uvarint, and the text.
+func AppendText[T string | []byte](dst []byte, text T) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
+}

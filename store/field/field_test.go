@@ -16,7 +16,7 @@ func all(u uint64, v int64, text string) []byte {
 	b = binary.AppendUvarint(b, u)
 	b = binary.AppendVarint(b, v)
 	b = binary.AppendUvarint(b, 100)
-	b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
+	b = field.AppendText(b, text)
 	return append(binary.AppendUvarint(b, 2), 1, 2, 3, 4)
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+
+	"pulse/store/field"
 )
 
 // Flags of a batch.
@@ -44,7 +46,7 @@ func (e *Encoder) appendBatch(dst []byte, b *Batch, t *template, whole bool) []b
 		dst = binary.AppendUvarint(dst, uint64(step))
 	}
 	if flags&batchNote != 0 {
-		dst = appendText(dst, b.Note)
+		dst = field.AppendText(dst, b.Note)
 	}
 	l, column := &e.layout, &e.column
 	switch {

@@ -3,6 +3,7 @@ package wal
 import (
 	"encoding/binary"
 
+	"pulse/store/field"
 	"pulse/store/tags"
 )
 
@@ -34,7 +35,7 @@ func (d *dictionary) number(text string) uint64 {
 	if !ok {
 		n = uint32(len(d.numbers))
 		d.numbers[text] = n
-		d.texts = append(binary.AppendUvarint(d.texts, uint64(len(text))), text...)
+		d.texts = field.AppendText(d.texts, text)
 	}
 	return uint64(n)
 }
@@ -70,7 +71,7 @@ func appendSenders(dst []byte, list []Sender) []byte {
 		dst = appendVarint(dst, int64(s.ID)-id)
 		dst = appendVarint(dst, s.At-at)
 		id, at = int64(s.ID), s.At
-		dst = append(binary.AppendUvarint(dst, uint64(len(s.Key))), s.Key...)
+		dst = field.AppendText(dst, s.Key)
 	}
 	return dst
 }
@@ -155,7 +156,7 @@ type block struct {
 func appendBlock(dst []byte, kind byte, back uint64, content []byte) []byte {
 	dst = append(dst, kind)
 	dst = binary.AppendUvarint(dst, back)
-	return appendText(dst, content)
+	return field.AppendText(dst, content)
 }
 
 func (c *cursor) block() block {

@@ -3,6 +3,8 @@ package wal
 import (
 	"encoding/binary"
 	"slices"
+
+	"pulse/store/field"
 )
 
 // Import appends the payload of an import that comes with the series that the
@@ -17,7 +19,7 @@ func (e *Encoder) Import(dst []byte, m *Import, series []Series) []byte {
 	}
 	scales := e.scalesOf(step)
 	dst = binary.AppendUvarint(dst, uint64(step))
-	dst = appendText(dst, m.Note)
+	dst = field.AppendText(dst, m.Note)
 	dst = binary.AppendUvarint(dst, uint64(len(m.Lines)))
 	var byPartition [partitions][]uint32
 	present := uint64(0)
