@@ -153,6 +153,11 @@ func (e *Engine) try(ctx context.Context, c *compiled, b *Backtest) (Outcome, er
 	if closed {
 		return Outcome{}, ErrClosed
 	}
+	checked, err := e.history(c) // also when there is nothing to judge
+	if err != nil {
+		return Outcome{}, fmt.Errorf("rule %q: %w", c.rule.ID, err)
+	}
+	checked.Close()
 	now = max(now, e.o.Clock.Now().UnixMilli())
 	end := step.Floor(min(b.End, now-c.grace), c.step) // what is later may not be complete
 	if judged, ok := e.judgedAlike(c); ok && end-judged < maxBacklog*c.step {

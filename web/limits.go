@@ -31,6 +31,7 @@ func (s *Server) limits() map[string]limit {
 		"connectionsPerAddress": each(s.opts.MaxConnsPerAddr),
 		"queries":               shared(s.opts.Queries, s.gate.running()),
 		"queriesWaiting":        shared(s.opts.QueryQueue, int(s.gate.waiting.Load())),
+		"backtests":             shared(cap(s.trials.slots), s.trials.running()),
 		"eventStreams":          shared(s.opts.Streams, int(s.open.Load())),
 		"rules":                 shared(detect.MaxRules, s.opts.Detect.Stats().Rules),
 		"alertsPerRule":         each(detect.MaxAlertsPerRule),
@@ -66,6 +67,9 @@ func (s *Server) limits() map[string]limit {
 		"queryTimeMs":        each(int(min(q.Time, s.opts.QueryTimeout).Milliseconds())),
 		"queryBytes":         each(int(q.MemoryBytes)),
 		"answerBytes":        each(s.opts.MaxAnswer),
+		"backtestTimeMs":     each(int(s.opts.BacktestTimeout.Milliseconds())),
+		"backtestGroups":     each(detect.MaxBacktestGroups),
+		"backtestVerdicts":   each(detect.MaxBacktestVerdicts),
 		"backlogSteps":       each(maxBacklog),
 		"unknownTokensBurst": each(int(s.failures.burst)),
 	}

@@ -73,6 +73,7 @@ type Options struct {
 	QueryQueue      int           // queries waiting [64]
 	QueryWait       time.Duration // how long they wait [2 s]
 	QueryTimeout    time.Duration // how long one runs [10 s]
+	BacktestTimeout time.Duration // how long a back-test runs [30 s]
 	ProfileTime     time.Duration // of a CPU profile that names none [30 s]
 	Streams         int           // event streams at once [256]
 	MaxAnswer       int           // bytes of a query's answer [32 MiB]
@@ -103,6 +104,7 @@ func (o *Options) setDefaults() {
 	number(&o.QueryQueue, 64)
 	duration(&o.QueryWait, 2*time.Second)
 	duration(&o.QueryTimeout, 10*time.Second)
+	duration(&o.BacktestTimeout, 30*time.Second)
 	duration(&o.ProfileTime, 30*time.Second)
 	number(&o.Streams, 256)
 	number(&o.MaxAnswer, 32<<20)
@@ -120,6 +122,7 @@ type Server struct {
 	http      *fasthttp.Server
 	routes    *routeTable
 	gate      *gate
+	trials    *gate // of back-tests
 	bodies    *bodies
 	failures  *failures
 	strangers zerolog.Logger // for lines that anybody can cause
@@ -141,7 +144,7 @@ func New(o Options) (*Server, error) {
 	received := o.Memory.Ingest.Within(int64(o.MaxBodies))
 	o.MaxBody = min(o.MaxBody, int(received.Limit())) // a larger one would never get its place
 	o.MaxImportBody = min(o.MaxImportBody, int(received.Limit()))
-	s := &Server{opts: o, gate: newGate(o.Queries, o.QueryQueue), failures: newFailures(), started: o.Clock.Now()}
+	s := &Server{opts: o, gate: newGate(o.Queries, o.QueryQueue), trials: newGate(max(1, runtime.GOMAXPROCS(0)/2), o.QueryQueue), failures: newFailures(), started: o.Clock.Now()}
 	s.strangers = o.Log.Sample(&zerolog.BurstSampler{Burst: 10, Period: time.Second})
 	s.bodies = &bodies{budget: received, free: freeBody(received.Limit(), o.MaxConns), held: map[*fasthttp.RequestHeader]place{}}
 	s.routes = newRouteTable(routes())

@@ -1,0 +1,173 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"pulse/detect"
+	"pulse/web/render"
+)
+
+// backtest judges stored history by the rule of the body. One runs at a time for
+// each two cores, so that queries and live rules go on.
+func (s *Server) backtest(r *request) {
+	b, err := detect.ParseBacktestJSON(r.ctx.PostBody())
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	if err := s.trials.enter(s.stop, s.opts.Clock, s.opts.QueryWait); err != nil {
+		r.fail(err)
+		return
+	}
+	defer s.trials.leave()
+	ctx, cancel := context.WithTimeout(s.stop, s.opts.BacktestTimeout)
+	defer cancel()
+	defer watchClient(r.ctx.Conn(), cancel)()
+	lease := s.opts.Query.Lease()
+	defer lease.Release()
+	b.Reserve = lease.Take
+	out, err := s.opts.Detect.Backtest(ctx, b)
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = &statusError{fasthttp.StatusServiceUnavailable, err.Error() + " (the limit is " + s.opts.BacktestTimeout.String() + ")"}
+		}
+		r.fail(err)
+		return
+	}
+	r.json(shownResult(&out))
+	compress(r.ctx)
+}
+
+// The JSON of a back-test. Times of alerts are texts as in notifications, those
+// of ranges are Unix ms as in requests.
+type (
+	shownPage struct {
+		Tags     map[string]string `json:"tags"`
+		Type     string            `json:"type"`
+		StartsAt string            `json:"startsAt"`
+		EndsAt   *string           `json:"endsAt"` // null: it is on at the end
+		Value    render.Number     `json:"value"`
+		Expected render.Number     `json:"expected"`
+		Lower    render.Number     `json:"lower"`
+		Upper    render.Number     `json:"upper"`
+		Score    render.Number     `json:"score"`
+		Cause    string            `json:"cause,omitempty"`
+	}
+	shownRange struct {
+		Start int64 `json:"start"`
+		End   int64 `json:"end"`
+		Step  int64 `json:"step"`
+	}
+	shownGroup struct {
+		Tags          map[string]string `json:"tags"`
+		Pages         int               `json:"pages"`
+		MinutesFiring float64           `json:"minutesFiring"`
+	}
+	shownDelay struct {
+		Start    int64             `json:"start"`
+		End      int64             `json:"end"`
+		Tags     map[string]string `json:"tags"`
+		Pages    int               `json:"pages"`
+		StartsAt *string           `json:"startsAt"` // of the first page; null: missed
+		DelayMs  *int64            `json:"delayMs"`
+	}
+	shownOutcome struct {
+		Pages         []shownPage  `json:"pages"`
+		PageCount     int          `json:"pageCount"`
+		MinutesFiring float64      `json:"minutesFiring"`
+		Delays        []shownDelay `json:"delays"`
+		Needless      *int         `json:"needless,omitempty"` // pages of no incident; absent without incidents
+		Steps         []shownRange `json:"steps"`
+		Groups        []shownGroup `json:"groups"`
+		GroupsJudged  int          `json:"groupsJudged"`
+		Verdicts      int64        `json:"verdicts"`
+		Notices       []string     `json:"notices"`
+	}
+	shownMove struct {
+		shownPage
+		Against shownPage `json:"against"`
+	}
+	shownDiff struct {
+		Added         []shownPage `json:"added"`
+		Removed       []shownPage `json:"removed"`
+		Moved         []shownMove `json:"moved"`
+		Same          int         `json:"same"`
+		Pages         int         `json:"pages"`
+		MinutesFiring float64     `json:"minutesFiring"`
+	}
+	shownBacktest struct {
+		shownOutcome
+		Against *shownOutcome `json:"against,omitempty"`
+		Diff    *shownDiff    `json:"diff,omitempty"`
+	}
+)
+
+func shownResult(r *detect.BacktestResult) shownBacktest {
+	out := shownBacktest{shownOutcome: outcomeOf(&r.Outcome)}
+	if r.Against != nil {
+		against := outcomeOf(r.Against)
+		out.Against = &against
+	}
+	if d := r.Diff; d != nil {
+		diff := shownDiff{Added: pagesOf(d.Added), Removed: pagesOf(d.Removed), Moved: []shownMove{}, Same: d.Same, Pages: d.Pages, MinutesFiring: minutes(d.Firing)}
+		for i := range d.Moved {
+			diff.Moved = append(diff.Moved, shownMove{pageOf(&d.Moved[i].Page), pageOf(&d.Moved[i].Other)})
+		}
+		out.Diff = &diff
+	}
+	return out
+}
+
+func outcomeOf(o *detect.Outcome) shownOutcome {
+	out := shownOutcome{
+		Pages: pagesOf(o.Pages), PageCount: o.PageCount, MinutesFiring: minutes(o.Firing), GroupsJudged: o.Judged, Verdicts: o.Verdicts,
+		Delays: []shownDelay{}, Steps: []shownRange{}, Groups: []shownGroup{}, Notices: append([]string{}, o.Notices...),
+	}
+	for _, s := range o.Steps {
+		out.Steps = append(out.Steps, shownRange(s))
+	}
+	for _, g := range o.Groups {
+		out.Groups = append(out.Groups, shownGroup{g.Tags.Map(), g.Pages, minutes(g.FiringMs)})
+	}
+	for _, d := range o.Delays {
+		delay := shownDelay{Start: d.Start, End: d.End, Tags: d.Tags.Map(), Pages: d.Pages}
+		if d.First != nil {
+			at, ms := rfc3339(d.First.StartsAt), d.Ms
+			delay.StartsAt, delay.DelayMs = &at, &ms
+		}
+		out.Delays = append(out.Delays, delay)
+	}
+	if len(o.Delays) > 0 {
+		out.Needless = &o.Needless
+	}
+	return out
+}
+
+func pagesOf(pages []detect.Page) []shownPage {
+	out := make([]shownPage, len(pages))
+	for i := range pages {
+		out[i] = pageOf(&pages[i])
+	}
+	return out
+}
+
+func pageOf(p *detect.Page) shownPage {
+	out := shownPage{
+		Tags: p.Tags.Map(), Type: "alert.firing", StartsAt: rfc3339(p.StartsAt), Cause: p.Cause,
+		Value: render.Number(p.Value), Expected: render.Number(p.Expected), Lower: render.Number(p.Lower), Upper: render.Number(p.Upper), Score: render.Number(p.Score),
+	}
+	if p.NoData {
+		out.Type = "alert.nodata"
+	}
+	if p.EndsAt != 0 {
+		at := rfc3339(p.EndsAt)
+		out.EndsAt = &at
+	}
+	return out
+}
+
+func minutes(ms int64) float64 { return float64(ms) / float64(time.Minute.Milliseconds()) }
