@@ -81,7 +81,16 @@ func (s *Server) band(r *request) {
 		return
 	}
 	defer cancel()
-	groups, err := s.opts.Detect.Band(ctx, r.vars["id"], start, end, filter)
+	judge := s.opts.Detect.Band
+	switch r.param("facts") {
+	case "", "0":
+	case "1":
+		judge = s.opts.Detect.Explained
+	default:
+		r.failWith(fasthttp.StatusBadRequest, "parameter facts is "+clip(r.param("facts"), 40)+", must be 0 or 1")
+		return
+	}
+	groups, err := judge(ctx, r.vars["id"], start, end, filter)
 	if err != nil {
 		r.failUnknown(err, detect.ErrUnknownRule)
 		return
@@ -107,6 +116,27 @@ func (s *Server) bandCSV(r *request, groups []detect.BandGroup) {
 		g = groups[0]
 	}
 	r.body("text/csv; charset=utf-8", render.AppendBandCSV(nil, g))
+	compress(r.ctx)
+}
+
+// groups shows where the groups of a rule stand.
+func (s *Server) groups(r *request) {
+	filter, err := tagFilter(r.param("tags"))
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	limit, err := r.number("limit", 100, 1, 1000)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	list, err := s.opts.Detect.Groups(r.vars["id"], filter, int(limit))
+	if err != nil {
+		r.failUnknown(err, detect.ErrUnknownRule)
+		return
+	}
+	r.json(list)
 	compress(r.ctx)
 }
 
