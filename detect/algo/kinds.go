@@ -22,6 +22,16 @@ func Kinds() []Kind {
 			append([]Key{alpha}, sharedKeys()...), readExponential},
 		{"double-exponential", "Holt's double exponential smoothing: expects the level and trend of the recent past to go on",
 			append([]Key{alpha, beta}, sharedKeys()...), readDoubleExponential},
+		{"seasonal", "profile of the day and the week: expects the usual at this time, at the level of the last hours",
+			append([]Key{
+				{"season", "list of day and week", "both"},
+				{"timezone", "IANA name of the zone whose days and weeks they are", "UTC"},
+			}, sharedKeys()...), readSeasonal},
+		{"auto", "chooses between no season, the day and the week by what predicts best",
+			append([]Key{
+				{"sensitivity", "from 0, pages for the grossest only, to 1, instead of threshold", "0.5"},
+				{"timezone", "IANA name of the zone whose days and weeks they are", "UTC"},
+			}, sharedKeys()...), readAuto},
 	}
 }
 
@@ -31,6 +41,9 @@ func Lookback(spec Spec, step int64) (int64, error) {
 	d, err := New(spec, step)
 	if err != nil {
 		return 0, err
+	}
+	if s, ok := d.(*seasonal); ok {
+		return s.set.lookback(), nil
 	}
 	s, ok := d.(*smoothing)
 	if !ok {

@@ -1,0 +1,166 @@
+package algo
+
+import "math"
+
+// drift judges what comes on over minutes to hours, by buckets of the profile.
+//
+// A step within the last hour is judged as the windows of minutes do. A leak is a
+// fall that goes on and on: over hours, no half hour of which makes up most of it.
+// A holiday has another level too, but gets there within an hour or so, often to
+// the course of a weekend; so a fall must be one against that course as well.
+type drift struct {
+	own   [driftRing]float32 // distance of buckets from the profile, unknownBucket when absent
+	other [driftRing]float32 // the same from that of a free day
+	head  int32
+	seen  int32
+	step  slowStretch
+	leak  slowStretch
+	heard float32 // evidence of the last bucket
+	side  int32
+	depth float32
+	cause Cause
+}
+
+// slowStretch is what is known of one statistic of buckets.
+type slowStretch struct {
+	dev   float32 // mean absolute
+	tails [sides]tail
+}
+
+const (
+	driftRing  = 64
+	leakSpan   = 42 // buckets
+	leakRecent = 3
+	leakOldest = 6
+	leakBlock  = 6
+	leakShare  = 0.42 // of a fall that one block may make up
+	leakLeast  = 0.06 // log
+	stepSpan   = 6
+)
+
+func (w *drift) reset() {
+	*w = drift{}
+	w.forget()
+	w.step = slowStretch{0.02, [sides]tail{{stretchU, stretchH}, {stretchU, stretchH}}}
+	w.leak = w.step
+}
+
+func (w *drift) forget() {
+	for i := range w.own {
+		w.own[i], w.other[i] = unknownBucket, unknownBucket
+	}
+}
+
+// push takes the distance of a bucket from the profile and from that of a free day.
+func (w *drift) push(s *seasonSettings, own, other float32, linear, learning bool) {
+	w.own[w.head], w.other[w.head] = own, other
+	w.head = (w.head + 1) % driftRing
+	if w.seen < seenMax {
+		w.seen++
+	}
+	w.heard, w.depth = 0, 0
+	w.judgeStep(s, linear, learning)
+	w.judgeLeak(s, linear, learning)
+}
+
+// size turns a distance on the scale into a share off.
+func size(x float64, linear bool) float64 {
+	if linear {
+		return math.Abs(x)
+	}
+	return math.Abs(math.Expm1(x))
+}
+
+// judge weighs off, and returns its evidence and side.
+func (st *slowStretch) judge(s *seasonSettings, off float64, seen int32, learning bool) (float64, int) {
+	side := up
+	if off < 0 {
+		side = down
+	}
+	x := math.Abs(off) / max(float64(st.dev)*sdOfMeanAbs, 1e-9)
+	q := &st.tails[side]
+	u := q.quantile(1)
+	if learning {
+		weight := max(1.0/3000, 1/float64(seen+1))
+		st.dev += float32(weight * (min(math.Abs(off), 4*float64(st.dev)) - float64(st.dev)))
+		learnTails(&st.tails, side, x, u, min(0.2, 10*weight), min(0.1, 5*weight))
+	}
+	if x <= u || !s.counts(side) {
+		return 0, side
+	}
+	if s.width > 0 {
+		return x * x / 2, side
+	}
+	return math.Log(x/u)/float64(q.index) - looks, side
+}
+
+func (w *drift) mean(from, to int) (float64, bool) {
+	m := over(w.own[:], w.head, from, to)
+	return m.mean(), 2*m.n > to-from
+}
+
+// judgeStep compares the last half hour with the half hour before and the line
+// that led there.
+func (w *drift) judgeStep(s *seasonSettings, linear, learning bool) {
+	now, ok1 := w.mean(0, stepSpan)
+	near, ok2 := w.mean(stepSpan, 2*stepSpan)
+	far, ok3 := w.mean(2*stepSpan, 3*stepSpan)
+	if !ok1 || !ok2 || !ok3 {
+		return
+	}
+	off := now - near
+	evidence, side := w.step.judge(s, off, w.seen, learning)
+	if evidence <= 0 {
+		return
+	}
+	if slope := near - far; slope*off > 0 {
+		near += slope
+	}
+	newest, oldest := over(w.own[:], w.head, 0, 2), over(w.own[:], w.head, stepSpan-2, stepSpan)
+	if (now-near)/off < suddenLeast || newest.n == 0 || oldest.n == 0 ||
+		(newest.mean()-near)/off < edgeLeast || (oldest.mean()-near)/off < edgeLeast {
+		return
+	}
+	w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), causeOf(side)
+}
+
+// judgeLeak looks for a fall that goes on.
+func (w *drift) judgeLeak(s *seasonSettings, linear, learning bool) {
+	off, fair := w.fall(w.own[:])
+	if off == 0 {
+		return
+	}
+	evidence, side := w.leak.judge(s, off, w.seen, learning)
+	if evidence <= float64(w.heard) || side == up || !fair || -off < leakLeast {
+		return
+	}
+	if other, fair := w.fall(w.other[:]); other != 0 && (!fair || other > 0.6*off) {
+		return
+	}
+	w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), CauseDrift
+}
+
+// fall returns the change over the last hours, 0 when too little is known, and
+// whether no block makes up most of it.
+func (w *drift) fall(ring []float32) (off float64, fair bool) {
+	now, then := over(ring, w.head, 0, leakRecent), over(ring, w.head, leakSpan-leakOldest, leakSpan)
+	if now.n == 0 || then.n < 2 {
+		return 0, false
+	}
+	off = now.mean() - then.mean()
+	for i := 0; i+2*leakRecent+leakBlock-leakRecent <= leakSpan; i++ {
+		a, b := over(ring, w.head, i, i+leakRecent), over(ring, w.head, i+leakBlock, i+leakBlock+leakRecent)
+		if a.n == 0 || b.n == 0 {
+			continue
+		}
+		if (a.mean()-b.mean())/off > leakShare {
+			return off, false
+		}
+	}
+	return off, true
+}
+
+// recent returns the means of the last quarter of an hour and of the hour before.
+func (w *drift) recent() (now, then float64) {
+	return over(w.own[:], w.head, 0, 2).mean(), over(w.own[:], w.head, 2, 14).mean()
+}

@@ -1,0 +1,209 @@
+package algo
+
+import "math"
+
+// profile is what a stream usually does at each time of the day and of the week:
+// a value per bucket of some minutes, on the stream's scale (see scale.go), and
+// how the stream now lies to it. It is the seasonal part of Holt and Winters
+// (P. R. Winters, "Forecasting sales by exponentially weighted moving averages",
+// Management Science 6, 1960) on buckets instead of steps, which keeps a week in
+// 8 KB at any step, with updates clipped as in smoothing.go, and with two levels
+// instead of level and trend: a fast one for what comes next and a slow one that
+// the buckets are learned against, so that an odd day does not bend the profile.
+//
+// It has three candidates, the choice between which is auto.go's.
+type profile struct {
+	tracks [seasons]track
+	day    [bucketsPerDay]float32
+	week   [7 * bucketsPerDay]float32
+}
+
+// season is the cycle that a prediction follows.
+type season uint8
+
+const (
+	seasonNone season = iota
+	seasonDay
+	seasonWeek
+	seasons
+)
+
+// track is how the stream lies to one candidate.
+type track struct {
+	fast, slow float64
+	miss       float64 // mean distance of a bucket from the prediction one bucket before
+	predicted  int32   // buckets that had a prediction
+}
+
+const (
+	bucketsPerDay  = 288
+	leastBucketMs  = dayMs / bucketsPerDay
+	unknownBucket  = math.MaxFloat32
+	fastBuckets    = 45 * 60_000 // ms, memory of the fast level
+	slowBuckets    = 8 * 3_600_000
+	missMemory     = 3 * dayMs // ms
+	profileLeast   = 0.25      // weight of a new cycle in the long run
+	profileClip    = 6         // mean misses that a bucket may teach
+	coarseFast     = 0.2       // weight of a bucket in the fast level, where buckets are long
+	probationBkt   = 12        // predictions before misses are believed
+	seasonMustGain = 0.95      // of the miss of the simpler candidate
+)
+
+func (p *profile) reset() {
+	*p = profile{}
+	for i := range p.day {
+		p.day[i] = unknownBucket
+	}
+	for i := range p.week {
+		p.week[i] = unknownBucket
+	}
+}
+
+// shape is the grid of a profile.
+type shape struct {
+	bucket int64 // ms
+	days   int   // buckets of a day
+	fast   float64
+	slow   float64
+	miss   float64
+}
+
+func shapeOf(step int64) shape {
+	bucket := max(leastBucketMs, step)
+	if step < leastBucketMs && leastBucketMs%step != 0 {
+		bucket = (leastBucketMs + step - 1) / step * step
+	}
+	s := shape{bucket: bucket, days: int((dayMs + bucket - 1) / bucket)}
+	b := float64(bucket)
+	s.fast, s.slow, s.miss = -math.Expm1(-b/fastBuckets), -math.Expm1(-b/slowBuckets), -math.Expm1(-b/missMemory)
+	s.fast, s.slow, s.miss = min(s.fast, coarseFast), max(min(s.slow, 0.05), 0.003), max(min(s.miss, 0.01), 0.001)
+	return s
+}
+
+// cell returns the place of the bucket that holds local time at in the profile
+// of c, or nil when c has none.
+func (p *profile) cell(s *shape, c season, at int64) *float32 {
+	switch c {
+	case seasonDay:
+		return &p.day[within(at, dayMs)/s.bucket]
+	case seasonWeek:
+		i := within(at, weekMs)
+		return &p.week[int(i/dayMs)*s.days+int(i%dayMs/s.bucket)]
+	}
+	return nil
+}
+
+// at returns the profile of c at local time at, between the middles of two
+// buckets in proportion, and whether it is known.
+func (p *profile) at(s *shape, c season, at int64) (float64, bool) {
+	if c == seasonNone {
+		return 0, true
+	}
+	before := at - s.bucket/2
+	into := within(before, dayMs) % s.bucket
+	a, b := *p.cell(s, c, before), *p.cell(s, c, before-into+s.bucket)
+	switch {
+	case a == unknownBucket:
+		return float64(b), b != unknownBucket
+	case b == unknownBucket:
+		return float64(a), true
+	}
+	share := float64(into) / float64(s.bucket)
+	return float64(a) + float64(share*(float64(b)-float64(a))), true
+}
+
+// learn takes the mean y of the bucket that holds local time at. While the stream
+// is out only what is unknown is learned.
+func (p *profile) learn(s *shape, at int64, y float64, out bool) {
+	for c := range seasons {
+		cell, base := p.cell(s, c, at), 0.0
+		t := &p.tracks[c]
+		if cell != nil {
+			if *cell == unknownBucket {
+				*cell = float32(y - t.slow)
+				continue
+			}
+			base = float64(*cell)
+		} else if t.predicted == 0 {
+			t.fast, t.slow, t.predicted = y, y, 1
+			continue
+		}
+		t.learn(s, y-base, out)
+		if cell == nil || out {
+			continue
+		}
+		cycle := s.days
+		if c == seasonWeek {
+			cycle *= 7
+		}
+		weight := max(profileLeast, 1/float64(2+int(t.predicted)/cycle))
+		off := clamp(y-t.slow-base, profileClip*t.miss+1e-9)
+		*cell += float32(weight * off)
+	}
+}
+
+// learn takes the distance x of a bucket from the profile.
+func (t *track) learn(s *shape, x float64, out bool) {
+	r := x - t.fast
+	weight := max(s.miss, 1/float64(t.predicted+2))
+	if t.predicted > probationBkt {
+		t.miss += weight * (min(math.Abs(r), 8*t.miss+1e-12) - t.miss)
+		r = clamp(r, 4*t.miss)
+	} else {
+		t.miss += weight * (math.Abs(r) - t.miss)
+	}
+	if t.predicted < seenMax {
+		t.predicted++
+	}
+	if out {
+		return
+	}
+	t.fast += s.fast * r
+	t.slow += s.slow * clamp(x-t.slow, 8*t.miss+1e-12)
+}
+
+// best returns the candidate with the least miss among those allowed that had
+// enough predictions. A season must be clearly better than what is simpler.
+func (p *profile) best(s *shape, allowed [seasons]bool) season {
+	best, least := seasonNone, math.Inf(1)
+	for c := range seasons {
+		t := &p.tracks[c]
+		if !allowed[c] || int(t.predicted) < max(probationBkt, s.days/2) {
+			continue
+		}
+		miss := t.miss
+		if least < math.Inf(1) {
+			least *= seasonMustGain
+		}
+		if miss < least {
+			best, least = c, miss
+		}
+	}
+	return best
+}
+
+// middle returns the mean of the known buckets of c.
+func (p *profile) middle(s *shape, c season) float64 {
+	cells := p.day[:s.days]
+	if c == seasonWeek {
+		cells = p.week[:7*s.days]
+	}
+	sum, n := 0.0, 0.0
+	for _, x := range cells {
+		if x != unknownBucket {
+			sum, n = sum+float64(x), n+1
+		}
+	}
+	return sum / max(n, 1)
+}
+
+// freeDay returns the place of a bucket on a Saturday at the same time of day, nil
+// on weekends and without a profile of the week.
+func (p *profile) freeDay(s *shape, c season, at int64) *float32 {
+	const saturday = 5
+	i := within(at, weekMs)
+	if c != seasonWeek || i/dayMs >= saturday {
+		return nil
+	}
+	return &p.week[saturday*s.days+int(i%dayMs/s.bucket)]
+}

@@ -1,0 +1,286 @@
+package algo
+
+import (
+	"math"
+	"time"
+)
+
+// seasonal judges a stream that follows the day or the week: `seasonal` always
+// does once a cycle has been seen, `auto` when it predicts better (auto.go).
+// Until then the stream is judged by smoothing alone.
+//
+// Steps of up to two minutes are judged by windows of minutes and hours around
+// profile and level (windows.go, slowwindows.go); longer ones by smoothing of the
+// stream without its season.
+type seasonal struct {
+	set      *seasonSettings
+	calendar calendar // not part of the state: follows from the time zone
+
+	bucketAt  int64   // start of the bucket that is being filled, local
+	bucketSum float64 // of values
+	bucketN   int32
+	choice    season
+	next      season // chosen, waiting for its step
+	stage     uint8  // of choices and fits
+	whole     bool   // all values so far are multiples of one event per step
+	scale     scale
+	fitted    int64 // step index of the last choice ÷ fitEvery
+	middle    float64
+
+	tickSum, tickProfile float64
+	tickN                int32
+	windows              windows
+	frozen               frozen
+	pager                pager
+	plain, adjusted      smoothing
+	profile              profile
+}
+
+// seasonSettings are the parameters of seasonal and auto.
+type seasonSettings struct {
+	*settings
+	kind        string
+	step        int64 // ms
+	tick        int64 // ms, of windows
+	fine        bool  // judged by windows
+	auto        bool
+	zone        *time.Location // nil: UTC
+	allowed     [seasons]bool
+	shape       shape
+	spans       [stretches]span
+	minute      int64 // ms, of the windows' minutes
+	minuteTicks float64
+	wander      float64 // variance of the change of a level's logarithm per tick
+	deep        int     // ticks of a minute; 0: not heard
+	tickFast    float64
+	warm        int32 // ticks before windows are heard
+}
+
+const (
+	fineStepMs   = 120_000
+	warmMs       = 6 * 3_600_000
+	slowWarm     = 288 // buckets
+	spanMarginMs = 10_000
+)
+
+func readSeasonal(p *params) func() Detector {
+	s := readSeasonSettings(p)
+	s.kind = "seasonal"
+	s.allowed = [seasons]bool{seasonDay: true, seasonWeek: true}
+	if given, ok := p.values["season"]; ok {
+		s.allowed = p.seasons("season", given)
+	}
+	return s.new
+}
+
+func readSeasonSettings(p *params) *seasonSettings {
+	shared := readSettings(p)
+	s := &seasonSettings{settings: shared, step: p.step, shape: shapeOf(p.step)}
+	s.zone = p.zone("timezone")
+	s.fine = p.step <= fineStepMs
+	s.beta = 0
+	s.tick = p.step
+	if s.tick < leastTickMs {
+		s.tick = (leastTickMs + p.step - 1) / p.step * p.step
+	}
+	ticks := func(ms int64) int { return int((ms + s.tick - 1) / s.tick) }
+	hold := int64(s.hold) * p.step
+	if !p.has("hold") {
+		hold = defaultHoldMs
+	}
+	s.minute = (minuteMs + s.tick - 1) / s.tick * s.tick
+	s.minuteTicks = float64(s.minute / s.tick)
+	n := ticks(hold + spanMarginMs)
+	if p.step >= minuteMs {
+		n = ticks(hold)
+	}
+	n = min(max(n, 1), tickRing)
+	edge := (n + 3) / 7
+	if n > 1 {
+		edge = max(edge, 1)
+	}
+	minutes := func(ms int64) int { return int((ms + s.minute - 1) / s.minute) }
+	skip := minutes(int64(n) * s.tick)
+	s.spans = [stretches]span{
+		{n, edge, skip, 1.0 / 20_000, int32(max(1, n/5))},
+		{max(5, skip), 1, max(5, skip), 1.0 / 5000, 1},
+		{max(10, skip), 3, max(10, skip), 1.0 / 5000, 2},
+	}
+	s.wander = wanderPerMinute * float64(s.tick) / minuteMs
+	s.deep = ticks(min(60_000, max(hold, 1)))
+	if p.has("hold") && hold > defaultHoldMs {
+		s.deep = 0
+	}
+	s.tickFast = -math.Expm1(-float64(s.tick) / fastBuckets)
+	s.warm = int32(max(200, min(warmMs/s.tick, 4000)))
+	return s
+}
+
+func (s *seasonSettings) new() Detector {
+	d := &seasonal{set: s}
+	d.Reset()
+	return d
+}
+
+func (d *seasonal) Reset() {
+	d.restart()
+	d.plain = smoothing{set: d.set.settings}
+	d.adjusted = d.plain
+	d.scale = scale{}
+}
+
+// restart forgets all but the scale and the smoothing.
+func (d *seasonal) restart() {
+	s, plain, adjusted, scale, cal := d.set, d.plain, d.adjusted, d.scale, d.calendar
+	*d = seasonal{set: s, plain: plain, adjusted: adjusted, scale: scale, calendar: cal, whole: true, fitted: math.MinInt64}
+	d.profile.reset()
+	d.windows.reset(0)
+}
+
+func (d *seasonal) Step(t int64, v float64) Verdict {
+	if math.Abs(v) > valueMax {
+		v = math.NaN()
+	}
+	if v < 0 && !d.scale.linear {
+		d.restart()
+		d.scale.linear = true
+	}
+	middle := d.calendar.local(d.set.zone, t) - d.set.step/2
+	d.fill(middle)
+	d.schedule(floorDiv(t, d.set.step))
+	if v == v {
+		d.bucketSum += v
+		d.bucketN++
+	}
+	if d.set.fine {
+		return d.stepFine(t, middle, v)
+	}
+	return d.stepCoarse(t, middle, v)
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// fill closes the bucket that was being filled when local time middle lies in
+// another.
+func (d *seasonal) fill(middle int64) {
+	at := floorDiv(middle, d.set.shape.bucket) * d.set.shape.bucket
+	if at == d.bucketAt {
+		return
+	}
+	if d.bucketN > 0 {
+		d.close(d.bucketAt+d.set.shape.bucket/2, d.bucketSum/float64(d.bucketN))
+	}
+	d.bucketAt, d.bucketSum, d.bucketN = at, 0, 0
+}
+
+// close learns the bucket around local time at, whose mean is v.
+func (d *seasonal) close(at int64, v float64) {
+	s := &d.set.shape
+	d.scale.see(v)
+	y := d.scale.of(v)
+	if d.set.fine && d.choice != seasonNone {
+		own, other := float32(unknownBucket), float32(unknownBucket)
+		if cell := d.profile.cell(s, d.choice, at); *cell != unknownBucket {
+			own = float32(y - float64(*cell))
+		}
+		if cell := d.profile.freeDay(s, d.choice, at); cell != nil && *cell != unknownBucket {
+			other = float32(y - float64(*cell))
+		}
+		d.windows.slow.push(d.set, own, other, d.scale.linear, !d.pager.out)
+	}
+	d.profile.learn(s, at, y, d.out())
+	if !d.set.auto && d.choice == seasonNone {
+		if c := d.profile.best(s, d.set.allowed); c != seasonNone {
+			d.follow(c)
+		}
+	}
+}
+
+func (d *seasonal) out() bool {
+	switch {
+	case !d.judging():
+		return d.plain.episode.out
+	case d.set.fine:
+		return d.pager.out
+	}
+	return d.adjusted.episode.out
+}
+
+// judging reports whether the season has a say yet.
+func (d *seasonal) judging() bool {
+	if d.choice == seasonNone {
+		return false
+	}
+	if d.set.fine {
+		return d.windows.seen >= d.set.warm
+	}
+	return int(d.adjusted.seen) >= max(d.set.train, defaultTrain)
+}
+
+// follow makes c the season that is followed.
+func (d *seasonal) follow(c season) {
+	if c == d.choice {
+		return
+	}
+	if d.choice == seasonNone {
+		d.windows.reset(d.scale.factor(d.profile.tracks[c].fast))
+		d.adjusted = smoothing{set: d.set.settings}
+		d.pager = pager{out: d.plain.episode.out, side: down, depth: 0.1}
+	} else {
+		d.windows.level = d.scale.factor(d.profile.tracks[c].fast)
+		d.windows.forget()
+		d.windows.slow.forget()
+	}
+	if c == seasonNone {
+		d.plain = smoothing{set: d.set.settings}
+	} else {
+		d.middle = d.profile.middle(&d.set.shape, c)
+	}
+	d.choice = c
+}
+
+// stepCoarse judges a long step by smoothing of the stream without its season.
+func (d *seasonal) stepCoarse(t, middle int64, v float64) Verdict {
+	verdict := d.plain.Step(t, v)
+	base, known := d.profile.at(&d.set.shape, d.choice, middle)
+	if d.choice == seasonNone || !known {
+		return verdict
+	}
+	judging := d.judging()
+	base -= d.middle
+	var adjusted Verdict
+	if d.scale.linear {
+		adjusted = d.adjusted.Step(t, v-base)
+		adjusted.Expected += base
+		adjusted.Lower += base
+		adjusted.Upper += base
+	} else {
+		factor := math.Exp(base)
+		adjusted = d.adjusted.Step(t, v/factor)
+		adjusted.Expected *= factor
+		adjusted.Lower *= factor
+		adjusted.Upper *= factor
+	}
+	if !judging {
+		return verdict
+	}
+	return adjusted
+}
+
+// Peek judges with a copy.
+func (d *seasonal) Peek(t int64, v float64) Verdict {
+	c := *d
+	return c.Step(t, v)
+}
+
+// lookback is four weeks in whole steps.
+func (s *seasonSettings) lookback() int64 {
+	const want = 4 * weekMs
+	return (want + s.step - 1) / s.step * s.step
+}

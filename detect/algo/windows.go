@@ -1,0 +1,342 @@
+package algo
+
+import "math"
+
+// windows judges a stream of short steps against its expected course by how far
+// it lies off on average over several stretches of time at once.
+//
+// A stretch is heard only when both its ends show the excursion, which tells a
+// drop from the dip of a deploy within it, and only when the time before it does
+// not: what comes on gradually is a day with a course of its own, and whether it
+// is a leak is for drift.go to say. How far is far is learned for each stretch
+// and side (tail.go), from distances in standard deviations of what counts vary by
+// (counts.go) and of what the stream varies by on top.
+type windows struct {
+	level   float64 // local factor on the profile, or distance from it
+	noise   counts
+	ticks   [tickRing]float32   // values as parts of the profile, unknownBucket when absent
+	minutes [minuteRing]float32 // the same, means over a minute or a tick if longer
+	stretch [stretches]stretch
+	minSum  float32
+	minN    int32
+	head    int32 // next of ticks
+	minHead int32 // next of minutes
+	seen    int32 // ticks, at most seenMax
+	absent  int32 // ticks in a row
+	ramp    bool  // something gradual goes on
+	slow    drift
+}
+
+// stretch is what is known of averages over one length of time.
+type stretch struct {
+	excess float32 // variance beyond that of counts, relative
+	tails  [sides]tail
+}
+
+const (
+	tickRing    = 32
+	minuteRing  = 32
+	leastTickMs = 10_000
+	minuteMs    = 60_000
+	stretches   = 3  // the first of ticks, the others of minutes
+	before      = 10 // minutes before a stretch, and as many before those
+)
+
+// span is a stretch of time, in ticks or minutes.
+type span struct {
+	n, edge int
+	skip    int     // minutes until what was before
+	weight  float64 // share of a tick in what is learned
+	stride  int32
+}
+
+// found is what windows saw in a step.
+type found struct {
+	evidence float64
+	side     int
+	depth    float64 // share by which the stream is off, positive
+	cause    Cause
+}
+
+const (
+	edgeLeast   = 0.6 // of the core's depth that both ends of a stretch must show
+	suddenLeast = 0.5 // of the depth that must have come since before the stretch
+	ringMost    = 1e6
+	levelClip   = 2.5 // standard deviations of a tick that the level follows
+	stretchU    = 2.2 // first guess of a quantile
+	stretchH    = 0.2
+	excessFrom  = 0.0004 // first guess, (2 %)²
+	leastExcess = 1e-7
+	looks       = 1.6 // −log of the share of a chance that one of many stretches has
+)
+
+func (w *windows) reset(level float64) {
+	*w = windows{level: level}
+	w.forget()
+	for i := range w.stretch {
+		w.stretch[i] = stretch{excessFrom, [sides]tail{{stretchU, stretchH}, {stretchU, stretchH}}}
+	}
+	w.noise.reset()
+	w.slow.reset()
+}
+
+// forget empties the rings.
+func (w *windows) forget() {
+	for i := range w.ticks {
+		w.ticks[i] = unknownBucket
+	}
+	for i := range w.minutes {
+		w.minutes[i] = unknownBucket
+	}
+	w.minSum, w.minN = 0, 0
+}
+
+// meanOf is a mean over what is present.
+type meanOf struct {
+	sum float64
+	n   int
+}
+
+func (m *meanOf) add(x float32) {
+	if x != unknownBucket {
+		m.sum += float64(x)
+		m.n++
+	}
+}
+
+func (m meanOf) plus(o meanOf) meanOf { return meanOf{m.sum + o.sum, m.n + o.n} }
+func (m meanOf) mean() float64        { return m.sum / float64(m.n) }
+
+// over returns the mean of ring entries [from, to), counted back from head.
+func over(ring []float32, head int32, from, to int) (m meanOf) {
+	for i := from; i < to; i++ {
+		m.add(ring[(int(head)-1-i)&(len(ring)-1)])
+	}
+	return m
+}
+
+// push takes a tick, as a part of the profile; ends says that a minute ends.
+func (w *windows) push(x float64, ends bool) {
+	part := float32(unknownBucket)
+	if x == x {
+		part = float32(clamp(x, ringMost))
+		w.minSum += part
+		w.minN++
+	}
+	w.ticks[w.head] = part
+	w.head = (w.head + 1) % tickRing
+	if w.seen < seenMax {
+		w.seen++
+	}
+	if ends {
+		mean := float32(unknownBucket)
+		if w.minN > 0 {
+			mean = w.minSum / float32(w.minN)
+		}
+		w.minutes[w.minHead] = mean
+		w.minHead = (w.minHead + 1) % minuteRing
+		w.minSum, w.minN = 0, 0
+	}
+}
+
+// off returns how far x is off the level.
+func (w *windows) off(x float64, linear bool) float64 {
+	if linear {
+		return x - w.level
+	}
+	return x/w.level - 1
+}
+
+// deviation returns how many standard deviations the mean share off over n ticks
+// is, where the expected value of a tick is e.
+func (w *windows) deviation(off, e, n, excess float64) float64 {
+	// q is half way between what was expected and what came, on the scale of
+	// roots, which makes the variance of counts constant (M. S. Bartlett, "The
+	// square root transformation in analysis of variance", Supplement to the
+	// Journal of the Royal Statistical Society 3, 1936).
+	root := 1 + math.Sqrt(max(0, 1+off))
+	q := root * root / 4
+	return off / math.Sqrt(w.noise.perTick(e)*q/n+excess*q*q)
+}
+
+// judge returns the strongest evidence of all stretches, and learns what normal is
+// if learning is allowed. e is the expected value of a tick.
+func (w *windows) judge(s *seasonSettings, e float64, linear, ends, learning bool) (f found) {
+	w.ramp = false
+	last := 1
+	if ends {
+		last = stretches
+	}
+	for i := range last {
+		w.judgeSpan(s, i, e, linear, learning, &f)
+	}
+	w.judgeDeep(s, e, linear, &f)
+	return f
+}
+
+func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learning bool, f *found) {
+	sp, st := &s.spans[i], &w.stretch[i]
+	ring, head, each := w.ticks[:], w.head, 1.0
+	if i > 0 {
+		ring, head, each = w.minutes[:], w.minHead, s.minuteTicks
+	}
+	newest := over(ring, head, 0, sp.edge)
+	core := over(ring, head, sp.edge, sp.n-sp.edge)
+	oldest := over(ring, head, sp.n-sp.edge, sp.n)
+	all := newest.plus(core).plus(oldest)
+	if 2*all.n <= sp.n {
+		return
+	}
+	off := w.off(all.mean(), linear)
+	ticks := each * float64(all.n)
+	x := w.deviation(off, e, ticks, float64(st.excess))
+	side := up
+	if x < 0 {
+		side, x = down, -x
+	}
+	q := &st.tails[side]
+	u := q.quantile(1)
+	if learning && (head%sp.stride == 0) {
+		w.learn(sp, st, off, e, ticks, side, x, u)
+	}
+	if x <= u || !s.counts(side) {
+		return
+	}
+	evidence := math.Log(x/u)/float64(q.index) - looks
+	if s.width > 0 {
+		evidence = x * x / 2
+	}
+	if evidence <= f.evidence {
+		return
+	}
+	if sp.edge > 0 {
+		if newest.n == 0 || oldest.n == 0 {
+			return
+		}
+		depth := off
+		if core.n > 0 {
+			depth = w.off(core.mean(), linear)
+		}
+		if w.off(newest.mean(), linear)/depth < edgeLeast || w.off(oldest.mean(), linear)/depth < edgeLeast {
+			return
+		}
+	}
+	if !w.sudden(sp, off, linear) {
+		w.ramp = evidence > s.limit/2
+		return
+	}
+	*f = found{evidence, side, math.Abs(off), causeOf(side)}
+}
+
+// sudden reports whether most of the share off has come since before the stretch,
+// where the line through the minutes before would not have led.
+func (w *windows) sudden(sp *span, off float64, linear bool) bool {
+	near := over(w.minutes[:], w.minHead, sp.skip, sp.skip+before)
+	far := over(w.minutes[:], w.minHead, sp.skip+before, min(sp.skip+2*before, minuteRing))
+	if near.n < 2 {
+		return true
+	}
+	line := w.off(near.mean(), linear)
+	if far.n >= before/2 {
+		slope := (line - w.off(far.mean(), linear)) / before
+		if slope*off > 0 {
+			line += slope * float64(before+sp.skip) / 2
+		}
+	}
+	return (off-line)/off > suddenLeast
+}
+
+func causeOf(side int) Cause {
+	if side == up {
+		return CauseRise
+	}
+	return CauseDrop
+}
+
+// learn takes a normal mean into what a stretch knows.
+func (w *windows) learn(sp *span, st *stretch, off, e, ticks float64, side int, x, u float64) {
+	weight := max(sp.weight, 3*float64(sp.stride)/float64(w.seen+1))
+	counted := w.noise.perTick(e) / ticks
+	excess := float64(st.excess)
+	sq := min(off*off, 9*(counted+excess))
+	excess += min(weight, 0.1) * (sq - counted - excess)
+	st.excess = float32(max(excess, leastExcess))
+	learnTails(&st.tails, side, x, u, min(0.2, 10*weight), min(0.1, 5*weight))
+}
+
+// learnTails takes the distance x on a side into both tails.
+func learnTails(tails *[sides]tail, side int, x, u, rate, weight float64) {
+	q, other := &tails[side], &tails[1-side]
+	other.u = float32(max(leastU, float64(other.u)*(1-rate*tailShare)))
+	if x > u {
+		q.raise(u, math.Log(x/u), 1, rate, weight)
+		return
+	}
+	q.u = float32(max(leastU, u*(1-rate*tailShare)))
+}
+
+const leastU = 1.6 // a normal tail has 1.88
+
+// judgeDeep hears falls by half within a minute, which wait for nothing.
+func (w *windows) judgeDeep(s *seasonSettings, e float64, linear bool, f *found) {
+	if s.deep == 0 || !s.below || linear {
+		return
+	}
+	all := over(w.ticks[:], w.head, 0, s.deep)
+	if all.n == 0 || 2*all.n < s.deep {
+		return
+	}
+	off := w.off(all.mean(), false)
+	if off > -deepLeast {
+		return
+	}
+	st := &w.stretch[0]
+	n := float64(all.n)
+	x := -w.deviation(off, e, n, float64(st.excess))
+	spread := math.Sqrt(w.noise.perTick(e)/2/n + float64(st.excess))
+	if off > -deepShare+clamp(deepMargin+spread, deepMarginMost) || x < deepSure {
+		return
+	}
+	if newest := over(w.ticks[:], w.head, 0, 1); newest.n > 0 && w.off(newest.mean(), false) > -deepLeast {
+		return
+	}
+	q := &st.tails[down]
+	evidence := max(s.limit, math.Log(x/q.quantile(1))/float64(q.index))
+	if s.width > 0 {
+		evidence = x * x / 2
+	}
+	if evidence > f.evidence {
+		*f = found{evidence, down, -off, CauseDrop}
+	}
+}
+
+const (
+	deepShare      = 0.5
+	deepMargin     = 0.04
+	deepMarginMost = 0.08
+	deepLeast      = 0.4 // share of a fall, however uncertain
+	deepSure       = 4.5 // standard deviations
+)
+
+// follow moves the level by a tick x at expected value e. The gain is that of a
+// steady Kalman filter for a level that wanders by wanderPerMinute (R. E. Kalman,
+// "A new approach to linear filtering and prediction problems", Journal of Basic
+// Engineering 82, 1960), so that busy streams are followed faster; the step is
+// clipped.
+func (w *windows) follow(s *seasonSettings, x, e, speed float64, linear bool) {
+	noise := w.noise.perTick(e)
+	ratio := s.wander / noise
+	gain := (math.Sqrt(ratio*ratio+4*ratio) - ratio) / 2
+	size := w.level
+	if linear {
+		size = 1
+		gain = min(gain, s.tickFast*4)
+	}
+	limit := levelClip * math.Sqrt(noise+float64(w.stretch[0].excess)) * size
+	w.level += min(1, speed*gain) * clamp(x-w.level, limit)
+	if !linear && w.level < 1e-9 {
+		w.level = 1e-9
+	}
+}
+
+const wanderPerMinute = 1.5e-6 // variance of the change of a level's logarithm
