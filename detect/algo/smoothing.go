@@ -97,7 +97,7 @@ func (d *smoothing) Peek(t int64, v float64) Verdict {
 func (d *smoothing) Facts(dst []Fact) []Fact {
 	dst = append(dst, Fact{"alpha", d.set.alpha}, Fact{"beta", d.set.beta},
 		Fact{"level", d.level}, Fact{"trend", d.trend}, Fact{"usual_level", d.usual}, Fact{"deviation", d.dev},
-		Fact{"values_seen", float64(d.seen)})
+		Fact{"values_seen", float64(d.seen)}, Fact{FactMemory, min(float64(d.seen), 1/slowRate)})
 	return d.episode.facts(d.set, dst)
 }
 
