@@ -166,15 +166,16 @@ func judgedStep(j *judge, i int, t int64, scratch []algo.Fact) (JudgedStep, []al
 	return s, scratch
 }
 
-// causeOf says in which way the group is out.
+// causeOf says in which way the group is out. Where the detector does not say,
+// its band does, while the value is beyond it.
 func causeOf(g *group) algo.Cause {
 	v := &g.verdict
 	switch {
 	case !v.Out || v.Cause != algo.CauseNone:
 		return v.Cause
-	case g.value < v.Expected:
+	case g.value < v.Lower:
 		return algo.CauseDrop
-	case g.value > v.Expected:
+	case g.value > v.Upper:
 		return algo.CauseRise
 	}
 	return algo.CauseNone

@@ -121,16 +121,16 @@ func (w *Why) expectation(d *Decision, step int64) string {
 	switch {
 	case math.IsNaN(down) && math.IsNaN(up):
 	case math.IsNaN(up):
-		text += ", not below " + people(lower)
+		text += " and at least " + people(lower)
 	case math.IsNaN(down):
-		text += ", not above " + people(upper)
-	case math.Abs(up-down) <= 0.1*max(up, down):
+		text += " and at most " + people(upper)
+	case math.Abs(up-down) <= 0.25*max(up, down):
 		text += " ± " + people((up+down)/2)
 	default:
-		text += ", " + people(lower) + " to " + people(upper)
+		text += " (" + people(lower) + " to " + people(upper) + ")"
 	}
 	if steps, ok := w.fact(&d.JudgedStep, algo.FactMemory); ok && steps > 1 {
-		text += ", from the last " + roughly(int64(steps)*step)
+		text += " from the last " + roughly(int64(steps)*step)
 	}
 	return text
 }
@@ -148,7 +148,7 @@ func (b *Breakdown) words() string {
 		names = append(names, clip(b.Key, 40)+"="+clip(v.Value, 40))
 	}
 	share := float64(b.Explained)
-	if share > 0.99 && share < 1.01 {
+	if share > 0.99 {
 		return "all of the change is " + listed(names)
 	}
 	return rounded(100*share) + " % of the change is " + listed(names)
