@@ -18,7 +18,6 @@ const maxBandRows = 500_000
 // ErrRange is returned for a band that is empty or too long.
 var ErrRange = errors.New("band")
 
-
 // BandRow is what was expected of one step.
 type BandRow struct {
 	T     int64 // Unix ms of the step
@@ -76,6 +75,9 @@ func (e *Engine) band(ctx context.Context, id string, start, end int64, filter t
 		return nil, err
 	}
 	defer h.Close()
+	if err := e.prepare(ctx, b); err != nil {
+		return nil, fmt.Errorf("band of rule %q: %w", id, err)
+	}
 	err = e.replay(ctx, h, b.judge, span{b.from, b.end}, b.blind, func(t int64) error {
 		if err := b.remember(t); err != nil {
 			return err
@@ -99,9 +101,10 @@ type bandRun struct {
 	judge      *judge
 	blind      span
 	origin     int64
-	from       int64 // the judge has seen this step
-	start, end int64 // rows wanted, (start, end]
-	final      int64 // values up to here can no longer change
+	from       int64  // the judge has seen this step
+	taught     lesson // what it is to know before; width 0: nothing
+	start, end int64  // rows wanted, (start, end]
+	final      int64  // values up to here can no longer change
 
 	found []checkpoint
 	out   []BandGroup
@@ -134,10 +137,32 @@ func (e *Engine) bandUpTo(r *running, start, end int64) (*bandRun, error) {
 				return nil, fmt.Errorf("band of rule %q: %w", r.c.rule.ID, err)
 			}
 			b.from = at.t
-			break
+			return b, nil
 		}
 	}
+	if b.from == r.origin {
+		b.taught = r.taught
+	}
 	return b, nil
+}
+
+// prepare teaches the judge of a run what it is to know before its first step.
+func (e *Engine) prepare(ctx context.Context, b *bandRun) error {
+	if b.taught.width == 0 {
+		return nil
+	}
+	p, err := e.study(b.c, b.judge, b.taught)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	for done := false; !done; {
+		if done, err = p.learn(ctx); err != nil {
+			return err
+		}
+	}
+	b.taught = lesson{}
+	return nil
 }
 
 // remember keeps the state after step t when a checkpoint is due and the state is
@@ -151,6 +176,7 @@ func (b *bandRun) remember(t int64) error {
 
 // rows appends the rows of step t.
 func (b *bandRun) rows(t int64, filter tags.Tags) error {
+	b.index = without(b.index, b.judge.left)
 	if t <= b.start {
 		return nil
 	}

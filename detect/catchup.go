@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"time"
 
 	"pulse/detect/alert"
 	"pulse/query/stream"
@@ -10,36 +11,61 @@ import (
 
 // catchUp brings the detectors up to the step before t from stored history: the
 // look-back that the detector states for a new rule, what was missed for one that
-// goes on after a restart or a long pause. It waits until t closes, so that late
-// points of the steps before are in. Alerts are not run over it.
-func (e *Engine) catchUp(r *running, t int64) {
+// goes on after a restart or a long pause. It begins when t closes, so that late
+// points of the steps before are in; alerts are not run over it. It ends early, and
+// goes on with the next call, when it is later than until, unless that is zero. The
+// steps that late points can still change are read at once.
+func (e *Engine) catchUp(r *running, t int64, until time.Time) (done bool) {
 	end := t - r.c.step
-	oldest := e.oldest(end, r.c.step)
-	from := r.judged
-	if from == 0 {
-		from = max(step.Floor(end-r.c.lookback, r.c.step), oldest)
-		r.origin, r.trusted = from, true
-		if err := e.entry.rule(r.stored()); err != nil {
+	if r.judged == 0 && !e.warmUp(r, end, until) {
+		return false
+	}
+	from := min(max(r.judged, e.oldest(end, r.c.step)), end)
+	run := bandRun{c: r.c, judge: r.judge, final: e.final()}
+	each := func(t int64) error {
+		e.followLeft(r)
+		return run.remember(t)
+	}
+	for part := max(catchUpSteps/max(1, int64(len(r.judge.groups))), minCatchUp) * r.c.step; ; {
+		to := from + part
+		if to > run.final || to > end {
+			to = end
+		}
+		if err := e.replay(context.Background(), r.stream, r.judge, span{from, to}, r.blind, each); err != nil {
 			e.fail(r, err)
 		}
-	}
-	from = min(max(from, oldest), end)
-	run := bandRun{c: r.c, judge: r.judge, final: e.final()}
-	if err := e.replay(context.Background(), r.stream, r.judge, span{from, end}, r.blind, run.remember); err != nil {
-		e.fail(r, err)
+		if r.judged, from = to, to; from == end {
+			break
+		}
+		if !until.IsZero() && e.o.Clock.Now().After(until) {
+			break
+		}
 	}
 	if r.trusted {
 		e.kept.merge(r, run.found)
 	}
-	r.trust(end, r.stream.Completeness(end, e.now))
 	r.fit()
+	if from < end {
+		return false
+	}
+	r.trust(end, r.stream.Completeness(end, e.now))
+	retention := e.o.Store.Options().Retention
 	for i := range r.alerts {
-		if r.judge.groups[i].detector != nil {
+		g := &r.judge.groups[i]
+		if g.detector != nil && int64(g.absent)*r.c.step <= retention {
 			r.alerts[i].state.HadData = true
 		}
 	}
-	r.judged, r.behind = end, false
+	r.behind = false
+	return true
 }
+
+// Steps that are caught up between two looks at the clock: so many of all groups
+// together, but at least minCatchUp, since stored blocks are read as a whole.
+const (
+	catchUpSteps = 20_000
+	minCatchUp   = 8
+)
 
 // span is the steps in (start, end].
 type span struct{ start, end int64 }
@@ -50,6 +76,8 @@ func (s span) has(t int64) bool { return t > s.start && t <= s.end }
 // it, whose error ends it. Steps of blind are fed as no data, as they were when
 // they were live. With an empty s it only brings the memory of h up to s.end.
 func (e *Engine) replay(ctx context.Context, h *stream.Stream, j *judge, s, blind span, each func(t int64) error) error {
+	j.past = true
+	defer func() { j.past = false }()
 	return replayLines(ctx, h, j.step, s, blind, func(t int64, lines []stream.Line) error {
 		j.observe(t, lines)
 		return each(t)
@@ -125,6 +153,9 @@ func (e *Engine) recallRule(s storedRule, now int64) (*running, error) {
 	}
 	r.identify(s.Created, max(s.Created, s.Began))
 	r.origin, r.file = s.Origin, s.File
+	if l := s.Taught; l != nil && l[2] > 0 {
+		r.taught = lesson{span{l[0], l[1]}, l[2]}
+	}
 	return r, nil
 }
 

@@ -88,6 +88,9 @@ func (e *Engine) verify(r *running) bool {
 		return false
 	}
 	cost := int((at.t-b.from)/r.c.step) * max(1, len(r.judge.groups))
+	if b.taught.width > 0 {
+		cost += int((b.taught.end-b.taught.start)/b.taught.width) * max(1, len(r.judge.groups))
+	}
 	if e.verified += cost; e.verified > verifySteps {
 		return false
 	}
@@ -96,6 +99,9 @@ func (e *Engine) verify(r *running) bool {
 		return false
 	}
 	defer h.Close()
+	if err := e.prepare(context.Background(), b); err != nil {
+		return false
+	}
 	err = e.replay(context.Background(), h, b.judge, span{b.from, at.t}, b.blind, b.remember)
 	e.kept.merge(r, b.found)
 	return err == nil && bytes.Equal(b.judge.appendState(nil), at.state)

@@ -22,7 +22,9 @@ type compiled struct {
 	config   alert.Config
 	lookback int64 // ms of history that a new detector reads
 	zeroFill bool  // a missing value is 0 while its source reports
-	detector json.RawMessage
+	// retention is how long the store keeps values of its own step, ms.
+	retention int64
+	detector  json.RawMessage
 }
 
 // compiler turns rules into compiled ones for one server.
@@ -30,6 +32,7 @@ type compiler struct {
 	interpreter *asl.Interpreter
 	primary     int64 // ms
 	grace       int64 // ms, of rules that have none
+	retention   int64 // of the primary step, ms
 }
 
 // compile checks r completely.
@@ -55,7 +58,7 @@ func (c *compiler) compile(r Rule) (*compiled, error) {
 		return nil, fmt.Errorf("rule %q: %w", r.ID, err)
 	}
 	out := &compiled{
-		rule: r, expr: e, text: e.String(), step: r.stepMs(c.primary), grace: c.grace, notes: notes, detector: detector,
+		rule: r, expr: e, text: e.String(), step: r.stepMs(c.primary), grace: c.grace, retention: c.retention, notes: notes, detector: detector,
 		lookback: lookback, zeroFill: r.noData() == alert.Auto || r.noData() == alert.Zero,
 	}
 	out.keys = groupKeys(e)

@@ -14,6 +14,7 @@ const (
 	second = 1000
 	minute = 60 * second
 	hour   = 60 * minute
+	day    = 24 * hour
 )
 
 // durationUnits are in descending order.

@@ -23,7 +23,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -81,7 +80,12 @@ type Engine struct {
 	closed      bool
 	rules       map[string]*running
 	order       []*running // by id
-	due         []*running // scratch of Advance
+	owners      map[string]*owner
+	circle      []*owner // all of them, by name
+	queue       []*owner // scratch of takeTurn
+	gathered    int64    // now of the last gather
+	worked      int64    // ns that the last Advance spent on closes
+	round       stream.Round
 	journal     *journal
 	entry       entry // what the current step writes; kept and retried when that fails
 	now         int64 // of the last Advance
@@ -121,9 +125,10 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		o: o, step: step,
-		compiler: compiler{interpreter: asl.New(asl.All(), asl.Limits{}), primary: step, grace: o.Grace},
+		compiler: compiler{interpreter: asl.New(asl.All(), asl.Limits{}), primary: step, grace: o.Grace, retention: o.Store.Options().Retention},
 		wake:     make(chan struct{}, 1),
 		rules:    map[string]*running{},
+		owners:   map[string]*owner{},
 		broken:   map[string]brokenRule{},
 		kept:     checkpointBudget{limit: o.CheckpointBytes},
 		whys:     whys{wake: make(chan struct{}, 1)},
@@ -156,8 +161,8 @@ const (
 )
 
 // Run advances the engine by the clock until ctx ends, and then closes it. Wake
-// shortens its sleep. Looks are spaced so that looking takes at most a quarter of
-// one core.
+// shortens its sleep. Looks are spaced so that those which find nothing take at
+// most a quarter of one core.
 func (e *Engine) Run(ctx context.Context, c clock.Clock) error {
 	recorded := make(chan struct{})
 	go func() {
@@ -175,9 +180,15 @@ func (e *Engine) pace(ctx context.Context, c clock.Clock) {
 	for {
 		began := c.Now()
 		now := began.UnixMilli()
-		next := min(e.Advance(now), now+idleMs)
-		spent := c.Now().Sub(began).Milliseconds()
-		quiet := now + spent + max(minGapMs, 3*spent)
+		next, worked := e.advance(now)
+		spent := c.Now().Sub(began)
+		if next <= now {
+			if ctx.Err() != nil {
+				return
+			}
+			continue
+		}
+		quiet := now + spent.Milliseconds() + max(minGapMs, 3*(spent-worked).Milliseconds())
 		for last := now; ; last = now {
 			now = c.Now().UnixMilli()
 			at := max(next, quiet)
@@ -202,29 +213,30 @@ func (e *Engine) pace(ctx context.Context, c clock.Clock) {
 	}
 }
 
-// Advance closes every step that is due at now (Unix ms), in order of time over
-// all rules, and commits the transitions of each time together. It returns when
-// to call again at the latest; data that arrives may make a step due earlier.
+// Advance closes the steps that are due at now (Unix ms), in order of time over
+// all rules of owners that have not used up their share, and commits the
+// transitions of each turn together. It returns when to call again at the latest;
+// data that arrives may make a step due earlier. When there is more to do than
+// it may take at once, that is now.
 func (e *Engine) Advance(now int64) (next int64) {
+	next, _ = e.advance(now)
+	return next
+}
+
+// advance is Advance, and says how much of its time went into closes.
+func (e *Engine) advance(now int64) (next int64, worked time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed || !e.resumed {
-		return now + idleMs
+		return now + idleMs, 0
 	}
-	e.now = now
-	e.due = e.due[:0]
-	for _, r := range e.order {
-		e.followClock(r, now)
-		if r.next <= now {
-			e.due = append(e.due, r)
+	e.now, e.worked = now, 0
+	began := e.o.Clock.Now()
+	e.gather(now)
+	for e.takeTurn(now) {
+		if e.o.Clock.Now().Sub(began) >= advanceFor {
+			return now, time.Duration(e.worked)
 		}
-	}
-	for len(e.due) > 0 {
-		t := e.closeEarliest(now)
-		e.markClosed(t, now)
-		e.commit()
-		e.markStored(t, now)
-		e.follow(t)
 	}
 	if !e.entry.empty() { // an earlier failure
 		e.commit()
@@ -237,27 +249,7 @@ func (e *Engine) Advance(now int64) (next int64) {
 		}
 		next = min(next, at)
 	}
-	return max(next, now+1)
-}
-
-// closeEarliest tries the rules of e.due whose next step is the earliest, and
-// removes those that have nothing more to do at now. It returns that step.
-func (e *Engine) closeEarliest(now int64) (t int64) {
-	t = e.due[0].next
-	for _, r := range e.due {
-		t = min(t, r.next)
-	}
-	e.explained, e.scanned, e.verified = 0, 0, 0
-	e.due = slices.DeleteFunc(e.due, func(r *running) bool {
-		if r.next != t {
-			return false
-		}
-		began := e.o.Clock.Now()
-		closed := e.tryClose(r, now)
-		r.stats.CostNs += e.o.Clock.Now().Sub(began).Nanoseconds()
-		return !closed || r.next > now
-	})
-	return t
+	return max(next, now+1), time.Duration(e.worked)
 }
 
 // maxWaiting is how many notifications wait for a database that cannot be
@@ -309,6 +301,7 @@ func (e *Engine) Close() error {
 				e.entry.mark(r.c.rule.ID, r.judged)
 			}
 		}
+		r.pupil.close()
 		r.stream.Close()
 	}
 	_, err := e.journal.commit(&e.entry)

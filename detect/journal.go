@@ -39,7 +39,10 @@ type storedRule struct {
 	Began int64 `json:"began,omitempty"`
 	// Origin is the step after which its detectors began to read.
 	Origin int64 `json:"origin"`
-	File   bool  `json:"file,omitempty"` // comes from a rule file
+	// Taught is the time up to Origin that they were taught from coarser tiers, and in
+	// pieces of how many ms.
+	Taught *[3]int64 `json:"taught,omitempty"`
+	File   bool      `json:"file,omitempty"` // comes from a rule file
 }
 
 // Outbox takes the notifications of a transition inside the transaction that
@@ -154,6 +157,9 @@ func (e *entry) empty() bool {
 	return len(e.puts) == 0 && len(e.drops) == 0 && len(e.resolved) == 0 && len(e.notes) == 0 &&
 		len(e.checkpoints) == 0 && len(e.marks) == 0 && len(e.rules) == 0 && len(e.deleted) == 0
 }
+
+// size is how many changes of alerts and notifications it has.
+func (e *entry) size() int { return len(e.puts) + len(e.drops) + len(e.resolved) + len(e.notes) }
 
 func (e *entry) reset() {
 	clear(e.puts)

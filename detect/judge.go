@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
+	"slices"
+	"sync"
 
 	"pulse/detect/alert"
 	"pulse/detect/algo"
@@ -26,12 +29,19 @@ type judge struct {
 	keys   []string     // tags that tell the groups apart; nil: all
 	noData alert.NoData // Zero turns no data into 0; Alert makes groups of lines without data
 	learns bool         // the detector trains, so a verdict may be unknown
+	past   bool         // steps are read from history, in which nobody's data means that nobody was there
 
-	groups []group // in order of appearance; never shrinks
+	forget uint32 // steps; see leave
+
+	groups []group // in order of appearance
 	index  map[string]int
 	lines  []lineRef // line number → group, as of the last step
 	tick   uint64
 	only   map[string]bool // keys of the groups that are judged; nil: all
+
+	fresh  algo.Detector // has seen nothing, for peek
+	peeked []float64
+	left   []int
 
 	idScratch  tags.Tags
 	keyScratch []byte
@@ -45,6 +55,7 @@ type group struct {
 	value    float64       // of the last step
 	verdict  algo.Verdict
 	tick     uint64 // of the last step that had a line for it
+	absent   uint32 // steps without data since the last with some
 }
 
 // lineRef remembers the group of a line, so that a step whose lines are those of
@@ -61,33 +72,174 @@ func newJudge(c *compiled) (*judge, error) {
 	}
 	return &judge{
 		maker: maker, step: c.step, keys: c.keys, noData: c.rule.noData(), learns: c.lookback > 0,
-		index: map[string]int{},
+		index: map[string]int{}, forget: uint32(max(c.retention, day) / c.step),
 	}, nil
 }
 
 // observe feeds the lines of step t, which must follow the step before. Groups
-// without a line have no data.
-func (j *judge) observe(t int64, lines []stream.Line) {
+// without a line have no data. Before, groups that are long gone leave; left are
+// the numbers that they had, ascending, and is overwritten by the next call.
+func (j *judge) observe(t int64, lines []stream.Line) (left []int) {
+	left = j.leave(t)
 	j.take(lines)
-	for i := range j.groups {
-		j.decide(&j.groups[i], t)
-	}
+	j.decideAll(t)
+	return left
 }
 
 // take gives every group its value of the lines of a step.
 func (j *judge) take(lines []stream.Line) {
 	j.tick++
+	some := false
 	for i := range lines {
 		if at := j.groupOf(i, &lines[i]); at >= 0 {
 			j.groups[at].tick, j.groups[at].value = j.tick, lines[i].Value
+			some = some || !math.IsNaN(lines[i].Value)
 		}
 	}
 	for i := range j.groups {
 		g := &j.groups[i]
-		if g.tick != j.tick {
-			g.value = math.NaN()
+		switch {
+		case g.tick == j.tick && !math.IsNaN(g.value):
+			g.absent = 0
+			continue
+		case some || !j.past:
+			g.absent++
+		}
+		g.value = math.NaN()
+	}
+}
+
+// leave takes out, every checkpointSteps steps, the groups that have been without
+// data for a day, or the store's retention if that is longer. The order of the
+// others stays.
+func (j *judge) leave(t int64) []int {
+	j.left = j.left[:0]
+	if t/j.step%checkpointSteps != 0 {
+		return nil
+	}
+	for i := range j.groups {
+		if j.isGone(&j.groups[i]) {
+			j.left = append(j.left, i)
 		}
 	}
+	if len(j.left) == 0 {
+		return nil
+	}
+	for _, i := range j.left {
+		delete(j.index, j.groups[i].key)
+	}
+	j.groups = without(j.groups, j.left)
+	for i := range j.groups {
+		j.index[j.groups[i].key] = i
+	}
+	for i := range j.lines {
+		j.lines[i].group = -1
+	}
+	return j.left
+}
+
+func (j *judge) isGone(g *group) bool {
+	switch {
+	case g.absent <= j.forget:
+		return false
+	case j.noData == alert.Zero:
+		return g.tick != j.tick && !g.verdict.Out
+	case j.noData == alert.Alert:
+		return g.tick != j.tick // or it would be made again at once
+	}
+	return true
+}
+
+// without takes the elements of the given numbers, which are ascending and may be
+// beyond its end, out of list.
+func without[T any](list []T, numbers []int) []T {
+	if len(numbers) == 0 {
+		return list
+	}
+	kept := list[:0]
+	for i := range list {
+		if len(numbers) > 0 && numbers[0] == i {
+			numbers = numbers[1:]
+			continue
+		}
+		kept = append(kept, list[i])
+	}
+	clear(list[len(kept):])
+	return kept
+}
+
+// shareGroups is how many groups are worth a goroutine.
+const shareGroups = 2048
+
+// decideAll lets every detector judge the value that take gave its group.
+func (j *judge) decideAll(t int64) {
+	n := len(j.groups)
+	workers := min(runtime.GOMAXPROCS(0), n/shareGroups)
+	if workers < 2 {
+		j.decideSome(j.groups, t)
+		return
+	}
+	var wait sync.WaitGroup
+	for w := 1; w < workers; w++ {
+		part := j.groups[w*n/workers : (w+1)*n/workers]
+		wait.Go(func() { j.decideSome(part, t) })
+	}
+	j.decideSome(j.groups[:n/workers], t)
+	wait.Wait()
+}
+
+func (j *judge) decideSome(groups []group, t int64) {
+	for i := range groups {
+		j.decide(&groups[i], t)
+	}
+}
+
+// peek returns whether f answers true for any group, given what the lines of
+// step t would mean for its alert. It changes nothing; i is -1 for a group that is
+// not there yet.
+func (j *judge) peek(t int64, lines []stream.Line, f func(i int, o alert.Observation) bool) bool {
+	if j.fresh == nil {
+		j.fresh = j.maker.New()
+	}
+	j.peeked = slices.Grow(j.peeked[:0], len(j.groups))[:len(j.groups)]
+	for i := range j.peeked {
+		j.peeked[i] = math.NaN()
+	}
+	for i := range lines {
+		at := j.find(i, &lines[i])
+		if at >= 0 {
+			j.peeked[at] = lines[i].Value
+			continue
+		}
+		if !j.makes(&lines[i]) {
+			continue
+		}
+		g := group{value: lines[i].Value, detector: j.fresh}
+		if f(-1, j.wouldBe(&g, t)) {
+			return true
+		}
+	}
+	for i, v := range j.peeked {
+		g := group{value: v, detector: j.groups[i].detector}
+		if g.detector == nil {
+			g.detector = j.fresh
+		}
+		if f(i, j.wouldBe(&g, t)) {
+			return true
+		}
+	}
+	return false
+}
+
+// wouldBe says what the value of g at step t would mean for its alert.
+func (j *judge) wouldBe(g *group, t int64) alert.Observation {
+	if j.noData == alert.Zero && math.IsNaN(g.value) {
+		g.value = 0
+	}
+	if !math.IsNaN(g.value) {
+		g.verdict = g.detector.Peek(t, g.value)
+	}
+	return j.observation(g)
 }
 
 // decide lets the group's detector judge its value of step t.
@@ -127,6 +279,23 @@ func (j *judge) observation(g *group) alert.Observation {
 // groupOf returns the index of the group that line i belongs to, or -1 when it
 // has none: it never had data, or there are too many.
 func (j *judge) groupOf(i int, line *stream.Line) int {
+	at := j.find(i, line)
+	if at < 0 && j.makes(line) {
+		at = j.add(append(tags.Tags(nil), j.idScratch...))
+		j.lines[i] = lineRef{line.Tags, at}
+	}
+	return at
+}
+
+// makes reports whether a line that belongs to no group makes one.
+func (j *judge) makes(line *stream.Line) bool {
+	hasData := !math.IsNaN(line.Value) || j.noData == alert.Zero || j.noData == alert.Alert
+	return hasData && len(j.groups) < maxGroups
+}
+
+// find returns the index of the group that line i belongs to, or -1; the group's
+// tags are in j.idScratch then.
+func (j *judge) find(i int, line *stream.Line) int {
 	for len(j.lines) <= i {
 		j.lines = append(j.lines, lineRef{group: -1})
 	}
@@ -142,15 +311,9 @@ func (j *judge) groupOf(i int, line *stream.Line) int {
 	}
 	at, ok := j.index[string(j.keyScratch)]
 	if !ok {
-		if math.IsNaN(line.Value) && j.noData != alert.Zero && j.noData != alert.Alert {
-			return -1
-		}
-		if len(j.groups) >= maxGroups {
-			return -1
-		}
-		at = j.add(append(tags.Tags(nil), j.idScratch...))
+		return -1
 	}
-	ref.tags, ref.group = line.Tags, at
+	*ref = lineRef{line.Tags, at}
 	return at
 }
 
@@ -189,8 +352,8 @@ func identity(dst, t tags.Tags, keys []string) tags.Tags {
 //	version   1 byte
 //	groups    uvarint; those without a detector are left out
 //	per group tags   uvarint of how many, then key and value, each with its length
-//	          state  uvarint of its length, then the detector's own
-const judgeVersion = 2
+//	          state  uvarint of its length, then uvarint of the steps without data and the detector's own
+const judgeVersion = 3
 
 var (
 	errCheckpoint = errors.New("detector checkpoint is corrupt")
@@ -215,7 +378,7 @@ func (j *judge) appendState(dst []byte) []byte {
 		}
 		dst = binary.AppendUvarint(dst, uint64(len(g.tags)))
 		dst = append(dst, g.key...)
-		scratch = g.detector.AppendState(scratch[:0])
+		scratch = g.detector.AppendState(binary.AppendUvarint(scratch[:0], uint64(g.absent)))
 		dst = binary.AppendUvarint(dst, uint64(len(scratch)))
 		dst = append(dst, scratch...)
 	}
@@ -261,7 +424,12 @@ func (j *judge) restoreGroup(g *group, state []byte) error {
 	if g.detector == nil {
 		g.detector = j.maker.New()
 	}
-	left, err := g.detector.Restore(state)
+	absent, n := binary.Uvarint(state)
+	if n <= 0 || absent > math.MaxUint32 {
+		return errShort
+	}
+	g.absent = uint32(absent)
+	left, err := g.detector.Restore(state[n:])
 	if err != nil {
 		return fmt.Errorf("%w: group %s: %w", errCheckpoint, g.tags, err)
 	}

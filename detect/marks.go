@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"math"
 	"slices"
+	"time"
 
 	"pulse/store/field"
 )
@@ -200,9 +201,9 @@ func (e *Engine) judgeAgain(r *running, m mark, partial bool) {
 	switch {
 	case r.judged >= m.t:
 		e.turnBack(r, m.t)
-		e.catchUp(r, m.t)
+		e.catchUp(r, m.t, time.Time{})
 	case r.judged+r.c.step < m.t:
-		e.catchUp(r, m.t)
+		e.catchUp(r, m.t, time.Time{})
 	}
 	r.turn = m.turn
 	e.observe(r, m.t)

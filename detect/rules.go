@@ -111,6 +111,9 @@ func (e *Engine) amend(r *running, c *compiled, file bool) error {
 		r.c, r.file = before, wasFile
 		return err
 	}
+	e.disengage(r)
+	e.engage(r)
+	r.stats.Owner = c.rule.Owner
 	return nil
 }
 
@@ -134,7 +137,11 @@ func (e *Engine) store(r *running) error {
 }
 
 func (r *running) stored() *storedRule {
-	return &storedRule{Rule: r.c.rule, Created: r.created, Began: r.began, Origin: r.origin, File: r.file}
+	s := &storedRule{Rule: r.c.rule, Created: r.created, Began: r.began, Origin: r.origin, File: r.file}
+	if l := r.taught; l.width > 0 {
+		s.Taught = &[3]int64{l.start, l.end, l.width}
+	}
+	return s
 }
 
 func sameRule(a, b Rule) bool {
@@ -158,6 +165,7 @@ func (r *running) inherit(old *running) {
 func (e *Engine) insert(r *running) {
 	delete(e.broken, r.c.rule.ID)
 	e.rules[r.c.rule.ID] = r
+	e.engage(r)
 	at, _ := slices.BinarySearchFunc(e.order, r.c.rule.ID, byID)
 	e.order = slices.Insert(e.order, at, r)
 }
@@ -170,7 +178,9 @@ func (e *Engine) remove(r *running) {
 		e.order = slices.Delete(e.order, at, at+1)
 	}
 	delete(e.rules, r.c.rule.ID)
+	e.disengage(r)
 	e.kept.dropIf(r, func(checkpoint) bool { return true })
+	r.pupil.close()
 	r.stream.Close()
 }
 

@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"time"
+
 	"pulse/detect/alert"
 	"pulse/query/stream"
 	"pulse/store"
@@ -15,18 +17,22 @@ type running struct {
 	began   int64  // Unix ms: when it was put with the detector that it has
 	number  uint32 // what marks call it
 	file    bool   // comes from a rule file
+	owner   *owner
 	stream  *stream.Stream
 	judge   *judge
 	alerts  []groupAlert // one per judge.groups
 
-	next   int64 // the step to close next
-	putOff bool  // next was put off once
-	judged int64 // the last step the detectors saw, 0: none yet
-	origin int64 // detectors read the steps after this one
-	behind bool  // the detectors must catch up from history before next
-	blind  span  // steps that count as no data although the store may have some
-	turn   int   // how often the clock had been set back when it last followed
-	fresh  int   // steps closed since the rule was started
+	next   int64  // the step to close next
+	putOff bool   // next was put off once
+	waits  bool   // next cannot be closed yet, as of the current Advance
+	judged int64  // the last step the detectors saw, 0: none yet
+	origin int64  // detectors read the steps after this one
+	taught lesson // what they knew before; width 0: nothing
+	pupil  *pupil // while they are being taught
+	behind bool   // the detectors must catch up from history before next
+	blind  span   // steps that count as no data although the store may have some
+	turn   int    // how often the clock had been set back when it last followed
+	fresh  int    // steps closed since the rule was started
 
 	justClosed bool   // a step that is not marked yet
 	complete   bool   // all sources had reported it
@@ -44,8 +50,7 @@ type running struct {
 	closedOn closedSteps // sources of the last steps
 	deferred *PutOff     // of the newest step that was put off
 
-	scratch []byte
-	stats   RuleStats
+	stats RuleStats
 }
 
 // groupAlert is the alert of one group and its open incidents.
@@ -159,48 +164,64 @@ func (e *Engine) reopen(r *running) {
 	r.stream = s
 }
 
+// attempt is what became of a step that may be due.
+type attempt uint8
+
+const (
+	stepWaits      attempt = iota // for a source, or for the time when that is given up
+	stepUnfinished                // time is up before the detectors have caught up
+	stepClosed
+)
+
 // tryClose closes the rule's next step if it is time: every expected source has
 // reported it, or the wait for the missing ones is over. The step must not be
-// later than now. It reports whether the step was closed.
-func (e *Engine) tryClose(r *running, now int64) bool {
+// later than now. What has to be caught up before takes until the given time.
+func (e *Engine) tryClose(r *running, now int64, until time.Time) attempt {
 	t := r.next
-	c := r.stream.Completeness(t, now)
+	c := r.stream.CompletenessIn(e.round, t, now)
 	complete := c.Expected > 0 && c.Reported >= c.Expected
 	if !complete && now < r.deadline() {
-		return false
+		return stepWaits
 	}
-	if r.behind {
-		e.catchUp(r, t)
+	if r.behind && !e.catchUp(r, t, until) {
+		return stepUnfinished
 	}
 	mayWait := c.Reported < c.Expected && !r.putOff && now < t+2*r.c.grace
-	if mayWait {
-		r.scratch = r.appendState(r.scratch[:0])
-	}
-	e.observe(r, t)
-	if mayWait && r.deviates() {
-		if err := r.restoreState(r.scratch); err != nil { // it was written a moment ago
-			panic("BUG: " + err.Error())
-		}
+	if mayWait && e.deviates(r, t) {
 		r.putOff = true
 		r.stats.PutOff++
 		r.deferStep(t, now, c)
-		return false
+		return stepWaits
 	}
+	e.observe(r, t)
 	e.settle(r, t, now, c)
 	e.finish(r, t, now, c)
-	return true
+	return stepClosed
 }
 
 // observe evaluates the step and judges every group. A failing expression is a
 // step without data.
 func (e *Engine) observe(r *running, t int64) {
-	lines, err := r.stream.Step(t)
+	lines, err := r.stream.StepIn(e.round, t)
 	if err != nil {
 		e.fail(r, err)
 		lines = nil
 	}
 	r.judge.observe(t, lines)
+	e.followLeft(r)
 	r.fit()
+}
+
+// followLeft ends the alerts of groups that left the judge.
+func (e *Engine) followLeft(r *running) {
+	left := r.judge.left
+	for _, i := range left {
+		if i >= len(r.alerts) {
+			break
+		}
+		e.endGroup(r, i, e.now, "no data for so long that it is forgotten")
+	}
+	r.alerts = without(r.alerts, left)
 }
 
 // fit makes an alert for every group.
@@ -219,11 +240,15 @@ func (e *Engine) fail(r *running, err error) {
 	}
 }
 
-// deviates reports whether any group's verdict would change something for the
-// worse or the better: out of band, or back in band while its alert is on.
-func (r *running) deviates() bool {
-	for i := range r.judge.groups {
-		o := r.judge.observation(&r.judge.groups[i])
+// deviates reports whether closing step t now would change something for the
+// worse or the better: a group out of band, or back in band while its alert is
+// on. It changes nothing.
+func (e *Engine) deviates(r *running, t int64) bool {
+	lines, err := r.stream.Peek(e.round, t)
+	if err != nil {
+		lines = nil // observe says so
+	}
+	return r.judge.peek(t, lines, func(i int, o alert.Observation) bool {
 		if o == alert.Missing {
 			switch r.judge.noData {
 			case alert.OK:
@@ -232,11 +257,8 @@ func (r *running) deviates() bool {
 				o = alert.Out
 			}
 		}
-		if o == alert.Out || o == alert.In && r.alerts[i].state.Phase != alert.Inactive {
-			return true
-		}
-	}
-	return false
+		return o == alert.Out || o == alert.In && i >= 0 && i < len(r.alerts) && r.alerts[i].state.Phase != alert.Inactive
+	})
 }
 
 // finish goes on to the next step.

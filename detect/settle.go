@@ -34,7 +34,7 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 			continue
 		}
 		if o == alert.Missing {
-			config.AbsenceAfter = r.c.absenceAfter(r.stream, g.tags)
+			config.AbsenceAfter = r.absenceAfter(i)
 		}
 		if o == alert.Out && a.state.Phase == alert.Inactive && r.pending+r.firing >= maxAlerts {
 			r.stats.Suppressed++
@@ -47,10 +47,9 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 	}
 }
 
-// giveUp forgets a group that has had no data for the whole retention: nothing
-// of it is left in the store, so it is gone and not late. Its incidents end.
+// giveUp ends the incidents of a group that has had no data for the whole
+// retention: nothing of it is left in the store, so it is gone and not late.
 func (e *Engine) giveUp(r *running, i int, now int64) {
-	r.judge.groups[i].detector = nil
 	e.endGroup(r, i, now, "no data for so long that nothing of it is left in the store")
 }
 
@@ -63,6 +62,17 @@ func (a *groupAlert) gone(o alert.Observation, step, retention int64) bool {
 	}
 	a.missing += step
 	return a.missing > retention
+}
+
+// absenceAfter returns how long without data raises the no-data alert of group i,
+// and a time that never comes where that can be at the next step in no case.
+func (r *running) absenceAfter(i int) int64 {
+	s := &r.alerts[i].state
+	least := max(int64(r.c.rule.AbsenceAfter), 3*r.c.step)
+	if !s.HadData || s.NoDataAt != 0 || s.Absent+r.c.step < min(least, 60*second) {
+		return math.MaxInt64
+	}
+	return r.c.absenceAfter(r.stream, r.judge.groups[i].tags)
 }
 
 // absenceAfter returns how long without data raises the no-data alert of a

@@ -1,0 +1,226 @@
+package detect
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Rules of different owners do not wait for each other. What is due is done in
+// turns. A turn closes one step of time, the earliest there is, rule by rule and
+// owner by owner in a circle; an owner whose slice of time is used up waits until
+// the others have had theirs, and its rules close later, in order, counted as
+// missed when that is more than a step too late. Each turn is stored before the
+// next, so that nobody's notifications wait for all of another's rules. A rule is
+// not interrupted: what it took too long is taken from its owner's next slices.
+
+const (
+	// sliceNs is what an owner may spend while another has something due.
+	sliceNs = 10_000_000
+	// advanceFor bounds how long the engine works before others may ask it
+	// something.
+	advanceFor = 50 * time.Millisecond
+)
+
+// owner is whose rules share a slice of time.
+type owner struct {
+	name   string
+	rules  int
+	credit int64      // ns it may spend before the others come first, at most sliceNs
+	due    []*running // rules with a step to close, by id
+	first  int64      // the earliest of these steps
+	at     int        // where it got to in due in the current turn
+	wrote  int        // changes of the current turn that are to be stored
+	stats  OwnerStats
+}
+
+// OwnerStats are counts of all rules of an owner since the start.
+type OwnerStats struct {
+	Owner    string `json:"owner"`
+	Rules    int    `json:"rules"`
+	Groups   int    `json:"groups"`
+	CostNs   int64  `json:"costNs"`   // time spent on closes, on catching up and on storing what they changed
+	Closed   int64  `json:"closed"`   // steps judged
+	Missed   int64  `json:"missed"`   // of these, judged more than a step too late
+	Deferred int64  `json:"deferred"` // times that its rules had to wait for those of others
+	LagMs    int64  `json:"lagMs"`    // how long the oldest step that is not judged has been over, less its grace
+}
+
+// ownerOf returns the owner of a name, which is made when there is none.
+func (e *Engine) ownerOf(name string) *owner {
+	o := e.owners[name]
+	if o == nil {
+		o = &owner{name: name, credit: sliceNs}
+		e.owners[name] = o
+		at, _ := slices.BinarySearchFunc(e.circle, name, byName)
+		e.circle = slices.Insert(e.circle, at, o)
+	}
+	return o
+}
+
+func byName(o *owner, name string) int { return cmp.Compare(o.name, name) }
+
+// engage counts a rule in, disengage out; an owner without rules is forgotten.
+func (e *Engine) engage(r *running) {
+	r.owner = e.ownerOf(r.c.rule.Owner)
+	r.owner.rules++
+}
+
+func (e *Engine) disengage(r *running) {
+	o := r.owner
+	o.due = slices.DeleteFunc(o.due, func(x *running) bool { return x == r })
+	if o.rules--; o.rules > 0 {
+		return
+	}
+	delete(e.owners, o.name)
+	e.circle = slices.DeleteFunc(e.circle, func(x *owner) bool { return x == o })
+}
+
+// gather finds what is due at now, and gives the owners what time has passed.
+func (e *Engine) gather(now int64) {
+	passed := max(0, now-e.gathered) * int64(time.Millisecond) / int64(max(1, len(e.circle)))
+	e.gathered = now
+	for _, o := range e.circle {
+		o.due = o.due[:0]
+		o.credit = min(sliceNs, o.credit+passed)
+	}
+	for _, r := range e.order {
+		e.followClock(r, now)
+		if r.waits = false; r.next <= now {
+			r.owner.due = append(r.owner.due, r)
+		}
+	}
+}
+
+// earliest returns the earliest step that an owner with credit has to close. When
+// all of these have used up theirs, they get more.
+func (e *Engine) earliest(now int64) (t int64, found bool) {
+	best, waiting := int64(0), false
+	for _, o := range e.circle {
+		o.due = slices.DeleteFunc(o.due, func(r *running) bool { return r.waits || r.next > now })
+		o.at = 0
+		if len(o.due) == 0 {
+			continue
+		}
+		o.first = o.due[0].next
+		for _, r := range o.due {
+			o.first = min(o.first, r.next)
+		}
+		if !waiting || o.credit > best {
+			best, waiting = o.credit, true
+		}
+	}
+	if !waiting {
+		return 0, false
+	}
+	if best <= 0 {
+		more := (-best/sliceNs + 1) * sliceNs
+		for _, o := range e.circle {
+			if len(o.due) > 0 {
+				o.credit = min(sliceNs, o.credit+more)
+			}
+		}
+	}
+	for _, o := range e.circle {
+		if len(o.due) > 0 && o.credit > 0 && (!found || o.first < t) {
+			t, found = o.first, true
+		}
+	}
+	return t, found
+}
+
+// takeTurn closes the earliest step that is due, as far as the slices of the owners
+// go, and stores what that changed. It reports whether there was anything to do.
+func (e *Engine) takeTurn(now int64) bool {
+	t, found := e.earliest(now)
+	if !found {
+		return false
+	}
+	e.explained, e.scanned, e.verified = 0, 0, 0
+	e.round = e.o.Hub.Round()
+	queue := e.queue[:0]
+	for _, o := range e.circle {
+		if len(o.due) > 0 && o.credit > 0 && o.first == t {
+			queue = append(queue, o)
+		}
+	}
+	e.queue = queue
+	slices.SortStableFunc(queue, func(a, b *owner) int { return cmp.Compare(b.credit, a.credit) })
+	for len(queue) > 0 {
+		queue = slices.DeleteFunc(queue, func(o *owner) bool { return !e.closeOne(o, t, now) })
+	}
+	e.round = 0
+	e.markClosed(t, now)
+	e.storeTurn()
+	e.markStored(t, now)
+	e.follow(t)
+	return true
+}
+
+// closeOne tries the next rule of o that has step t to close, and reports whether
+// o goes on in this turn.
+func (e *Engine) closeOne(o *owner, t, now int64) bool {
+	for ; o.at < len(o.due); o.at++ {
+		r := o.due[o.at]
+		if r.next != t || r.waits {
+			continue
+		}
+		began, changes := e.o.Clock.Now(), e.entry.size()
+		result := e.tryClose(r, now, began.Add(time.Duration(o.credit)))
+		cost := e.o.Clock.Now().Sub(began).Nanoseconds()
+		o.wrote += e.entry.size() - changes
+		o.at++
+		if r.waits = result == stepWaits; r.waits {
+			return true // it was only looked at
+		}
+		e.worked += cost
+		r.stats.CostNs += cost
+		if o.spend(cost); o.credit <= 0 {
+			o.stats.Deferred++
+		}
+		return o.credit > 0
+	}
+	return false
+}
+
+func (o *owner) spend(ns int64) {
+	o.credit -= ns
+	o.stats.CostNs += ns
+}
+
+// storeTurn commits what the turn changed, which its owners pay for.
+func (e *Engine) storeTurn() {
+	began := e.o.Clock.Now()
+	e.commit()
+	cost := e.o.Clock.Now().Sub(began).Nanoseconds()
+	e.worked += cost
+	total := 0
+	for _, o := range e.circle {
+		total += o.wrote
+	}
+	for _, o := range e.circle {
+		if o.wrote > 0 {
+			o.spend(cost * int64(o.wrote) / int64(total))
+			o.wrote = 0
+		}
+	}
+}
+
+// Owners returns what the rules of each owner have cost, by name.
+func (e *Engine) Owners() []OwnerStats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]OwnerStats, 0, len(e.circle))
+	for _, o := range e.circle {
+		s := o.stats
+		s.Owner, s.Rules = o.name, o.rules
+		for _, r := range e.order {
+			if r.owner == o {
+				s.Groups += len(r.judge.groups)
+				s.LagMs = max(s.LagMs, e.now-r.deadline())
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
