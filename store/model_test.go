@@ -341,13 +341,16 @@ func modelValue(r *rand.Rand) float64 {
 // TestAgainstModel sends random points in any order, with duplicates, and
 // compares every kind of answer with the naive maps, over head and sealed
 // blocks, while time passes and blocks are sealed and expire.
-func TestAgainstModel(t *testing.T) {
+func TestAgainstModel(t *testing.T) { eachSeed(t, modelRound) }
+
+// eachSeed runs a round for every seed that is asked for.
+func eachSeed(t *testing.T, round func(t *testing.T, seed uint64)) {
 	rounds := *seeds
 	if testing.Short() {
 		rounds = min(rounds, 4)
 	}
 	for seed := *first; seed < *first+rounds; seed++ {
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { modelRound(t, seed) })
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { round(t, seed) })
 	}
 }
 

@@ -126,15 +126,7 @@ func readable(s *store.Store, tier int, now int64) (start, end int64, ok bool) {
 
 // TestTiersAgainstModel writes, imports, seals, derives and expires, in random
 // order, and compares all that every tier still has.
-func TestTiersAgainstModel(t *testing.T) {
-	rounds := *seeds
-	if testing.Short() {
-		rounds = min(rounds, 4)
-	}
-	for seed := *first; seed < *first+rounds; seed++ {
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { tierRound(t, seed) })
-	}
-}
+func TestTiersAgainstModel(t *testing.T) { eachSeed(t, tierRound) }
 
 func tierRound(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 11))
