@@ -31,7 +31,7 @@ func (c Class) Series(seed uint64, n int, step int64) []float64 {
 func Classes() []Class {
 	return []Class{
 		{"zero", 25, "rate", func(*rand.Rand, []float64, float64) {}},
-		{"constant", 8, "gauge", constantGauge},
+		{"constant", 8, "gauge", levels(1000, 2000)},
 		{"errors", 12, "rate", errorBursts},
 		{"counter-low", 15, "rate", lowCounter},
 		{"counter", 15, "rate", busyCounter},
@@ -42,7 +42,7 @@ func Classes() []Class {
 		{"timer-squares", 3, "rate", timers(busy, timerSquares)},
 		{"latency", 1, "gauge", latencyGauge},
 		{"integer-walk", 3, "gauge", walk(40, 1)},
-		{"level", 3, "gauge", levelGauge},
+		{"level", 3, "gauge", levels(64, 90)},
 		{"memory", 2, "gauge", memorySawTooth},
 		{"cpu", 2, "gauge", walk(1, 1)},
 		{"cpu-decimals", 2, "gauge", walk(100, 100)},
@@ -53,13 +53,17 @@ func Classes() []Class {
 	}
 }
 
-func constantGauge(r *rand.Rand, out []float64, _ float64) {
-	v := float64(r.IntN(1000))
-	for i := range out {
-		if r.IntN(2000) == 0 {
-			v = float64(r.IntN(1000))
+// levels is a gauge of whole numbers below most, with another one after every so
+// many values on average.
+func levels(most, every int) func(r *rand.Rand, out []float64, _ float64) {
+	return func(r *rand.Rand, out []float64, _ float64) {
+		v := float64(r.IntN(most))
+		for i := range out {
+			if r.IntN(every) == 0 {
+				v = float64(r.IntN(most))
+			}
+			out[i] = v
 		}
-		out[i] = v
 	}
 }
 
@@ -153,16 +157,6 @@ func walk(stride, divisor float64) func(r *rand.Rand, out []float64, _ float64) 
 			v = math.Abs(v + stride*r.NormFloat64())
 			out[i] = math.Round(v) / divisor
 		}
-	}
-}
-
-func levelGauge(r *rand.Rand, out []float64, _ float64) {
-	v := float64(r.IntN(64))
-	for i := range out {
-		if r.IntN(90) == 0 {
-			v = float64(r.IntN(64))
-		}
-		out[i] = v
 	}
 }
 
