@@ -78,6 +78,12 @@ func (e *Event) apply(start, step int64, n int, do func(i int, t int64)) {
 	}
 }
 
-// Whole returns the beginning of the first step that the event covers whole:
-// where a detector's delay begins to count.
-func (e *Event) Whole(step int64) int64 { return (e.Start + step - 1) / step * step }
+// Whole returns the beginning of the first step that e covers whole, in which a
+// detector's delay begins to count.
+func (s *Stream) Whole(e *Event) int64 {
+	lag := int64(0)
+	for _, src := range s.sources {
+		lag = max(lag, src.lag())
+	}
+	return (e.Start + lag + s.Step - 1) / s.Step * s.Step
+}

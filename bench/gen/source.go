@@ -168,9 +168,11 @@ func (s *source) totals(start, step int64, n int) []float64 {
 		out[i] = math.NaN()
 	}
 	p := norm.Params{Step: step}
+	reported := make([]int, n)
 	put := func(t int64, v float64) {
 		if i := (t-start)/step - 1; i >= 0 && i < int64(n) {
 			out[i] = norm.Add(out[i], v)
+			reported[i]++
 		}
 	}
 	for k := range s.instances {
@@ -200,7 +202,29 @@ func (s *source) totals(start, step int64, n int) []float64 {
 			}
 		}
 	}
+	// At the edges of a gap some instances have reported and others have not: a
+	// step that is not complete is no data either.
+	for _, e := range s.events {
+		if e.Kind != Gap {
+			continue
+		}
+		e.Start, e.Duration = e.Start-step, e.Duration+3*step
+		e.apply(start, step, n, func(i int, _ int64) {
+			if reported[i] < s.instances {
+				out[i] = math.NaN()
+			}
+		})
+	}
 	return out
+}
+
+// lag is for how long after an event begins a step may still be made of what was
+// counted before, since a report covers parts of two steps.
+func (s *source) lag() int64 {
+	if s.instances > 1 || s.instances == 1 && s.offset > 0 {
+		return s.interval
+	}
+	return 0
 }
 
 // restarts returns the reports of instance k that are the first after its total

@@ -146,7 +146,7 @@ func (o *outcome) judge(s *gen.Stream, pages []page) {
 			}
 			if !f.found {
 				f.found, f.cause = true, p.cause
-				f.delay = max(0, p.t-e.Whole(s.Step))
+				f.delay = max(0, p.t-s.Whole(&e))
 			}
 			if e.Want == gen.Silence {
 				if !e.Trial {
@@ -172,6 +172,17 @@ func (o *outcome) judge(s *gen.Stream, pages []page) {
 
 // rate is the number of false pages per stream-week.
 func (o *outcome) rate() float64 { return float64(len(o.false)) / o.weeks }
+
+// byVolume returns the outcome of the streams of each bracket.
+func byVolume(courses []*course) []*outcome {
+	var out []*outcome
+	for k := range brackets {
+		out = append(out, judgeOnsets(slices.DeleteFunc(slices.Clone(courses), func(c *course) bool {
+			return c.stream.Level < brackets[k].from || c.stream.Level >= brackets[k].to
+		})))
+	}
+	return out
+}
 
 // share returns how many of the fates that pick takes were found.
 func (o *outcome) share(pick func(f *fate) bool) share {

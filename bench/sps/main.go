@@ -188,7 +188,7 @@ func show(w io.Writer, j *judged, o options, took time.Duration) {
 	if o.only != "" {
 		return
 	}
-	all.check(w, j.kind)
+	check(w, j.kind, courses)
 	if len(j.bySeed) > 1 {
 		for i, courses := range j.bySeed {
 			one := judgeOnsets(courses)

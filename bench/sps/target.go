@@ -63,9 +63,11 @@ func targets(name string) []target {
 	return nil
 }
 
-// check prints what an outcome reaches of the targets of a kind.
-func (o *outcome) check(w io.Writer, name string) {
+// check prints what the pages on courses reach of the targets of a kind, altogether and
+// by volume.
+func check(w io.Writer, name string, courses []*course) {
 	passed, n := 0, 0
+	o, parts := judgeOnsets(courses), byVolume(courses)
 	for _, t := range targets(name) {
 		v := t.value(o)
 		if math.IsNaN(v) {
@@ -79,7 +81,15 @@ func (o *outcome) check(w io.Writer, name string) {
 		if ok {
 			word, passed = "pass", passed+1
 		}
-		fmt.Fprintf(w, "  %s  %-38s %6.3f  want %s %.2f\n", word, t.name, v, sign, t.want)
+		fmt.Fprintf(w, "  %s  %-38s %6.3f  want %s %.2f ", word, t.name, v, sign, t.want)
+		for _, p := range parts {
+			if v := t.value(p); !math.IsNaN(v) {
+				fmt.Fprintf(w, "%8.3f", v)
+			} else {
+				fmt.Fprintf(w, "%8s", "-")
+			}
+		}
+		fmt.Fprintln(w)
 	}
 	if n > 0 {
 		fmt.Fprintf(w, "  %d of %d targets\n", passed, n)
