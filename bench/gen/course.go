@@ -12,6 +12,7 @@ type course struct {
 	level, swing   float64 // per second in the middle of the day; peak ÷ trough
 	phase          float64 // when the day begins here, as a part of it
 	weekday, relax shapeOf // the two shapes
+	relaxed        float64 // part of the second shape at weekends
 	weekend        float64 // factor on Saturday and Sunday
 	growth         float64 // change per week, as a part, from origin on
 	origin         int64   // Unix ms
@@ -19,7 +20,10 @@ type course struct {
 	steppedDays    bool    // days change their level at night, not all the time
 
 	days, wanders, ripples noise
-	holidays               []Incident
+
+	holidays []Incident
+	soft     float64 // part of a day in which a holiday's level comes and goes
+	festive  float64 // part of a weekend's shape that holidays have
 }
 
 const dayMs = 86_400_000
@@ -33,9 +37,13 @@ func newCourse(r *rand.Rand, fields noise, level float64, origin int64) *course 
 		days: fields.child(11), wanders: fields.child(12), ripples: fields.child(13),
 	}
 	c.weekday = drawShape(r)
-	c.relax = c.weekday.late(0.02 + 0.05*r.Float64())
+	c.relax, c.relaxed = c.weekday.late(0.02+0.05*r.Float64()), 1
 	if r.IntN(2) == 0 {
-		c.relax = drawShape(r)
+		c.relax, c.relaxed = drawShape(r), 0.2+0.4*r.Float64()
+	}
+	c.soft = (1 + 4*r.Float64()) / 24
+	if r.IntN(3) == 0 {
+		c.festive = 0.5 + 0.5*r.Float64()
 	}
 	return c
 }
@@ -46,10 +54,11 @@ func (c *course) log(t int64) float64 {
 	free := weekend(x)
 	log := math.Log(c.level) + math.Log1p(c.growth)*float64(t-c.origin)/float64(week)
 	for _, h := range c.holidays {
-		w := edges(float64(t-h.Start)/dayMs, float64(h.Duration)/dayMs)
+		w := edges(float64(t-h.Start)/dayMs, float64(h.Duration)/dayMs, c.soft)
 		log += w * math.Log1p(h.Depth)
-		free = max(free, w)
+		free = max(free, w*c.festive)
 	}
+	free *= c.relaxed
 	log += math.Log(c.swing) / 2 * ((1-free)*c.weekday.at(x) + free*c.relax.at(x))
 	log += math.Log(c.weekend) * weekend(x)
 	if c.steppedDays {
@@ -69,10 +78,9 @@ func stepped(n noise, x float64) float64 {
 	return n.normal(int64(day)-1)*(1-w) + n.normal(int64(day))*w
 }
 
-// edges is 1 inside [0, length] and 0 outside, with an hour in between at both
-// ends, inside.
-func edges(x, length float64) float64 {
-	const soft = 1.0 / 24
+// edges is 1 inside [0, length] and 0 outside, and takes soft at both ends to
+// get from one to the other.
+func edges(x, length, soft float64) float64 {
 	return max(0, min(1, x/soft, (length-x)/soft))
 }
 

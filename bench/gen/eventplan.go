@@ -67,7 +67,7 @@ func (p *plan) holiday(c *course) {
 	for range 100 {
 		at := p.start + p.r.Int64N(p.end-p.start-2*dayMs)
 		x := math.Ceil(float64(at)/dayMs + c.phase)
-		e := p.event(Holiday, p.pick(-0.3, -0.2, -0.1, 0.15, 0.25, 0.4), dayMs)
+		e := p.event(Holiday, p.pick(-0.3, -0.2, -0.1, 0.1, 0.2, 0.35), dayMs)
 		e.Start = int64((x - c.phase) * dayMs)
 		if weekend(x+0.5) == 0 && p.keep(e.Start-before, e.Start+e.Duration+4*hour) {
 			p.events = append(p.events, e)

@@ -71,7 +71,8 @@ func harmless() []row {
 		{"gap", kind(gen.Gap)},
 		{"lost samples", kind(gen.Lost)},
 		{"restart", func(f *fate) bool { return kind(gen.Restart)(f) && !f.event.Trial }},
-		{"holiday", kind(gen.Holiday)},
+		{"holiday to 20 %", func(f *fate) bool { return kind(gen.Holiday)(f) && math.Abs(f.event.Depth) < 0.25 }},
+		{"holiday to 35 %", func(f *fate) bool { return kind(gen.Holiday)(f) && math.Abs(f.event.Depth) > 0.25 }},
 		{"failover, on the sum", class("failover on the sum")},
 		{"(restart, minute of 0)", func(f *fate) bool { return f.event.Trial }},
 	}
