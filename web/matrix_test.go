@@ -46,6 +46,7 @@ var matrix = map[string]entry{
 	"PUT /api/v1/rules/{id}":             {"admin", 400, "", "{"},
 	"DELETE /api/v1/rules/{id}":          {"admin", 404, "", ""},
 	"GET /api/v1/rules/{id}/band":        {"query", 404, "", ""},
+	"GET /api/v1/rules/{id}/groups":      {"query", 404, "", ""},
 	"POST /api/v1/backtest":              {"query", 400, "", "{"},
 	"GET /api/v1/receivers":              {"admin", 200, "", ""},
 	"GET /api/v1/receivers/{name}":       {"admin", 404, "", ""},

@@ -66,6 +66,7 @@ func routes() []route {
 		{"PUT", "/api/v1/rules/{id}", changes, token.Admin, 1 << 20, false, (*Server).putRule},
 		{"DELETE", "/api/v1/rules/{id}", changes, token.Admin, noBody, false, (*Server).deleteRule},
 		{"GET", "/api/v1/rules/{id}/band", reads, token.Query, noBody, false, (*Server).band},
+		{"GET", "/api/v1/rules/{id}/groups", reads, token.Query, noBody, false, (*Server).groups},
 		{"POST", "/api/v1/backtest", changes, token.Query, 1 << 20, false, (*Server).backtest},
 		{"GET", "/api/v1/receivers", reads, token.Admin, noBody, false, (*Server).receivers},
 		{"GET", "/api/v1/receivers/{name}", reads, token.Admin, noBody, false, (*Server).receiver},
