@@ -39,7 +39,6 @@ func (s *Server) backtest(r *request) {
 		return
 	}
 	r.json(shownResult(&out))
-	compress(r.ctx)
 }
 
 // The JSON of a back-test. Times of alerts are texts as in notifications, those

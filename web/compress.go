@@ -1,18 +1,10 @@
 package web
 
 import (
-	"bytes"
 	"strings"
-	"sync"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/valyala/fasthttp"
 )
-
-var gzipWriters = sync.Pool{New: func() any {
-	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	return w
-}}
 
 // compress packs the answer with gzip when the client takes it and it pays.
 func compress(c *fasthttp.RequestCtx) {
@@ -21,15 +13,8 @@ func compress(c *fasthttp.RequestCtx) {
 	if len(body) < 1<<10 || !acceptsGzip(string(c.Request.Header.Peek("Accept-Encoding"))) {
 		return
 	}
-	var out bytes.Buffer
-	w := gzipWriters.Get().(*gzip.Writer)
-	defer gzipWriters.Put(w)
-	w.Reset(&out)
-	if _, err := w.Write(body); err != nil || w.Close() != nil {
-		return // a buffer does not fail; the plain body is still there
-	}
 	c.Response.Header.Set("Content-Encoding", "gzip")
-	c.Response.SetBodyRaw(out.Bytes())
+	c.Response.SetBodyRaw(fasthttp.AppendGzipBytesLevel(nil, body, fasthttp.CompressBestSpeed))
 }
 
 func acceptsGzip(header string) bool {
