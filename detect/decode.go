@@ -93,7 +93,7 @@ next:
 				continue next
 			}
 		}
-		f.fail("key %q is unknown (known: %s)", clip(key, 60), strings.Join(keys, ", "))
+		f.fail("key %q is unknown%s (known: %s)", clip(key, 60), algo.Meant(key, keys), strings.Join(keys, ", "))
 	}
 }
 

@@ -32,6 +32,9 @@ const (
 type File struct {
 	Rules     []Rule
 	Receivers []notify.Receiver
+
+	sources []*source       // where they come from
+	known   map[string]bool // `rule` or `receiver` and the id of each
 }
 
 // Empty reports whether there is neither a rule nor a receiver.
@@ -39,51 +42,100 @@ func (file *File) Empty() bool { return len(file.Rules)+len(file.Receivers) == 0
 
 // ParseRulesYAML reads the text of one file: a mapping with the keys `rules` and
 // `receivers`, both optional lists. JSON is YAML too. An unknown key at any
-// level, a repeated key or a repeated id is an error.
+// level, a repeated key or a repeated id is an error, which names the line.
 func ParseRulesYAML(text []byte) (File, error) {
+	var file File
+	if faults := file.read("", text); len(faults) > 0 {
+		return File{}, first(faults)
+	}
+	return file, nil
+}
+
+// read adds what stands in a file and returns what is wrong with how it is written.
+func (file *File) read(name string, text []byte) []*Fault {
+	s := &source{name: name, text: text}
+	file.sources = append(file.sources, s)
+	broken := func(err error) []*Fault { return []*Fault{{File: name, Err: err}} }
 	if len(text) > maxFile {
-		return File{}, fmt.Errorf("%d bytes, at most %d", len(text), maxFile)
+		return broken(fmt.Errorf("%d bytes, at most %d", len(text), maxFile))
 	}
 	var v any
 	if err := yaml.Unmarshal(text, &v); err != nil {
-		return File{}, fmt.Errorf("not YAML: %s", strings.TrimSpace(withoutSecrets(yaml.FormatError(err, false, true))))
+		return []*Fault{s.syntax(err)}
 	}
 	if v == nil {
-		return File{}, nil
+		return nil
 	}
 	if countNodes(v, 0) > maxNodes {
-		return File{}, fmt.Errorf("aliases expand to more than %d items", maxNodes)
+		return broken(fmt.Errorf("aliases expand to more than %d items", maxNodes))
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return File{}, fmt.Errorf("content is %s, want the keys rules and receivers", typeName(v))
+		return broken(fmt.Errorf("content is %s, want the keys rules and receivers", typeName(v)))
 	}
 	f := fields{m: m}
 	f.known("rules", "receivers")
 	rules, receivers := f.items("rules"), f.items("receivers")
 	if f.err != nil {
-		return File{}, f.err
+		return []*Fault{{File: name, Line: lineIn(s.root(), f.err.Error()), Err: f.err}}
 	}
-	var file File
-	for i, item := range rules {
+	return append(file.readRules(s, rules), file.readReceivers(s, receivers)...)
+}
+
+func (file *File) readRules(s *source, items []any) (faults []*Fault) {
+	if n := len(file.Rules) + len(items); n > maxRules {
+		return []*Fault{{File: s.name, Err: fmt.Errorf("%d rules, at most %d", n, maxRules)}}
+	}
+	for _, item := range items {
+		id := ""
+		if m, ok := item.(map[string]any); ok {
+			id, _ = m["id"].(string)
+		}
+		s.ids = append(s.ids, id)
+	}
+	for i, item := range items {
 		r, err := decodeRule(item)
 		if err != nil {
-			return File{}, fmt.Errorf("rules[%d]: %w", i, err)
+			err = fmt.Errorf("rules[%d]: %w", i, err)
+		} else if err = file.unique("rule", r.ID); err == nil {
+			file.Rules = append(file.Rules, r)
 		}
-		file.Rules = append(file.Rules, r)
+		if err != nil {
+			faults = append(faults, s.fault("rules", i, err))
+		}
 	}
-	for i, item := range receivers {
+	return faults
+}
+
+func (file *File) readReceivers(s *source, items []any) (faults []*Fault) {
+	for i, item := range items {
+		var r notify.Receiver
 		text, err := json.Marshal(item)
-		if err != nil {
-			return File{}, fmt.Errorf("receivers[%d]: %w", i, err)
+		if err == nil {
+			r, err = notify.ParseReceiver(text)
 		}
-		r, err := notify.ParseReceiver(text)
 		if err != nil {
-			return File{}, fmt.Errorf("receivers[%d]: %w", i, err)
+			err = fmt.Errorf("receivers[%d]: %w", i, err)
+		} else if err = file.unique("receiver", r.Name); err == nil {
+			file.Receivers = append(file.Receivers, r)
 		}
-		file.Receivers = append(file.Receivers, r)
+		if err != nil {
+			faults = append(faults, s.fault("receivers", i, err))
+		}
 	}
-	return file, file.checkUnique()
+	return faults
+}
+
+// unique refuses the second of a name.
+func (file *File) unique(what, name string) error {
+	if file.known == nil {
+		file.known = map[string]bool{}
+	}
+	if file.known[what+" "+name] {
+		return fmt.Errorf("%s %q is defined twice", what, clip(name, maxID))
+	}
+	file.known[what+" "+name] = true
+	return nil
 }
 
 // countNodes returns the number of items of a tree, counted without sharing, or
@@ -121,27 +173,6 @@ func (f *fields) items(key string) []any {
 	return items
 }
 
-func (file *File) checkUnique() error {
-	if len(file.Rules) > maxRules {
-		return fmt.Errorf("%d rules, at most %d", len(file.Rules), maxRules)
-	}
-	seen := map[string]bool{}
-	for _, r := range file.Rules {
-		if seen[r.ID] {
-			return fmt.Errorf("rule %q is defined twice", clip(r.ID, maxID))
-		}
-		seen[r.ID] = true
-	}
-	seen = map[string]bool{}
-	for _, r := range file.Receivers {
-		if seen[r.Name] {
-			return fmt.Errorf("receiver %q is defined twice", clip(r.Name, maxID))
-		}
-		seen[r.Name] = true
-	}
-	return nil
-}
-
 // LoadFiles reads every file that glob matches, in order of their names, into
 // one File. A glob without a wildcard must name a file that exists; one with a
 // wildcard may match nothing.
@@ -155,20 +186,16 @@ func LoadFiles(glob string) (File, error) {
 	}
 	sort.Strings(names)
 	var all File
+	var faults []*Fault
 	for _, name := range names {
 		text, err := readBounded(name)
 		if err != nil {
 			return File{}, err
 		}
-		file, err := ParseRulesYAML(text)
-		if err != nil {
-			return File{}, fmt.Errorf("%s: %w", name, err)
-		}
-		all.Rules = append(all.Rules, file.Rules...)
-		all.Receivers = append(all.Receivers, file.Receivers...)
-		if err := all.checkUnique(); err != nil {
-			return File{}, fmt.Errorf("%s: %w", name, err)
-		}
+		faults = append(faults, all.read(name, text)...)
+	}
+	if len(faults) > 0 {
+		return File{}, first(faults)
 	}
 	return all, nil
 }

@@ -1,47 +1,160 @@
 package detect
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"text/template/parse"
 
+	"pulse/detect/algo"
 	"pulse/query/asl"
 	"pulse/query/stream"
 	"pulse/store"
 )
 
-// Check returns everything that is wrong with the rules of a file for a server
-// with the given primary step in ms: what PutRule would refuse, annotations that
-// name a tag which the expression's groups never have, and receivers that the
-// file does not define although it defines some.
-func (file *File) Check(primary int64) []error {
+// Finding is what a check of rule files found.
+type Finding struct {
+	Fault
+	// Check names what was looked for: one of the constants below.
+	Check string
+	// Warning: a server takes the rule, but it may not be what was meant.
+	Warning bool
+}
+
+// What a check looks for. The first four make a server refuse the file, or a rule
+// page in a way that nobody meant; the others are advice.
+const (
+	CheckSyntax    = "syntax"    // the file cannot be read
+	CheckRule      = "rule"      // the rule cannot be judged
+	CheckTemplate  = "template"  // an annotation names a tag that the groups never have
+	CheckReceiver  = "receiver"  // notify names nobody
+	CheckDuplicate = "duplicate" // another rule judges the same values in the same way
+	CheckRunbook   = "runbook"   // who is paged is not told what to do
+	CheckHold      = "hold"      // a single step pages
+	CheckGroups    = "groups"    // one alert per series, or very many
+	CheckMatches   = "matches"   // nothing to judge
+	CheckFires     = "fires"     // always on
+)
+
+// LintFiles checks rule files for a server with the given primary step in ms: all
+// that it would refuse, and what is probably a mistake. The file has the rules that
+// can be read.
+func LintFiles(names []string, primary int64) (File, []Finding, error) {
+	var file File
+	var out []Finding
+	for _, name := range names {
+		text, err := readBounded(name)
+		if err != nil {
+			return file, nil, err
+		}
+		for _, f := range file.read(name, text) {
+			out = append(out, Finding{Fault: *f, Check: CheckSyntax})
+		}
+	}
+	out = append(out, file.Check(primary)...)
+	slices.SortStableFunc(out, func(a, b Finding) int {
+		if c := slices.Index(names, a.File) - slices.Index(names, b.File); c != 0 {
+			return c
+		}
+		return a.Line - b.Line
+	})
+	return file, out, nil
+}
+
+// Check returns what is wrong with the rules for a server with the given primary
+// step in ms: what PutRule would refuse, annotations that name a tag which the
+// expression's groups never have, receivers that the file does not define although
+// it defines some; and, as warnings, rules that are there twice, page on one step or
+// for each series, or leave who is paged without a runbook.
+func (file *File) Check(primary int64) []Finding {
 	st, err := store.New(store.Options{Step: primary})
 	if err != nil {
-		return []error{err}
+		return []Finding{{Fault: Fault{Err: err}, Check: CheckRule}}
 	}
 	grace := max(primary, int64(minGrace))
 	e := &Engine{
 		o: Options{Hub: stream.NewHub(st)}, step: primary,
 		compiler: compiler{interpreter: asl.New(asl.All(), asl.Limits{}), primary: primary, grace: grace},
 	}
-	var faults []error
+	var out []Finding
+	same := map[string]string{} // what is judged → the first rule that does
 	for i := range file.Rules {
 		r := &file.Rules[i]
+		found := func(check string, err error) {
+			out = append(out, file.finding(r.ID, check, err))
+		}
 		if err := e.Check(*r); err != nil {
-			faults = append(faults, err)
+			found(CheckRule, err)
 			continue
 		}
 		c, err := e.compiler.compile(*r)
 		if err != nil {
-			faults = append(faults, err)
+			found(CheckRule, err)
 			continue
 		}
-		for _, err := range append(c.unknownTags(), file.unknownReceivers(r)...) {
-			faults = append(faults, fmt.Errorf("rule %q: %w", r.ID, err))
+		for _, err := range c.unknownTags() {
+			found(CheckTemplate, err)
+		}
+		for _, err := range file.unknownReceivers(r) {
+			found(CheckReceiver, err)
+		}
+		if other, ok := same[c.judges()]; ok {
+			found(CheckDuplicate, fmt.Errorf("expr and detector are those of rule %q: whoever gets both is paged twice", other))
+		} else {
+			same[c.judges()] = r.ID
+		}
+		if strings.TrimSpace(r.Annotations["runbook"]) == "" {
+			found(CheckRunbook, errors.New("annotations.runbook is missing: who is paged is not told what to do"))
+		}
+		if text := c.hasty(); text != "" {
+			found(CheckHold, errors.New(text))
+		}
+		if c.keys == nil {
+			found(CheckGroups, errors.New("expr gives one alert per series; group it by what people act on, with :by"))
 		}
 	}
-	return faults
+	return out
+}
+
+// finding is about one rule.
+func (file *File) finding(id, check string, err error) Finding {
+	f := Finding{Check: check, Warning: check != CheckRule && check != CheckTemplate && check != CheckReceiver}
+	text := fmt.Sprintf("rule %q: ", clip(id, maxID))
+	if !strings.HasPrefix(err.Error(), text) {
+		err = fmt.Errorf("%s%w", text, err)
+	}
+	f.Fault = Fault{Rule: id, Err: err}
+	var placed *Fault
+	if errors.As(file.Place(&RuleError{id, err}), &placed) {
+		f.File, f.Line = placed.File, placed.Line
+	}
+	return f
+}
+
+// Warn returns a finding about a rule that only data can tell.
+func (file *File) Warn(id, check, message string) Finding {
+	return file.finding(id, check, errors.New(message))
+}
+
+// hasty says why a single step may page, "" when it may not.
+func (c *compiled) hasty() string {
+	r := &c.rule
+	if r.For > 0 {
+		return ""
+	}
+	hold, given := r.Detector.Params["hold"]
+	text, _ := scalar(hold)
+	switch {
+	case given:
+		if d, err := ParseDuration(text); err != nil || int64(d) > c.step {
+			return ""
+		}
+		return "hold is at most one step and there is no for: a single step out of band pages"
+	case r.Detector.Kind == "signal" || r.Detector.Kind == "static":
+		return "expr and detector page on a single step: give the rule a for, such as 1m"
+	}
+	return ""
 }
 
 func (file *File) unknownReceivers(r *Rule) []error {
@@ -55,7 +168,7 @@ func (file *File) unknownReceivers(r *Rule) []error {
 	}
 	for _, name := range r.Notify {
 		if !slices.Contains(names, name) {
-			faults = append(faults, fmt.Errorf("notify names %q, which is no receiver of the file (%s)", name, strings.Join(names, ", ")))
+			faults = append(faults, fmt.Errorf("notify names %q, which is no receiver of the file%s (%s)", name, algo.Meant(name, names), strings.Join(names, ", ")))
 		}
 	}
 	return faults

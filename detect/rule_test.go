@@ -103,7 +103,7 @@ func TestRuleErrors(t *testing.T) {
 	f(`{`, "not JSON")
 	f(`[]`, "rule is a list, want an object")
 	f(`{"id":"a","expr":"x"} {}`, "more text")
-	f(with(`"exprr":"x"`), `rule "r": key "exprr" is unknown (known: id, owner, expr`)
+	f(with(`"exprr":"x"`), `rule "r": key "exprr" is unknown, did you mean "expr"? (known: id, owner, expr`)
 	f(`{"expr":"x"}`, "id is missing")
 	f(`{"id":"a/b","expr":"x"}`, `id "a/b" has the character "/"`)
 	f(`{"id":"..","expr":"x"}`, `only dots`)
@@ -143,7 +143,7 @@ func TestFileErrors(t *testing.T) {
 			t.Errorf("%s\ngot  %v\nwant %s", text, err, want)
 		}
 	}
-	f("rulez: []", `key "rulez" is unknown (known: rules, receivers)`)
+	f("rulez: []", `line 1: key "rulez" is unknown, did you mean "rules"? (known: rules, receivers)`)
 	f("- a", "content is a list")
 	f("rules: 3", "rules is a number, want a list")
 	f("rules: [{id: a, expr: x, foo: 1}]", `rules[0]: rule "a": key "foo" is unknown`)
@@ -168,7 +168,7 @@ func TestLoadFiles(t *testing.T) {
 		t.Errorf("LoadFiles: %v, %+v", err, file.Rules)
 	}
 	write("c.yaml", "rules: [{id: a, expr: y}]")
-	if _, err := detect.LoadFiles(filepath.Join(dir, "*.yaml")); err == nil || !strings.Contains(err.Error(), "c.yaml: rule \"a\" is defined twice") {
+	if _, err := detect.LoadFiles(filepath.Join(dir, "*.yaml")); err == nil || !strings.Contains(err.Error(), "c.yaml:1: rule \"a\" is defined twice") {
 		t.Errorf("repeated id: %v", err)
 	}
 	if _, err := detect.LoadFiles(filepath.Join(dir, "none.yaml")); err == nil {

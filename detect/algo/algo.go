@@ -118,7 +118,7 @@ func Prepare(spec Spec, step int64) (*Maker, error) {
 	for i := range kinds {
 		names[i] = kinds[i].Name
 	}
-	return nil, fmt.Errorf("detector kind %q is unknown (known: %s)", spec.Kind, strings.Join(names, ", "))
+	return nil, fmt.Errorf("detector kind %q is unknown%s (known: %s)", spec.Kind, Meant(spec.Kind, names), strings.Join(names, ", "))
 }
 
 // prepare checks the keys of spec against the kind's table and reads them.
@@ -133,7 +133,7 @@ func prepare(kind *Kind, spec Spec, step int64) (*Maker, error) {
 	sort.Strings(given)
 	for _, key := range given {
 		if !kind.has(key) {
-			return nil, fmt.Errorf("detector %s: key %q is unknown (known: %s)", kind.Name, key, kind.keyList())
+			return nil, fmt.Errorf("detector %s: key %q is unknown%s (known: %s)", kind.Name, key, Meant(key, kind.keyNames()), kind.keyList())
 		}
 	}
 	p := &params{kind: kind.Name, values: spec.Params, step: step}
@@ -157,9 +157,13 @@ func (k *Kind) keyList() string {
 	if len(k.Keys) == 0 {
 		return "none"
 	}
+	return strings.Join(k.keyNames(), ", ")
+}
+
+func (k *Kind) keyNames() []string {
 	names := make([]string, len(k.Keys))
 	for i := range k.Keys {
 		names[i] = k.Keys[i].Name
 	}
-	return strings.Join(names, ", ")
+	return names
 }
