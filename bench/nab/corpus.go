@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -195,15 +196,7 @@ func each(names []string, cpus int, do func(name string) (*stream, error)) ([]*s
 func halves(streams []*stream) (a, b []*stream) {
 	order := slices.Clone(streams)
 	slices.SortFunc(order, func(x, y *stream) int {
-		if c := strings.Compare(category(x.name), category(y.name)); c != 0 {
-			return c
-		}
-		if hx, hy := hash(x.name), hash(y.name); hx < hy {
-			return -1
-		} else if hx > hy {
-			return 1
-		}
-		return 0
+		return cmp.Or(strings.Compare(category(x.name), category(y.name)), cmp.Compare(hash(x.name), hash(y.name)))
 	})
 	for i, s := range order {
 		if i%2 == 0 {

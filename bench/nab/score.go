@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -77,7 +78,7 @@ func newStream(name string, times []int64, windows []window) *stream {
 			s.windows = append(s.windows, span{first, last})
 		}
 	}
-	slices.SortFunc(s.windows, func(a, b span) int { return a.first - b.first })
+	slices.SortFunc(s.windows, func(a, b span) int { return cmp.Or(a.first-b.first, a.last-b.last) })
 	if n > s.warm {
 		s.seconds = float64(times[n-1]-times[s.warm]) / 1000
 	}
@@ -193,15 +194,7 @@ func optimum(streams []*stream, p profile) float64 {
 			rows = append(rows, row{s.scores[i], k, i})
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b row) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(b.score, a.score) })
 	raw := -p.missed * float64(countWindows(streams))
 	best, at := raw, never
 	for k := 0; k < len(rows); {
