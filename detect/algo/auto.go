@@ -61,7 +61,7 @@ func (d *seasonal) schedule(index int64) {
 	}
 	d.fitted = round
 	d.next = d.choice
-	if c := d.profile.best(&d.set.shape, d.set.allowed); d.set.auto || c != seasonNone {
+	if c := d.profile.best(&d.set.shape, d.set.allowed, d.choice); d.set.auto || c != seasonNone {
 		d.next = c
 	}
 	d.stage = stageChosen

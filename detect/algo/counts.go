@@ -30,7 +30,7 @@ type countBin struct {
 
 const (
 	countBins   = 8
-	binMemory   = 1.0 / 20_000
+	binMemory   = 1.0 / 4000
 	commonStart = 0.0009
 )
 
@@ -53,10 +53,10 @@ func (c *counts) gather(off, e float64) {
 	}
 	i := int(clamp(math.Floor(2*(log-c.center)), countBins/2)) + countBins/2
 	b := &c.bins[min(max(i, 0), countBins-1)]
-	limit := 16*(c.perEvent/e+c.common) + 1e-12
+	limit := 9*(c.perEvent/e+c.common) + 1e-12
 	weight := max(binMemory, 1/(float64(b.weight)+1))
-	if b.weight < 100 {
-		limit = 4
+	if b.weight < 30 {
+		limit = 0.04
 	}
 	b.square += float32(weight * (min(off*off, limit) - float64(b.square)))
 	b.inverse += float32(weight * (1/e - float64(b.inverse)))

@@ -72,7 +72,7 @@ func size(x float64, linear bool) float64 {
 }
 
 // judge weighs off, and returns its evidence and side.
-func (st *slowStretch) judge(s *seasonSettings, off float64, seen int32, learning bool) (float64, int) {
+func (st *slowStretch) judge(s *seasonSettings, off float64, seen int32, learning, heard bool) (float64, int) {
 	side := up
 	if off < 0 {
 		side = down
@@ -83,9 +83,9 @@ func (st *slowStretch) judge(s *seasonSettings, off float64, seen int32, learnin
 	if learning {
 		weight := max(1.0/3000, 1/float64(seen+1))
 		st.dev += float32(weight * (min(math.Abs(off), 4*float64(st.dev)) - float64(st.dev)))
-		learnTails(&st.tails, side, x, u, min(0.2, 10*weight), min(0.1, 5*weight))
+		learnTails(&st.tails, side, x, u, min(0.2, 10*weight), min(0.1, 5*weight), x > u && heard)
 	}
-	if x <= u || !s.counts(side) {
+	if x <= u || !heard || !s.counts(side) {
 		return 0, side
 	}
 	if s.width > 0 {
@@ -108,20 +108,17 @@ func (w *drift) judgeStep(s *seasonSettings, linear, learning bool) {
 	if !ok1 || !ok2 || !ok3 {
 		return
 	}
-	off := now - near
-	evidence, side := w.step.judge(s, off, w.seen, learning)
-	if evidence <= 0 {
-		return
-	}
+	off, base := now-near, near
 	if slope := near - far; slope*off > 0 {
-		near += slope
+		base += slope
 	}
 	newest, oldest := over(w.own[:], w.head, 0, 2), over(w.own[:], w.head, stepSpan-2, stepSpan)
-	if (now-near)/off < suddenLeast || newest.n == 0 || oldest.n == 0 ||
-		(newest.mean()-near)/off < edgeLeast || (oldest.mean()-near)/off < edgeLeast {
-		return
+	heard := (now-base)/off >= suddenLeast && newest.n > 0 && oldest.n > 0 &&
+		(newest.mean()-near)/off >= edgeLeast && (oldest.mean()-near)/off >= edgeLeast
+	evidence, side := w.step.judge(s, off, w.seen, learning, heard)
+	if evidence > 0 {
+		w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), causeOf(side)
 	}
-	w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), causeOf(side)
 }
 
 // judgeLeak looks for a fall that goes on.
@@ -130,14 +127,14 @@ func (w *drift) judgeLeak(s *seasonSettings, linear, learning bool) {
 	if off == 0 {
 		return
 	}
-	evidence, side := w.leak.judge(s, off, w.seen, learning)
-	if evidence <= float64(w.heard) || side == up || !fair || -off < leakLeast {
-		return
-	}
+	heard := off < -leakLeast && fair
 	if other, fair := w.fall(w.other[:]); other != 0 && (!fair || other > 0.6*off) {
-		return
+		heard = false
 	}
-	w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), CauseDrift
+	evidence, side := w.leak.judge(s, off, w.seen, learning, heard)
+	if evidence > float64(w.heard) {
+		w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), CauseDrift
+	}
 }
 
 // fall returns the change over the last hours, 0 when too little is known, and

@@ -41,12 +41,13 @@ const (
 	unknownBucket  = math.MaxFloat32
 	fastBuckets    = 45 * 60_000 // ms, memory of the fast level
 	slowBuckets    = 8 * 3_600_000
-	missMemory     = 3 * dayMs // ms
-	profileLeast   = 0.25      // weight of a new cycle in the long run
-	profileClip    = 6         // mean misses that a bucket may teach
-	coarseFast     = 0.2       // weight of a bucket in the fast level, where buckets are long
-	probationBkt   = 12        // predictions before misses are believed
-	seasonMustGain = 0.95      // of the miss of the simpler candidate
+	missMemory     = 14 * dayMs // ms
+	profileLeast   = 0.25       // weight of a new cycle in the long run
+	profileClip    = 6          // mean misses that a bucket may teach
+	coarseFast     = 0.2        // weight of a bucket in the fast level, where buckets are long
+	probationBkt   = 12         // predictions before misses are believed
+	seasonStays    = 0.85
+	seasonMustGain = 0.95 // of the miss of the simpler candidate
 )
 
 func (p *profile) reset() {
@@ -164,7 +165,7 @@ func (t *track) learn(s *shape, x float64, out bool) {
 
 // best returns the candidate with the least miss among those allowed that had
 // enough predictions. A season must be clearly better than what is simpler.
-func (p *profile) best(s *shape, allowed [seasons]bool) season {
+func (p *profile) best(s *shape, allowed [seasons]bool, now season) season {
 	best, least := seasonNone, math.Inf(1)
 	for c := range seasons {
 		t := &p.tracks[c]
@@ -172,6 +173,9 @@ func (p *profile) best(s *shape, allowed [seasons]bool) season {
 			continue
 		}
 		miss := t.miss
+		if c == now {
+			miss *= seasonStays
+		}
 		if least < math.Inf(1) {
 			least *= seasonMustGain
 		}

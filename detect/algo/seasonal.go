@@ -196,7 +196,7 @@ func (d *seasonal) close(at int64, v float64) {
 	}
 	d.profile.learn(s, at, y, d.out())
 	if !d.set.auto && d.choice == seasonNone {
-		if c := d.profile.best(s, d.set.allowed); c != seasonNone {
+		if c := d.profile.best(s, d.set.allowed, d.choice); c != seasonNone {
 			d.follow(c)
 		}
 	}
@@ -234,8 +234,7 @@ func (d *seasonal) follow(c season) {
 		d.pager = pager{out: d.plain.episode.out, side: down, depth: 0.1}
 	} else {
 		d.windows.level = d.scale.factor(d.profile.tracks[c].fast)
-		d.windows.forget()
-		d.windows.slow.forget()
+		d.windows.unlearn()
 	}
 	if c == seasonNone {
 		d.plain = smoothing{set: d.set.settings}

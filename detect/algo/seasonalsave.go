@@ -28,6 +28,7 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 	counts(&w.minN, countMost)
 	counts(&w.absent, maxSteps)
 	counts(&w.seen, seenMax)
+	counts(&w.learned, seenMax)
 	counts(&w.slow.head, driftRing-1)
 	counts(&w.slow.seen, seenMax)
 	counts(&w.slow.side, sides-1)

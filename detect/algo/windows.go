@@ -22,6 +22,7 @@ type windows struct {
 	head    int32 // next of ticks
 	minHead int32 // next of minutes
 	seen    int32 // ticks, at most seenMax
+	learned int32 // ticks since the season was chosen
 	absent  int32 // ticks in a row
 	ramp    bool  // something gradual goes on
 	slow    drift
@@ -72,6 +73,12 @@ const (
 
 func (w *windows) reset(level float64) {
 	*w = windows{level: level}
+	w.unlearn()
+}
+
+// unlearn forgets all but how many ticks have been seen.
+func (w *windows) unlearn() {
+	w.learned = 0
 	w.forget()
 	for i := range w.stretch {
 		w.stretch[i] = stretch{excessFrom, [sides]tail{{stretchU, stretchH}, {stretchU, stretchH}}}
@@ -127,6 +134,9 @@ func (w *windows) push(x float64, ends bool) {
 	w.head = (w.head + 1) % tickRing
 	if w.seen < seenMax {
 		w.seen++
+	}
+	if w.learned < seenMax {
+		w.learned++
 	}
 	if ends {
 		mean := float32(unknownBucket)
@@ -196,36 +206,39 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 	}
 	q := &st.tails[side]
 	u := q.quantile(1)
-	if learning && (head%sp.stride == 0) {
-		w.learn(sp, st, off, e, ticks, side, x, u)
+	heard := x > u && w.shows(sp, off, &newest, &core, &oldest, linear)
+	if heard && !w.sudden(sp, off, linear) {
+		heard = false
+		w.ramp = w.ramp || x > 2*u
 	}
-	if x <= u || !s.counts(side) {
+	if learning && head%sp.stride == 0 {
+		w.learn(sp, st, off, e, ticks, side, x, u, heard)
+	}
+	if !heard || !s.counts(side) {
 		return
 	}
 	evidence := math.Log(x/u)/float64(q.index) - looks
 	if s.width > 0 {
 		evidence = x * x / 2
 	}
-	if evidence <= f.evidence {
-		return
+	if evidence > f.evidence {
+		*f = found{evidence, side, math.Abs(off), causeOf(side)}
 	}
-	if sp.edge > 0 {
-		if newest.n == 0 || oldest.n == 0 {
-			return
-		}
-		depth := off
-		if core.n > 0 {
-			depth = w.off(core.mean(), linear)
-		}
-		if w.off(newest.mean(), linear)/depth < edgeLeast || w.off(oldest.mean(), linear)/depth < edgeLeast {
-			return
-		}
+}
+
+// shows reports whether both ends of a stretch that is off show it.
+func (w *windows) shows(sp *span, off float64, newest, core, oldest *meanOf, linear bool) bool {
+	if sp.edge == 0 {
+		return true
 	}
-	if !w.sudden(sp, off, linear) {
-		w.ramp = evidence > s.limit/2
-		return
+	if newest.n == 0 || oldest.n == 0 {
+		return false
 	}
-	*f = found{evidence, side, math.Abs(off), causeOf(side)}
+	first, last, middle := w.off(oldest.mean(), linear)/off, w.off(newest.mean(), linear)/off, 1.0
+	if core.n > 0 {
+		middle = w.off(core.mean(), linear) / off
+	}
+	return min(first, last) >= edgeLeast*max(first, last, middle) && middle >= edgeLeast*max(first, last)
 }
 
 // sudden reports whether most of the share off has come since before the stretch,
@@ -254,28 +267,33 @@ func causeOf(side int) Cause {
 }
 
 // learn takes a normal mean into what a stretch knows.
-func (w *windows) learn(sp *span, st *stretch, off, e, ticks float64, side int, x, u float64) {
-	weight := max(sp.weight, 3*float64(sp.stride)/float64(w.seen+1))
+func (w *windows) learn(sp *span, st *stretch, off, e, ticks float64, side int, x, u float64, heard bool) {
+	weight := max(sp.weight, 3*float64(sp.stride)/float64(w.learned+1))
 	counted := w.noise.perTick(e) / ticks
 	excess := float64(st.excess)
 	sq := min(off*off, 9*(counted+excess))
 	excess += min(weight, 0.1) * (sq - counted - excess)
 	st.excess = float32(max(excess, leastExcess))
-	learnTails(&st.tails, side, x, u, min(0.2, 10*weight), min(0.1, 5*weight))
+	learnTails(&st.tails, side, x, u, min(0.2, 10*weight), min(0.1, 5*weight), heard)
 }
 
-// learnTails takes the distance x on a side into both tails.
-func learnTails(tails *[sides]tail, side int, x, u, rate, weight float64) {
+// learnTails takes the distance x on a side into both tails. Only what is heard
+// is an exceedance.
+func learnTails(tails *[sides]tail, side int, x, u, rate, weight float64, heard bool) {
 	q, other := &tails[side], &tails[1-side]
 	other.u = float32(max(leastU, float64(other.u)*(1-rate*tailShare)))
-	if x > u {
+	if heard {
 		q.raise(u, math.Log(x/u), 1, rate, weight)
+		q.index = min(q.index, indexMost)
 		return
 	}
 	q.u = float32(max(leastU, u*(1-rate*tailShare)))
 }
 
-const leastU = 1.6 // a normal tail has 1.88
+const (
+	leastU    = 1.6 // a normal tail has 1.88
+	indexMost = 0.4
+)
 
 // judgeDeep hears falls by half within a minute, which wait for nothing.
 func (w *windows) judgeDeep(s *seasonSettings, e float64, linear bool, f *found) {
