@@ -43,7 +43,7 @@ type unsaved struct {
 	group     string // its key
 	tags      tags.Tags
 	why       Why
-	saving    Why    // what is being stored right now
+	saving    Why     // what is being stored right now
 	wanted    []span  // steps to judge again
 	newest    int64   // step of the last decision
 	follow    int     // steps that are still to be kept as they close
