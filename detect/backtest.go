@@ -70,6 +70,7 @@ type GroupTotal struct {
 	Tags     tags.Tags
 	Pages    int   // no-data alerts among them
 	FiringMs int64 // within (Start, End], no-data alerts not counted
+	JudgedMs int64 // within it, since the group was first seen
 }
 
 // Delay is how one marked incident was met.

@@ -58,6 +58,8 @@ type source struct {
 	ids    []string // of its rules, in order; "" where a rule has none
 	parsed bool
 	body   ast.Node // nil when it is no YAML
+
+	receivers int
 }
 
 // root returns the tree of the file with its positions.
@@ -218,4 +220,15 @@ func (file *File) Place(err error) error {
 		}
 	}
 	return err
+}
+
+// Count returns how many rules and receivers a file of that name has, those with
+// faults among them.
+func (file *File) Count(name string) (rules, receivers int) {
+	for _, s := range file.sources {
+		if s.name == name {
+			rules, receivers = rules+len(s.ids), receivers+s.receivers
+		}
+	}
+	return rules, receivers
 }

@@ -108,6 +108,7 @@ func (file *File) readRules(s *source, items []any) (faults []*Fault) {
 }
 
 func (file *File) readReceivers(s *source, items []any) (faults []*Fault) {
+	s.receivers = len(items)
 	for i, item := range items {
 		var r notify.Receiver
 		text, err := json.Marshal(item)

@@ -3,12 +3,16 @@ package detect
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"pulse/query"
 	"pulse/query/expr"
 	"pulse/query/stream"
+	"pulse/store/step"
 	"pulse/store/tags"
 )
 
@@ -35,6 +39,36 @@ func (e *Engine) Check(r Rule) error {
 	return nil
 }
 
+// maxNewGroups is how many groups a rule may have when it is put. They may become
+// more later, up to maxGroups.
+const maxNewGroups = 50_000
+
+// fits refuses a rule whose expression gives too many groups of the series that
+// there are. It takes a while where they are many.
+func (e *Engine) fits(c *compiled, now int64) error {
+	e.mu.Lock()
+	old := e.rules[c.rule.ID]
+	known := old != nil && old.c.sameStream(c)
+	e.mu.Unlock()
+	if known {
+		return nil
+	}
+	s, err := e.open(c)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	lines, err := s.Step(step.Floor(now, c.step))
+	if errors.Is(err, query.ErrLimit) || len(lines) > maxNewGroups {
+		got := fmt.Sprintf("more than %d", maxGroups)
+		if err == nil {
+			got = strconv.Itoa(len(lines))
+		}
+		return fmt.Errorf("rule %q: expr gives %s groups, at most %d; group by fewer tags or select fewer series", c.rule.ID, got, maxNewGroups)
+	}
+	return nil // what else fails is told when it is judged
+}
+
 // open opens the stream of a rule.
 func (e *Engine) open(c *compiled) (*stream.Stream, error) {
 	s, err := e.o.Hub.Open([]expr.TimeSeries{c.expr}, c.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxGroups})
@@ -57,6 +91,9 @@ func (e *Engine) PutRule(r Rule, now int64) error { return e.put(r, false, now) 
 func (e *Engine) put(rule Rule, file bool, now int64) error {
 	c, err := e.compiler.compile(rule)
 	if err != nil {
+		return err
+	}
+	if err := e.fits(c, now); err != nil {
 		return err
 	}
 	e.mu.Lock()
@@ -322,16 +359,31 @@ func (e *Engine) RuleStats(id string) (RuleStats, error) {
 	return RuleStats{}, fmt.Errorf("%w %q", ErrUnknownRule, clip(id, maxID))
 }
 
+// CheckRules refuses rules that cannot be judged, or would give too many groups of
+// the series that there are, with a *RuleError.
+func (e *Engine) CheckRules(rules []Rule, now int64) error {
+	for _, r := range rules {
+		c, err := e.compiler.compile(r)
+		if err == nil {
+			err = e.fits(c, now)
+		}
+		if err != nil {
+			return &RuleError{r.ID, err}
+		}
+	}
+	return nil
+}
+
 // ReplaceFileRules makes the rules of files those that are given: new and changed
 // ones are put, and those that came from a file before and are gone are deleted;
-// their number is returned. All are checked first: on an error of a check nothing
-// changes.
+// their number is returned. All are checked first: on an error of a check, a
+// *RuleError, nothing changes.
 func (e *Engine) ReplaceFileRules(rules []Rule, now int64) (removed int, err error) {
+	if err := e.CheckRules(rules, now); err != nil {
+		return 0, err
+	}
 	keep := make(map[string]bool, len(rules))
 	for _, r := range rules {
-		if err := e.Check(r); err != nil {
-			return 0, err
-		}
 		keep[r.ID] = true
 	}
 	for _, r := range rules {

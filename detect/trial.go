@@ -286,6 +286,9 @@ func (t *trial) through(i int) {
 
 // settle is Engine.settle for one group, with a list instead of incidents.
 func (t *trial) settle(g *group, a *tried, at int64) {
+	if at > t.start {
+		a.JudgedMs += t.c.step
+	}
 	o := t.judge.observation(g)
 	if a.gone(o, t.c.step, t.engine.o.Store.Options().Retention) {
 		g.detector = nil

@@ -65,6 +65,7 @@ type (
 		Tags          map[string]string `json:"tags"`
 		Pages         int               `json:"pages"`
 		MinutesFiring float64           `json:"minutesFiring"`
+		MinutesJudged float64           `json:"minutesJudged"`
 	}
 	shownDelay struct {
 		Start    int64             `json:"start"`
@@ -130,7 +131,7 @@ func outcomeOf(o *detect.Outcome) shownOutcome {
 		out.Steps = append(out.Steps, shownRange(s))
 	}
 	for _, g := range o.Groups {
-		out.Groups = append(out.Groups, shownGroup{g.Tags.Map(), g.Pages, minutes(g.FiringMs)})
+		out.Groups = append(out.Groups, shownGroup{g.Tags.Map(), g.Pages, minutes(g.FiringMs), minutes(g.JudgedMs)})
 	}
 	for _, d := range o.Delays {
 		delay := shownDelay{Start: d.Start, End: d.End, Tags: d.Tags.Map(), Pages: d.Pages}

@@ -285,6 +285,9 @@ func (c *serveCmd) reloader(engine *detect.Engine, out *notify.Service, clk cloc
 		if err != nil {
 			return err
 		}
+		if err := engine.CheckRules(file.Rules, clk.Now().UnixMilli()); err != nil {
+			return file.Place(err) // nothing has changed
+		}
 		for _, r := range file.Receivers {
 			if err := out.PutReceiver(r); err != nil {
 				return err
@@ -292,7 +295,7 @@ func (c *serveCmd) reloader(engine *detect.Engine, out *notify.Service, clk cloc
 		}
 		n, err := engine.ReplaceFileRules(file.Rules, clk.Now().UnixMilli())
 		if err != nil {
-			return err
+			return file.Place(err)
 		}
 		if file.Empty() {
 			log.Warn().Str("rules", c.Rules).Msg("no rule file, or none with a rule or receiver")
