@@ -44,7 +44,7 @@ type Verdict struct {
 type Detector interface {
 	// Step judges the value v stamped t (Unix ms). Every step of the stream is
 	// fed, once and in order; NaN means no data: nothing is learned from it, it
-	// scores 0, and Out stays as it was.
+	// scores 0, and Out stays as it was. It is what absence is about, though.
 	Step(t int64, v float64) Verdict
 	// Peek returns what Step would return, and changes nothing.
 	Peek(t int64, v float64) Verdict

@@ -15,8 +15,11 @@ func BenchmarkStep(b *testing.B) {
 	values := starts(4096, 10_000, 500, 1)
 	for _, kind := range algo.Kinds() {
 		spec := algo.Spec{Kind: kind.Name}
-		if kind.Name == "static" {
+		switch kind.Name {
+		case "static":
 			spec.Params = map[string]any{"below": 1}
+		case "compare":
+			spec.Params = map[string]any{"baseline": "x"}
 		}
 		b.Run(kind.Name, func(b *testing.B) {
 			maker, err := algo.Prepare(spec, 10_000)

@@ -25,6 +25,9 @@ var configurations = []struct {
 	{"seasonal", algo.Spec{Kind: "seasonal", Params: map[string]any{"timezone": "Europe/Berlin"}}},
 	{"seasonal by width", algo.Spec{Kind: "seasonal", Params: map[string]any{"season": []any{"day"}, "width": 4, "direction": "below"}}},
 	{"auto", algo.Spec{Kind: "auto"}},
+	{"absence", algo.Spec{Kind: "absence"}},
+	{"compare", algo.Spec{Kind: "compare", Params: map[string]any{"baseline": "x", "tolerance": 0.1, "decide_by": "4h"}}},
+	{"compare by a learned split", algo.Spec{Kind: "compare", Params: map[string]any{"baseline": "x", "split": "learned", "train": "30m"}}},
 	{"double-exponential without hold", algo.Spec{Kind: "double-exponential", Params: map[string]any{"hold": 0, "train": "200s"}}},
 }
 
@@ -173,7 +176,7 @@ func TestVerdictsAreSane(t *testing.T) {
 			if got.Lower > got.Expected || got.Upper < got.Expected {
 				t.Fatalf("%s, step %d: expected outside the band: %+v", c.name, i, got)
 			}
-			if math.IsNaN(v) && c.spec.Kind != "signal" && (got.Score != 0 || got.Out != wasOut) {
+			if math.IsNaN(v) && c.spec.Kind != "signal" && c.spec.Kind != "absence" && (got.Score != 0 || got.Out != wasOut) {
 				t.Fatalf("%s, step %d: no data moved the verdict from out=%v to %+v", c.name, i, wasOut, got)
 			}
 			wasOut = got.Out
@@ -208,6 +211,16 @@ func TestNewRefusesWhatItDoesNotKnow(t *testing.T) {
 		{"static", map[string]any{"above": 1, "clear_above": 2}, "clear_above is 2, want a number from -1.7976931348623157e+308 to 1"},
 		{"static", map[string]any{"above": 1, "clear_below": 2}, "clear_below is 2, want below beside it"},
 		{"static", map[string]any{"above": "high"}, "above is high, want a number"},
+		{"absence", map[string]any{"after": 0}, "after is 0, want a duration such as 90s from 1 to 1000000 steps of 10s"},
+		{"compare", nil, "baseline is missing, want an expression"},
+		{"compare", map[string]any{"baseline": 3}, "baseline is 3, want an expression"},
+		{"compare", map[string]any{"baseline": "x", "error_rate": 0}, "error_rate is 0, want a number from 1e-09 to 0.5"},
+		{"compare", map[string]any{"baseline": "x", "tolerance": -0.1}, "tolerance is -0.1, want a number from 0 to 100"},
+		{"compare", map[string]any{"baseline": "x", "decide_by": "1s"}, "decide_by is 1s, want a duration such as 2h from 10s to 366d"},
+		{"compare", map[string]any{"baseline": "x", "split": 0}, "split is 0, want a number from 0.0001 to 10000, two of them as in 1:20, or learned"},
+		{"compare", map[string]any{"baseline": "x", "split": "1:0"}, "split is 1:0, want"},
+		{"compare", map[string]any{"baseline": "x", "train": "1h"}, "train is 1h, want split: learned beside it"},
+		{"compare", map[string]any{"baseline": "x", "split": "learned", "train": "10s"}, "train is 10s, want a duration such as 2h from 100s to 366d"},
 		{"exponential", map[string]any{"beta": 0.1}, `key "beta" is unknown`},
 		{"exponential", map[string]any{"alpha": 0}, "alpha is 0, want a number from 1e-06 to 1"},
 		{"exponential", map[string]any{"alpha": nan}, "alpha is NaN, want a number"},
@@ -258,8 +271,11 @@ func TestEveryKindIsDescribed(t *testing.T) {
 			}
 		}
 		params := map[string]any{}
-		if kind.Name == "static" {
+		switch kind.Name {
+		case "static":
 			params["above"] = 1
+		case "compare":
+			params["baseline"] = "name,sps,:eq"
 		}
 		lookback, err := algo.Lookback(algo.Spec{Kind: kind.Name, Params: params}, 10_000)
 		if err != nil || lookback < 0 || lookback%10_000 != 0 {

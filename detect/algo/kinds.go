@@ -22,6 +22,10 @@ func Kinds() []Kind {
 			append([]Key{alpha}, sharedKeys()...), readExponential},
 		{"double-exponential", "Holt's double exponential smoothing: expects the level and trend of the recent past to go on",
 			append([]Key{alpha, beta}, sharedKeys()...), readDoubleExponential},
+		{"absence", "out when a stream that had data has none", []Key{
+			{"after", "without data for how long", "60s, at least 3 steps"},
+		}, readAbsence},
+		{"compare", "a count against another one, its baseline, by a test that may be looked at after every step", compareKeys(), readCompare},
 		{"seasonal", "profile of the day and the week: expects the usual at this time, at the level of the last hours",
 			append([]Key{
 				{"season", "list of day and week", "both"},
@@ -42,8 +46,13 @@ func Lookback(spec Spec, step int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if s, ok := d.(*seasonal); ok {
-		return s.set.lookback(), nil
+	switch d := d.(type) {
+	case *seasonal:
+		return d.set.lookback(), nil
+	case *absence:
+		return int64(d.after) * step, nil // to know who had data
+	case *compare:
+		return (d.set.train + step - 1) / step * step, nil
 	}
 	s, ok := d.(*smoothing)
 	if !ok {
