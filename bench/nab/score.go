@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"math"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -221,6 +222,39 @@ func optimum(streams []*stream, p profile) float64 {
 		}
 	}
 	return at
+}
+
+// heldOut returns the score at the threshold that is best on the other half of
+// the streams, both ways, on average.
+func heldOut(streams []*stream, p profile) float64 {
+	a, b := halves(streams)
+	return (scoreOf(b, p, atLeast(optimum(a, p))) + scoreOf(a, p, atLeast(optimum(b, p)))) / 2
+}
+
+// spread returns the standard deviation of a score over corpora of as many
+// streams drawn from these, with replacement (B. Efron, "Bootstrap methods:
+// another look at the jackknife", Annals of Statistics 7, 1979).
+func spread(streams []*stream, p profile, found detects) float64 {
+	r := rand.New(rand.NewPCG(1, 2))
+	raws := make([]float64, len(streams))
+	for i := range streams {
+		raws[i] = rawScore(streams[i:i+1], p, found)
+	}
+	sum, squares, n := 0.0, 0.0, 0.0
+	drawn := make([]*stream, len(streams))
+	for range 500 {
+		raw := 0.0
+		for i := range drawn {
+			k := r.IntN(len(streams))
+			drawn[i] = streams[k]
+			raw += raws[k]
+		}
+		if v := normalize(drawn, p, raw); !math.IsNaN(v) {
+			sum, squares, n = sum+v, squares+v*v, n+1
+		}
+	}
+	mean := sum / n
+	return math.Sqrt(max(0, squares/n-mean*mean))
 }
 
 // forRecall returns the highest threshold at which the share want of the windows
