@@ -35,7 +35,9 @@ const (
 	leakBlock  = 6
 	leakShare  = 0.42 // of a fall that one block may make up
 	leakLeast  = 0.06 // log
+	leakBelow  = 0.5  // of the fall must be below the usual level
 	stepSpan   = 6
+	stepFlat   = 0.7 // the first part of a step to its last
 )
 
 func (w *drift) reset() {
@@ -52,7 +54,7 @@ func (w *drift) forget() {
 }
 
 // push takes the distance of a bucket from the profile and from that of a free day.
-func (w *drift) push(s *seasonSettings, own, other float32, linear, learning bool) {
+func (w *drift) push(s *seasonSettings, own, other float32, usual float64, linear, learning bool) {
 	w.own[w.head], w.other[w.head] = own, other
 	w.head = (w.head + 1) % driftRing
 	if w.seen < seenMax {
@@ -60,7 +62,7 @@ func (w *drift) push(s *seasonSettings, own, other float32, linear, learning boo
 	}
 	w.heard, w.depth = 0, 0
 	w.judgeStep(s, linear, learning)
-	w.judgeLeak(s, linear, learning)
+	w.judgeLeak(s, usual, linear, learning)
 }
 
 // size turns a distance on the scale into a share off.
@@ -114,7 +116,8 @@ func (w *drift) judgeStep(s *seasonSettings, linear, learning bool) {
 	}
 	newest, oldest := over(w.own[:], w.head, 0, 2), over(w.own[:], w.head, stepSpan-2, stepSpan)
 	heard := (now-base)/off >= suddenLeast && newest.n > 0 && oldest.n > 0 &&
-		(newest.mean()-near)/off >= edgeLeast && (oldest.mean()-near)/off >= edgeLeast
+		(newest.mean()-near)/off >= edgeLeast && oldest.mean()-near > 0 == (off > 0) &&
+		(oldest.mean()-near)/(newest.mean()-near) >= stepFlat
 	evidence, side := w.step.judge(s, off, w.seen, learning, heard)
 	if evidence > 0 {
 		w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), causeOf(side)
@@ -122,12 +125,13 @@ func (w *drift) judgeStep(s *seasonSettings, linear, learning bool) {
 }
 
 // judgeLeak looks for a fall that goes on.
-func (w *drift) judgeLeak(s *seasonSettings, linear, learning bool) {
+func (w *drift) judgeLeak(s *seasonSettings, usual float64, linear, learning bool) {
 	off, fair := w.fall(w.own[:])
 	if off == 0 {
 		return
 	}
-	heard := off < -leakLeast && fair
+	now := over(w.own[:], w.head, 0, leakRecent).mean()
+	heard := off < -leakLeast && fair && now-usual < leakBelow*off
 	if other, fair := w.fall(w.other[:]); other != 0 && (!fair || other > 0.6*off) {
 		heard = false
 	}

@@ -192,9 +192,10 @@ func (d *seasonal) acceptLevel() {
 	}
 	shift := y - d.profile.tracks[d.choice].slow
 	for c := range d.profile.tracks {
-		t := &d.profile.tracks[c]
-		t.slow += shift
-		t.fast = t.slow
+		if t := &d.profile.tracks[c]; t.predicted > 0 { // else its profile is being drawn
+			t.slow += shift
+			t.fast = t.slow
+		}
 	}
 	w.forget()
 	w.slow.forget()

@@ -26,8 +26,7 @@ func (d *seasonal) Learn(t int64, v float64, width int64) {
 	if width <= bucket {
 		d.fill(middle)
 		if v == v {
-			d.bucketSum += v
-			d.bucketN++
+			d.add(v)
 		}
 		return
 	}
@@ -43,7 +42,7 @@ func (d *seasonal) learnBetween(middle int64, v float64, width int64) {
 	to := floorDiv(middle, bucket) * bucket
 	from, before := d.bucketAt, v
 	if d.bucketN > 0 && to-from <= 2*width {
-		before = d.bucketSum / float64(d.bucketN)
+		before = d.bucketMean()
 	} else {
 		d.fill(middle - width/2)
 		from = floorDiv(middle-width/2, bucket) * bucket
@@ -51,7 +50,7 @@ func (d *seasonal) learnBetween(middle int64, v float64, width int64) {
 	for at := from + bucket; at <= to; at += bucket {
 		d.fill(at)
 		share := float64(at-from) / float64(to-from)
-		d.bucketSum, d.bucketN = before+float64(share*(v-before)), 1
+		d.add(before + float64(share*(v-before)))
 	}
 }
 

@@ -31,6 +31,7 @@ const (
 // track is how the stream lies to one candidate.
 type track struct {
 	fast, slow float64
+	usual      float64 // level of the last days
 	miss       float64 // mean distance of a bucket from the prediction one bucket before
 	predicted  int32   // buckets that had a prediction
 }
@@ -44,8 +45,11 @@ const (
 	missMemory     = 14 * dayMs // ms
 	profileLeast   = 0.25       // weight of a new cycle in the long run
 	profileClip    = 6          // mean misses that a bucket may teach
+	profileOut     = 2          // the same while the stream is out
 	coarseFast     = 0.2        // weight of a bucket in the fast level, where buckets are long
-	probationBkt   = 12         // predictions before misses are believed
+	usualBuckets   = 4 * dayMs
+	seamBuckets    = 12
+	probationBkt   = 12 // predictions before misses are believed
 	seasonStays    = 0.85
 	seasonMustGain = 0.95 // of the miss of the simpler candidate
 )
@@ -66,6 +70,7 @@ type shape struct {
 	days   int   // buckets of a day
 	fast   float64
 	slow   float64
+	usual  float64
 	miss   float64
 }
 
@@ -77,6 +82,7 @@ func shapeOf(step int64) shape {
 	s := shape{bucket: bucket, days: int((dayMs + bucket - 1) / bucket)}
 	b := float64(bucket)
 	s.fast, s.slow, s.miss = -math.Expm1(-b/fastBuckets), -math.Expm1(-b/slowBuckets), -math.Expm1(-b/missMemory)
+	s.usual = max(-math.Expm1(-b/usualBuckets), 0.001)
 	s.fast, s.slow, s.miss = min(s.fast, coarseFast), max(min(s.slow, 0.05), 0.003), max(min(s.miss, 0.01), 0.001)
 	return s
 }
@@ -126,11 +132,14 @@ func (p *profile) learn(s *shape, at int64, y float64, out bool) {
 			}
 			base = float64(*cell)
 		} else if t.predicted == 0 {
-			t.fast, t.slow, t.predicted = y, y, 1
+			t.fast, t.slow, t.usual, t.predicted = y, y, y, 1
 			continue
 		}
 		t.learn(s, y-base, out)
-		if cell == nil || out {
+		if cell != nil && t.predicted == seamBuckets {
+			p.join(s, c, at)
+		}
+		if cell == nil {
 			continue
 		}
 		cycle := s.days
@@ -138,7 +147,11 @@ func (p *profile) learn(s *shape, at int64, y float64, out bool) {
 			cycle *= 7
 		}
 		weight := max(profileLeast, 1/float64(2+int(t.predicted)/cycle))
-		off := clamp(y-t.slow-base, profileClip*t.miss+1e-9)
+		clip := profileClip * t.miss
+		if out {
+			clip = profileOut * t.miss
+		}
+		off := clamp(y-t.slow-base, clip+1e-9)
 		*cell += float32(weight * off)
 	}
 }
@@ -159,8 +172,31 @@ func (t *track) learn(s *shape, x float64, out bool) {
 	if out {
 		return
 	}
-	t.fast += s.fast * r
-	t.slow += s.slow * clamp(x-t.slow, 8*t.miss+1e-12)
+	start := 0.0
+	if t.predicted <= seamBuckets {
+		start = 1 / float64(t.predicted)
+	}
+	t.fast += max(s.fast, start) * r
+	t.slow += max(s.slow, start) * clamp(x-t.slow, 8*t.miss+1e-12)
+	t.usual += max(s.usual, start) * clamp(x-t.usual, 8*t.miss+1e-12)
+}
+
+// join makes the end of the first cycle of c meet its beginning, local time at
+// being an hour into the second: what the stream has grown by since is spread
+// over the cycle and left to the level.
+func (p *profile) join(s *shape, c season, at int64) {
+	cells := p.day[:s.days]
+	if c == seasonWeek {
+		cells = p.week[:7*s.days]
+	}
+	n := int64(len(cells))
+	grown := p.tracks[c].slow
+	for i := range n {
+		cell := p.cell(s, c, at+(i-seamBuckets+1)*s.bucket)
+		if *cell != unknownBucket {
+			*cell -= float32(grown * float64(i) / float64(n))
+		}
+	}
 }
 
 // best returns the candidate with the least miss among those allowed that had

@@ -16,16 +16,17 @@ type seasonal struct {
 	set      *seasonSettings
 	calendar calendar // not part of the state: follows from the time zone
 
-	bucketAt  int64   // start of the bucket that is being filled, local
-	bucketSum float64 // of values
-	bucketN   int32
-	choice    season
-	next      season // chosen, waiting for its step
-	stage     uint8  // of choices and fits
-	whole     bool   // all values so far are multiples of one event per step
-	scale     scale
-	fitted    int64 // step index of the last choice ÷ fitEvery
-	middle    float64
+	bucketAt              int64   // start of the bucket that is being filled, local
+	bucketSum             float64 // of values
+	bucketLow, bucketHigh float64
+	bucketN               int32
+	choice                season
+	next                  season // chosen, waiting for its step
+	stage                 uint8  // of choices and fits
+	whole                 bool   // all values so far are multiples of one event per step
+	scale                 scale
+	fitted                int64 // step index of the last choice ÷ fitEvery
+	middle                float64
 
 	tickSum, tickProfile float64
 	tickN                int32
@@ -149,8 +150,7 @@ func (d *seasonal) Step(t int64, v float64) Verdict {
 	d.fill(middle)
 	d.schedule(floorDiv(t, d.set.step))
 	if v == v {
-		d.bucketSum += v
-		d.bucketN++
+		d.add(v)
 	}
 	if d.set.fine {
 		return d.stepFine(t, middle, v)
@@ -174,10 +174,32 @@ func (d *seasonal) fill(middle int64) {
 		return
 	}
 	if d.bucketN > 0 {
-		d.close(d.bucketAt+d.set.shape.bucket/2, d.bucketSum/float64(d.bucketN))
+		d.close(d.bucketAt+d.set.shape.bucket/2, d.bucketMean())
 	}
 	d.bucketAt, d.bucketSum, d.bucketN = at, 0, 0
 }
+
+// add takes a value into the bucket.
+func (d *seasonal) add(v float64) {
+	if d.bucketN == 0 {
+		d.bucketLow, d.bucketHigh = v, v
+	}
+	d.bucketSum += v
+	d.bucketLow, d.bucketHigh = min(d.bucketLow, v), max(d.bucketHigh, v)
+	d.bucketN++
+}
+
+// bucketMean returns the mean of the bucket without its least and largest value,
+// since a first value, or one after a gap, may cover a part of its step only.
+func (d *seasonal) bucketMean() float64 {
+	if d.bucketN < 4 {
+		return d.bucketSum / float64(d.bucketN)
+	}
+	return clamp3((d.bucketSum-d.bucketLow-d.bucketHigh)/float64(d.bucketN-2), d.bucketLow, d.bucketHigh)
+}
+
+// clamp3 limits x, which rounding may have moved, to [low, high].
+func clamp3(x, low, high float64) float64 { return max(low, min(x, high)) }
 
 // close learns the bucket around local time at, whose mean is v.
 func (d *seasonal) close(at int64, v float64) {
@@ -192,7 +214,7 @@ func (d *seasonal) close(at int64, v float64) {
 		if cell := d.profile.freeDay(s, d.choice, at); cell != nil && *cell != unknownBucket {
 			other = float32(y - float64(*cell))
 		}
-		d.windows.slow.push(d.set, own, other, d.scale.linear, !d.pager.out)
+		d.windows.slow.push(d.set, own, other, d.profile.tracks[d.choice].usual, d.scale.linear, !d.pager.out)
 	}
 	d.profile.learn(s, at, y, d.out())
 	if !d.set.auto && d.choice == seasonNone {

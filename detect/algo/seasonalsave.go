@@ -49,7 +49,7 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 	bytes(&p.side, sides-1)
 	bytes((*uint8)(&p.cause), uint8(CauseWorse))
 	bytes((*uint8)(&w.slow.cause), uint8(CauseWorse))
-	for _, x := range [...]*float64{&d.bucketSum, &d.scale.floor, &d.middle, &d.tickSum, &d.tickProfile,
+	for _, x := range [...]*float64{&d.bucketSum, &d.bucketLow, &d.bucketHigh, &d.scale.floor, &d.middle, &d.tickSum, &d.tickProfile,
 		&w.level, &w.noise.perEvent, &w.noise.common, &w.noise.next[0], &w.noise.next[1], &w.noise.center, &d.frozen.last} {
 		doubles(x)
 	}
@@ -57,6 +57,7 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 		t := &d.profile.tracks[c]
 		doubles(&t.fast)
 		doubles(&t.slow)
+		doubles(&t.usual)
 		doubles(&t.miss)
 	}
 	for _, x := range [...]*float32{&w.minSum, &w.slow.heard, &w.slow.depth, &d.frozen.usual, &p.depth, &p.peak} {

@@ -180,7 +180,7 @@ func (w *windows) judge(s *seasonSettings, e float64, linear, ends, learning boo
 	for i := range last {
 		w.judgeSpan(s, i, e, linear, learning, &f)
 	}
-	w.judgeDeep(s, e, linear, &f)
+	w.judgeHalf(s, e, linear, &f)
 	return f
 }
 
@@ -295,8 +295,8 @@ const (
 	indexMost = 0.4
 )
 
-// judgeDeep hears falls by half within a minute, which wait for nothing.
-func (w *windows) judgeDeep(s *seasonSettings, e float64, linear bool, f *found) {
+// judgeHalf hears falls by half within a minute, which wait for nothing.
+func (w *windows) judgeHalf(s *seasonSettings, e float64, linear bool, f *found) {
 	if s.deep == 0 || !s.below || linear {
 		return
 	}
@@ -305,17 +305,17 @@ func (w *windows) judgeDeep(s *seasonSettings, e float64, linear bool, f *found)
 		return
 	}
 	off := w.off(all.mean(), false)
-	if off > -deepLeast {
+	if off > -halfLeast {
 		return
 	}
 	st := &w.stretch[0]
 	n := float64(all.n)
 	x := -w.deviation(off, e, n, float64(st.excess))
 	spread := math.Sqrt(w.noise.perTick(e)/2/n + float64(st.excess))
-	if off > -deepShare+clamp(deepMargin+spread, deepMarginMost) || x < deepSure {
+	if off > -halfShare+clamp(halfMargin+spread, halfMarginMost) || x < halfSure {
 		return
 	}
-	if newest := over(w.ticks[:], w.head, 0, 1); newest.n > 0 && w.off(newest.mean(), false) > -deepLeast {
+	if newest := over(w.ticks[:], w.head, 0, 1); newest.n > 0 && w.off(newest.mean(), false) > -halfLeast {
 		return
 	}
 	q := &st.tails[down]
@@ -329,11 +329,11 @@ func (w *windows) judgeDeep(s *seasonSettings, e float64, linear bool, f *found)
 }
 
 const (
-	deepShare      = 0.5
-	deepMargin     = 0.04
-	deepMarginMost = 0.08
-	deepLeast      = 0.4 // share of a fall, however uncertain
-	deepSure       = 4.5 // standard deviations
+	halfShare      = 0.5
+	halfMargin     = 0.04
+	halfMarginMost = 0.08
+	halfLeast      = 0.4 // share of a fall, however uncertain
+	halfSure       = 4.5 // standard deviations
 )
 
 // follow moves the level by a tick x at expected value e. The gain is that of a
