@@ -37,7 +37,12 @@ const (
 	leakLeast  = 0.06 // log
 	leakBelow  = 0.5  // of the fall must be below the usual level
 	stepSpan   = 6
-	stepFlat   = 0.7 // the first part of a step to its last
+	stepLeast  = 0.05 // log
+	roughSpan  = 24
+	roughLag   = 3
+	roughLeast = 0.015 // log, of a quarter of an hour
+	freeGain   = 0.6   // of the roughness against the course followed so far
+	stepFlat   = 0.7   // the first part of a step to its last
 )
 
 func (w *drift) reset() {
@@ -96,32 +101,46 @@ func (st *slowStretch) judge(s *seasonSettings, off float64, seen int32, learnin
 	return math.Log(x/u)/float64(q.index) - looks, side
 }
 
-func (w *drift) mean(from, to int) (float64, bool) {
-	m := over(w.own[:], w.head, from, to)
-	return m.mean(), 2*m.n > to-from
-}
-
 // judgeStep compares the last half hour with the half hour before and the line
 // that led there.
 func (w *drift) judgeStep(s *seasonSettings, linear, learning bool) {
-	now, ok1 := w.mean(0, stepSpan)
-	near, ok2 := w.mean(stepSpan, 2*stepSpan)
-	far, ok3 := w.mean(2*stepSpan, 3*stepSpan)
-	if !ok1 || !ok2 || !ok3 {
+	off, heard, known := w.stepIn(w.own[:])
+	if !known {
 		return
 	}
-	off, base := now-near, near
-	if slope := near - far; slope*off > 0 {
-		base += slope
+	heard = heard && (linear || math.Abs(off) >= stepLeast)
+	if other, too, known := w.stepIn(w.other[:]); heard && known && (!too || other/off < leakBelow) {
+		heard = false
 	}
-	newest, oldest := over(w.own[:], w.head, 0, 2), over(w.own[:], w.head, stepSpan-2, stepSpan)
-	heard := (now-base)/off >= suddenLeast && newest.n > 0 && oldest.n > 0 &&
-		(newest.mean()-near)/off >= edgeLeast && oldest.mean()-near > 0 == (off > 0) &&
-		(oldest.mean()-near)/(newest.mean()-near) >= stepFlat
 	evidence, side := w.step.judge(s, off, w.seen, learning, heard)
 	if evidence > 0 {
 		w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), causeOf(side)
 	}
+}
+
+// stepIn returns the change from one half hour to the next, and whether it was
+// sudden and stayed.
+func (w *drift) stepIn(ring []float32) (off float64, sudden, known bool) {
+	part := func(from, to int) float64 {
+		m := over(ring, w.head, from, to)
+		if 2*m.n <= to-from {
+			return math.NaN()
+		}
+		return m.mean()
+	}
+	now, near, far := part(0, stepSpan), part(stepSpan, 2*stepSpan), part(2*stepSpan, 3*stepSpan)
+	newest, oldest := part(0, 2), part(stepSpan-2, stepSpan)
+	off = now - near
+	if off != off || far != far {
+		return 0, false, false
+	}
+	base := near
+	if slope := near - far; slope*off > 0 {
+		base += slope
+	}
+	sudden = (now-base)/off >= suddenLeast && (newest-near)/off >= edgeLeast &&
+		(oldest-near)/off > 0 && (oldest-near)/(newest-near) >= stepFlat
+	return off, sudden, true
 }
 
 // judgeLeak looks for a fall that goes on.
@@ -164,4 +183,35 @@ func (w *drift) fall(ring []float32) (off float64, fair bool) {
 // recent returns the means of the last quarter of an hour and of the hour before.
 func (w *drift) recent() (now, then float64) {
 	return over(w.own[:], w.head, 0, 2).mean(), over(w.own[:], w.head, 2, 14).mean()
+}
+
+// free reports whether the stream has rather gone the way of a free day in the last
+// two hours; now says which way it is thought to go. Levels do not count, only how
+// the distance from either course changes.
+func (w *drift) free(now, linear bool) bool {
+	own, other := rough(w.own[:], w.head), rough(w.other[:], w.head)
+	switch {
+	case linear || own != own || other != other:
+		return false
+	case now:
+		return !(own < freeGain*other)
+	}
+	return own > roughLeast && other < freeGain*own
+}
+
+// rough returns the mean change over a quarter of an hour, NaN when too little is
+// known.
+func rough(ring []float32, head int32) float64 {
+	sum, n := 0.0, 0.0
+	for i := range roughSpan {
+		a, b := over(ring, head, i, i+1), over(ring, head, i+roughLag, i+roughLag+1)
+		if a.n > 0 && b.n > 0 {
+			sum += math.Abs(a.sum - b.sum)
+			n++
+		}
+	}
+	if n < roughSpan/2 {
+		return math.NaN()
+	}
+	return sum / n
 }

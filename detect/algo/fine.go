@@ -30,7 +30,7 @@ func (d *seasonal) stepFine(t, middle int64, v float64) Verdict {
 	if !judging {
 		verdict = d.plain.Step(t, v)
 	}
-	base, known := d.profile.at(&s.shape, d.choice, middle)
+	base, known := d.course(middle)
 	if d.choice == seasonNone || !known {
 		return verdict
 	}

@@ -237,13 +237,10 @@ func (p *profile) middle(s *shape, c season) float64 {
 	return sum / max(n, 1)
 }
 
-// freeDay returns the place of a bucket on a Saturday at the same time of day, nil
-// on weekends and without a profile of the week.
-func (p *profile) freeDay(s *shape, c season, at int64) *float32 {
+// freeDay returns the same time of day on a Saturday, and false on weekends and
+// without a profile of the week.
+func freeDay(c season, at int64) (int64, bool) {
 	const saturday = 5
-	i := within(at, weekMs)
-	if c != seasonWeek || i/dayMs >= saturday {
-		return nil
-	}
-	return &p.week[saturday*s.days+int(i%dayMs/s.bucket)]
+	day := within(at, weekMs) / dayMs
+	return at + (saturday-day)*dayMs, c == seasonWeek && day < saturday
 }

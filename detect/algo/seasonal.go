@@ -23,6 +23,7 @@ type seasonal struct {
 	choice                season
 	next                  season // chosen, waiting for its step
 	stage                 uint8  // of choices and fits
+	free                  bool   // the day goes the way of a free day
 	whole                 bool   // all values so far are multiples of one event per step
 	scale                 scale
 	fitted                int64 // step index of the last choice ÷ fitEvery
@@ -179,6 +180,30 @@ func (d *seasonal) fill(middle int64) {
 	d.bucketAt, d.bucketSum, d.bucketN = at, 0, 0
 }
 
+// goFree decides whether the day goes the way of a free day; ok says that it could.
+func (d *seasonal) goFree(at int64, ok bool) {
+	free := ok && d.windows.slow.free(d.free, d.scale.linear)
+	if free == d.free {
+		return
+	}
+	before, known := d.course(at)
+	d.free = free
+	after, too := d.course(at)
+	if known && too {
+		d.windows.rescale(math.Exp(clamp(before-after, 10)), false)
+	}
+}
+
+// course returns what the profile says about local time at.
+func (d *seasonal) course(at int64) (float64, bool) {
+	if d.free {
+		if free, ok := freeDay(d.choice, at); ok {
+			at = free
+		}
+	}
+	return d.profile.at(&d.set.shape, d.choice, at)
+}
+
 // add takes a value into the bucket.
 func (d *seasonal) add(v float64) {
 	if d.bucketN == 0 {
@@ -211,12 +236,14 @@ func (d *seasonal) close(at int64, v float64) {
 		if cell := d.profile.cell(s, d.choice, at); *cell != unknownBucket {
 			own = float32(y - float64(*cell))
 		}
-		if cell := d.profile.freeDay(s, d.choice, at); cell != nil && *cell != unknownBucket {
+		free, ok := freeDay(d.choice, at)
+		if cell := d.profile.cell(s, d.choice, free); ok && *cell != unknownBucket {
 			other = float32(y - float64(*cell))
 		}
 		d.windows.slow.push(d.set, own, other, d.profile.tracks[d.choice].usual, d.scale.linear, !d.pager.out)
+		d.goFree(at, ok)
 	}
-	d.profile.learn(s, at, y, d.out())
+	d.profile.learn(s, at, y, d.out() || d.free)
 	if !d.set.auto && d.choice == seasonNone {
 		if c := d.profile.best(s, d.set.allowed, d.choice); c != seasonNone {
 			d.follow(c)
@@ -263,7 +290,7 @@ func (d *seasonal) follow(c season) {
 	} else {
 		d.middle = d.profile.middle(&d.set.shape, c)
 	}
-	d.choice = c
+	d.choice, d.free = c, false
 }
 
 // stepCoarse judges a long step by smoothing of the stream without its season.

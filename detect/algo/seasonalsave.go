@@ -39,6 +39,7 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 	for c := range d.profile.tracks {
 		counts(&d.profile.tracks[c].predicted, seenMax)
 	}
+	flags(&d.free)
 	flags(&d.whole)
 	flags(&d.scale.linear)
 	flags(&p.out)

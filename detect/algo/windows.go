@@ -68,7 +68,8 @@ const (
 	stretchH    = 0.2
 	excessFrom  = 0.0004 // first guess, (2 %)²
 	leastExcess = 1e-7
-	looks       = 1.6 // −log of the share of a chance that one of many stretches has
+	leastOff    = 0.035 // share off that is worth a page, however sure it is
+	looks       = 1.6   // −log of the share of a chance that one of many stretches has
 )
 
 func (w *windows) reset(level float64) {
@@ -206,7 +207,7 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 	}
 	q := &st.tails[side]
 	u := q.quantile(1)
-	heard := x > u && w.shows(sp, off, &newest, &core, &oldest, linear)
+	heard := x > u && (linear || math.Abs(off) >= leastOff) && w.shows(sp, off, &newest, &core, &oldest, linear)
 	if heard && !w.sudden(sp, off, linear) {
 		heard = false
 		w.ramp = w.ramp || x > 2*u
@@ -358,3 +359,30 @@ func (w *windows) follow(s *seasonSettings, x, e, speed float64, linear bool) {
 }
 
 const wanderPerMinute = 1.5e-6 // variance of the change of a level's logarithm
+
+// rescale makes everything a part of a profile that is smaller by factor, or lies
+// lower by it.
+func (w *windows) rescale(factor float64, linear bool) {
+	move := func(x *float32) {
+		switch {
+		case *x == unknownBucket:
+		case linear:
+			*x = float32(clamp(float64(*x)+factor, ringMost))
+		default:
+			*x = float32(clamp(float64(*x)*factor, ringMost))
+		}
+	}
+	for i := range w.ticks {
+		move(&w.ticks[i])
+	}
+	for i := range w.minutes {
+		move(&w.minutes[i])
+	}
+	if linear {
+		w.level += factor
+		w.minSum += float32(factor) * float32(w.minN)
+		return
+	}
+	w.level = max(w.level*factor, 1e-9)
+	w.minSum *= float32(factor)
+}
