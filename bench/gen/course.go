@@ -17,7 +17,7 @@ type course struct {
 	growth         float64 // change per week, as a part, from origin on
 	origin         int64   // Unix ms
 	daily, wander  float64 // deviations of logarithms
-	steppedDays    bool    // days change their level at night, not all the time
+	nights         float64 // hours of the night in which a day's level changes; negative: it changes all the time
 
 	days, wanders, ripples noise
 
@@ -33,8 +33,11 @@ func newCourse(r *rand.Rand, fields noise, level float64, origin int64) *course 
 	c := &course{
 		level: level, origin: origin, swing: 3 + 5*r.Float64(), phase: r.Float64(),
 		weekend: math.Exp((r.Float64() - 0.35) * 0.4), growth: -0.01 + 0.05*r.Float64(),
-		daily: 0.01 + 0.03*r.Float64(), wander: 0.005 + 0.015*r.Float64(), steppedDays: r.IntN(2) == 0,
+		daily: 0.01 + 0.03*r.Float64(), wander: 0.005 + 0.015*r.Float64(), nights: -1,
 		days: fields.child(11), wanders: fields.child(12), ripples: fields.child(13),
+	}
+	if r.IntN(2) == 0 {
+		c.nights = 2
 	}
 	c.weekday = drawShape(r)
 	c.relax, c.relaxed = c.weekday.late(0.02+0.05*r.Float64()), 1
@@ -61,20 +64,23 @@ func (c *course) log(t int64) float64 {
 	free *= c.relaxed
 	log += math.Log(c.swing) / 2 * ((1-free)*c.weekday.at(x) + free*c.relax.at(x))
 	log += math.Log(c.weekend) * weekend(x)
-	if c.steppedDays {
-		log += c.daily * stepped(c.days, x)
-	} else {
+	if c.nights < 0 {
 		log += c.daily * c.days.smooth(x)
+	} else {
+		log += c.daily * stepped(c.days, x, c.nights/24)
 	}
 	return log + c.wander*(c.wanders.smooth(x*5)*0.8+c.ripples.smooth(x*17)*0.6)
 }
 
-// stepped is a normal number per day that changes within two hours at night.
-func stepped(n noise, x float64) float64 {
-	const from, soft = 4.0 / 24, 2.0 / 24
+// stepped is a normal number per day that changes within a part of it, at night.
+func stepped(n noise, x, soft float64) float64 {
+	const from = 4.0 / 24
 	x -= from
 	day := math.Floor(x)
-	w := min(1, (x-day)/soft)
+	w := 1.0
+	if x-day < soft {
+		w = (x - day) / soft
+	}
 	return n.normal(int64(day)-1)*(1-w) + n.normal(int64(day))*w
 }
 

@@ -46,10 +46,11 @@ func (s *Stream) Values() []float64 {
 // StreamsOptions says how many streams there are. The zero value of a field
 // means its default; a negative count is none.
 type StreamsOptions struct {
-	Minute   int // streams at a step of 1 min; default 40
-	Families int // of three regions and their sum, at 1 min; default 4
-	Fine     int // streams at a step of 10 s; default 8
-	Weeks    int // judged, after three of learning; default 3, at 10 s at most 2
+	Minute   int  // streams at a step of 1 min; default 40
+	Families int  // of three regions and their sum, at 1 min; default 4
+	Fine     int  // streams at a step of 10 s; default 8
+	Weeks    int  // judged, after three of learning; default 3, at 10 s at most 2
+	Abrupt   bool // days change their level from one moment to the next, which services do not
 }
 
 const (
@@ -84,6 +85,13 @@ func Streams(seed uint64, o StreamsOptions) []*Stream {
 	}
 	for i := range o.Families {
 		out = append(out, family(root.child(uint64(2000+i)), fmt.Sprintf("%d/family-%02d", seed, i), o.Weeks, volume(root.child(2), i, o.Families))...)
+	}
+	for _, s := range out {
+		for _, src := range s.sources {
+			if o.Abrupt {
+				src.course.nights = 0
+			}
+		}
 	}
 	return out
 }

@@ -88,7 +88,9 @@ type fate struct {
 type outcome struct {
 	fates    []fate
 	false    []falsePage
-	echoes   int
+	echoes   int     // pages after an incident that are its doing
+	promptly int     // of these, those within half an hour of its end
+	repeats  int     // further pages within an incident
 	early    int     // pages in the weeks of learning, but not in the first
 	out      int64   // ms out in the judged weeks
 	weeks    float64 // judged
@@ -144,9 +146,12 @@ func (o *outcome) judge(s *gen.Stream, pages []page) {
 			if p.t <= e.Start || p.t > last {
 				continue
 			}
-			if !f.found {
+			switch {
+			case !f.found:
 				f.found, f.cause = true, p.cause
 				f.delay = max(0, p.t-s.Whole(&e))
+			case e.Want == gen.Page:
+				o.repeats++
 			}
 			if e.Want == gen.Silence {
 				if !e.Trial {
@@ -164,6 +169,9 @@ func (o *outcome) judge(s *gen.Stream, pages []page) {
 			o.early++
 		case slices.ContainsFunc(s.Events, func(e gen.Event) bool { return e.Want != gen.Silence && excused(&e, p.t) }):
 			o.echoes++
+			if slices.ContainsFunc(s.Events, func(e gen.Event) bool { over, ends := e.End(); return ends && p.t > over && p.t <= over+repeat }) {
+				o.promptly++
+			}
 		default:
 			o.false = append(o.false, falsePage{stream: s, page: p})
 		}

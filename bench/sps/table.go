@@ -129,8 +129,10 @@ func (o *outcome) print(w io.Writer, only string) {
 			benign++
 		}
 	}
-	fmt.Fprintf(w, "  false pages per stream-week: %.3f (%.3f while nothing happened, %.3f in what must not page), over %.0f stream-weeks; echoes %.3f; while learning %.3f; out %.2f %% of the time\n",
-		o.rate(), float64(len(o.false)-benign)/o.weeks, float64(benign)/o.weeks, o.weeks, float64(o.echoes)/o.weeks, float64(o.early)/o.learning, 100*float64(o.out)/o.weeks/float64(week))
+	fmt.Fprintf(w, "  false pages per stream-week: %.3f (%.3f while nothing happened, %.3f in what must not page), over %.0f stream-weeks\n",
+		o.rate(), float64(len(o.false)-benign)/o.weeks, float64(benign)/o.weeks, o.weeks)
+	fmt.Fprintf(w, "  not counted, per stream-week: echoes %.3f (%.3f in the half-hour after an incident), repeats within incidents %.3f, while learning %.3f; out %.2f %% of the time\n",
+		float64(o.echoes)/o.weeks, float64(o.promptly)/o.weeks, float64(o.repeats)/o.weeks, float64(o.early)/o.learning, 100*float64(o.out)/o.weeks/float64(week))
 }
 
 func percent(x float64) string {
