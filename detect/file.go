@@ -95,12 +95,14 @@ func (file *File) readRules(s *source, items []any) (faults []*Fault) {
 	}
 	for i, item := range items {
 		r, err := decodeRule(item)
-		if err != nil {
+		if err != nil && s.ids[i] == "" {
 			err = fmt.Errorf("rules[%d]: %w", i, err)
-		} else if err = file.unique("rule", r.ID); err == nil {
-			file.Rules = append(file.Rules, r)
+		} else if err == nil {
+			err = file.unique("rule", r.ID)
 		}
-		if err != nil {
+		if err == nil {
+			file.Rules = append(file.Rules, r)
+		} else {
 			faults = append(faults, s.fault("rules", i, err))
 		}
 	}

@@ -146,7 +146,7 @@ func TestFileErrors(t *testing.T) {
 	f("rulez: []", `line 1: key "rulez" is unknown, did you mean "rules"? (known: rules, receivers)`)
 	f("- a", "content is a list")
 	f("rules: 3", "rules is a number, want a list")
-	f("rules: [{id: a, expr: x, foo: 1}]", `rules[0]: rule "a": key "foo" is unknown`)
+	f("rules: [{id: a, expr: x, foo: 1}]", `line 1: rule "a": key "foo" is unknown`)
 	f("rules: [{id: a, expr: x}, {id: a, expr: y}]", `rule "a" is defined twice`)
 	f("rules:\n - id: a\n   id: b\n", "not YAML")
 	f("receivers: [{name: a, urll: x}]", `receivers[0]: `)

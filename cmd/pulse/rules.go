@@ -12,11 +12,12 @@ import (
 
 type rulesCmd struct {
 	Check    rulesCheckCmd    `cmd:"" help:"Read rule files and report every fault and doubt, with file, line and rule."`
+	Test     rulesTestCmd     `cmd:"" help:"Run unit tests of rules: series in, alerts out."`
 	Backtest rulesBacktestCmd `cmd:"" help:"Ask a server what the rules of a file would have paged for on its history."`
 }
 
 type rulesCheckCmd struct {
-	Files  []string `arg:"" name:"file" help:"YAML files with rules and receivers." type:"existingfile"`
+	Files  []string `arg:"" name:"file" help:"YAML files with rules and receivers."`
 	Step   span     `help:"Primary step of the server that will run them." default:"10s" env:"PULSE_RULES_STEP" placeholder:"D"`
 	Target string   `help:"A running server: also look there for rules that match nothing, were on all of last week or have very many groups." env:"PULSE_RULES_TARGET" placeholder:"URL"`
 	Strict bool     `help:"Warnings make the exit code 1, too."`
@@ -69,7 +70,7 @@ func (c *rulesCheckCmd) print(w io.Writer, file *detect.File, findings []detect.
 	for _, name := range c.Files {
 		rules, receivers := file.Count(name)
 		faults, warnings := countFindings(findings, name)
-		fmt.Fprintf(w, "%s: %d rules, %d receivers, %s, %s\n", name, rules, receivers, count(faults, "fault"), count(warnings, "warning"))
+		fmt.Fprintf(w, "%s: %s, %s, %s, %s\n", name, count(rules, "rule"), count(receivers, "receiver"), count(faults, "fault"), count(warnings, "warning"))
 	}
 }
 
