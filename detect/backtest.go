@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"pulse/detect/algo"
-	"pulse/query/expr"
 	"pulse/query/stream"
 	"pulse/store/step"
 	"pulse/store/tags"
@@ -293,7 +292,7 @@ const historySteps = 480
 
 // history opens the stream of a rule at its step.
 func (e *Engine) history(c *compiled) (*stream.Stream, error) {
-	s, err := e.o.Hub.Open([]expr.TimeSeries{c.expr}, c.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxBacktestGroups, HistorySteps: historySteps})
+	s, err := e.o.Hub.Open(c.exprs(), c.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxBacktestGroups, HistorySteps: historySteps})
 	if err != nil {
 		return nil, fmt.Errorf("expr: %w", err)
 	}

@@ -14,10 +14,12 @@ import (
 type compiled struct {
 	rule     Rule
 	expr     expr.TimeSeries
-	text     string   // canonical expression
-	keys     []string // tags that tell the groups apart; nil: all tags
-	step     int64    // ms
-	grace    int64    // ms
+	text     string          // canonical expression
+	keys     []string        // tags that tell the groups apart; nil: all tags
+	baseline expr.TimeSeries // nil: nothing is compared
+	baseKeys []string        // the same of the baseline
+	step     int64           // ms
+	grace    int64           // ms
 	notes    annotations
 	config   alert.Config
 	lookback int64 // ms of history that a new detector reads
@@ -62,6 +64,9 @@ func (c *compiler) compile(r Rule) (*compiled, error) {
 		lookback: lookback, zeroFill: r.noData() == alert.Auto || r.noData() == alert.Zero,
 	}
 	out.keys = groupKeys(e)
+	if out.baseline, out.baseKeys, err = c.baselineOf(&r, out.keys); err != nil {
+		return nil, fmt.Errorf("rule %q: detector.baseline: %w", r.ID, err)
+	}
 	if r.Grace != 0 {
 		out.grace = int64(r.Grace)
 	}
@@ -69,8 +74,14 @@ func (c *compiler) compile(r Rule) (*compiled, error) {
 		Step: out.step, For: int64(r.For), Keep: max(int64(r.Keep), out.step),
 		AbsenceAfter: int64(r.AbsenceAfter), NoData: r.noData(),
 	}
+	if out.absence() {
+		out.config.NoData = alert.Keep // one alert says it
+	}
 	return out, nil
 }
+
+// absence reports whether having no data is what the rule judges.
+func (c *compiled) absence() bool { return c.rule.Detector.Kind == "absence" }
 
 // expression interprets the text of a rule, which must give one expression.
 func (c *compiler) expression(text string) (expr.TimeSeries, error) {

@@ -33,6 +33,9 @@ type judge struct {
 
 	forget uint32 // steps; see leave
 
+	absence  bool       // having no data is what is judged
+	baseline *baselines // nil: nothing is compared
+
 	groups []group // in order of appearance
 	index  map[string]int
 	lines  []lineRef // line number → group, as of the last step
@@ -53,6 +56,8 @@ type group struct {
 	key      string
 	detector algo.Detector // nil until the first value
 	value    float64       // of the last step
+	baseline float64       // of the last step, where groups are compared
+	against  baselineRef
 	verdict  algo.Verdict
 	tick     uint64 // of the last step that had a line for it
 	absent   uint32 // steps without data since the last with some
@@ -70,10 +75,14 @@ func newJudge(c *compiled) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &judge{
-		maker: maker, step: c.step, keys: c.keys, noData: c.rule.noData(), learns: c.lookback > 0,
+	j := &judge{
+		maker: maker, step: c.step, keys: c.keys, noData: c.rule.noData(), learns: c.lookback > 0 && !c.absence(), absence: c.absence(),
 		index: map[string]int{}, forget: uint32(max(c.retention, day) / c.step),
-	}, nil
+	}
+	if c.baseline != nil {
+		j.baseline = &baselines{keys: c.baseKeys}
+	}
+	return j, nil
 }
 
 // observe feeds the lines of step t, which must follow the step before. Groups
@@ -90,6 +99,7 @@ func (j *judge) observe(t int64, lines []stream.Line) (left []int) {
 func (j *judge) take(lines []stream.Line) {
 	j.tick++
 	some := false
+	lines = j.takeBaseline(lines)
 	for i := range lines {
 		if at := j.groupOf(i, &lines[i]); at >= 0 {
 			j.groups[at].tick, j.groups[at].value = j.tick, lines[i].Value
@@ -98,6 +108,10 @@ func (j *judge) take(lines []stream.Line) {
 	}
 	for i := range j.groups {
 		g := &j.groups[i]
+		if j.baseline != nil {
+			g.baseline = j.baseline.of(g.tags, &g.against)
+			j.fillBaseline(g)
+		}
 		switch {
 		case g.tick == j.tick && !math.IsNaN(g.value):
 			g.absent = 0
@@ -106,6 +120,23 @@ func (j *judge) take(lines []stream.Line) {
 			g.absent++
 		}
 		g.value = math.NaN()
+	}
+}
+
+// takeBaseline takes the lines of the baseline and returns the others.
+func (j *judge) takeBaseline(lines []stream.Line) []stream.Line {
+	if j.baseline == nil {
+		return lines
+	}
+	lines, baseline := split(lines)
+	j.baseline.take(baseline)
+	return lines
+}
+
+// fillBaseline makes no data 0 in the baseline, too, where the rule says so.
+func (j *judge) fillBaseline(g *group) {
+	if j.noData == alert.Zero && math.IsNaN(g.baseline) {
+		g.baseline = 0
 	}
 }
 
@@ -205,6 +236,7 @@ func (j *judge) peek(t int64, lines []stream.Line, f func(i int, o alert.Observa
 	for i := range j.peeked {
 		j.peeked[i] = math.NaN()
 	}
+	lines = j.takeBaseline(lines)
 	for i := range lines {
 		at := j.find(i, &lines[i])
 		if at >= 0 {
@@ -214,13 +246,13 @@ func (j *judge) peek(t int64, lines []stream.Line, f func(i int, o alert.Observa
 		if !j.makes(&lines[i]) {
 			continue
 		}
-		g := group{value: lines[i].Value, detector: j.fresh}
+		g := group{value: lines[i].Value, detector: j.fresh, tags: j.idScratch}
 		if f(-1, j.wouldBe(&g, t)) {
 			return true
 		}
 	}
 	for i, v := range j.peeked {
-		g := group{value: v, detector: j.groups[i].detector}
+		g := group{value: v, detector: j.groups[i].detector, tags: j.groups[i].tags}
 		if g.detector == nil {
 			g.detector = j.fresh
 		}
@@ -236,8 +268,12 @@ func (j *judge) wouldBe(g *group, t int64) alert.Observation {
 	if j.noData == alert.Zero && math.IsNaN(g.value) {
 		g.value = 0
 	}
-	if !math.IsNaN(g.value) {
-		g.verdict = g.detector.Peek(t, g.value)
+	if j.baseline != nil {
+		g.baseline = j.baseline.of(g.tags, &baselineRef{})
+		j.fillBaseline(g)
+	}
+	if !math.IsNaN(g.value) || j.absence {
+		g.verdict = peekDetector(g.detector, t, g.value, g.baseline)
 	}
 	return j.observation(g)
 }
@@ -254,7 +290,7 @@ func (j *judge) decide(g *group, t int64) {
 		}
 		g.detector = j.maker.New()
 	}
-	g.verdict = g.detector.Step(t, g.value)
+	g.verdict = stepDetector(g.detector, t, g.value, g.baseline)
 }
 
 // unknown is the verdict about a group that has not had any data.
@@ -266,7 +302,7 @@ func unknown() algo.Verdict {
 // observation says what the group's last step means for its alert.
 func (j *judge) observation(g *group) alert.Observation {
 	switch {
-	case math.IsNaN(g.value):
+	case math.IsNaN(g.value) && !(j.absence && g.verdict.Out):
 		return alert.Missing
 	case g.verdict.Out:
 		return alert.Out

@@ -134,7 +134,24 @@ func (r *Rule) validate(primary int64) error {
 	if _, err := algo.New(r.Detector, r.stepMs(primary)); err != nil {
 		return err
 	}
+	if err := r.checkAbsence(); err != nil {
+		return err
+	}
 	return r.validateText()
+}
+
+// checkAbsence refuses what contradicts a detector that judges having no data.
+func (r *Rule) checkAbsence() error {
+	if r.Detector.Kind != "absence" {
+		return nil
+	}
+	if p := r.noData(); p != alert.Auto && p != alert.Keep {
+		return fmt.Errorf("no_data is %s, want auto or keep: the detector absence says what no data means", r.NoData)
+	}
+	if r.AbsenceAfter != 0 {
+		return fmt.Errorf("absence_after is %s, want detector.after instead", r.AbsenceAfter)
+	}
+	return nil
 }
 
 func (r *Rule) checkNoData() error {

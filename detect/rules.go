@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"pulse/query"
-	"pulse/query/expr"
 	"pulse/query/stream"
 	"pulse/store/step"
 	"pulse/store/tags"
@@ -71,7 +70,7 @@ func (e *Engine) fits(c *compiled, now int64) error {
 
 // open opens the stream of a rule.
 func (e *Engine) open(c *compiled) (*stream.Stream, error) {
-	s, err := e.o.Hub.Open([]expr.TimeSeries{c.expr}, c.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxGroups})
+	s, err := e.o.Hub.Open(c.exprs(), c.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxGroups})
 	if err != nil {
 		return nil, fmt.Errorf("rule %q: expr: %w", c.rule.ID, err)
 	}

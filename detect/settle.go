@@ -29,9 +29,12 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 	for i := range r.judge.groups {
 		g, a := &r.judge.groups[i], &r.alerts[i]
 		o := r.judge.observation(g)
-		if a.gone(o, r.c.step, retention) {
+		if a.gone(g.value, r.c.step, retention) {
 			e.giveUp(r, i, now)
 			continue
+		}
+		if o == alert.Out && r.c.absence() && a.state.Phase == alert.Inactive && int64(r.fresh) < r.c.lookback/r.c.step+holdSteps {
+			o = alert.Missing // who sends may have been cut off from a server that was not there
 		}
 		if o == alert.Missing {
 			config.AbsenceAfter = r.absenceAfter(i)
@@ -55,8 +58,8 @@ func (e *Engine) giveUp(r *running, i int, now int64) {
 
 // gone counts the time without data and reports whether nothing of the group can
 // be left in the store.
-func (a *groupAlert) gone(o alert.Observation, step, retention int64) bool {
-	if o != alert.Missing {
+func (a *groupAlert) gone(value float64, step, retention int64) bool {
+	if !math.IsNaN(value) {
 		a.missing = 0
 		return false
 	}

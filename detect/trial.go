@@ -65,6 +65,7 @@ const blockSteps = 240
 type block struct {
 	times  []int64
 	values []float64 // blockSteps per group
+	bases  []float64 // the same of the baseline, where groups are compared
 	first  []int     // step of the block in which a group appeared
 }
 
@@ -155,6 +156,9 @@ func (t *trial) take(at int64, lines []stream.Line) error {
 	for i := range t.judge.groups {
 		t.block.values[i*blockSteps+k] = t.judge.groups[i].value
 	}
+	for i := 0; t.c.baseline != nil && i < len(t.judge.groups); i++ {
+		t.block.bases[i*blockSteps+k] = t.judge.groups[i].baseline
+	}
 	if k+1 == blockSteps {
 		return t.flush()
 	}
@@ -220,6 +224,9 @@ func (t *trial) fit() error {
 	if need := n * blockSteps; need > len(t.block.values) {
 		t.block.values = append(t.block.values, make([]float64, max(need, min(2*len(t.block.values), maxBacktestGroups*blockSteps))-len(t.block.values))...)
 	}
+	if t.c.baseline != nil {
+		t.block.bases = append(t.block.bases, make([]float64, len(t.block.values)-len(t.block.bases))...)
+	}
 	return nil
 }
 
@@ -275,6 +282,9 @@ func (t *trial) through(i int) {
 	for k := t.block.first[i]; k < len(t.block.times); k++ {
 		at := t.block.times[k]
 		g.value = values[k]
+		if t.c.baseline != nil {
+			g.baseline = t.block.bases[i*blockSteps+k]
+		}
 		t.judge.decide(g, at)
 		if at > t.quiet {
 			t.settle(g, a, at)
@@ -290,7 +300,7 @@ func (t *trial) settle(g *group, a *tried, at int64) {
 		a.JudgedMs += t.c.step
 	}
 	o := t.judge.observation(g)
-	if a.gone(o, t.c.step, t.engine.o.Store.Options().Retention) {
+	if a.gone(g.value, t.c.step, t.engine.o.Store.Options().Retention) {
 		g.detector = nil
 		a.state.Clear()
 		a.close(&a.open, at)
