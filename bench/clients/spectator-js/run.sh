@@ -10,6 +10,6 @@ trap 'if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$serve
 cp "$here/package.json" "$here/check.js" "$work/"
 (cd "$work" && npm install --silent --no-audit --no-fund 2>/dev/null)
 port=$(node -e 'const s=require("net").createServer();s.listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})')
-"$work/pulse" --listen "127.0.0.1:$port" --data "" --step "${STEP:-1s}" --log-level error &
+"$work/pulse" --listen "127.0.0.1:$port" --data "" --durability none --step "${STEP:-1s}" --log-level error &
 server=$!
 node "$work/check.js" "http://127.0.0.1:$port"
