@@ -50,26 +50,24 @@ func drawSpec(t *testing.T, r *rand.Rand, kind *algo.Kind, step int64) algo.Spec
 	return algo.Spec{}
 }
 
-// course draws the values of a stream: a level with a day and a week or without,
-// noise of some kind, and everything that happens to streams.
+// course draws the values of n steps: a level with a day and a week or without,
+// noise of some kind, counts or not, and everything that happens to streams, seldom
+// or often.
 func course(r *rand.Rand, n int, step int64) []float64 {
-	day := float64(86_400_000 / step)
-	swing := []float64{0, 0.3, 0.8}[r.IntN(3)]
-	noise, whole := []float64{0, 0.02, 0.3}[r.IntN(3)], r.IntN(2) == 0
-	level, factor, left, what := 100.0, 1.0, 0, 0
+	day := 86_400_000 / float64(step)
+	pick := func(of ...float64) float64 { return of[r.IntN(len(of))] }
+	swing, noise, event := pick(0, 0.3, 0.8), pick(0, 0.02, 0.02, 0.3), pick(0, 0, 1000/float64(step))
+	every, long := int(pick(150, 800, 2500)), int(pick(60, 400))
+	level, size, begun, left, what := 100.0, 1.0, 0, 0, 0
 	values := make([]float64, n)
 	for i := range values {
 		v := level * math.Exp(swing*math.Sin(2*math.Pi*float64(i)/day)+noise*r.NormFloat64())
 		if math.Mod(float64(i)/day, 7) > 5 {
 			v *= 1 - swing/2
 		}
-		if left--; left < 0 && r.IntN(150) == 0 {
-			left, what, factor = 1+r.IntN(60), r.IntN(9), r.Float64()
-			switch {
-			case what == 0:
-				level *= 0.8 + 0.4*r.Float64()
-			case r.IntN(20) == 0:
-				left = 400
+		if left--; left < 0 && r.IntN(every) == 0 {
+			if begun, left, what, size = i, 1+r.IntN(long), r.IntN(10), r.Float64(); what == 0 {
+				level *= 0.8 + 0.4*size
 			}
 		}
 		if left >= 0 {
@@ -79,19 +77,21 @@ func course(r *rand.Rand, n int, step int64) []float64 {
 			case 2:
 				v = 0
 			case 3:
-				v *= factor
+				v *= size
 			case 4:
-				v *= 1 + 3*factor
+				v *= 1 + 3*size
 			case 5:
-				v = 100 * factor
-			case 6:
-				v = -v
+				v = 100 * size
+			case 6: // slowly down
+				v *= 1 - size*float64(i-begun)/float64(i-begun+left+1)
 			case 7:
+				v = -v
+			case 8:
 				v = []float64{v, v, v, math.Inf(1), math.MaxFloat64, -math.MaxFloat64, 5e-324}[r.IntN(7)]
 			}
 		}
-		if whole {
-			v = math.Round(v)
+		if event > 0 && math.Abs(v) < 1e12 {
+			v = math.Round(v/event) * event
 		}
 		values[i] = v
 	}
@@ -111,14 +111,34 @@ func stepper(d algo.Detector, base []float64) func(i int, at int64, v float64) a
 	}
 }
 
-// length is how many values a test feeds: enough for seasons where there are some.
+// length is how many values of which step a test feeds: days where there are
+// seasons.
 func length(kind string, r *rand.Rand) (n int, step int64) {
 	if kind == "seasonal" || kind == "auto" {
-		if r.IntN(3) == 0 {
-			return 3000, 300_000 // ten days
+		switch r.IntN(4) {
+		case 0:
+			return 3000, 300_000
+		case 1, 2:
+			return 4000, 60_000
 		}
 	}
 	return 900, []int64{100, 1000, 10_000, 60_000, 300_000, 3_600_000}[r.IntN(6)]
+}
+
+// teach gives detectors that take it the same coarse past of some days, which ends
+// at a step index.
+func teach(r *rand.Rand, index, step int64, detectors ...algo.Detector) {
+	width := max(step, []int64{300_000, 3_600_000}[r.IntN(2)])
+	width = (width + step - 1) / step * step
+	n := 10 * 86_400_000 / int(width)
+	past := course(r, n, width)
+	for _, d := range detectors {
+		if l, ok := d.(algo.Learner); ok {
+			for i, v := range past {
+				l.Learn(index*step-int64(n-1-i)*width, v, width)
+			}
+		}
+	}
 }
 
 // TestAnyCutGoesOn: a detector of any kind and parameters that is saved and
@@ -135,12 +155,8 @@ func TestAnyCutGoesOn(t *testing.T) {
 			index := 1_700_000_000_000/step + r.Int64N(2000)
 			whole, cut, learn := newDetector(t, spec, step), newDetector(t, spec, step), r.IntN(2) == 0
 			a, b := stepper(whole, base), stepper(cut, base)
-			for _, d := range []algo.Detector{whole, cut} {
-				if l, ok := d.(algo.Learner); ok && learn {
-					for i, v := range values[:200] {
-						l.Learn((index+int64(i-199)*3)*step, v, 3*step)
-					}
-				}
+			if learn {
+				teach(r, index, step, whole, cut)
 			}
 			for i, v := range values {
 				at := (index + int64(i) + 1) * step
