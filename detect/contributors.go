@@ -29,7 +29,7 @@ const (
 	leastShare    = 0.1  // of the change, for a value to be named
 	enoughShare   = 0.67 // of the change, for the values of a key to explain it
 	sameSurprise  = 0.9  // of the largest surprise: a key that is about as telling
-	evenSurprise  = 2e-3 // of all values of a key, below which they changed alike
+	evenChange    = 0.3  // of the whole's relative change: values no further from it changed alike
 	mostRescaling = 4    // of the recent past to what was expected
 )
 
@@ -48,7 +48,7 @@ type Breakdown struct {
 	Key       string        `json:"key"`
 	Delta     Number        `json:"delta"`     // of the whole
 	Explained Number        `json:"explained"` // share of it that the values below carry
-	Even      bool          `json:"even"`      // all values changed alike: the key tells nothing
+	Even      bool          `json:"even"`      // by no key does a value stand out: all changed about alike
 	Values    []Contributor `json:"values"`    // by share, at most 5
 	Keys      []SplitKey    `json:"keys"`      // all keys looked at, the shown one first
 }
@@ -68,8 +68,8 @@ type SplitKey struct {
 	Values    int    `json:"values"`    // that it takes
 	Explained Number `json:"explained"` // share of the change that these carry
 	Surprise  Number `json:"surprise"`  // of these
+	Even      bool   `json:"even"`      // the values changed about as the whole did
 	named     []Contributor
-	all       float64 // surprise of all its values
 }
 
 // change is what is to be explained: a group that was as expected until since
@@ -232,13 +232,16 @@ func measure(key string, parts map[string]part, scale, now, expected float64) Sp
 	slices.SortFunc(all, func(a, b scored) int {
 		return cmp.Or(cmp.Compare(b.surprise, a.surprise), cmp.Compare(b.Share, a.Share), cmp.Compare(a.Value, b.Value))
 	})
+	out.Even = true
+	whole := (now - expected) / expected
 	for _, s := range all {
-		out.all += s.surprise
 		if s.Share < leastShare || out.Explained >= enoughShare {
 			continue
 		}
 		out.Explained += s.Share
 		out.Surprise += Number(s.surprise)
+		alike := math.Abs(float64(s.Delta/s.Expected)-whole) <= evenChange*math.Abs(whole)
+		out.Even = out.Even && alike
 		out.named = append(out.named, s.Contributor)
 	}
 	out.Values = len(out.named)
@@ -274,30 +277,22 @@ func choose(found []SplitKey, delta float64) *Breakdown {
 	for _, k := range found {
 		top = max(top, k.Surprise)
 	}
-	rank := func(k *SplitKey) (explains, telling bool) {
-		return k.Explained >= enoughShare, k.Surprise >= sameSurprise*top
+	rank := func(k *SplitKey) (n int) {
+		for i, good := range [...]bool{k.Surprise >= sameSurprise*top, k.Explained >= enoughShare, !k.Even} {
+			if good {
+				n += 1 << i
+			}
+		}
+		return n
 	}
 	slices.SortStableFunc(found, func(a, b SplitKey) int {
-		explainsA, tellingA := rank(&a)
-		explainsB, tellingB := rank(&b)
-		return cmp.Or(-compareBool(explainsA, explainsB), -compareBool(tellingA, tellingB), cmp.Compare(a.Values, b.Values),
-			-cmp.Compare(a.Explained, b.Explained), cmp.Compare(a.Key, b.Key))
+		return cmp.Or(-cmp.Compare(rank(&a), rank(&b)), cmp.Compare(a.Values, b.Values), -cmp.Compare(a.Explained, b.Explained), cmp.Compare(a.Key, b.Key))
 	})
 	best := &found[0]
 	return &Breakdown{
-		Key: best.Key, Delta: Number(delta), Explained: best.Explained, Even: best.all < evenSurprise,
+		Key: best.Key, Delta: Number(delta), Explained: best.Explained, Even: best.Even,
 		Values: best.named, Keys: found,
 	}
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
 }
 
 // contributors returns what a notification says of b.

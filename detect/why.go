@@ -26,6 +26,7 @@ type Why struct {
 	Decisions []Decision   `json:"decisions"`
 	Steps     []JudgedStep `json:"steps"` // ascending, at most maxWhySteps
 	Breakdown *Breakdown   `json:"breakdown,omitempty"`
+	From      int64        `json:"from,omitempty"` // the steps after this one were looked for
 	Note      string       `json:"note,omitempty"` // what is missing here, and why
 }
 
@@ -226,11 +227,19 @@ func (w *Why) merge(o *Why) {
 		}
 		w.insert(s)
 	}
+	w.lookedFrom(o.From)
 	if o.Breakdown != nil {
 		w.Breakdown = o.Breakdown
 	}
 	if o.Note != "" {
 		w.Note = o.Note
+	}
+}
+
+// lookedFrom notes that steps after t were looked for.
+func (w *Why) lookedFrom(t int64) {
+	if t != 0 && (w.From == 0 || t < w.From) {
+		w.From = t
 	}
 }
 

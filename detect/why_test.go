@@ -253,7 +253,7 @@ func TestWhyOfMany(t *testing.T) {
 	}
 	r.explain()
 	noted := 0
-	for _, n := range sent[:1500] {
+	for _, n := range sent[kept-20 : kept+10] {
 		w := r.why(n.Incident)
 		if w.Note != "" {
 			noted++
@@ -262,8 +262,8 @@ func TestWhyOfMany(t *testing.T) {
 			t.Fatalf("%v: %q, %d steps", n.Tags, w.Text, len(w.Steps))
 		}
 	}
-	if noted != 500 {
-		t.Errorf("%d of 1500 say that not everything was kept, want 500", noted)
+	if noted != 10 {
+		t.Errorf("%d of 30 say that not everything was kept, want 10", noted)
 	}
 }
 
@@ -384,7 +384,7 @@ func TestBreakdown(t *testing.T) {
 	f("a region", func(region, _, _ string) bool { return region == "eu" }, "[region=eu -720 1.00]", "all of the change is region=eu")
 	f("two regions", func(region, _, _ string) bool { return region != "ap" }, "[region=eu -720 0.50 region=us -720 0.50]", "region=eu and region=us")
 	f("a node", func(_, _, node string) bool { return node == "n7" || node == "n8" }, "[node=n7 -90 0.50 node=n8 -90 0.50]", "node=n7 and node=n8")
-	f("all", func(_, _, _ string) bool { return true }, "[device=phone -1080 0.50 device=tv -1080 0.50]", "all of device alike")
+	f("all", func(_, _, _ string) bool { return true }, "[device=phone -1080 0.50 device=tv -1080 0.50]", "no tag value stands out")
 }
 
 // TestNumberJSON: numbers come back as they were.

@@ -259,6 +259,11 @@ func (e *Engine) lookBack(ctx context.Context, rule string, looks []*look) error
 		return err
 	}
 	defer h.Close()
+	for _, l := range looks {
+		for _, s := range l.spans {
+			l.why.lookedFrom(s.start)
+		}
+	}
 	var scratch []algo.Fact
 	return e.replay(ctx, h, b.judge, span{b.from, b.end}, b.blind, func(t int64) error {
 		for _, l := range looks {

@@ -24,6 +24,9 @@ func (e *Engine) whyOf(ctx context.Context, in *incident) *Why {
 	}
 	if r != nil {
 		step, wanted = r.c.step, in.around(r.c.step, r.judged)
+		for i := range wanted { // there is nothing to be had before
+			wanted[i].start = max(wanted[i].start, r.origin, e.oldest(e.now, step))
+		}
 	}
 	e.mu.Unlock()
 	stored, err := j.why(in.PendingSince, in.ID)
@@ -55,11 +58,12 @@ func (e *Engine) whyOf(ctx context.Context, in *incident) *Why {
 
 func groupKey(in *incident) string { return string(tagsOf(in.Sent.Tags).AppendKey(nil)) }
 
-// lacks reports whether a step of spans is not in w.
+// lacks reports whether a step of spans is not in w and was not looked for in vain.
 func lacks(w *Why, spans []span, step int64) bool {
 	for _, s := range spans {
 		for t := s.start + step; t <= s.end; t += step {
-			if !w.has(t) {
+			before := len(w.Steps) > 0 && t < w.Steps[0].T && w.From != 0 && t > w.From
+			if !before && !w.has(t) {
 				return true
 			}
 		}

@@ -121,13 +121,19 @@ func (w *Why) expectation(d *Decision, step int64) string {
 	switch {
 	case math.IsNaN(down) && math.IsNaN(up):
 	case math.IsNaN(up):
-		text += " and at least " + people(lower)
+		text += " (at least " + people(lower) + ")"
 	case math.IsNaN(down):
-		text += " and at most " + people(upper)
+		text += " (at most " + people(upper) + ")"
 	case math.Abs(up-down) <= 0.25*max(up, down):
 		text += " ± " + people((up+down)/2)
 	default:
 		text += " (" + people(lower) + " to " + people(upper) + ")"
+	}
+	switch hours, _ := w.fact(&d.JudgedStep, algo.FactSeason); hours {
+	case 24:
+		return text + " at this time of day"
+	case 168:
+		return text + " at this time of the week"
 	}
 	if steps, ok := w.fact(&d.JudgedStep, algo.FactMemory); ok && steps > 1 {
 		text += " from the last " + roughly(int64(steps)*step)
@@ -141,7 +147,7 @@ func (b *Breakdown) words() string {
 		return ""
 	}
 	if b.Even {
-		return "all of " + b.Key + " alike"
+		return "no tag value stands out"
 	}
 	names := make([]string, 0, len(b.Values))
 	for _, v := range b.Values {

@@ -171,6 +171,7 @@ func (c *demoCmd) configure(ctx context.Context, server *client, receiver string
 		"notify":   []string{"demo"},
 		"annotations": map[string]string{
 			"summary": "starts per second are {{.Value}}, expected {{.Expected}}",
+			"why":     "{{.Why}}",
 		},
 	})
 	if err != nil {

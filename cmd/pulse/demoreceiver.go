@@ -82,6 +82,9 @@ func (r *demoReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	switch n.Type {
 	case "alert.firing":
 		fmt.Fprintf(r.out, "%s  PAGE      %s%s: %s\n", clockOf(at), n.Rule, delay(r.begin), printable(n.Annotations["summary"]))
+		if why := n.Annotations["why"]; why != "" {
+			fmt.Fprintf(r.out, "              %s\n", printable(why))
+		}
 		if n.Graph != "" {
 			fmt.Fprintf(r.out, "              %s\n", printable(n.Graph))
 		}

@@ -149,6 +149,16 @@ func TestPage(t *testing.T) {
 	p.shoot("page-dark")
 	p.do("graph of the alert", chromedp.Click(".alerts button"), chromedp.WaitVisible(".chart canvas"))
 	p.until("band", `new URLSearchParams(location.search).get("band") === "starts-drop"`)
+	p.shows("#why .words", "below what was expected for")
+	p.shows("#why .words", "completeness 4/4")
+	p.shows("#why .decisions", "firing")
+	p.shows("#why .decisions", "drop")
+	eval[bool](p, `(document.querySelectorAll("#why details").forEach((d) => { d.open = true; }), true)`)
+	p.shows("#why .steps", "4/4")
+	p.shoot("why-dark")
+	p.do("switch theme", chromedp.Click("header button"))
+	p.until("theme", `document.documentElement.dataset.theme === %q`, before)
+	p.shoot("why")
 
 	eval[bool](p, `(document.getElementById("query").select(), true)`)
 	p.do("bad query", chromedp.SendKeys("textarea", "name,sps,:eqq\r"))
@@ -168,6 +178,12 @@ func TestPage(t *testing.T) {
 		t.Error("the page is wider than a phone")
 	}
 	p.shoot("phone")
+	p.do("why on a phone", chromedp.Click(".alerts button"))
+	p.shows("#why .decisions", "firing")
+	if eval[bool](p, `document.documentElement.scrollWidth > innerWidth`) {
+		t.Error("the page is wider than a phone")
+	}
+	p.shoot("why-phone")
 
 	dark := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}
 	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, dark); err != nil {
@@ -178,5 +194,7 @@ func TestPage(t *testing.T) {
 	p.until("dark by system", `document.documentElement.dataset.theme === "dark"`)
 	p.until("band and past drawn", `document.querySelector(".u-over") !== null`)
 	p.shoot("phone-dark")
+	p.do("why", chromedp.Click(".alerts button"), chromedp.WaitVisible("#why .decisions"))
+	p.shoot("why-phone-dark")
 	p.quiet()
 }

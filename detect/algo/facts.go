@@ -8,6 +8,7 @@ const (
 	FactHold      = "hold"      // steps that an excursion must last before it counts
 	FactHeld      = "held"      // steps that the excursion has lasted so far, at most hold
 	FactMemory    = "memory"    // steps that the width of the band is learned from
+	FactSeason    = "season_hours" // length of the season that is expected to repeat, 0: none
 	FactStepsOut  = "steps_out" // steps that the stream has been out, the onset included; 0 while in band
 )
 

@@ -6,7 +6,7 @@ const order = { firing: 0, nodata: 1, pending: 2, resolved: 3 };
 const shown = 100;
 const words = { firing: "firing", nodata: "no data", pending: "pending", resolved: "resolved" };
 
-// Alerts shows the alerts of the signal list; onShow is called with the one to graph.
+// Alerts shows the alerts of the signal list; onShow is called with the one to explain and to graph.
 export function Alerts({ list, onShow }) {
   const since = (a) => Date.parse(a.startsAt || a.pendingSince) || 0;
   const rows = [...list.value].sort((a, b) => (order[a.state] ?? 9) - (order[b.state] ?? 9) || since(b) - since(a)).slice(0, shown);
@@ -26,7 +26,7 @@ function Row({ a, onShow }) {
     <td data-label="since">${since ? time(Date.parse(since)) : "–"}</td>
     <td class="num" data-label="lasted">${since ? duration((end - Date.parse(since)) / 1000) : "–"}</td>
     <td class="num" data-label="value">${number(a.value)}</td><td class="num" data-label="expected">${number(a.expected)}</td>
-    <td class="summary">${a.annotations?.summary || ""} ${runbook && html`<a href=${runbook} target="_blank" rel="noopener noreferrer">runbook</a>`}
+    <td class="summary">${a.cause && html`<span class="cause">${a.cause}</span> `}${a.annotations?.summary || ""} ${runbook && html`<a href=${runbook} target="_blank" rel="noopener noreferrer">runbook</a>`}
       ${(a.contributors || []).map((c) => html`<div class="tags">${tags(c.tags)} ${c.delta > 0 ? "+" : ""}${number(c.delta)}, ${Math.round(100 * c.share)} % of the change</div>`)}</td>
-    <td><button onClick=${() => onShow(a)}>Graph</button></td></tr>`;
+    <td><button onClick=${() => onShow(a)}>Why</button></td></tr>`;
 }

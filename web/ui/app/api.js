@@ -67,6 +67,7 @@ export async function band(id, start, end, signal) {
 
 export const rules = () => get("/api/v1/rules");
 export const alerts = () => get("/api/v1/alerts");
+export const alert = (id) => get("/api/v1/alerts/" + encodeURIComponent(id)); // with why
 export const status = () => get("/api/v1/status");
 
 // events calls onEvent with id and data of each event of a body, until that ends.

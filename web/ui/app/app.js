@@ -3,6 +3,7 @@ import { html, render, signal, computed, effect, useEffect, useRef, useState } f
 import * as api from "/ui/api.js";
 import { chart, color } from "/ui/chart.js";
 import { Alerts } from "/ui/alerts.js";
+import { Why } from "/ui/why.js";
 import { duration, fits, ms, number } from "/ui/format.js";
 
 const params = new URLSearchParams(location.search);
@@ -18,6 +19,7 @@ export const state = {
   live: signal(params.get("live") !== "0"),
   band: signal(params.get("band") || params.get("rule") || ""), // links in notifications say rule
   overlay: signal(params.get("overlay") || ""),
+  alert: signal(params.get("alert") || ""), // the incident that is explained
 };
 const data = signal(null);      // {q, step, times, lines, notices}
 const past = signal([]);        // lines of the overlay
@@ -43,6 +45,7 @@ effect(() => {
   if (!state.live.value) p.set("live", "0");
   if (state.band.value) p.set("band", state.band.value);
   if (state.overlay.value) p.set("overlay", state.overlay.value);
+  if (state.alert.value) p.set("alert", state.alert.value);
   history.replaceState(null, "", "?" + p);
 });
 
@@ -182,7 +185,7 @@ function unlock(token) {
   void poll();
 }
 
-let link = params.get("alert"); // an alert to look at, until it is found
+let link = state.alert.value; // an alert to look at, until it is found
 async function poll() {
   if (locked.peek()) return;
   const settled = await Promise.allSettled([api.alerts(), api.rules(), api.status()]);
@@ -318,10 +321,12 @@ function Lock() {
 function Page() {
   if (locked.value) return html`<main><${Lock} /></main>`;
   return html`<main><${Ask} /><section class="panel" aria-label="Graph"><${Graph} /><${Legend} /></section>
+    ${state.alert.value && html`<${Why} id=${state.alert.value} list=${alertList.value} onClose=${() => { state.alert.value = ""; }} />`}
     <${Alerts} list=${alertList} onShow=${show} /></main>`;
 }
 
-function show(alert) { // opens the graph of an alert: its rule's expression, from before it began
+function show(alert) { // opens why an alert is there, and its graph: its rule's expression, from before it began
+  state.alert.value = alert.incident;
   const rule = rules.value.find((r) => r.id === alert.rule);
   const q = rule ? rule.expr : new URL(alert.graph || "/", location.origin).searchParams.get("q"); // the rule may be gone
   if (!q) return;
