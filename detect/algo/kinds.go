@@ -54,6 +54,9 @@ func Lookback(spec Spec, step int64) (int64, error) {
 	case *compare:
 		return (d.set.train + step - 1) / step * step, nil
 	}
+	if c, ok := d.(*cusum); ok {
+		d = &smoothing{set: c.set.settings}
+	}
 	s, ok := d.(*smoothing)
 	if !ok {
 		return 0, nil

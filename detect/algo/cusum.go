@@ -1,0 +1,394 @@
+package algo
+
+import "math"
+
+// cusum is what exponential and double-exponential are where a step is shorter
+// than the hold: smoothing predicts the next value, and on each side the distances
+// add up until they have lasted (excursion.go).
+//
+// Robust means that an excursion teaches little: residuals are clipped, the level
+// waits while a sum is unusual, though not for long, and while the stream is out
+// the level follows at a small part of its speed. After learnShift steps out, the
+// new level is taken as it is. (Clipping the update as in P. J. Huber, "Robust
+// estimation of a location parameter", Annals of Mathematical Statistics 35, 1964; S.
+// Gelper, R. Fried, C. Croux, "Robust forecasting with exponential and Holt-Winters
+// smoothing", Journal of Forecasting 29, 2010.)
+//
+// A fall by about half and more is no dip. It has a sum of its own, which is
+// full after about a third of the hold.
+//
+// The state has 256 bytes, four cache lines.
+type cusum struct {
+	set *sumSettings
+
+	level, trend float64
+	usual        float64 // slow level
+	repeats      repeats
+	tuning       tuning
+	dev          float64 // mean absolute residual at the usual level
+	low          float32 // least value, or just below 0
+	gap          float32 // steps without data, forgotten as values arrive
+	deep         float32 // steps of a deep fall, in full
+	deepSum      float32 // their distances
+	shown        float32 // distance at the last onset
+	excursions   [sides]excursion
+	seen         int32 // values, at most seenMax
+	outFor       int32 // steps since the onset, at most maxSteps
+	since        int32 // steps since the last onset, at most maxSteps
+	waited       int32 // steps for which learning has waited, at most maxSteps
+	recovery     int32 // steps until sums count again
+	out, frozen  bool
+	cause        Cause
+	side         uint8 // on which it is out
+}
+
+// sumSettings are the parameters of a cusum.
+type sumSettings struct {
+	*settings
+	tuner
+	reach     float64 // excesses beyond usual at which a sum is out
+	deepHold  float32 // steps
+	rest      int32
+	waitMost  int32
+	allowance float64
+}
+
+const (
+	reachStart    = 10.0 // excesses at the default threshold
+	deepHoldShare = 0.35 // of the hold
+	deepFall      = 0.45 // share of the expected value that is missing
+	deepWidth     = 0.04 // from half a step of a deep fall to a whole one
+	deepFrom      = 0.41
+	deepStepLeast = 1.2  // of a step
+	deepSumLeast  = 14.0 // sum of distances
+	deepStepMost  = 20.0 // of one step in that sum
+	sumWaitHolds  = 1.1
+	outTrendKept  = 0.99
+	outSlow       = 0.05 // of alpha, while out
+	backAlpha     = 0.3  // least weight of the first values after an episode
+	backClip      = 20
+	shiftAlpha    = 0.2
+	shiftSteps    = 20
+	gapTrendKept  = 0.98
+	driftHolds    = 4 // age of a sum, in holds, from which its cause is drift
+	lastingMost   = 1 << 30
+)
+
+func (s *settings) newCusum(p *params, u tuner) func() Detector {
+	c := &sumSettings{settings: s, tuner: u}
+	c.reach = reachStart * s.limit / (-math.Log1p(-defaultThreshold) - s.certainty)
+	c.allowance = max(allowanceMin, allowanceOne*math.Pow(float64(s.hold), allowanceExp))
+	c.deepHold = float32(max(1, math.Round(deepHoldShare*float64(s.hold))))
+	c.rest = int32(p.steps("rest", defaultRest, 0, maxSteps))
+	c.waitMost = int32(sumWaitHolds * float64(s.hold))
+	return func() Detector { return &cusum{set: c} }
+}
+
+func (d *cusum) Step(t int64, v float64) Verdict {
+	// The two ends and the middle of the state are read at once: among many streams
+	// all of it is missing from the cache, and this lets it arrive together.
+	fresh := d.seen == 0 || d.repeats.first < 0 || d.excursions[up].usual < 0 || d.tuning.next < 0
+	nan := math.NaN()
+	verdict := Verdict{Expected: nan, Lower: nan, Upper: nan, Out: d.out, Cause: d.cause}
+	d.tune(t)
+	if math.IsNaN(v) || math.Abs(v) > valueMax {
+		d.pass(&verdict)
+		return verdict
+	}
+	if fresh {
+		d.first(v)
+		return verdict
+	}
+	p := d.predict()
+	trained := int(d.seen) >= d.set.train
+	if trained {
+		d.drawBand(&verdict, &p)
+	}
+	r := v - p.expected
+	z := clamp(r/p.wide, surpriseMax)
+	evidence, side := d.measure(v, z, &p, trained)
+	frozen := d.repeats.see(v, int32(d.set.hold), int32(d.set.learnShift), d.seen >= repeatKnown) && trained
+	d.decide(evidence, side, z, frozen)
+	d.learn(v, r, &p)
+	if d.seen < seenMax {
+		d.seen++
+	}
+	if trained {
+		verdict.Score = d.score(evidence, frozen)
+		verdict.Out, verdict.Cause = d.out, d.cause
+	}
+	return verdict
+}
+
+// Peek judges with a copy.
+func (d *cusum) Peek(t int64, v float64) Verdict {
+	c := *d
+	return c.Step(t, v)
+}
+
+func (d *cusum) Reset() { *d = cusum{set: d.set} }
+
+// first takes the first value.
+func (d *cusum) first(v float64) {
+	d.level, d.usual, d.seen = v, v, 1
+	d.repeats.last = v
+	d.low = float32(max(-1, min(v, 1)))
+	d.since = maxSteps
+	for side := range d.excursions {
+		d.excursions[side].start()
+	}
+	d.tuning.start(&d.set.tuner, v)
+}
+
+// pass takes a step without data: the level goes on with the trend for a while.
+func (d *cusum) pass(verdict *Verdict) {
+	if d.seen == 0 {
+		return
+	}
+	if int(d.seen) >= d.set.train {
+		p := d.predict()
+		d.drawBand(verdict, &p)
+	}
+	d.gap = min(d.gap+1, gapMax)
+	d.level += d.trend
+	d.trend = settled(d.trend * gapTrendKept)
+}
+
+func (d *cusum) predict() prediction {
+	p := prediction{expected: d.level + d.trend}
+	if d.low >= 0 && p.expected < 0 {
+		p.expected = 0 // a stream that was never negative is not expected to be
+	}
+	usual := math.Abs(d.usual)
+	p.floor = leastDev*usual + tiny
+	size := math.Abs(p.expected)
+	switch {
+	case size >= 8*usual: // also when both are 0
+		size = 8
+	case size <= 0.125*usual:
+		size = 0.125
+	default:
+		size /= usual
+	}
+	p.factor = d.tuning.factor(size)
+	p.dev = d.dev * p.factor
+	if p.dev < p.floor {
+		p.dev = p.floor
+	}
+	p.wide = p.dev * (1 + float64(gapWidening*float64(d.gap)))
+	return p
+}
+
+// measure adds the step to the sums and returns the evidence of the more telling
+// side, which of them that is counts.
+func (d *cusum) measure(v, z float64, p *prediction, trained bool) (evidence float64, side int) {
+	s := d.set
+	d.fall(v, z, p)
+	for i := range d.excursions {
+		x := &d.excursions[i]
+		if d.recovery > 0 {
+			x.sum, x.top, x.age = 0, 0, 0
+			continue
+		}
+		distance := z
+		if i == down {
+			distance = -z
+		}
+		x.advance(s, distance, d.out)
+		if !trained {
+			continue
+		}
+		if x.sum > x.usual && s.counts(i) {
+			if found := x.evidence(s); found > evidence {
+				evidence, side = found, i
+			}
+		}
+		if !d.out {
+			x.learn(s)
+		}
+	}
+	if d.deep >= s.deepHold && float64(d.deepSum) >= deepSumLeast && trained && s.counts(down) && d.recovery == 0 {
+		d.excursions[down].fill(s)
+		evidence, side = s.limit, down
+	}
+	if evidence >= s.limit && z != 0 {
+		// Among steps that are out the further one is the more extreme.
+		evidence += math.Log1p(math.Abs(z))
+	}
+	return evidence, side
+}
+
+// fall counts the steps of a deep fall.
+func (d *cusum) fall(v, z float64, p *prediction) {
+	if z > -deepStepLeast || d.low < 0 || !(p.expected > 0) || v > (1-deepFrom)*p.expected {
+		if d.deep > 0 {
+			d.deep = max(0, d.deep-1)
+			d.deepSum = max(0, d.deepSum+float32(clamp(-z, 3)))
+			if d.deep == 0 {
+				d.deepSum = 0
+			}
+		}
+		return
+	}
+	share := 1 - v/p.expected
+	d.deep = min(d.set.deepHold, d.deep+float32(clamp((share-deepFall)/deepWidth, 1)))
+	if d.deep <= 0 {
+		d.deep, d.deepSum = 0, 0
+		return
+	}
+	d.deepSum = min(lastingMost, d.deepSum+float32(min(-z, deepStepMost)))
+}
+
+// decide moves in and out.
+func (d *cusum) decide(evidence float64, side int, z float64, frozen bool) {
+	if d.since < maxSteps {
+		d.since++
+	}
+	if d.out && d.outFor < maxSteps {
+		d.outFor++
+	}
+	switch {
+	case frozen && !d.out:
+		d.enter(CauseFrozen, 0)
+		d.frozen = true
+	case d.frozen && !frozen:
+		d.leave()
+	case d.frozen:
+	case !d.out && evidence >= d.set.limit && d.news(z):
+		d.enter(d.because(side), math.Abs(z))
+		d.side = uint8(side)
+	case d.out && d.over():
+		d.leave()
+	case d.out && d.outFor > int32(d.set.learnShift)+shiftSteps:
+		d.leave()
+	}
+}
+
+// over reports whether the side that is out has recovered. What the other side shows
+// then is the way back, not an excursion.
+func (d *cusum) over() bool {
+	x := &d.excursions[d.side]
+	return x.sum <= x.usual || x.evidence(d.set) < d.set.clear
+}
+
+// news reports whether an onset is one: soon after another only when it is
+// clearly worse.
+func (d *cusum) news(z float64) bool {
+	return d.since > d.set.rest || math.Abs(z) > float64(repeatFactor*float64(d.shown))+repeatMargin
+}
+
+func (d *cusum) because(side int) Cause {
+	switch {
+	case d.excursions[side].age > driftHolds*int32(d.set.hold):
+		return CauseDrift
+	case side == down:
+		return CauseDrop
+	}
+	return CauseRise
+}
+
+func (d *cusum) enter(c Cause, distance float64) {
+	d.out, d.outFor, d.since = true, 0, 0
+	d.cause, d.shown = c, float32(distance)
+}
+
+// leave ends an episode. What was normal is learned anew for a moment.
+func (d *cusum) leave() {
+	d.out, d.frozen, d.cause, d.outFor = false, false, CauseNone, 0
+	d.deep, d.deepSum, d.waited = 0, 0, 0
+	d.recovery = int32(d.set.hold)
+	for side := range d.excursions {
+		x := &d.excursions[side]
+		x.sum, x.top, x.age = 0, 0, 0
+	}
+}
+
+// score returns the score of a step.
+func (d *cusum) score(evidence float64, frozen bool) float64 {
+	switch {
+	case frozen:
+		return d.set.scoreOf(d.set.limit)
+	case evidence <= 0:
+		return 0
+	case d.out:
+		return d.set.scoreOf(evidence)
+	}
+	return min(d.set.scoreOf(evidence), d.set.scoreOf(d.set.limit*0.99))
+}
+
+// learn moves level, trend and deviation by the residual r = v − expected.
+func (d *cusum) learn(v, r float64, p *prediction) {
+	alpha, slow := float64(d.tuning.alpha), slowRate
+	if d.seen < startUp {
+		start := 1 / float64(d.seen+1)
+		alpha, slow = max(alpha, start), max(slow, start)
+	}
+	waiting, clip, kept := d.waiting(), float64(learnClip), 1.0
+	beta := float64(d.tuning.beta)
+	shifted := d.out && d.outFor >= int32(d.set.learnShift)
+	switch {
+	case shifted:
+		alpha, clip, kept, beta = shiftAlpha, surpriseMax, 0, 0
+	case d.out:
+		alpha, kept, beta = alpha*outSlow, outTrendKept, 0
+	case d.recovery > 0:
+		alpha, clip, beta = max(alpha, backAlpha), backClip, 0
+		d.recovery--
+	case waiting:
+		alpha, beta = 0, 0
+	}
+	if gap := float64(d.gap); gap > 0 {
+		alpha = max(alpha, min(gapAlphaMax, 1-math.Pow(1-float64(d.tuning.alpha), gap)))
+		clip *= 1 + float64(gapWidening*gap)
+		d.gap = float32(max(0, float64(gap*gapKept)-0.1))
+	}
+	still := d.out || waiting
+	d.tuning.see(&d.set.tuner, v, r, p, still || d.seen < freeSpread)
+	level := p.expected + float64(alpha*clamp(r, clip*p.dev))
+	if beta > 0 {
+		d.trend += float64(beta * (level - d.level - d.trend))
+	}
+	d.trend = settled(d.trend * kept)
+	d.level = level
+	d.usual += float64(slow * clamp(v-d.usual, usualClip*p.dev))
+	if v < float64(d.low) {
+		d.low = float32(max(-1, v))
+	}
+	if d.seen > freeSpread && still {
+		return
+	}
+	spread := math.Abs(r)
+	if most := learnClip * p.dev; d.seen >= freeSpread && spread > most {
+		spread = most
+	}
+	d.dev = settled(d.dev + float64(slow*(spread/p.factor-d.dev)))
+}
+
+// waiting reports whether learning waits for an excursion to end or to count. It
+// does not wait for ever: noise that has grown for good must be learned.
+func (d *cusum) waiting() bool {
+	x := &d.excursions
+	if d.out || x[up].sum <= x[up].usual && x[down].sum <= x[down].usual {
+		d.waited = 0
+		return false
+	}
+	if d.waited < maxSteps {
+		d.waited++
+	}
+	return d.waited <= d.set.waitMost
+}
+
+// drawBand fills in what was expected, and on each side that counts from where on
+// a step adds to the sum in full.
+func (d *cusum) drawBand(verdict *Verdict, p *prediction) {
+	verdict.Expected = p.expected
+	if d.set.below {
+		verdict.Lower = p.expected - float64(p.wide*(d.set.allowance+d.excursions[down].most(d.set)))
+		if d.low >= 0 && verdict.Lower < 0 {
+			verdict.Lower = 0
+		}
+	}
+	if d.set.above {
+		verdict.Upper = p.expected + float64(p.wide*(d.set.allowance+d.excursions[up].most(d.set)))
+	}
+}

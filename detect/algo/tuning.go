@@ -1,0 +1,277 @@
+package algo
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/optimize"
+)
+
+// tuning finds the parameters of a smoothing from the stream itself: alpha and
+// beta, and how its noise grows with its level. A few trials with fixed weights
+// predict every step beside the real one, and the means of their squared misses
+// are all that a fit reads.
+//
+// Under the structural model in which level and slope wander (A. C. Harvey,
+// "Forecasting, Structural Time Series Models and the Kalman Filter", 1989, section
+// 2.3), whose reduced forms are ARIMA(0,1,1) and ARIMA(0,2,2), the expected squared
+// miss of a trial is a known linear function of three variances: of the noise, of
+// the level's steps and of the slope's. A fit finds the variances that explain the
+// misses of all trials best, and takes the weights that are optimal for them: the
+// steady gain of the Kalman filter.
+//
+// Fits happen where t/step is a multiple of fitEvery, read nothing later than that
+// step, and take effect fitDelay steps after it. The work is done at a step in
+// between that depends on the stream, so that many streams share it.
+type tuning struct {
+	alpha, beta float32
+	share       float32    // of the variance that grows with the square of the level, not in proportion
+	found       [3]float32 // alpha, beta and share that wait for their step
+	trials      [trialCount]trial
+	middle      float32 // slow mean of what is expected
+	place       float32 // mean of where the expected value lies, as if in (-1, 1)
+	places      float32 // of its square
+	rough       float32 // mean of residuals in roots of what is expected
+	roughPlaces float32 // mean of that times place
+	fitted      uint32  // index of the last fit ÷ fitEvery
+	next        int32   // steps until the fit takes effect, 0 when there is none
+}
+
+// trial is a smoothing with fixed weights.
+type trial struct{ level, trend, miss float32 }
+
+// tuner is what a kind lets its detectors find.
+type tuner struct {
+	step              int64 // ms
+	fitAlpha, fitBeta bool
+	alpha, beta       float32 // to begin with, or as given
+	trials            [trialCount]weights
+	slow              float64 // weight of one step in means over about a day
+}
+
+// weights are alpha and beta, with the expected squared miss that each variance of
+// the structural model leads to.
+type weights struct {
+	alpha, beta float64
+	noise       float64
+	level       float64
+	slope       float64
+}
+
+const (
+	fitLeast      = 200 // values before the first fit
+	fitOften      = 5   // fits until they become rarer
+	fitRarely     = 4   // one in so many then
+	trialCount    = 4
+	trialRate     = 1.0 / 2000
+	trialClip     = 6    // mean absolute residuals
+	trialMax      = 1e37 // what a single holds, with room
+	shareStart    = 0.7
+	spreadEnough  = 0.01 // variance of place from which the share is found
+	placeMemoryMs = 86_400_000
+
+	alphaStart            = 0.25
+	betaStart             = 0.05
+	alphaLeast, alphaMost = 0.05, 0.8
+	betaLeast, betaMost   = 0.02, 0.2
+)
+
+// newTuner returns what finds alpha and beta, or only the one that is negative.
+func newTuner(step int64, alpha, beta float64) tuner {
+	u := tuner{step: step, fitAlpha: alpha < 0, fitBeta: beta < 0, alpha: float32(alpha), beta: float32(beta)}
+	u.slow = min(1.0/500, max(1.0/50_000, float64(step)/placeMemoryMs))
+	alphas, betas := [trialCount]float64{0.1, 0.3, 0.3, 0.7}, [trialCount]float64{0.1, 0.03, 0.15, 0.07}
+	if beta == 0 {
+		alphas = [trialCount]float64{0.06, 0.15, 0.35, 0.75}
+	}
+	if u.fitAlpha {
+		u.alpha = float32(alphaStart)
+	}
+	if u.fitBeta {
+		u.beta = float32(betaStart)
+	}
+	for i := range u.trials {
+		if !u.fitAlpha {
+			alphas[i] = alpha
+		}
+		if !u.fitBeta {
+			betas[i] = beta
+		}
+		u.trials[i] = missOf(alphas[i], betas[i])
+	}
+	return u
+}
+
+func (n *tuning) start(u *tuner, v float64) {
+	*n = tuning{alpha: u.alpha, beta: u.beta, share: float32(shareStart), middle: single(math.Abs(v)), fitted: n.fitted, next: n.next}
+	for i := range n.trials {
+		n.trials[i].level = single(v)
+	}
+}
+
+// single rounds x to what trials keep.
+func single(x float64) float32 { return float32(clamp(x, trialMax)) }
+
+// factor returns how much larger than usual deviations are at size times the
+// usual level.
+func (n *tuning) factor(size float64) float64 {
+	return math.Sqrt(float64(size * (1 + float64(float64(n.share)*(size-1)))))
+}
+
+// see takes a value. What is out, or may become so, teaches nothing.
+func (n *tuning) see(u *tuner, v, r float64, p *prediction, still bool) {
+	still = still || n.next > 0 // what a fit reads does not change until it has been read
+	clip := trialClip * p.dev
+	for i := range n.trials {
+		k, w := &n.trials[i], &u.trials[i]
+		expected := float64(k.level) + float64(k.trend)
+		miss := clamp(v-expected, clip)
+		if !still {
+			x := miss / p.dev
+			k.miss += float32(trialRate * (float64(x*x) - float64(k.miss)))
+		}
+		level := expected + float64(w.alpha*miss)
+		k.trend += float32(w.beta * (level - float64(k.level) - float64(k.trend)))
+		k.level = single(level)
+	}
+	if still || !(p.expected > 0) {
+		return
+	}
+	place := (p.expected - float64(n.middle)) / (p.expected + float64(n.middle))
+	rough := min(math.Abs(r), clip) / math.Sqrt(p.expected)
+	n.middle += single(u.slow * (p.expected - float64(n.middle)))
+	n.place += float32(u.slow * (place - float64(n.place)))
+	n.places += float32(u.slow * (float64(place*place) - float64(n.places)))
+	n.rough += single(u.slow * (rough - float64(n.rough)))
+	n.roughPlaces += single(u.slow * (float64(rough*place) - float64(n.roughPlaces)))
+}
+
+// tune starts, computes and adopts fits as their steps come.
+func (d *cusum) tune(t int64) {
+	n, u := &d.tuning, &d.set.tuner
+	if n.next == 0 {
+		index := t / u.step
+		if index%fitEvery != 0 || uint32(index/fitEvery) == n.fitted || d.seen == 0 {
+			return
+		}
+		n.fitted = uint32(index / fitEvery)
+		if d.seen < fitLeast || d.seen > fitOften*fitEvery && n.fitted%fitRarely != 0 {
+			return
+		}
+		n.next = fitDelay + 1
+	}
+	n.next--
+	// Which of the steps computes depends on the stream, and on nothing that
+	// the waiting changes.
+	if n.next == 1+int32(math.Float32bits(n.trials[0].miss)%(fitDelay-1)) {
+		n.fit(u)
+	}
+	if n.next == 0 && n.found[0] > 0 {
+		n.alpha, n.beta, n.share = n.found[0], n.found[1], n.found[2]
+	}
+}
+
+// fit finds alpha, beta and share from what was seen.
+func (n *tuning) fit(u *tuner) {
+	n.found = [3]float32{n.alpha, n.beta, n.share}
+	if alpha, beta, ok := n.weights(u); ok {
+		if u.fitAlpha {
+			n.found[0] = float32(coarse(alpha))
+		}
+		if u.fitBeta {
+			n.found[1] = float32(coarse(beta))
+		}
+	}
+	spread := float64(n.places) - float64(n.place)*float64(n.place)
+	if rough := float64(n.rough); spread > spreadEnough && rough > 0 {
+		slope := (float64(n.roughPlaces) - rough*float64(n.place)) / (rough * spread)
+		n.found[2] = float32(math.Round(16*max(0, min(slope, 1))) / 16)
+	}
+}
+
+// weights returns the alpha and beta that suit the misses.
+func (n *tuning) weights(u *tuner) (alpha, beta float64, ok bool) {
+	if !u.fitAlpha && !u.fitBeta {
+		return 0, 0, false
+	}
+	var logs [trialCount]float64
+	for i := range logs {
+		if !(n.trials[i].miss > 0) {
+			return 0, 0, false
+		}
+		logs[i] = math.Log(float64(n.trials[i].miss))
+	}
+	sloped := u.beta > 0
+	loss := func(x []float64) float64 {
+		level, slope := variancesOf(x, sloped)
+		var off [trialCount]float64
+		mean := 0.0
+		for i := range off {
+			w := &u.trials[i]
+			off[i] = logs[i] - math.Log(w.noise+level*w.level+slope*w.slope)
+			mean += off[i] / trialCount
+		}
+		sum := 0.0
+		for _, o := range off {
+			sum += (o - mean) * (o - mean)
+		}
+		return sum
+	}
+	start := []float64{-4, -9}
+	if !sloped {
+		start = start[:1]
+	}
+	result, err := optimize.Minimize(optimize.Problem{Func: loss}, start, &optimize.Settings{
+		FuncEvaluations: 60, Converger: &optimize.FunctionConverge{Absolute: 1e-6, Iterations: 12},
+	}, &optimize.NelderMead{SimplexSize: 2})
+	if result == nil || err != nil && result.X == nil {
+		return 0, 0, false
+	}
+	level, slope := variancesOf(result.X, sloped)
+	alpha, beta = steadyGain(level, slope)
+	return max(alphaLeast, min(alpha, alphaMost)), max(betaLeast, min(beta, betaMost)), true
+}
+
+// variancesOf returns the variances of level and slope in units of the noise's
+// from their logarithms.
+func variancesOf(x []float64, sloped bool) (level, slope float64) {
+	level = math.Exp(clamp(x[0], 16))
+	if sloped {
+		slope = math.Exp(clamp(x[1], 20))
+	}
+	return level, slope
+}
+
+// steadyGain returns the weights that are optimal for variances of level and slope
+// in units of the noise's: the Riccati equation, run until it stands.
+func steadyGain(level, slope float64) (alpha, beta float64) {
+	a, b, c := 1+level, slope, slope // covariance of level and slope before a value
+	for range 300 {
+		k, g := a/(a+1), b/(a+1)
+		// After the value, then one step on.
+		a1, b1, c1 := a-k*a, b-k*b, c-g*b
+		a, b, c = a1+2*b1+c1+level, b1+c1, c1+slope
+		alpha, beta = k, g/k
+	}
+	return alpha, beta
+}
+
+// missOf returns weights with the expected squared miss per unit of each variance.
+func missOf(alpha, beta float64) weights {
+	w := weights{alpha: alpha, beta: beta}
+	f := func(noise, level, slope float64) float64 {
+		a, b, c := level, 0.0, slope
+		g := alpha * beta
+		for range 5000 {
+			a1 := (1-alpha)*(1-alpha)*a + alpha*alpha*noise
+			b1 := (1-alpha)*(b-g*a) + alpha*g*noise
+			c1 := c - 2*g*b + g*g*a + g*g*noise
+			a, b, c = a1+2*b1+c1+level, b1+c1, c1+slope
+		}
+		return a + noise
+	}
+	w.noise, w.level = f(1, 0, 0), f(0, 1, 0)
+	if beta > 0 {
+		w.slope = f(0, 0, 1)
+	}
+	return w
+}
