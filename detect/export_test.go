@@ -39,3 +39,6 @@ func ReadMark(src []byte) ([]byte, error) {
 	m, err := parseMark(src)
 	return m.appendTo(nil), err
 }
+
+// ParseValues reads the values of a series of a rule test.
+func ParseValues(text string) ([]float64, error) { return parseValues(text) }

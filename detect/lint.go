@@ -150,7 +150,7 @@ func (c *compiled) hasty() string {
 		if d, err := ParseDuration(text); err != nil || int64(d) > c.step {
 			return ""
 		}
-		return "hold is at most one step and there is no for: a single step out of band pages"
+		return "detector.hold is at most one step and there is no for: a single step out of band pages"
 	case r.Detector.Kind == "signal" || r.Detector.Kind == "static":
 		return "expr and detector page on a single step: give the rule a for, such as 1m"
 	}

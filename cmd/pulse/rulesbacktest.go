@@ -267,13 +267,15 @@ func printBacktests(w io.Writer, done []judged, start, end int64, compared bool)
 		for _, n := range d.o.Notices {
 			fmt.Fprintf(w, "  note: %s\n", n)
 		}
-		printPages(w, d.o)
-		printDelays(w, d.o)
 		if d.o.Diff != nil {
 			printDiff(w, d.o)
-		} else if compared {
-			fmt.Fprintf(w, "  the other file has no such rule\n")
+		} else {
+			printPages(w, d.o)
+			if compared {
+				fmt.Fprintf(w, "  the other file has no such rule\n")
+			}
 		}
+		printDelays(w, d.o)
 	}
 	return nil
 }
@@ -286,12 +288,16 @@ func printSummary(w io.Writer, done []judged) error {
 		head += "\tFOUND\tWORST DELAY\tNEEDLESS"
 	}
 	fmt.Fprintln(t, head)
+	rest := "" // empty cells, so that the columns go on
+	if incidents {
+		rest = "\t\t\t"
+	}
 	for _, d := range done {
 		if d.err != nil {
-			fmt.Fprintf(t, "%s\tnot judged\n", d.id)
+			fmt.Fprintf(t, "%s\tnot judged\t\t%s\n", d.id, rest)
 			continue
 		}
-		fmt.Fprintf(t, "%s\tall %d\t%d\t%s", d.id, d.o.GroupsJudged, d.o.PageCount, minutesText(d.o.MinutesFiring))
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s", d.id, count(d.o.GroupsJudged, "group"), d.o.PageCount, minutesText(d.o.MinutesFiring))
 		if incidents {
 			found, worst := d.o.found()
 			fmt.Fprintf(t, "\t%d of %d\t%s\t%d", found, len(d.o.Delays), worst, *d.o.Needless)
@@ -302,10 +308,10 @@ func printSummary(w io.Writer, done []judged) error {
 		}
 		for i, g := range d.o.Groups {
 			if i == maxShownGroups {
-				fmt.Fprintf(t, "\tand %d more\n", len(d.o.Groups)-i)
+				fmt.Fprintf(t, "\tand %d more\t\t%s\n", len(d.o.Groups)-i, rest)
 				break
 			}
-			fmt.Fprintf(t, "\t%s\t%d\t%s\n", tagsText(g.Tags), g.Pages, minutesText(g.MinutesFiring))
+			fmt.Fprintf(t, "\t%s\t%d\t%s%s\n", tagsText(g.Tags), g.Pages, minutesText(g.MinutesFiring), rest)
 		}
 	}
 	return t.Flush()
@@ -360,7 +366,9 @@ func printDelays(w io.Writer, o *outcome) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, d := range o.Delays {
 		result := "MISSED"
-		if d.DelayMs != nil {
+		if d.DelayMs != nil && *d.DelayMs == 0 {
+			result = "was on when it began"
+		} else if d.DelayMs != nil {
 			result = "found after " + detect.Duration(*d.DelayMs).String()
 		}
 		fmt.Fprintf(t, "  incident %s to %s\t%s\t%s\n", minuteText(d.Start), minuteText(d.End), tagsText(d.Tags), result)
