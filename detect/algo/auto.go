@@ -50,6 +50,7 @@ func (d *seasonal) schedule(index int64) {
 		}
 		if d.stage == stageFitted && (into >= fitDelay || round != d.fitted) {
 			d.windows.noise.adopt()
+			d.begin = d.beginNext
 			if !d.out() {
 				d.follow(d.next)
 			}
@@ -63,6 +64,10 @@ func (d *seasonal) schedule(index int64) {
 	d.next = d.choice
 	if c := d.profile.best(&d.set.shape, d.set.allowed, d.choice); d.set.auto || c != seasonNone {
 		d.next = c
+	}
+	d.beginNext = -1
+	if d.next == seasonWeek {
+		d.beginNext = d.profile.dayBegin(&d.set.shape)
 	}
 	d.stage = stageChosen
 }

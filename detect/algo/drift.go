@@ -19,6 +19,8 @@ type drift struct {
 	side  int32
 	depth float32
 	cause Cause
+	usual float32 // level of the last days
+	young bool    // the day has begun not long ago
 }
 
 // slowStretch is what is known of one statistic of buckets.
@@ -34,6 +36,7 @@ const (
 	leakOldest = 6
 	leakBlock  = 6
 	leakShare  = 0.42 // of a fall that one block may make up
+	leakPace   = 0.1  // of the fall must have come in the last three quarters of an hour
 	leakLeast  = 0.06 // log
 	leakBelow  = 0.5  // of the fall must be below the usual level
 	stepSpan   = 6
@@ -59,15 +62,16 @@ func (w *drift) forget() {
 }
 
 // push takes the distance of a bucket from the profile and from that of a free day.
-func (w *drift) push(s *seasonSettings, own, other float32, usual float64, linear, learning bool) {
+func (w *drift) push(s *seasonSettings, own, other float32, usual float64, since int, linear, learning bool) {
 	w.own[w.head], w.other[w.head] = own, other
 	w.head = (w.head + 1) % driftRing
 	if w.seen < seenMax {
 		w.seen++
 	}
-	w.heard, w.depth = 0, 0
+	w.heard, w.depth, w.usual = 0, 0, float32(usual)
+	w.young = since >= 0 && since < youngDay
 	w.judgeStep(s, linear, learning)
-	w.judgeLeak(s, usual, linear, learning)
+	w.judgeLeak(s, usual, since, linear, learning)
 }
 
 // size turns a distance on the scale into a share off.
@@ -108,7 +112,10 @@ func (w *drift) judgeStep(s *seasonSettings, linear, learning bool) {
 	if !known {
 		return
 	}
-	heard = heard && (linear || math.Abs(off) >= stepLeast)
+	heard = heard && (linear || math.Abs(off) >= stepLeast) && !(w.young && math.Abs(off) < holidayMost)
+	if now := over(w.own[:], w.head, 0, stepSpan).mean(); heard && w.returns(now-off, now) {
+		heard = false
+	}
 	if other, too, known := w.stepIn(w.other[:]); heard && known && (!too || other/off < leakBelow) {
 		heard = false
 	}
@@ -144,16 +151,20 @@ func (w *drift) stepIn(ring []float32) (off float64, sudden, known bool) {
 }
 
 // judgeLeak looks for a fall that goes on.
-func (w *drift) judgeLeak(s *seasonSettings, usual float64, linear, learning bool) {
+func (w *drift) judgeLeak(s *seasonSettings, usual float64, since int, linear, learning bool) {
 	off, fair := w.fall(w.own[:])
 	if off == 0 {
 		return
 	}
 	now := over(w.own[:], w.head, 0, leakRecent).mean()
 	heard := off < -leakLeast && fair && now-usual < leakBelow*off
-	if other, fair := w.fall(w.other[:]); other != 0 && (!fair || other > 0.6*off) {
+	if pace, known := pace(w.own[:], w.head); heard && known && pace > leakPace*off {
 		heard = false
 	}
+	if pace, known := pace(w.other[:], w.head); heard && known && pace > leakPace*off {
+		heard = false
+	}
+	heard = heard && !w.holiday(since, off)
 	evidence, side := w.leak.judge(s, off, w.seen, learning, heard)
 	if evidence > float64(w.heard) {
 		w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), CauseDrift
@@ -214,4 +225,46 @@ func rough(ring []float32, head int32) float64 {
 		return math.NaN()
 	}
 	return sum / n
+}
+
+// pace returns the change over the last three quarters of an hour.
+func pace(ring []float32, head int32) (float64, bool) {
+	now, then := over(ring, head, 0, 3), over(ring, head, 9, 12)
+	return now.mean() - then.mean(), now.n > 0 && then.n > 0
+}
+
+// holiday reports whether a fall by off began as the day did, since buckets ago, and
+// is no deeper than days differ.
+func (w *drift) holiday(since int, off float64) bool {
+	if since < 6 || since >= driftRing-4 || off < -holidayMost {
+		return false
+	}
+	at := over(w.own[:], w.head, since-1, since+3)
+	then := over(w.own[:], w.head, leakSpan-leakOldest, leakSpan)
+	early := over(w.own[:], w.head, max(since-holidayEarly, 0), max(since-holidayEarly+3, 3))
+	now := over(w.own[:], w.head, 0, leakRecent)
+	if at.n == 0 || then.n == 0 || early.n == 0 || now.mean()-at.mean() < -holidayMost {
+		return false
+	}
+	if since < leakSpan && (at.mean()-then.mean())/off > holidayBefore {
+		return false
+	}
+	fair := holidayPace * holidayEarly / float64(max(since, holidayEarly))
+	return (early.mean()-at.mean())/(now.mean()-at.mean()) >= fair
+}
+
+const (
+	holidayMost   = 0.5 // log
+	holidayBefore = 0.3 // of the fall that may have come before the day began
+	holidayEarly  = 15  // buckets
+	holidayPace   = 0.4 // of a steady pace that the first of them have at least
+	youngDay      = 20  // buckets
+	returnFrom    = 0.08
+	returnTo      = 0.6
+)
+
+// returns reports whether the way from one level to another leads back to usual.
+func (w *drift) returns(from, to float64) bool {
+	from, to = from-float64(w.usual), to-float64(w.usual)
+	return math.Abs(from) > returnFrom && math.Abs(to) < returnTo*math.Abs(from)
 }

@@ -237,10 +237,28 @@ func (p *profile) middle(s *shape, c season) float64 {
 	return sum / max(n, 1)
 }
 
-// freeDay returns the same time of day on a Saturday, and false on weekends and
-// without a profile of the week.
-func freeDay(c season, at int64) (int64, bool) {
-	const saturday = 5
-	day := within(at, weekMs) / dayMs
-	return at + (saturday-day)*dayMs, c == seasonWeek && day < saturday
+// freeDay returns the same time on a free day, and false where that is the time
+// itself or the week is not known. It is the Saturday, or the Sunday where that is
+// clearly less like a Wednesday: without a time zone neither may be free all day.
+func (p *profile) freeDay(s *shape, c season, at int64) (int64, bool) {
+	const wednesday, saturday, sunday = 2, 5, 6
+	if c != seasonWeek {
+		return at, false
+	}
+	i := within(at, weekMs)
+	day, bucket := i/dayMs, int(i%dayMs/s.bucket)
+	usual, first, second := p.week[wednesday*s.days+bucket], p.week[saturday*s.days+bucket], p.week[sunday*s.days+bucket]
+	if usual == unknownBucket || first == unknownBucket || second == unknownBucket {
+		return at, false
+	}
+	free := int64(saturday)
+	if math.Abs(float64(second-usual)) > freeClearly*math.Abs(float64(first-usual))+freeMargin {
+		free = sunday
+	}
+	return at + (free-day)*dayMs, free != day
 }
+
+const (
+	freeClearly = 1.5
+	freeMargin  = 0.05
+)

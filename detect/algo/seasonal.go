@@ -24,7 +24,9 @@ type seasonal struct {
 	next                  season // chosen, waiting for its step
 	stage                 uint8  // of choices and fits
 	free                  bool   // the day goes the way of a free day
-	whole                 bool   // all values so far are multiples of one event per step
+	begin                 int32  // bucket of the day at which a day begins, -1 when not known
+	beginNext             int32
+	whole                 bool // all values so far are multiples of one event per step
 	scale                 scale
 	fitted                int64 // step index of the last choice ÷ fitEvery
 	middle                float64
@@ -134,7 +136,7 @@ func (d *seasonal) Reset() {
 // restart forgets all but the scale and the smoothing.
 func (d *seasonal) restart() {
 	s, plain, adjusted, scale, cal := d.set, d.plain, d.adjusted, d.scale, d.calendar
-	*d = seasonal{set: s, plain: plain, adjusted: adjusted, scale: scale, calendar: cal, whole: true, fitted: math.MinInt64}
+	*d = seasonal{set: s, plain: plain, adjusted: adjusted, scale: scale, calendar: cal, whole: true, begin: -1, beginNext: -1, fitted: math.MinInt64}
 	d.profile.reset()
 	d.windows.reset(0)
 }
@@ -194,10 +196,23 @@ func (d *seasonal) goFree(at int64, ok bool) {
 	}
 }
 
+// since returns how many buckets ago the day began, -1 when that is not known.
+func (d *seasonal) since(at int64) int {
+	if d.begin < 0 {
+		return -1
+	}
+	n := int64(d.set.shape.days)
+	now := within(at, dayMs) / d.set.shape.bucket
+	return int(((now-int64(d.begin)+dayLead)%n + n) % n)
+}
+
+// dayLead is how long before the bucket that tells two days apart a day has begun.
+const dayLead = 10
+
 // course returns what the profile says about local time at.
 func (d *seasonal) course(at int64) (float64, bool) {
 	if d.free {
-		if free, ok := freeDay(d.choice, at); ok {
+		if free, ok := d.profile.freeDay(&d.set.shape, d.choice, at); ok {
 			at = free
 		}
 	}
@@ -236,11 +251,11 @@ func (d *seasonal) close(at int64, v float64) {
 		if cell := d.profile.cell(s, d.choice, at); *cell != unknownBucket {
 			own = float32(y - float64(*cell))
 		}
-		free, ok := freeDay(d.choice, at)
+		free, ok := d.profile.freeDay(s, d.choice, at)
 		if cell := d.profile.cell(s, d.choice, free); ok && *cell != unknownBucket {
 			other = float32(y - float64(*cell))
 		}
-		d.windows.slow.push(d.set, own, other, d.profile.tracks[d.choice].usual, d.scale.linear, !d.pager.out)
+		d.windows.slow.push(d.set, own, other, d.profile.tracks[d.choice].usual, d.since(at), d.scale.linear, !d.pager.out)
 		d.goFree(at, ok)
 	}
 	d.profile.learn(s, at, y, d.out() || d.free)

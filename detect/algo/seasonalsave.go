@@ -19,6 +19,11 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 	bytes func(b *uint8, most uint8), doubles func(x *float64), singles func(x *float32),
 ) {
 	w, p := &d.windows, &d.pager
+	begins := func(b *int32) { // -1 is saved as 0
+		n := *b + 1
+		counts(&n, bucketsPerDay)
+		*b = n - 1
+	}
 	times(&d.bucketAt)
 	times(&d.fitted)
 	counts(&d.bucketN, countMost)
@@ -39,6 +44,9 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 	for c := range d.profile.tracks {
 		counts(&d.profile.tracks[c].predicted, seenMax)
 	}
+	begins(&d.begin)
+	begins(&d.beginNext)
+	flags(&w.slow.young)
 	flags(&d.free)
 	flags(&d.whole)
 	flags(&d.scale.linear)
@@ -61,7 +69,7 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 		doubles(&t.usual)
 		doubles(&t.miss)
 	}
-	for _, x := range [...]*float32{&w.minSum, &w.slow.heard, &w.slow.depth, &d.frozen.usual, &p.depth, &p.peak} {
+	for _, x := range [...]*float32{&w.minSum, &w.slow.heard, &w.slow.depth, &w.slow.usual, &d.frozen.usual, &p.depth, &p.peak} {
 		singles(x)
 	}
 	w.singles(singles)

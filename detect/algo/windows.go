@@ -69,6 +69,7 @@ const (
 	excessFrom  = 0.0004 // first guess, (2 %)²
 	leastExcess = 1e-7
 	leastOff    = 0.035 // share off that is worth a page, however sure it is
+	youngLeast  = 0.25  // the same for some minutes while a day is young
 	looks       = 1.6   // −log of the share of a chance that one of many stretches has
 )
 
@@ -211,6 +212,10 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 	if heard && !w.sudden(sp, off, linear) {
 		heard = false
 		w.ramp = w.ramp || x > 2*u
+	}
+	if heard && i > 0 && !linear {
+		from := math.Log(w.level)
+		heard = !(w.slow.young && math.Abs(off) < youngLeast) && !w.slow.returns(from, from+math.Log1p(max(off, -0.99)))
 	}
 	if learning && head%sp.stride == 0 {
 		w.learn(sp, st, off, e, ticks, side, x, u, heard)
