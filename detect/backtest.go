@@ -115,7 +115,7 @@ type BacktestResult struct {
 func (e *Engine) Backtest(ctx context.Context, b Backtest) (BacktestResult, error) {
 	var out BacktestResult
 	if b.Start >= b.End {
-		return out, fmt.Errorf("%w: start %d is not before end %d", ErrRange, b.Start, b.End)
+		return out, fmt.Errorf("start %d is not before end %d", b.Start, b.End)
 	}
 	if len(b.Incidents) > maxMarked {
 		return out, fmt.Errorf("%w: %d incidents, at most %d", ErrBacktest, len(b.Incidents), maxMarked)
@@ -238,7 +238,7 @@ func (e *Engine) ranges(c *compiled, start, end int64) ([]StepRange, []string, e
 			out = append(out, StepRange{from, end, every})
 		}
 		if every != c.step {
-			notices = append(notices, fmt.Sprintf("up to %s values are kept at a step of %s, so the rule is judged at that step there; its times in steps reach further",
+			notices = append(notices, fmt.Sprintf("values up to %s are kept at a step of %s: the rule is judged at that step there, and what it counts in steps covers longer times",
 				instant(end), Duration(every)))
 		}
 		if end = from; last && from > start {

@@ -59,6 +59,9 @@ func (c *rulesBacktestCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return fmt.Errorf("--start and --end: %w", err)
 	}
+	if start >= end {
+		return fmt.Errorf("--start %s is not before --end %s", minuteText(start), minuteText(end))
+	}
 	server, err := newBacktester(c.Target)
 	if err != nil {
 		return err
