@@ -86,7 +86,7 @@ func (e *Engine) band(ctx context.Context, id string, start, end int64, filter t
 	})
 	e.mu.Lock()
 	if e.rules[id] == r && r.origin == b.origin {
-		e.kept.merge(r, b.found) // also after an error, so that a later try gets further
+		e.kept.merge(&r.trail, &b.found) // also after an error, so that a later try gets further
 	}
 	e.mu.Unlock()
 	if err != nil {
@@ -106,13 +106,14 @@ type bandRun struct {
 	start, end int64  // rows wanted, (start, end]
 	final      int64  // values up to here can no longer change
 
-	found []checkpoint
-	out   []BandGroup
-	index []int // judge's group → out, -1: not wanted
-	count int   // rows in out
-	most  int   // of these
-	facts bool  // rows have facts
-	known []algo.Fact
+	found  trail
+	memory checkpointBudget // of found
+	out    []BandGroup
+	index  []int // judge's group → out, -1: not wanted
+	count  int   // rows in out
+	most   int   // of these
+	facts  bool  // rows have facts
+	known  []algo.Fact
 }
 
 // bandUpTo prepares a run for the rows in (start, end]. The caller holds e.mu.
@@ -123,7 +124,7 @@ func (e *Engine) bandUpTo(r *running, start, end int64) (*bandRun, error) {
 	}
 	b := &bandRun{
 		c: r.c, judge: j, blind: r.blind, origin: r.origin,
-		from: max(r.origin, e.oldest(e.now, r.c.step)), final: e.final(),
+		from: max(r.origin, e.oldest(e.now, r.c.step)), final: e.final(), memory: e.kept.share(),
 	}
 	b.start = step.Floor(max(start, b.from), r.c.step)
 	b.end = step.Floor(min(end, r.judged), r.c.step)
@@ -131,9 +132,13 @@ func (e *Engine) bandUpTo(r *running, start, end int64) (*bandRun, error) {
 		b.from, b.start, b.end = r.judged, r.judged, r.judged
 		return b, nil
 	}
-	for i := len(r.checkpoints) - 1; i >= 0; i-- {
-		if at := r.checkpoints[i]; at.t <= b.start && at.t >= b.from {
-			if _, err := j.restore(at.state); err != nil {
+	for i := len(r.trail.list) - 1; i >= 0; i-- {
+		if at := &r.trail.list[i]; at.t <= b.start && at.t >= b.from {
+			state, err := at.state()
+			if err == nil {
+				_, err = j.restore(state)
+			}
+			if err != nil {
 				return nil, fmt.Errorf("band of rule %q: %w", r.c.rule.ID, err)
 			}
 			b.from = at.t
@@ -169,7 +174,7 @@ func (e *Engine) prepare(ctx context.Context, b *bandRun) error {
 // final.
 func (b *bandRun) remember(t int64) error {
 	if t/b.c.step%checkpointSteps == 0 && t <= b.final {
-		b.found = append(b.found, checkpoint{t, b.judge.appendState(nil)})
+		b.memory.keep(&b.found, t, b.judge)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func (e *Engine) catchUp(r *running, t int64, until time.Time) (done bool) {
 		return false
 	}
 	from := min(max(r.judged, e.oldest(end, r.c.step)), end)
-	run := bandRun{c: r.c, judge: r.judge, final: e.final()}
+	run := bandRun{c: r.c, judge: r.judge, final: e.final(), memory: e.kept.share()}
 	each := func(t int64) error {
 		e.followLeft(r)
 		return run.remember(t)
@@ -42,7 +42,7 @@ func (e *Engine) catchUp(r *running, t int64, until time.Time) (done bool) {
 		}
 	}
 	if r.trusted {
-		e.kept.merge(r, run.found)
+		e.kept.merge(&r.trail, &run.found)
 	}
 	r.fit()
 	if from < end {
@@ -123,9 +123,11 @@ func (e *Engine) recall(stored recalled) {
 			e.setAside(s, err)
 			continue
 		}
-		if state := stored.checkpoints[s.Rule.ID]; state != nil {
-			if err := e.loadCheckpoint(r, state); err != nil {
-				e.o.Log.Warn().Err(err).Str("rule", s.Rule.ID).Msg("detectors start anew")
+		if err := e.loadState(r); err != nil {
+			e.o.Log.Warn().Err(err).Str("rule", s.Rule.ID).Msg("detectors start anew")
+			if r, err = e.recallRule(s, now); err != nil { // it may have half of a state
+				e.setAside(s, err)
+				continue
 			}
 		}
 		e.insert(r)
@@ -181,7 +183,7 @@ func (e *Engine) wakeBlind(r *running, now int64) {
 	r.next += holdSteps * r.c.step
 	r.blind = span{now - e.o.Store.Options().Retention, r.next - r.c.step}
 	if r.trusted = r.judged > 0; r.trusted { // without history its state is all there is
-		e.kept.add(r, checkpoint{r.judged, r.judge.appendState(nil)})
+		e.kept.keep(&r.trail, r.judged, r.judge)
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -90,10 +91,12 @@ type Engine struct {
 	entry       entry // what the current step writes; kept and retried when that fails
 	now         int64 // of the last Advance
 	kept        checkpointBudget
-	verified    int   // detector steps spent on verifying at the current time
-	explained   int   // alerts of the current step whose contributors were sought
-	scanned     int64 // datapoints read for them
-	failing     bool  // the last commit failed
+	saves       saves
+	seed        maphash.Seed // of sums of states
+	verified    int          // detector steps spent on verifying at the current time
+	explained   int          // alerts of the current step whose contributors were sought
+	scanned     int64        // datapoints read for them
+	failing     bool         // the last commit failed
 	stats       Stats
 	broken      map[string]brokenRule
 	resumed     bool                   // the replay is over
@@ -129,6 +132,7 @@ func New(o Options) (*Engine, error) {
 		wake:     make(chan struct{}, 1),
 		rules:    map[string]*running{},
 		owners:   map[string]*owner{},
+		seed:     maphash.MakeSeed(),
 		broken:   map[string]brokenRule{},
 		kept:     checkpointBudget{limit: o.CheckpointBytes},
 		whys:     whys{wake: make(chan struct{}, 1)},
@@ -242,6 +246,9 @@ func (e *Engine) advance(now int64) (next int64, worked time.Duration) {
 		e.commit()
 	}
 	next = now + idleMs
+	if e.saveSome(now) {
+		next = now + minGapMs
+	}
 	for _, r := range e.order {
 		at := r.next
 		if at <= now {
@@ -295,17 +302,17 @@ func (e *Engine) Close() error {
 	}
 	e.closed = true
 	for _, r := range e.order {
-		if r.judged > 0 {
-			e.entry.checkpoint(r.c.rule.ID, r.checkpoint())
-			if r.pending > 0 {
-				e.entry.mark(r.c.rule.ID, r.judged)
-			}
+		if r.judged > 0 && r.pending > 0 {
+			e.entry.mark(r.c.rule.ID, r.judged)
 		}
+	}
+	_, err := e.journal.commit(&e.entry)
+	err = errors.Join(err, e.flushWhys(), e.saveAll())
+	for _, r := range e.order {
 		r.pupil.close()
 		r.stream.Close()
 	}
-	_, err := e.journal.commit(&e.entry)
-	return errors.Join(err, e.flushWhys())
+	return err
 }
 
 // Stats are counts since the start.
@@ -323,6 +330,7 @@ type Stats struct {
 	Unsent                  int64 // notifications given up because they could not be stored for long
 	Unexplained             int64 // decisions of which nothing more was kept, because there were too many at once
 	CheckpointBytes         int
+	SavedBytes              int64 // of detector states written to the database
 }
 
 // Stats returns the current counts.

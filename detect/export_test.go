@@ -2,6 +2,7 @@ package detect
 
 import (
 	"bytes"
+	"fmt"
 
 	"go.etcd.io/bbolt"
 )
@@ -17,7 +18,7 @@ func (e *Engine) UseDB(db *bbolt.DB) {
 func (e *Engine) Checkpoints(id string) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.rules[id].checkpoints)
+	return len(e.rules[id].trail.list)
 }
 
 // State returns what the detectors of all rules know, with the steps that they
@@ -27,9 +28,8 @@ func (e *Engine) State() []byte {
 	defer e.mu.Unlock()
 	var out bytes.Buffer
 	for _, r := range e.order {
-		c := r.checkpoint()
-		c[1] = 0 // whether history gives the same is found out later, or not
-		out.Write(c)
+		fmt.Fprintf(&out, "%s %d %d ", r.c.judges(), r.judged, r.turn)
+		out.Write(r.appendState(nil))
 	}
 	return out.Bytes()
 }

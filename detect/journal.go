@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -17,7 +18,8 @@ import (
 //	  rules        id → storedRule
 //	  incidents    incident id → incident, those that are open
 //	  resolved     time of the end and incident id → incident, the newest maxResolved
-//	  checkpoints  rule id → detector states (checkpoint.go)
+//	  checkpoints  rule id → head of the rule's state (save.go)
+//	  states       rule id, part and step → detector states
 //	  marks        rule id → the last step judged, 8 bytes; kept while an alert is pending
 var (
 	keyDetect      = []byte("detect")
@@ -25,6 +27,7 @@ var (
 	keyIncidents   = []byte("incidents")
 	keyResolved    = []byte("resolved")
 	keyCheckpoints = []byte("checkpoints")
+	keyStates      = []byte("states")
 	keyMarks       = []byte("marks")
 )
 
@@ -65,22 +68,21 @@ type journal struct {
 
 // recalled is everything that the database held.
 type recalled struct {
-	rules       []storedRule
-	unreadable  map[string]error // rule id → why
-	incidents   []*incident
-	checkpoints map[string][]byte
-	marks       map[string]int64
+	rules      []storedRule
+	unreadable map[string]error // rule id → why
+	incidents  []*incident
+	marks      map[string]int64
 }
 
 func openJournal(db *bbolt.DB, outbox Outbox) (*journal, recalled, error) {
 	j := &journal{db: db, outbox: outbox}
-	r := recalled{unreadable: map[string]error{}, checkpoints: map[string][]byte{}, marks: map[string]int64{}}
+	r := recalled{unreadable: map[string]error{}, marks: map[string]int64{}}
 	err := db.Update(func(tx *bbolt.Tx) error {
 		root, err := tx.CreateBucketIfNotExists(keyDetect)
 		if err != nil {
 			return err
 		}
-		for _, key := range [][]byte{keyRules, keyIncidents, keyResolved, keyCheckpoints, keyMarks, keyWhys} {
+		for _, key := range [][]byte{keyRules, keyIncidents, keyResolved, keyCheckpoints, keyStates, keyMarks, keyWhys} {
 			if _, err := root.CreateBucketIfNotExists(key); err != nil {
 				return err
 			}
@@ -118,13 +120,6 @@ func (r *recalled) load(root *bbolt.Bucket) error {
 	if err != nil {
 		return err
 	}
-	err = root.Bucket(keyCheckpoints).ForEach(func(id, state []byte) error {
-		r.checkpoints[string(id)] = append([]byte(nil), state...)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
 	return root.Bucket(keyMarks).ForEach(func(id, at []byte) error {
 		if len(at) == 8 {
 			r.marks[string(id)] = int64(binary.BigEndian.Uint64(at))
@@ -141,7 +136,6 @@ type entry struct {
 	unexplained [][]byte          // keys of what such were decided on
 	resolved    []resolvedRecord
 	notes       []notify.Notification
-	checkpoints map[string][]byte
 	marks       map[string]int64 // 0 deletes
 	rules       map[string][]byte
 	deleted     []string // rule ids
@@ -155,7 +149,7 @@ type resolvedRecord struct {
 
 func (e *entry) empty() bool {
 	return len(e.puts) == 0 && len(e.drops) == 0 && len(e.resolved) == 0 && len(e.notes) == 0 &&
-		len(e.checkpoints) == 0 && len(e.marks) == 0 && len(e.rules) == 0 && len(e.deleted) == 0
+		len(e.marks) == 0 && len(e.rules) == 0 && len(e.deleted) == 0
 }
 
 // size is how many changes of alerts and notifications it has.
@@ -163,7 +157,6 @@ func (e *entry) size() int { return len(e.puts) + len(e.drops) + len(e.resolved)
 
 func (e *entry) reset() {
 	clear(e.puts)
-	clear(e.checkpoints)
 	clear(e.marks)
 	clear(e.rules)
 	e.drops, e.unexplained, e.resolved, e.notes, e.deleted = e.drops[:0], e.unexplained[:0], e.resolved[:0], e.notes[:0], e.deleted[:0]
@@ -216,13 +209,6 @@ func (e *entry) giveUpEnded() int {
 	e.notes = slices.DeleteFunc(e.notes, func(n notify.Notification) bool { return seen[n.Incident] == began|ended })
 	e.resolved = slices.DeleteFunc(e.resolved, func(r resolvedRecord) bool { return seen[r.id] == began|ended })
 	return before - len(e.notes)
-}
-
-func (e *entry) checkpoint(rule string, state []byte) {
-	if e.checkpoints == nil {
-		e.checkpoints = map[string][]byte{}
-	}
-	e.checkpoints[rule] = state
 }
 
 func (e *entry) mark(rule string, t int64) {
@@ -287,8 +273,8 @@ func (e *entry) writeIncidents(root *bbolt.Bucket, resolved *int) error {
 			return err
 		}
 	}
-	for id, record := range e.puts {
-		if err := open.Put([]byte(id), record); err != nil {
+	for _, id := range slices.Sorted(maps.Keys(e.puts)) { // neighbours share pages
+		if err := open.Put([]byte(id), e.puts[id]); err != nil {
 			return err
 		}
 	}
@@ -301,26 +287,29 @@ func (e *entry) writeIncidents(root *bbolt.Bucket, resolved *int) error {
 			return err
 		}
 	}
-	for cursor := ended.Cursor(); *resolved > maxResolved; *resolved-- {
-		if key, _ := cursor.First(); key == nil {
-			break
-		}
-		if err := cursor.Delete(); err != nil {
+	return trimOldest(ended, resolved)
+}
+
+// trimOldest deletes what is more than maxResolved.
+func trimOldest(ended *bbolt.Bucket, resolved *int) error {
+	var keys [][]byte
+	cursor := ended.Cursor()
+	for key, _ := cursor.First(); key != nil && *resolved-len(keys) > maxResolved; key, _ = cursor.Next() {
+		keys = append(keys, slices.Clone(key))
+	}
+	for _, key := range keys {
+		if err := ended.Delete(key); err != nil {
 			return err
 		}
+		*resolved--
 	}
 	return nil
 }
 
 func (e *entry) writeRules(root *bbolt.Bucket) error {
-	rules, checkpoints, marks := root.Bucket(keyRules), root.Bucket(keyCheckpoints), root.Bucket(keyMarks)
+	rules, marks := root.Bucket(keyRules), root.Bucket(keyMarks)
 	for id, text := range e.rules {
 		if err := rules.Put([]byte(id), text); err != nil {
-			return err
-		}
-	}
-	for id, state := range e.checkpoints {
-		if err := checkpoints.Put([]byte(id), state); err != nil {
 			return err
 		}
 	}
@@ -336,7 +325,10 @@ func (e *entry) writeRules(root *bbolt.Bucket) error {
 		}
 	}
 	for _, id := range e.deleted {
-		for _, bucket := range []*bbolt.Bucket{rules, checkpoints, marks} {
+		if err := forgetState(root, id); err != nil {
+			return err
+		}
+		for _, bucket := range []*bbolt.Bucket{rules, marks} {
 			if err := bucket.Delete([]byte(id)); err != nil {
 				return err
 			}

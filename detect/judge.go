@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"runtime"
 	"slices"
@@ -46,6 +47,7 @@ type judge struct {
 	peeked []float64
 	left   []int
 
+	scratch    []byte
 	idScratch  tags.Tags
 	keyScratch []byte
 }
@@ -397,39 +399,77 @@ var (
 )
 
 // appendState appends the groups and their detectors to dst.
-func (j *judge) appendState(dst []byte) []byte {
+func (j *judge) appendState(dst []byte) []byte { return j.appendGroups(dst, j.groups) }
+
+// appendGroups appends the state that has only the given groups.
+func (j *judge) appendGroups(dst []byte, groups []group) []byte {
 	n := 0
-	for i := range j.groups {
-		if j.groups[i].detector != nil {
+	for i := range groups {
+		if groups[i].detector != nil {
 			n++
 		}
 	}
 	dst = append(dst, judgeVersion)
 	dst = binary.AppendUvarint(dst, uint64(n))
-	var scratch []byte
-	for i := range j.groups {
-		g := &j.groups[i]
-		if g.detector == nil {
-			continue
+	for i := range groups {
+		if groups[i].detector != nil {
+			dst = j.appendGroup(dst, &groups[i])
 		}
-		dst = binary.AppendUvarint(dst, uint64(len(g.tags)))
-		dst = append(dst, g.key...)
-		scratch = g.detector.AppendState(binary.AppendUvarint(scratch[:0], uint64(g.absent)))
-		dst = binary.AppendUvarint(dst, uint64(len(scratch)))
-		dst = append(dst, scratch...)
 	}
 	return dst
+}
+
+func (j *judge) appendGroup(dst []byte, g *group) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(g.tags)))
+	dst = append(dst, g.key...)
+	j.scratch = g.detector.AppendState(binary.AppendUvarint(j.scratch[:0], uint64(g.absent)))
+	dst = binary.AppendUvarint(dst, uint64(len(j.scratch)))
+	return append(dst, j.scratch...)
+}
+
+// sum identifies the state for whoever has the seed.
+func (j *judge) sum(seed maphash.Seed) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	var one []byte
+	for i := range j.groups {
+		if j.groups[i].detector != nil {
+			one = j.appendGroup(one[:0], &j.groups[i])
+			_, _ = h.Write(one)
+		}
+	}
+	return h.Sum64()
+}
+
+// stateSize is about how long the state is.
+func (j *judge) stateSize() int {
+	for i := range j.groups {
+		if j.groups[i].detector != nil {
+			return len(j.groups) * len(j.appendGroup(nil, &j.groups[i]))
+		}
+	}
+	return 0
 }
 
 // restore brings the judge into a state that appendState wrote. Groups that the
 // state does not have lose their detector; those that the judge does not have
 // are added. On an error the judge is as before or partly restored.
 func (j *judge) restore(src []byte) (rest []byte, err error) {
+	before := make([]algo.Detector, len(j.groups))
+	for i := range j.groups {
+		g := &j.groups[i]
+		before[i], g.detector, g.verdict = g.detector, nil, unknown()
+	}
+	return j.restoreGroups(src, before)
+}
+
+// restoreGroups adds the groups of a state; those that the judge has get theirs. It
+// uses the detectors of before, by number of the group, where there is one.
+func (j *judge) restoreGroups(src []byte, before []algo.Detector) (rest []byte, err error) {
 	r := field.Reader{Rest: src}
 	if v := r.Byte(); !r.Bad && v != judgeVersion {
 		return nil, fmt.Errorf("%w: version %d, expected %d", errCheckpoint, v, judgeVersion)
 	}
-	restored := make([]bool, len(j.groups), len(j.groups)+1)
 	for range r.Number(maxGroups) {
 		t, state := readTags(&r), r.Text()
 		if r.Bad {
@@ -438,16 +478,11 @@ func (j *judge) restore(src []byte) (rest []byte, err error) {
 		at, ok := j.index[string(t.AppendKey(nil))]
 		if !ok {
 			at = j.add(t)
-			restored = append(restored, false)
+		} else if at < len(before) {
+			j.groups[at].detector = before[at]
 		}
-		restored[at] = true
 		if err := j.restoreGroup(&j.groups[at], state); err != nil {
 			return nil, err
-		}
-	}
-	for i, ok := range restored {
-		if !ok {
-			j.groups[i].detector, j.groups[i].verdict = nil, unknown()
 		}
 	}
 	if r.Bad {

@@ -265,22 +265,28 @@ func (e *Engine) goOn(r *running, now int64) {
 }
 
 // Checkpoint stores what every detector knows, so that marks written before need
-// not be replayed.
+// not be replayed. Closes go on meanwhile.
 func (e *Engine) Checkpoint() error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	if e.closed {
+		e.mu.Unlock()
 		return nil // Close has stored it
 	}
-	if err := e.settled(); err != nil {
-		return fmt.Errorf("store detectors: %w", err)
-	}
+	err := e.settled()
 	for _, r := range e.order {
-		if r.judged > 0 {
-			e.entry.checkpoint(r.c.rule.ID, r.checkpoint())
-		}
+		e.saveSoon(r)
 	}
-	if err := e.settled(); err != nil {
+	e.mu.Unlock()
+	for more := true; more && err == nil; {
+		e.mu.Lock()
+		if e.closed {
+			e.mu.Unlock()
+			return nil
+		}
+		more, err = e.saveNext()
+		e.mu.Unlock()
+	}
+	if err != nil {
 		return fmt.Errorf("store detectors: %w", err)
 	}
 	return nil

@@ -192,6 +192,7 @@ func (o *owner) spend(ns int64) {
 func (e *Engine) storeTurn() {
 	began := e.o.Clock.Now()
 	e.commit()
+	e.saveFirst()
 	cost := e.o.Clock.Now().Sub(began).Nanoseconds()
 	e.worked += cost
 	total := 0

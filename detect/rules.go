@@ -215,7 +215,8 @@ func (e *Engine) remove(r *running) {
 	}
 	delete(e.rules, r.c.rule.ID)
 	e.disengage(r)
-	e.kept.dropIf(r, func(checkpoint) bool { return true })
+	e.kept.dropIf(&r.trail, func(checkpoint) bool { return true })
+	e.saves.drop(r)
 	r.pupil.close()
 	r.stream.Close()
 }

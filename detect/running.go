@@ -40,12 +40,14 @@ type running struct {
 
 	pending, firing, absent int // alerts in that state
 
-	marked      int64        // last step stored as mark, 0: none
-	saved       int64        // last step whose state is in the database
-	checkpoints []checkpoint // ascending; see checkpoint.go
-	trusted     bool         // the live state is what history gives
-	tainted     int64        // the last step that may have been closed too early for that
-	candidate   checkpoint   // live state at the last checkpoint while not trusted
+	marked    int64     // last step stored as mark, 0: none
+	saved     int64     // last step whose state is in the database
+	unsaved   bool      // it is to be stored soon
+	parts     []int64   // steps of the whole states in the database, see save.go
+	trail     trail     // see checkpoint.go
+	trusted   bool      // the live state is what history gives
+	tainted   int64     // the last step that may have been closed too early for that
+	candidate candidate // live state at the last checkpoint while not trusted
 
 	closedOn closedSteps // sources of the last steps
 	deferred *PutOff     // of the newest step that was put off
@@ -144,8 +146,8 @@ func (e *Engine) followClock(r *running, now int64) {
 // turnBack prepares the rule for judging step at again, which it has judged
 // before.
 func (e *Engine) turnBack(r *running, at int64) {
-	e.kept.dropIf(r, func(c checkpoint) bool { return c.t >= at })
-	r.trusted, r.tainted, r.candidate = false, at, checkpoint{}
+	e.kept.dropIf(&r.trail, func(c checkpoint) bool { return c.t >= at })
+	r.trusted, r.tainted, r.candidate = false, at, candidate{}
 	r.saved = min(r.saved, at-r.c.step)
 	if r.marked != 0 {
 		r.marked = min(r.marked, at-second)

@@ -173,7 +173,7 @@ func (e *Engine) warmUp(r *running, end int64, until time.Time) bool {
 	e.beginAfter(r, r.pupil.lesson, r.pupil.end)
 	r.pupil.close()
 	r.pupil = nil
-	e.kept.add(r, checkpoint{r.judged, r.judge.appendState(nil)})
+	e.kept.keep(&r.trail, r.judged, r.judge)
 	return true
 }
 
