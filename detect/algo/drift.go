@@ -21,6 +21,7 @@ type drift struct {
 	cause Cause
 	usual float32 // level of the last days
 	young bool    // the day has begun not long ago
+	calm  float32 // median change of the followed course over a quarter of an hour
 }
 
 // slowStretch is what is known of one statistic of buckets.
@@ -37,6 +38,8 @@ const (
 	leakBlock  = 6
 	leakShare  = 0.42 // of a fall that one block may make up
 	leakPace   = 0.1  // of the fall must have come in the last three quarters of an hour
+	leakCalm   = 7    // changes of a calm quarter of an hour that a fall must exceed
+	calmTimes  = 2    // the same for a step
 	leakLeast  = 0.06 // log
 	leakBelow  = 0.5  // of the fall must be below the usual level
 	stepSpan   = 6
@@ -62,13 +65,18 @@ func (w *drift) forget() {
 }
 
 // push takes the distance of a bucket from the profile and from that of a free day.
-func (w *drift) push(s *seasonSettings, own, other float32, usual float64, since int, linear, learning bool) {
+func (w *drift) push(s *seasonSettings, own, other float32, usual float64, since int, free, linear, learning bool) {
 	w.own[w.head], w.other[w.head] = own, other
 	w.head = (w.head + 1) % driftRing
 	if w.seen < seenMax {
 		w.seen++
 	}
 	w.heard, w.depth, w.usual = 0, 0, float32(usual)
+	if free {
+		w.calm = median(&w.other, w.head)
+	} else {
+		w.calm = median(&w.own, w.head)
+	}
 	w.young = since >= 0 && since < youngDay
 	w.judgeStep(s, linear, learning)
 	w.judgeLeak(s, usual, since, linear, learning)
@@ -112,7 +120,7 @@ func (w *drift) judgeStep(s *seasonSettings, linear, learning bool) {
 	if !known {
 		return
 	}
-	heard = heard && (linear || math.Abs(off) >= stepLeast) && !(w.young && math.Abs(off) < holidayMost)
+	heard = heard && (linear || math.Abs(off) >= max(stepLeast, calmTimes*float64(w.calm))) && !(w.young && math.Abs(off) < holidayMost)
 	if now := over(w.own[:], w.head, 0, stepSpan).mean(); heard && w.returns(now-off, now) {
 		heard = false
 	}
@@ -157,7 +165,7 @@ func (w *drift) judgeLeak(s *seasonSettings, usual float64, since int, linear, l
 		return
 	}
 	now := over(w.own[:], w.head, 0, leakRecent).mean()
-	heard := off < -leakLeast && fair && now-usual < leakBelow*off
+	heard := off < -max(leakLeast, leakCalm*float64(w.calm)) && fair && now-usual < leakBelow*off
 	if pace, known := pace(w.own[:], w.head); heard && known && pace > leakPace*off {
 		heard = false
 	}
@@ -259,7 +267,7 @@ const (
 	holidayEarly  = 15  // buckets
 	holidayPace   = 0.4 // of a steady pace that the first of them have at least
 	youngDay      = 20  // buckets
-	returnFrom    = 0.08
+	returnFrom    = 0.05
 	returnTo      = 0.6
 )
 
@@ -267,4 +275,28 @@ const (
 func (w *drift) returns(from, to float64) bool {
 	from, to = from-float64(w.usual), to-float64(w.usual)
 	return math.Abs(from) > returnFrom && math.Abs(to) < returnTo*math.Abs(from)
+}
+
+// median returns the median change over a quarter of an hour, 0 when too little is
+// known.
+func median(ring *[driftRing]float32, head int32) float32 {
+	var changes [roughSpan]float32
+	n := 0
+	for i := range roughSpan {
+		a, b := over(ring[:], head, i, i+1), over(ring[:], head, i+roughLag, i+roughLag+1)
+		if a.n == 0 || b.n == 0 {
+			continue
+		}
+		x := float32(math.Abs(a.sum - b.sum))
+		k := n
+		for ; k > 0 && changes[k-1] > x; k-- {
+			changes[k] = changes[k-1]
+		}
+		changes[k] = x
+		n++
+	}
+	if n < roughSpan/2 {
+		return 0
+	}
+	return changes[n/2]
 }

@@ -194,7 +194,7 @@ func (d *seasonal) acceptLevel() {
 	for c := range d.profile.tracks {
 		if t := &d.profile.tracks[c]; t.predicted > 0 { // else its profile is being drawn
 			t.slow += shift
-			t.fast = t.slow
+			t.fast, t.usual = t.slow, t.slow
 		}
 	}
 	w.forget()

@@ -255,7 +255,7 @@ func (d *seasonal) close(at int64, v float64) {
 		if cell := d.profile.cell(s, d.choice, free); ok && *cell != unknownBucket {
 			other = float32(y - float64(*cell))
 		}
-		d.windows.slow.push(d.set, own, other, d.profile.tracks[d.choice].usual, d.since(at), d.scale.linear, !d.pager.out)
+		d.windows.slow.push(d.set, own, other, d.profile.tracks[d.choice].usual, d.since(at), d.free, d.scale.linear, !d.pager.out)
 		d.goFree(at, ok)
 	}
 	d.profile.learn(s, at, y, d.out() || d.free)

@@ -69,7 +69,7 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 		doubles(&t.usual)
 		doubles(&t.miss)
 	}
-	for _, x := range [...]*float32{&w.minSum, &w.slow.heard, &w.slow.depth, &w.slow.usual, &d.frozen.usual, &p.depth, &p.peak} {
+	for _, x := range [...]*float32{&w.minSum, &w.slow.heard, &w.slow.depth, &w.slow.usual, &w.slow.calm, &d.frozen.usual, &p.depth, &p.peak} {
 		singles(x)
 	}
 	w.singles(singles)

@@ -60,17 +60,24 @@ type found struct {
 }
 
 const (
-	edgeLeast   = 0.6 // of the core's depth that both ends of a stretch must show
-	suddenLeast = 0.5 // of the depth that must have come since before the stretch
-	ringMost    = 1e6
-	levelClip   = 2.5 // standard deviations of a tick that the level follows
-	stretchU    = 2.2 // first guess of a quantile
-	stretchH    = 0.2
-	excessFrom  = 0.0004 // first guess, (2 %)²
-	leastExcess = 1e-7
-	leastOff    = 0.035 // share off that is worth a page, however sure it is
-	youngLeast  = 0.25  // the same for some minutes while a day is young
-	looks       = 1.6   // −log of the share of a chance that one of many stretches has
+	edgeLeast    = 0.6 // of the core's depth that both ends of a stretch must show
+	suddenLeast  = 0.5 // of the depth that must have come since before the stretch
+	ringMost     = 1e6
+	levelClip    = 2.5 // standard deviations of a tick that the level follows
+	stretchU     = 2.2 // first guess of a quantile
+	stretchH     = 0.2
+	excessFrom   = 0.0004 // first guess, (2 %)²
+	leastExcess  = 1e-7
+	leastOff     = 0.035 // share off that is worth a page, however sure it is
+	youngTicks   = 0.06  // the same while a day is young, by the ticks
+	youngMinutes = 0.25  // and by the minutes
+	calmTicks    = 1.0   // changes of a calm quarter of an hour that the share must exceed
+	calmMinutes  = 2.0
+	youngTicks   = 0.06 // the same while a day is young, by the ticks
+	youngMinutes = 0.25 // and by the minutes
+	calmTicks    = 1.0  // changes of a calm quarter of an hour that the share must exceed
+	calmMinutes  = 2.0
+	looks        = 1.6 // −log of the share of a chance that one of many stretches has
 )
 
 func (w *windows) reset(level float64) {
@@ -208,14 +215,14 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 	}
 	q := &st.tails[side]
 	u := q.quantile(1)
-	heard := x > u && (linear || math.Abs(off) >= leastOff) && w.shows(sp, off, &newest, &core, &oldest, linear)
+	heard := x > u && (linear || math.Abs(off) >= w.least(i)) && w.shows(sp, off, &newest, &core, &oldest, linear)
 	if heard && !w.sudden(sp, off, linear) {
 		heard = false
 		w.ramp = w.ramp || x > 2*u
 	}
 	if heard && i > 0 && !linear {
 		from := math.Log(w.level)
-		heard = !(w.slow.young && math.Abs(off) < youngLeast) && !w.slow.returns(from, from+math.Log1p(max(off, -0.99)))
+		heard = !w.slow.returns(from, from+math.Log1p(max(off, -0.99)))
 	}
 	if learning && head%sp.stride == 0 {
 		w.learn(sp, st, off, e, ticks, side, x, u, heard)
@@ -230,6 +237,20 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 	if evidence > f.evidence {
 		*f = found{evidence, side, math.Abs(off), causeOf(side)}
 	}
+}
+
+// least is the share off from which stretch i is heard: more on a day that does not
+// go by the profile, and when the next day comes.
+func (w *windows) least(i int) float64 {
+	least, calm := leastOff, calmMinutes
+	if w.slow.young {
+		least = youngMinutes
+	}
+	if i == 0 {
+		calm = calmTicks
+		least = min(least, youngTicks)
+	}
+	return max(least, calm*float64(w.slow.calm))
 }
 
 // shows reports whether both ends of a stretch that is off show it.
