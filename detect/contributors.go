@@ -18,13 +18,15 @@ import (
 // Bounds of what explaining alerts may read and say.
 const (
 	maxContributed    = 16         // alerts explained per step of all rules, before they are sent
-	contributorPoints = 4_000_000  // datapoints read for them
+	contributorPoints = 1_000_000  // datapoints read for them
 	laterPoints       = 40_000_000 // the same for a batch that is explained later
 
-	contributorKeys   = 16
-	contributorValues = 50 // of one key
-	contributorSteps  = 20 // primary steps of the recent past that a value is compared with
-	contributorTop    = 5
+	contributorKeys     = 16
+	contributorValues   = 50 // of one key
+	contributorSteps    = 20 // primary steps of the recent past that a value is compared with
+	fewSeries           = 2_000
+	contributorFewSteps = 3 // of the past, of more series than that
+	contributorTop      = 5
 
 	leastShare    = 0.1  // of the change, for a value to be named
 	enoughShare   = 0.67 // of the change, for the values of a key to explain it
@@ -91,8 +93,8 @@ func (r *running) changeOf(i int, t int64) change {
 	}
 	if g.detector != nil {
 		facts := g.detector.Facts(nil)
-		if hold, ok := algo.Find(facts, algo.FactHold); ok && hold > 1 {
-			since -= int64(hold-1) * r.c.step // it was off before it counted
+		if held, ok := algo.Find(facts, algo.FactHeld); ok && held > 1 {
+			since -= int64(held-1) * r.c.step // it was off before it counted
 		}
 	}
 	return change{r.c, g.tags, since - r.c.step, t, g.value, g.verdict.Expected}
@@ -111,22 +113,20 @@ func (e *Engine) breakdown(ctx context.Context, x *change, budget *int64) *Break
 			query = match.NewAnd(query, &match.Equal{Key: tag.Key, Value: tag.Value})
 		}
 	}
-	p := parting{engine: e, change: x, budget: budget, scan: store.Scan{Query: query, Agg: agg, ZeroFill: x.c.zeroFill, MaxLines: contributorValues}}
-	whole, ok := p.split(ctx, "")
-	if !ok || len(whole) != 1 {
+	p := parting{engine: e, change: x, budget: budget, scan: store.Scan{Query: query, Agg: agg, ZeroFill: x.c.zeroFill}}
+	whole, keys, ok := p.read(ctx)
+	if !ok {
 		return nil
 	}
-	now, before := whole[""].now, whole[""].before
-	p.scale = scaleOf(x, now, before)
-	delta := now - before*p.scale
+	scale := scaleOf(x, whole.now, whole.before)
+	expected := whole.before * scale
+	delta := whole.now - expected
 	if delta == 0 || math.IsNaN(delta) {
 		return nil
 	}
 	var found []SplitKey
-	for _, key := range e.splitKeys(query) {
-		if parts, ok := p.split(ctx, key); ok && len(parts) > 1 {
-			found = append(found, measure(key, parts, p.scale, now, before*p.scale))
-		}
+	for _, k := range keys {
+		found = append(found, measure(k.key, k.parts, scale, whole.now, expected))
 	}
 	return choose(found, delta)
 }
@@ -142,77 +142,170 @@ func scaleOf(x *change, now, before float64) float64 {
 	return scale
 }
 
-// splitKeys returns the keys with a few values each among the series of query,
-// those with the fewest first.
-func (e *Engine) splitKeys(query match.Query) []string {
-	type counted struct {
-		key    string
-		values int
-	}
-	var keys []counted
-	fixed := match.ExactTags(query)
-	for _, key := range e.o.Store.Keys(query, "", 8*contributorKeys) {
-		if _, isFixed := fixed.Get(key); isFixed || key == "name" || key == "atlas.dstype" {
-			continue
-		}
-		if n := len(e.o.Store.Values(key, query, "", contributorValues+1)); n > 1 && n <= contributorValues {
-			keys = append(keys, counted{key, n})
-		}
-	}
-	slices.SortStableFunc(keys, func(a, b counted) int { return cmp.Compare(a.values, b.values) })
-	out := make([]string, 0, contributorKeys)
-	for _, k := range keys[:min(len(keys), contributorKeys)] {
-		out = append(out, k.key)
-	}
-	return out
-}
-
 // parting reads the parts of a change.
 type parting struct {
 	engine *Engine
 	change *change
 	budget *int64
 	scan   store.Scan
-	scale  float64
 }
 
 // part is a value now, over the rule's step, and its mean before.
 type part struct{ now, before float64 }
 
-// split returns the parts by the values of a key, or the whole under "" for no key.
-func (p *parting) split(ctx context.Context, key string) (map[string]part, bool) {
-	x, primary := p.change, p.engine.step
-	scan := p.scan
-	if scan.By = nil; key != "" {
-		scan.By = []string{key}
-	}
-	past := step.Floor(x.since, primary)
-	parts := map[string]part{}
-	for _, window := range []struct {
-		span
-		set func(*part, float64)
-	}{
-		{span{past - contributorSteps*primary, past}, func(p *part, v float64) { p.before = v }},
-		{span{x.t - x.c.step, x.t}, func(p *part, v float64) { p.now = v }},
-	} {
-		scan.Start, scan.End = window.start, window.end
-		if scan.MaxDatapoints = *p.budget; scan.MaxDatapoints <= 0 {
-			return nil, false
-		}
-		lines, read, err := p.engine.o.Store.Scan(ctx, scan)
-		if err != nil {
-			return nil, false // too many values, or too much to read
-		}
-		*p.budget -= read.Datapoints
-		for _, line := range lines {
-			value, _ := line.Tags.Get(key)
-			at := parts[value]
-			window.set(&at, mean(line.Values))
-			parts[value] = at
-		}
-	}
-	return parts, true
+// keyParts are the parts by the values of a key.
+type keyParts struct {
+	key   string
+	parts map[string]part
 }
+
+// read returns the whole and its parts by every key that splits it into a few,
+// the keys with the fewest values first.
+func (p *parting) read(ctx context.Context) (whole part, keys []keyParts, ok bool) {
+	count := p.scan
+	count.Start, count.End = p.change.t, p.change.t
+	_, stats, err := p.engine.o.Store.Scan(ctx, count)
+	if err != nil || stats.Series < 2 {
+		return part{}, nil, false
+	}
+	if stats.Series <= fewSeries {
+		return p.readSeries(ctx)
+	}
+	return p.readValues(ctx, int64(stats.Series))
+}
+
+// windows are the steps before the change and those of the rule's step that
+// ends with it.
+func (p *parting) windows(steps int64) (before, now span) {
+	x, primary := p.change, p.engine.step
+	past := step.Floor(x.since, primary)
+	return span{past - steps*primary, past}, span{x.t - x.c.step, x.t}
+}
+
+// lines reads a window.
+func (p *parting) lines(ctx context.Context, q store.Scan, w span) ([]store.Line, bool) {
+	q.Start, q.End = w.start, w.end
+	if q.MaxDatapoints = *p.budget; q.MaxDatapoints <= 0 {
+		return nil, false
+	}
+	lines, read, err := p.engine.o.Store.Scan(ctx, q)
+	if err != nil {
+		return nil, false
+	}
+	*p.budget -= read.Datapoints
+	return lines, true
+}
+
+// readSeries reads each series once and adds them up by every key.
+func (p *parting) readSeries(ctx context.Context) (whole part, keys []keyParts, ok bool) {
+	q, count := p.scan, p.scan.Agg == store.AggCount
+	q.Agg = store.AggAll
+	before, now := p.windows(contributorSteps)
+	byKey := map[string]map[string]part{}
+	for _, w := range []struct {
+		span
+		add func(*part, float64)
+	}{{before, func(p *part, v float64) { p.before += v }}, {now, func(p *part, v float64) { p.now += v }}} {
+		lines, ok := p.lines(ctx, q, w.span)
+		if !ok {
+			return part{}, nil, false
+		}
+		for _, line := range lines {
+			v := mean(line.Values, count)
+			w.add(&whole, v)
+			for _, tag := range line.Tags {
+				parts := byKey[tag.Key]
+				if parts == nil {
+					parts = map[string]part{}
+					byKey[tag.Key] = parts
+				}
+				at := parts[tag.Value]
+				w.add(&at, v)
+				parts[tag.Value] = at
+			}
+		}
+	}
+	for key, parts := range byKey {
+		if n := len(parts); n > 1 && n <= contributorValues && splits(key) {
+			keys = append(keys, keyParts{key, parts})
+		}
+	}
+	slices.SortFunc(keys, func(a, b keyParts) int {
+		return cmp.Or(cmp.Compare(len(a.parts), len(b.parts)), cmp.Compare(a.key, b.key))
+	})
+	return whole, keys[:min(len(keys), contributorKeys)], true
+}
+
+// readValues reads the sum of each value of the keys that have a few, which for
+// many series is cheaper than looking at the tags of each. It begins only when the
+// budget allows for all of them.
+func (p *parting) readValues(ctx context.Context, series int64) (whole part, keys []keyParts, ok bool) {
+	named := p.keys()
+	steps := contributorFewSteps + p.change.c.step/p.engine.step
+	if int64(len(named)+1)*series*steps > *p.budget {
+		return part{}, nil, false
+	}
+	if whole, ok = p.sum(ctx, p.scan.Query); !ok {
+		return part{}, nil, false
+	}
+	for _, key := range named {
+		parts := make(map[string]part, len(key.values))
+		for _, v := range key.values {
+			at, ok := p.sum(ctx, match.NewAnd(p.scan.Query, &match.Equal{Key: key.name, Value: v.Value}))
+			if !ok {
+				return part{}, nil, false
+			}
+			parts[v.Value] = at
+		}
+		keys = append(keys, keyParts{key.name, parts})
+	}
+	return whole, keys, true
+}
+
+// sum reads the series of one query.
+func (p *parting) sum(ctx context.Context, query match.Query) (part, bool) {
+	q := p.scan
+	q.Query = query
+	before, now := p.windows(contributorFewSteps)
+	past, okPast := p.lines(ctx, q, before)
+	recent, okNow := p.lines(ctx, q, now)
+	if !okPast || !okNow {
+		return part{}, false
+	}
+	var out part
+	for _, line := range past {
+		out.before = mean(line.Values, false)
+	}
+	for _, line := range recent {
+		out.now = mean(line.Values, false)
+	}
+	return out, true
+}
+
+// namedValues are the values of a key.
+type namedValues struct {
+	name   string
+	values []store.ValueCount
+}
+
+// keys returns the keys that have a few values each, those with the fewest first.
+func (p *parting) keys() []namedValues {
+	var keys []namedValues
+	s, query := p.engine.o.Store, p.scan.Query
+	for _, key := range s.Keys(query, "", 8*contributorKeys) {
+		if !splits(key) {
+			continue
+		}
+		if values, few := s.FewValues(key, query, contributorValues); few && len(values) > 1 {
+			keys = append(keys, namedValues{key, values})
+		}
+	}
+	slices.SortStableFunc(keys, func(a, b namedValues) int { return cmp.Compare(len(a.values), len(b.values)) })
+	return keys[:min(len(keys), contributorKeys)]
+}
+
+// splits reports whether the values of a key can carry a change.
+func splits(key string) bool { return key != "name" && key != "atlas.dstype" }
 
 // measure says how well a key explains the change of the whole from
 // expected to now.
@@ -333,13 +426,18 @@ func subject(x expr.TimeSeries) (q match.Query, agg store.Agg, keys []string, ok
 }
 
 // mean is the sum over all steps ÷ their number; no data counts as nothing.
-func mean(values []float64) float64 {
+// With count each value counts one.
+func mean(values []float64, count bool) float64 {
 	if len(values) == 0 {
 		return 0
 	}
 	sum := 0.0
 	for _, v := range values {
-		if !math.IsNaN(v) {
+		switch {
+		case math.IsNaN(v):
+		case count:
+			sum++
+		default:
 			sum += v
 		}
 	}

@@ -42,8 +42,8 @@ func (w *Why) explain(d *Decision, since, step int64) string {
 func (w *Why) whatHappened(d *Decision, since, step int64) string {
 	value, expected := float64(d.Value), float64(d.Expected)
 	lasted := d.T - since + step
-	if held, ok := w.fact(&d.JudgedStep, algo.FactHold); ok && held > 1 && since > 0 {
-		lasted += int64(held-1) * step // what had to last before it counted
+	if held, ok := w.fact(&w.Decisions[0].JudgedStep, algo.FactHeld); ok && held > 1 && w.Decisions[0].T == since {
+		lasted += int64(held-1) * step // it was off before it counted
 	}
 	span := " for " + spoken(lasted)
 	switch {
