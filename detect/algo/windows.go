@@ -73,10 +73,6 @@ const (
 	youngMinutes = 0.25  // and by the minutes
 	calmTicks    = 1.0   // changes of a calm quarter of an hour that the share must exceed
 	calmMinutes  = 2.0
-	youngTicks   = 0.06 // the same while a day is young, by the ticks
-	youngMinutes = 0.25 // and by the minutes
-	calmTicks    = 1.0  // changes of a calm quarter of an hour that the share must exceed
-	calmMinutes  = 2.0
 	looks        = 1.6 // −log of the share of a chance that one of many stretches has
 )
 
