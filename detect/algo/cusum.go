@@ -24,6 +24,7 @@ type cusum struct {
 	level, trend float64
 	usual        float64 // slow level
 	repeats      repeats
+	fitAt        int64 // stamp from which the next fit may be due
 	tuning       tuning
 	dev          float64 // mean absolute residual at the usual level
 	low          float32 // least value, or just below 0
@@ -40,6 +41,7 @@ type cusum struct {
 	out, frozen  bool
 	cause        Cause
 	side         uint8 // on which it is out
+	fitIn        int8  // steps until a fit takes effect, 0 when there is none
 }
 
 // sumSettings are the parameters of a cusum.
@@ -50,7 +52,8 @@ type sumSettings struct {
 	deepHold  float32 // steps
 	rest      int32
 	waitMost  int32
-	allowance float64
+	allowance float64 // of a step
+	perHold   float64 // share of the height that one step may add
 }
 
 const (
@@ -78,6 +81,7 @@ func (s *settings) newCusum(p *params, u tuner) func() Detector {
 	c := &sumSettings{settings: s, tuner: u}
 	c.reach = reachStart * s.limit / (-math.Log1p(-defaultThreshold) - s.certainty)
 	c.allowance = max(allowanceMin, allowanceOne*math.Pow(float64(s.hold), allowanceExp))
+	c.perHold = 1 / (float64(s.hold) - holdRounding)
 	c.deepHold = float32(max(1, math.Round(deepHoldShare*float64(s.hold))))
 	c.rest = int32(p.steps("rest", defaultRest, 0, maxSteps))
 	c.waitMost = int32(sumWaitHolds * float64(s.hold))
@@ -87,7 +91,7 @@ func (s *settings) newCusum(p *params, u tuner) func() Detector {
 func (d *cusum) Step(t int64, v float64) Verdict {
 	// The two ends and the middle of the state are read at once: among many streams
 	// all of it is missing from the cache, and this lets it arrive together.
-	fresh := d.seen == 0 || d.repeats.first < 0 || d.excursions[up].usual < 0 || d.tuning.next < 0
+	fresh := d.seen == 0 || d.repeats.first < 0 || d.excursions[up].usual < 0 || d.tuning.alpha < 0
 	nan := math.NaN()
 	verdict := Verdict{Expected: nan, Lower: nan, Upper: nan, Out: d.out, Cause: d.cause}
 	d.tune(t)
@@ -175,7 +179,10 @@ func (d *cusum) predict() prediction {
 	if p.dev < p.floor {
 		p.dev = p.floor
 	}
-	p.wide = p.dev * (1 + float64(gapWidening*float64(d.gap)))
+	p.wide = p.dev
+	if d.gap > 0 {
+		p.wide *= 1 + float64(gapWidening*float64(d.gap))
+	}
 	return p
 }
 
@@ -343,7 +350,8 @@ func (d *cusum) learn(v, r float64, p *prediction) {
 		d.gap = float32(max(0, float64(gap*gapKept)-0.1))
 	}
 	still := d.out || waiting
-	d.tuning.see(&d.set.tuner, v, r, p, still || d.seen < freeSpread)
+	// What a fit reads does not change until it has been read.
+	d.tuning.see(&d.set.tuner, v, r, p, !still && d.seen >= freeSpread && d.fitIn == 0, d.seen%lookEvery == 0)
 	level := p.expected + float64(alpha*clamp(r, clip*p.dev))
 	if beta > 0 {
 		d.trend += float64(beta * (level - d.level - d.trend))

@@ -1,15 +1,17 @@
 package algo
 
+import "encoding/binary"
+
 const cusumVersion = 1
 
 // AppendState appends the state: counts, flags, doubles, singles, see state.go.
 func (d *cusum) AppendState(dst []byte) []byte {
 	dst = append(dst, cusumVersion)
 	d.counts(func(n *int32, _ int32) { dst = appendCount(dst, *n) })
-	dst = appendCount(dst, int32(d.tuning.fitted&(1<<31-1)))
 	dst = appendFlag(dst, d.out)
 	dst = appendFlag(dst, d.frozen)
-	dst = append(dst, byte(d.cause), d.side)
+	dst = append(dst, byte(d.cause), d.side, byte(d.fitIn))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(d.fitAt))
 	d.doubles(func(x *float64) { dst = appendFloat64(dst, *x) })
 	d.singles(func(x *float32) { dst = appendFloat32(dst, *x) })
 	return dst
@@ -20,7 +22,6 @@ func (d *cusum) Restore(src []byte) (rest []byte, err error) {
 	r := reader{src: src}
 	r.version(cusumVersion)
 	d.counts(func(n *int32, most int32) { *n = r.count(most) })
-	d.tuning.fitted = uint32(r.count(1<<31 - 1))
 	d.out, d.frozen = r.flag(), r.flag()
 	if d.cause = Cause(r.take(1)[0]); d.cause > CauseWorse {
 		r.fail("cause %d", d.cause)
@@ -28,6 +29,10 @@ func (d *cusum) Restore(src []byte) (rest []byte, err error) {
 	if d.side = r.take(1)[0]; d.side >= sides {
 		r.fail("side %d", d.side)
 	}
+	if d.fitIn = int8(r.take(1)[0]); d.fitIn < 0 || d.fitIn > fitDelay {
+		r.fail("fit in %d steps", d.fitIn)
+	}
+	d.fitAt = int64(binary.LittleEndian.Uint64(r.take(8)))
 	d.doubles(func(x *float64) { *x = r.float64() })
 	d.singles(func(x *float32) { *x = r.float32() })
 	if r.err != nil {
@@ -47,7 +52,6 @@ func (d *cusum) counts(f func(n *int32, most int32)) {
 	f(&d.excursions[up].age, maxSteps)
 	f(&d.excursions[down].age, maxSteps)
 	f(&d.repeats.run, maxSteps)
-	f(&d.tuning.next, fitDelay)
 }
 
 // doubles calls f with every double of the state.

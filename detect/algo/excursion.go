@@ -50,12 +50,18 @@ func (x *excursion) height(s *sumSettings) float64 {
 
 // most returns what one step may add.
 func (x *excursion) most(s *sumSettings) float64 {
-	return max(1, x.height(s)/(float64(s.hold)-holdRounding))
+	if most := x.height(s) * s.perHold; most > 1 {
+		return most
+	}
+	return 1
 }
 
 // advance adds the distance z of a step, positive outwards, in mean absolute
 // residuals. While out the sum falls as fast as it rose, and nothing is edge.
 func (x *excursion) advance(s *sumSettings, z float64, out bool) {
+	if x.sum == 0 && z <= s.allowance {
+		return
+	}
 	height, most := x.height(s), x.most(s)
 	sum, top := float64(x.sum), float64(x.top)
 	change := clamp(z-s.allowance, most)

@@ -32,8 +32,6 @@ type tuning struct {
 	places      float32 // of its square
 	rough       float32 // mean of residuals in roots of what is expected
 	roughPlaces float32 // mean of that times place
-	fitted      uint32  // index of the last fit ÷ fitEvery
-	next        int32   // steps until the fit takes effect, 0 when there is none
 }
 
 // trial is a smoothing with fixed weights.
@@ -55,6 +53,8 @@ type weights struct {
 	noise       float64
 	level       float64
 	slope       float64
+
+	alpha32, beta32 float32
 }
 
 const (
@@ -64,10 +64,11 @@ const (
 	trialCount    = 4
 	trialRate     = 1.0 / 2000
 	trialClip     = 6    // mean absolute residuals
-	trialMax      = 1e37 // what a single holds, with room
+	trialMax      = 1e36 // what a single holds, with room
 	shareStart    = 0.7
 	spreadEnough  = 0.01 // variance of place from which the share is found
 	placeMemoryMs = 86_400_000
+	lookEvery     = 8 // steps
 
 	alphaStart            = 0.25
 	betaStart             = 0.05
@@ -78,7 +79,7 @@ const (
 // newTuner returns what finds alpha and beta, or only the one that is negative.
 func newTuner(step int64, alpha, beta float64) tuner {
 	u := tuner{step: step, fitAlpha: alpha < 0, fitBeta: beta < 0, alpha: float32(alpha), beta: float32(beta)}
-	u.slow = min(1.0/500, max(1.0/50_000, float64(step)/placeMemoryMs))
+	u.slow = min(1.0/200, max(1.0/10_000, lookEvery*float64(step)/placeMemoryMs))
 	alphas, betas := [trialCount]float64{0.1, 0.3, 0.3, 0.7}, [trialCount]float64{0.1, 0.03, 0.15, 0.07}
 	if beta == 0 {
 		alphas = [trialCount]float64{0.06, 0.15, 0.35, 0.75}
@@ -102,7 +103,7 @@ func newTuner(step int64, alpha, beta float64) tuner {
 }
 
 func (n *tuning) start(u *tuner, v float64) {
-	*n = tuning{alpha: u.alpha, beta: u.beta, share: float32(shareStart), middle: single(math.Abs(v)), fitted: n.fitted, next: n.next}
+	*n = tuning{alpha: u.alpha, beta: u.beta, share: float32(shareStart), middle: single(math.Abs(v))}
 	for i := range n.trials {
 		n.trials[i].level = single(v)
 	}
@@ -117,28 +118,39 @@ func (n *tuning) factor(size float64) float64 {
 	return math.Sqrt(float64(size * (1 + float64(float64(n.share)*(size-1)))))
 }
 
-// see takes a value. What is out, or may become so, teaches nothing.
-func (n *tuning) see(u *tuner, v, r float64, p *prediction, still bool) {
-	still = still || n.next > 0 // what a fit reads does not change until it has been read
+// see takes a value, and learns from it unless it is out or may become so. The
+// growth of the noise is looked at now and then.
+func (n *tuning) see(u *tuner, v, r float64, p *prediction, learn, look bool) {
 	clip := trialClip * p.dev
+	value, most, scale := single(v), single(clip), single(1/p.dev)
 	for i := range n.trials {
 		k, w := &n.trials[i], &u.trials[i]
-		expected := float64(k.level) + float64(k.trend)
-		miss := clamp(v-expected, clip)
-		if !still {
-			x := miss / p.dev
-			k.miss += float32(trialRate * (float64(x*x) - float64(k.miss)))
+		expected := k.level + k.trend
+		miss := value - expected
+		if miss > most {
+			miss = most
+		} else if miss < -most {
+			miss = -most
 		}
-		level := expected + float64(w.alpha*miss)
-		k.trend += float32(w.beta * (level - float64(k.level) - float64(k.trend)))
-		k.level = single(level)
+		if learn {
+			x := miss * scale
+			k.miss += float32(trialRate * (float32(x*x) - k.miss))
+		}
+		level := expected + float32(w.alpha32*miss)
+		k.trend += float32(w.beta32 * (level - k.level - k.trend))
+		k.level = level
 	}
-	if still || !(p.expected > 0) {
-		return
+	if look && learn && p.expected > 0 {
+		n.look(u, min(math.Abs(r), clip), p.expected)
 	}
-	place := (p.expected - float64(n.middle)) / (p.expected + float64(n.middle))
-	rough := min(math.Abs(r), clip) / math.Sqrt(p.expected)
-	n.middle += single(u.slow * (p.expected - float64(n.middle)))
+}
+
+// look takes the size of a residual at an expected value.
+func (n *tuning) look(u *tuner, size, expected float64) {
+	middle := float64(n.middle)
+	place := (expected - middle) / (expected + middle)
+	rough := size / math.Sqrt(expected)
+	n.middle += single(u.slow * (expected - middle))
 	n.place += float32(u.slow * (place - float64(n.place)))
 	n.places += float32(u.slow * (float64(place*place) - float64(n.places)))
 	n.rough += single(u.slow * (rough - float64(n.rough)))
@@ -147,27 +159,32 @@ func (n *tuning) see(u *tuner, v, r float64, p *prediction, still bool) {
 
 // tune starts, computes and adopts fits as their steps come.
 func (d *cusum) tune(t int64) {
-	n, u := &d.tuning, &d.set.tuner
-	if n.next == 0 {
-		index := t / u.step
-		if index%fitEvery != 0 || uint32(index/fitEvery) == n.fitted || d.seen == 0 {
+	if d.fitIn == 0 {
+		if t < d.fitAt || !d.due(t) {
 			return
 		}
-		n.fitted = uint32(index / fitEvery)
-		if d.seen < fitLeast || d.seen > fitOften*fitEvery && n.fitted%fitRarely != 0 {
-			return
-		}
-		n.next = fitDelay + 1
+		d.fitIn = fitDelay + 1
 	}
-	n.next--
+	d.fitIn--
+	n := &d.tuning
 	// Which of the steps computes depends on the stream, and on nothing that
 	// the waiting changes.
-	if n.next == 1+int32(math.Float32bits(n.trials[0].miss)%(fitDelay-1)) {
-		n.fit(u)
+	if d.fitIn == 1+int8(math.Float32bits(n.trials[0].miss)%(fitDelay-1)) {
+		n.fit(&d.set.tuner)
 	}
-	if n.next == 0 && n.found[0] > 0 {
+	if d.fitIn == 0 && n.found[0] > 0 {
 		n.alpha, n.beta, n.share = n.found[0], n.found[1], n.found[2]
 	}
+}
+
+// due reports whether t is a step whose data are fitted, and finds the next that
+// may be.
+func (d *cusum) due(t int64) bool {
+	step := d.set.step
+	index := floorDiv(t, step)
+	round := floorDiv(index, fitEvery)
+	d.fitAt = (round + 1) * fitEvery * step
+	return index == round*fitEvery && d.seen >= fitLeast && (d.seen <= fitOften*fitEvery || round%fitRarely == 0)
 }
 
 // fit finds alpha, beta and share from what was seen.
@@ -257,7 +274,7 @@ func steadyGain(level, slope float64) (alpha, beta float64) {
 
 // missOf returns weights with the expected squared miss per unit of each variance.
 func missOf(alpha, beta float64) weights {
-	w := weights{alpha: alpha, beta: beta}
+	w := weights{alpha: alpha, beta: beta, alpha32: float32(alpha), beta32: float32(beta)}
 	f := func(noise, level, slope float64) float64 {
 		a, b, c := level, 0.0, slope
 		g := alpha * beta
