@@ -46,6 +46,7 @@ type unsaved struct {
 	saving    Why     // what is being stored right now
 	wanted    []span  // steps to judge again
 	newest    int64   // step of the last decision
+	seen      int64   // the last step that was kept as it closed
 	follow    int     // steps that are still to be kept as they close
 	change    *change // when it fired and nobody has said yet who carries it
 	forgotten bool
@@ -142,9 +143,10 @@ func (e *Engine) follow(t int64) {
 			return true
 		}
 		i, known := r.judge.index[u.group]
-		if r.judged != t || !known || u.newest >= t {
+		if r.judged != t || !known || max(u.newest, u.seen) >= t {
 			return false
 		}
+		u.seen = t
 		var step JudgedStep
 		step, w.scratch = judgedStep(r.judge, i, t, w.scratch)
 		r.closedOn.fill(&step)

@@ -82,6 +82,7 @@ func (s *Server) samples() []sample {
 	add("pulse.detect.closed", "Steps judged.", true, float64(d.Closed))
 	add("pulse.detect.missed", "Steps judged more than a step too late.", true, float64(d.Missed))
 	add("pulse.detect.putOff", "Closes put off for a missing source.", true, float64(d.PutOff))
+	add("pulse.detect.unexplained", "Decisions of which only the notification was kept, because there were too many at once.", true, float64(d.Unexplained))
 	add("pulse.detect.errors", "Steps whose expression failed.", true, float64(d.Errors))
 
 	n := s.opts.Notify.Stats()

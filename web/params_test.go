@@ -55,6 +55,9 @@ var malformed = []struct {
 	{"/api/v1/rules/known/band", "", "tz", []string{"Nowhere"}},
 	{"/api/v1/rules/known/band", "", "tags", []string{"region", "=eu", "region=eu,x", ","}},
 	{"/api/v1/rules/known/band", "", "format", []string{"png", "CSV"}},
+	{"/api/v1/rules/known/band", "", "facts", []string{"yes", "2"}},
+	{"/api/v1/rules/known/groups", "", "tags", []string{"region", "=eu", ","}},
+	{"/api/v1/rules/known/groups", "", "limit", []string{"0", "-1", "1001", "all"}},
 	{"/api/v1/alerts", "", "state", []string{"asleep", "FIRING", "firing,pending"}},
 }
 

@@ -253,6 +253,110 @@ func TestAlertAndBand(t *testing.T) {
 	}
 }
 
+// TestWhyOverHTTP: an alert says what it was decided on, a rule's groups where
+// they stand, and a band what the detector knew.
+func TestWhyOverHTTP(t *testing.T) {
+	r := newRig(t, settings{})
+	r.putRule("low", `{"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":50,"hold":"2s"},"for":"2s"}`)
+	for i := range 12 {
+		t0 := epoch + int64(i+1)*step
+		r.move(time.Duration(t0-r.now()) * time.Millisecond)
+		tv := 90.0
+		if i > 6 {
+			tv = 5
+		}
+		r.publish(point(t0, tv, "sum", "sps", "region", "eu", "device", "tv"), point(t0, 10, "sum", "sps", "region", "eu", "device", "web"), point(t0, 100, "sum", "sps", "region", "us", "device", "tv"))
+		r.detect.Advance(r.now())
+		r.move(0)
+	}
+	r.move(step * time.Millisecond)
+	list := decode[[]struct{ Incident, State, Cause string }](t, r.get("/api/v1/alerts"))
+	if len(list) != 1 || list[0].State != "firing" || list[0].Cause != "limit" {
+		t.Fatalf("alerts: %+v", list)
+	}
+	type judged struct {
+		T                int64
+		Value, Lower     *float64
+		Out              bool
+		Cause            string
+		Reported, Source int
+		Facts            []*float64
+	}
+	got := r.get("/api/v1/alerts/" + list[0].Incident)
+	a := decode[struct {
+		Timeline []struct{ Kind, Detail string }
+		Why      struct {
+			Text      string
+			Facts     []string
+			Decisions []struct {
+				judged
+				Kind string
+				For  *struct{ Needs, Passed int64 }
+			}
+			Steps     []judged
+			Breakdown struct {
+				Key    string
+				Values []struct {
+					Value string
+					Share float64
+				}
+			}
+		}
+	}](t, got)
+	w := a.Why
+	if !strings.HasPrefix(w.Text, "15 is below the limit of 50 for ") || !strings.Contains(w.Text, "all of the change is device=tv") {
+		t.Errorf("words: %q", w.Text)
+	}
+	if len(w.Decisions) != 2 || w.Decisions[0].Kind != "pending" || w.Decisions[1].Kind != "firing" || w.Decisions[1].For == nil || w.Decisions[1].For.Passed != 2000 ||
+		len(w.Decisions[1].Facts) != len(w.Facts) || !slices.Contains(w.Facts, "hold") || w.Breakdown.Key != "device" || len(w.Breakdown.Values) != 1 || len(w.Steps) < 10 {
+		t.Errorf("why: %s", got.body)
+	}
+
+	type groups struct {
+		Rule   string
+		Total  int
+		More   bool
+		Groups []struct {
+			Tags     map[string]string
+			State    string
+			Incident string
+			Value    *float64
+			Expected *float64
+			Hold     *struct{ Needs, Passed int64 }
+			Facts    map[string]*float64
+		}
+	}
+	g := decode[groups](t, r.get("/api/v1/rules/low/groups"))
+	if g.Rule != "low" || g.Total != 2 || g.More || len(g.Groups) != 2 || g.Groups[0].State != "firing" || g.Groups[0].Incident != list[0].Incident ||
+		g.Groups[0].Hold == nil || g.Groups[0].Hold.Passed != 2000 || g.Groups[0].Expected != nil || g.Groups[1].State != "inactive" {
+		t.Errorf("groups: %+v", g)
+	}
+	if g := decode[groups](t, r.get("/api/v1/rules/low/groups?tags=region=us&limit=1")); len(g.Groups) != 1 || g.Groups[0].Tags["region"] != "us" {
+		t.Errorf("group us: %+v", g)
+	}
+	wantError(t, "no rule", r.call("GET", "/api/v1/rules/none/groups", nil), 404, "none")
+
+	band := decode[struct {
+		Groups []struct {
+			Facts []string
+			Rows  []struct {
+				Firing bool
+				Cause  string
+				Facts  []*float64
+			}
+		}
+	}](t, r.get(fmt.Sprintf("/api/v1/rules/low/band?s=%d&e=%d&tags=region=eu&facts=1", epoch, r.now())))
+	if len(band.Groups) != 1 {
+		t.Fatalf("band: %+v", band)
+	}
+	held := slices.Index(band.Groups[0].Facts, "held")
+	for _, row := range band.Groups[0].Rows {
+		if held < 0 || len(row.Facts) <= held || row.Firing != (row.Cause == "limit") || row.Firing && *row.Facts[held] != 2 {
+			t.Errorf("row %+v of %v", row, band.Groups[0].Facts)
+		}
+	}
+}
+
 // TestReload runs what the server was given, for a caller on this host.
 func TestReload(t *testing.T) {
 	times := 0
