@@ -36,14 +36,14 @@ type trial struct {
 	lines  []stream.Line
 	alerts []*tried // one per judge.groups
 	quiet  int64    // no alert before the step after this one
-	hold   int64    // missing data decides nothing up to here
+	born   int64    // the step before the first one that a live rule would have judged
+	awake  bool     // alerts are run
 
 	groups   []*tried // of all ranges, in order of appearance
 	byKey    map[string]int
 	judged   int64 // verdicts
-	pages    int
-	listing  int // pages in the lists of the groups
-	reserved int // groups of this range whose memory is reserved
+	listing  int   // pages in the lists of the groups
+	reserved int   // groups of this range whose memory is reserved
 }
 
 // tried is the alert of one group over all ranges.
@@ -58,8 +58,8 @@ type tried struct {
 	carried bool // it was firing when the time asked for began
 }
 
-// blockSteps is how many steps are judged together.
-const blockSteps = 240
+// blockSteps is how many steps are judged together. Groups may leave after each.
+const blockSteps = checkpointSteps
 
 // block is the values of consecutive steps.
 type block struct {
@@ -89,64 +89,82 @@ func (t *trial) run(ctx context.Context, r StepRange) error {
 	}
 	defer s.Close()
 	t.c, t.judge, t.stream = c, j, s
-	t.alerts, t.block, t.reserved = nil, block{}, 0
-	from, blind := t.begin(r)
+	t.alerts, t.block, t.reserved, t.awake = nil, block{}, 0, false
+	from, blind, err := t.begin(ctx, r)
+	if err != nil {
+		return err
+	}
 	if err := t.fit(); err != nil {
 		return err
 	}
-	err = replayLines(ctx, s, c.step, span{from, r.End}, blind, t.take)
-	if err == nil {
-		err = t.flush()
+	if err := replayLines(ctx, s, c.step, span{from, r.End}, blind, t.take); err != nil {
+		return err
 	}
-	return err
+	t.flush()
+	return nil
 }
 
 // begin sets the judge to where it starts and returns which step that is, with
 // the steps that count as no data.
-func (t *trial) begin(r StepRange) (from int64, blind span) {
-	first := t.judged == 0
-	if first {
-		if from, blind, ok := t.goOn(r); ok {
-			return from, blind
+func (t *trial) begin(ctx context.Context, r StepRange) (from int64, blind span, err error) {
+	e := t.engine
+	if t.judged == 0 {
+		b, err := t.goOn(r)
+		if err != nil {
+			return 0, span{}, err
+		}
+		if b != nil {
+			t.judge = b.judge
+			return b.from, b.blind, e.prepare(ctx, b)
+		}
+		t.born = r.Start
+	}
+	t.quiet = r.Start
+	oldest := e.oldest(r.Start, r.Step)
+	for _, tier := range e.o.Store.Tiers() {
+		if r.Step%tier.Step == 0 { // the finest that has this step: values that are repeated would teach wrong
+			oldest = max(oldest, step.Ceil(max(tier.From, 0), r.Step))
+			break
 		}
 	}
-	t.quiet, t.hold = r.Start, 0
-	if first {
-		t.hold = r.Start + holdSteps*t.c.step
+	b := bandRun{c: t.c, judge: t.judge, from: min(max(step.Floor(r.Start-t.c.lookback, r.Step), oldest), r.Start)}
+	if l, found := e.lessonFor(t.c, t.judge, step.Floor(r.Start-t.c.lookback, r.Step), min(oldest, r.Start)); found && l.end <= r.Start {
+		b.taught, b.from = l, l.end
 	}
-	oldest := int64(math.MinInt64)
-	for _, tier := range t.engine.o.Store.Tiers() {
-		if r.Step%tier.Step == 0 { // values that are repeated teach wrong
-			oldest = tier.From
-		}
-	}
-	from = max(step.Floor(r.Start-t.c.lookback, r.Step), step.Ceil(max(oldest, 0), r.Step))
-	return min(from, r.Start), span{}
+	return b.from, span{}, e.prepare(ctx, &b)
 }
 
-// goOn sets the judge to a state of the rule in force that judges alike, if there
+// goOn returns a run from a state of the rule in force that judges alike, if there
 // is one from before the range.
-func (t *trial) goOn(r StepRange) (from int64, blind span, ok bool) {
+func (t *trial) goOn(r StepRange) (*bandRun, error) {
 	e := t.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	live := e.rules[t.rule.rule.ID]
-	if live == nil || r.Step != t.rule.step || live.c.judges() != t.rule.judges() || live.judged < r.End {
-		return 0, span{}, false
+	if live == nil || r.Step != t.rule.step || live.c.judges() != t.rule.judges() || live.judged < r.End || live.origin == 0 {
+		return nil, nil
 	}
 	lead := leadMs + int64(t.rule.rule.For+t.rule.rule.Keep)
 	b, err := e.bandUpTo(live, r.Start-lead, r.End)
-	if err != nil || b.from > r.Start || live.origin == 0 {
-		return 0, span{}, false
+	if err != nil || b.from > r.Start {
+		return nil, err
 	}
-	t.judge = b.judge
-	put := step.Ceil(live.began, r.Step) - r.Step
-	t.quiet, t.hold = max(b.from, put), put+holdSteps*r.Step
-	return b.from, b.blind, true
+	t.born = step.Ceil(live.began, r.Step) - r.Step
+	t.quiet = max(b.from, t.born)
+	return b, nil
 }
 
 // take adds the lines of the step stamped at to the block.
 func (t *trial) take(at int64, lines []stream.Line) error {
+	if at/t.c.step%checkpointSteps == 0 {
+		t.flush()
+		t.leave(at)
+	}
+	if at > t.quiet && !t.awake {
+		t.flush()
+		t.wake()
+	}
+	t.judge.past = !t.awake
 	t.judge.take(t.begun(lines))
 	if err := t.fit(); err != nil {
 		return err
@@ -159,10 +177,32 @@ func (t *trial) take(at int64, lines []stream.Line) error {
 	for i := 0; t.c.baseline != nil && i < len(t.judge.groups); i++ {
 		t.block.bases[i*blockSteps+k] = t.judge.groups[i].baseline
 	}
-	if k+1 == blockSteps {
-		return t.flush()
-	}
 	return nil
+}
+
+// leave takes out the groups that have long been gone.
+func (t *trial) leave(at int64) {
+	left := t.judge.leave(at)
+	for _, i := range left {
+		a := t.alerts[i]
+		a.close(&a.open, at)
+		a.close(&a.lost, at)
+		a.groupAlert = groupAlert{}
+	}
+	t.alerts = without(t.alerts, left)
+	t.block.first = without(t.block.first, left)
+}
+
+// wake ends the look-back: the alerts are run from here on.
+func (t *trial) wake() {
+	t.awake = true
+	retention := t.engine.o.Store.Options().Retention
+	for i := range t.judge.groups {
+		g := &t.judge.groups[i]
+		if g.detector != nil && int64(g.absent)*t.c.step <= retention {
+			t.alerts[i].state.HadData = true
+		}
+	}
 }
 
 // begun leaves out the lines that have had no value yet: history shows the series
@@ -215,9 +255,6 @@ func (t *trial) fit() error {
 		}
 		a := t.groups[at]
 		a.after = 0
-		if g.detector != nil {
-			a.state.HadData = true
-		}
 		t.alerts = append(t.alerts, a)
 		t.block.first = append(t.block.first, len(t.block.times))
 	}
@@ -243,7 +280,7 @@ func (t *trial) perGroup() int64 {
 const together = 8
 
 // flush judges the block.
-func (t *trial) flush() error {
+func (t *trial) flush() {
 	n := len(t.judge.groups)
 	var next atomic.Int64
 	work := func() {
@@ -272,7 +309,6 @@ func (t *trial) flush() error {
 	t.judged += int64(n) * int64(len(t.block.times))
 	t.block.times = t.block.times[:0]
 	clear(t.block.first)
-	return nil
 }
 
 // through brings group i through the block.
@@ -286,10 +322,8 @@ func (t *trial) through(i int) {
 			g.baseline = t.block.bases[i*blockSteps+k]
 		}
 		t.judge.decide(g, at)
-		if at > t.quiet {
+		if t.awake {
 			t.settle(g, a, at)
-		} else if g.detector != nil {
-			a.state.HadData = true
 		}
 	}
 }
@@ -301,15 +335,18 @@ func (t *trial) settle(g *group, a *tried, at int64) {
 	}
 	o := t.judge.observation(g)
 	if a.gone(g.value, t.c.step, t.engine.o.Store.Options().Retention) {
-		g.detector = nil
 		a.state.Clear()
 		a.close(&a.open, at)
 		a.close(&a.lost, at)
 		return
 	}
 	config := t.c.config
-	if at <= t.hold {
+	fresh := (at-t.born)/t.c.step - 1
+	if fresh < holdSteps {
 		config.NoData = alert.Keep
+	}
+	if o == alert.Out && t.c.absence() && a.state.Phase == alert.Inactive && fresh < t.c.lookback/t.c.step+holdSteps {
+		o = alert.Missing
 	}
 	if o == alert.Missing {
 		if a.after == 0 {
