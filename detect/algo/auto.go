@@ -16,7 +16,7 @@ func readAuto(p *params) func() Detector {
 		p.fail("threshold", p.values["threshold"], "no sensitivity beside it")
 	}
 	s := readSeasonSettings(p)
-	s.kind, s.auto = "auto", true
+	s.auto = true
 	s.allowed = [seasons]bool{true, true, true}
 	if p.has("sensitivity") {
 		x := p.number("sensitivity", 0.5, 0, 1)

@@ -3,7 +3,7 @@ package algo
 import (
 	"math"
 
-	"gonum.org/v1/gonum/optimize"
+	"gonum.org/v1/gonum/stat"
 )
 
 // counts knows how much the ticks of a stream vary around their expected value:
@@ -15,7 +15,7 @@ import (
 //	variance ÷ expected² = perEvent ÷ expected + common
 //
 // The day's swing tells the two apart. Squares of shares off are gathered in bins
-// of the expected value and fitted at fit indices by likelihood.
+// of the expected value and fitted at fit indices.
 type counts struct {
 	perEvent, common float64
 	next             [2]float64 // fitted, waiting for its step
@@ -63,45 +63,51 @@ func (c *counts) gather(off, e float64) {
 	b.weight = min(b.weight+1, 1/binMemory)
 }
 
-// fit finds perEvent and common. least is the perEvent of plain counts when the
-// values are counts, else 0.
+// fit finds perEvent and common by iteratively reweighted least squares, which for
+// squares of normal errors is likelihood (P. McCullagh, J. A. Nelder, "Generalized
+// Linear Models", 1989, section 2.5). least is the perEvent of plain counts when
+// the values are counts, else 0.
 func (c *counts) fit(least float64) {
-	weight, square, inverse := 0.0, 0.0, 0.0
+	var inverse, square, weight [countBins]float64
+	n, total := 0, 0.0
 	for i := range c.bins {
-		b := &c.bins[i]
-		weight += float64(b.weight)
-		square += float64(b.weight) * float64(b.square)
-		inverse += float64(b.weight) * float64(b.inverse)
-	}
-	if weight < 200 || !(square > 0) {
-		return
-	}
-	square, inverse = square/weight, inverse/weight
-	loss := func(x []float64) float64 {
-		perEvent, common := math.Exp(x[0])+least, math.Exp(x[1])
-		sum := 0.0
-		for i := range c.bins {
-			if b := &c.bins[i]; b.weight > 0 {
-				v := perEvent*float64(b.inverse) + common
-				sum += float64(b.weight) * (math.Log(v) + float64(b.square)/v)
-			}
+		if b := &c.bins[i]; b.weight > 0 {
+			inverse[n], square[n], weight[n] = float64(b.inverse), float64(b.square), float64(b.weight)
+			total += weight[n]
+			n++
 		}
-		// A little pull towards few causes keeps the answer unique.
-		return sum/weight + 1e-4*math.Exp(x[0])*inverse/square
 	}
-	start := []float64{math.Log(square / inverse / 2), math.Log(square / 2)}
-	if least > 0 {
-		start[0] = math.Log(least * 0.1)
-		start[1] = math.Log(max(square-least*inverse, 0.05*square))
-	}
-	result, err := optimize.Minimize(optimize.Problem{Func: loss}, start,
-		&optimize.Settings{FuncEvaluations: 200, Concurrent: 0, Converger: &optimize.FunctionConverge{Absolute: 1e-7, Iterations: 20}},
-		&optimize.NelderMead{})
-	if result == nil || (err != nil && result.X == nil) {
+	if total < fitTicks {
 		return
 	}
-	c.next = [2]float64{coarse(math.Exp(result.X[0]) + least), coarse(math.Exp(result.X[1]))}
+	x, y := inverse[:n], square[:n]
+	perEvent, common := max(least, c.perEvent), max(c.common, leastExcess)
+	var shares [countBins]float64
+	for range fitRounds {
+		for i := range n {
+			v := perEvent*x[i] + common
+			shares[i] = weight[i] / (v * v)
+		}
+		w := shares[:n]
+		meanX, meanY := stat.Mean(x, w), stat.Mean(y, w)
+		perEvent = least
+		if n > 1 {
+			_, slope := stat.LinearRegression(x, y, w, false)
+			perEvent = max(least, slope)
+		}
+		if common = meanY - perEvent*meanX; !(common > leastCommon*meanY) { // also NaN
+			common = leastCommon * meanY
+			perEvent = max(least, (meanY-common)/meanX)
+		}
+	}
+	c.next = [2]float64{coarse(perEvent), coarse(common)}
 }
+
+const (
+	fitTicks    = 200
+	fitRounds   = 8
+	leastCommon = 0.02 // of the variance that is not put down to counting
+)
 
 // coarse rounds to a fiftieth of an octave, so that what was fitted is the same on
 // every machine.

@@ -9,19 +9,19 @@ import "math"
 // A holiday has another level too, but gets there within an hour or so, often to
 // the course of a weekend; so a fall must be one against that course as well.
 type drift struct {
-	own   [driftRing]float32 // distance of buckets from the profile, unknownBucket when absent
-	other [driftRing]float32 // the same from that of a free day
-	head  int32
-	seen  int32
-	step  slowStretch
-	leak  slowStretch
 	heard float32 // evidence of the last bucket
 	side  int32
 	depth float32
-	cause Cause
 	usual float32 // level of the last days
-	young bool    // the day has begun not long ago
 	calm  float32 // median change of the followed course over a quarter of an hour
+	seen  int32
+	head  int32
+	cause Cause
+	young bool // the day has begun not long ago
+	step  slowStretch
+	leak  slowStretch
+	own   [driftRing]float32 // distance of buckets from the profile, unknownBucket when absent
+	other [driftRing]float32 // the same from that of a free day
 }
 
 // slowStretch is what is known of one statistic of buckets.
@@ -160,12 +160,12 @@ func (w *drift) stepIn(ring []float32) (off float64, sudden, known bool) {
 
 // judgeLeak looks for a fall that goes on.
 func (w *drift) judgeLeak(s *seasonSettings, usual float64, since int, linear, learning bool) {
-	off, fair := w.fall(w.own[:])
+	off := w.fall(w.own[:])
 	if off == 0 {
 		return
 	}
 	now := over(w.own[:], w.head, 0, leakRecent).mean()
-	heard := off < -max(leakLeast, leakCalm*float64(w.calm)) && fair && now-usual < leakBelow*off
+	heard := off < -max(leakLeast, leakCalm*float64(w.calm)) && now-usual < leakBelow*off && w.fair(w.own[:], off)
 	if pace, known := pace(w.own[:], w.head); heard && known && pace > leakPace*off {
 		heard = false
 	}
@@ -179,24 +179,24 @@ func (w *drift) judgeLeak(s *seasonSettings, usual float64, since int, linear, l
 	}
 }
 
-// fall returns the change over the last hours, 0 when too little is known, and
-// whether no block makes up most of it.
-func (w *drift) fall(ring []float32) (off float64, fair bool) {
+// fall returns the change over the last hours, 0 when too little is known.
+func (w *drift) fall(ring []float32) float64 {
 	now, then := over(ring, w.head, 0, leakRecent), over(ring, w.head, leakSpan-leakOldest, leakSpan)
 	if now.n == 0 || then.n < 2 {
-		return 0, false
+		return 0
 	}
-	off = now.mean() - then.mean()
-	for i := 0; i+2*leakRecent+leakBlock-leakRecent <= leakSpan; i++ {
+	return now.mean() - then.mean()
+}
+
+// fair reports whether no half hour makes up most of a fall by off.
+func (w *drift) fair(ring []float32, off float64) bool {
+	for i := 0; i+leakBlock+leakRecent <= leakSpan; i++ {
 		a, b := over(ring, w.head, i, i+leakRecent), over(ring, w.head, i+leakBlock, i+leakBlock+leakRecent)
-		if a.n == 0 || b.n == 0 {
-			continue
-		}
-		if (a.mean()-b.mean())/off > leakShare {
-			return off, false
+		if a.n > 0 && b.n > 0 && (a.mean()-b.mean())/off > leakShare {
+			return false
 		}
 	}
-	return off, true
+	return true
 }
 
 // recent returns the means of the last quarter of an hour and of the hour before.

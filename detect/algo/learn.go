@@ -59,19 +59,20 @@ func (d *seasonal) Facts(dst []Fact) []Fact {
 	c, w := d.choice, &d.windows
 	t := &d.profile.tracks[c]
 	held, out := 0.0, 0.0
-	e := &d.plain.episode
-	if d.judging() && !d.set.fine {
-		e = &d.adjusted.episode
-	}
-	held = float64(max(e.run[up], e.run[down]))
-	if e.out {
-		out = float64(e.outFor) + 1
-	}
-	if d.judging() && d.set.fine {
-		held, out = 0, 0
-		if d.pager.out {
-			out = float64(d.pager.outFor)*float64(d.set.tick)/float64(d.set.step) + 1
+	switch {
+	case !d.judging():
+		var of [32]Fact
+		facts := d.plain.Facts(of[:0])
+		held, _ = Find(facts, FactHeld)
+		out, _ = Find(facts, FactStepsOut)
+	case !d.set.fine:
+		e := &d.adjusted.episode
+		held = float64(max(e.run[up], e.run[down]))
+		if e.out {
+			out = float64(e.outFor) + 1
 		}
+	case d.pager.out:
+		out = float64(d.pager.outFor)*float64(d.set.tick)/float64(d.set.step) + 1
 	}
 	return append(dst, Fact{"season_hours", [seasons]float64{0, 24, 168}[c]},
 		Fact{"level", d.scale.back(t.fast + d.middle)}, Fact{"slow_level", d.scale.back(t.slow + d.middle)},

@@ -10,40 +10,45 @@ import (
 // Until then the stream is judged by smoothing alone.
 //
 // Steps of up to two minutes are judged by windows of minutes and hours around
-// profile and level (windows.go, slowwindows.go); longer ones by smoothing of the
+// profile and level (windows.go, drift.go); longer ones by smoothing of the
 // stream without its season.
+//
+// What every step reads comes first, the profile last; a state has some 11 KB, of
+// which a step touches a dozen cache lines.
 type seasonal struct {
-	set      *seasonSettings
-	calendar calendar // not part of the state: follows from the time zone
+	set *seasonSettings
 
+	tickSum, tickProfile  float64
 	bucketAt              int64   // start of the bucket that is being filled, local
 	bucketSum             float64 // of values
 	bucketLow, bucketHigh float64
-	bucketN               int32
+	fitted                int64 // step index of the last choice ÷ fitEvery
+	scale                 scale
+	tickN, bucketN        int32
 	choice                season
 	next                  season // chosen, waiting for its step
 	stage                 uint8  // of choices and fits
 	free                  bool   // the day goes the way of a free day
-	begin                 int32  // bucket of the day at which a day begins, -1 when not known
-	beginNext             int32
-	whole                 bool // all values so far are multiples of one event per step
-	scale                 scale
-	fitted                int64 // step index of the last choice ÷ fitEvery
-	middle                float64
+	whole                 bool   // all values so far are multiples of one event per step
+	plainOut              bool   // plain is out
+	peeking               bool   // this is a copy that must leave plain as it is
+	pager                 pager
+	frozen                frozen
+	windows               windows
 
-	tickSum, tickProfile float64
-	tickN                int32
-	windows              windows
-	frozen               frozen
-	pager                pager
-	plain, adjusted      smoothing
-	profile              profile
+	calendar  calendar // not part of the state: follows from the time zone
+	middle    float64  // of the profile
+	begin     int32    // bucket of the day at which a day begins, -1 when not known
+	beginNext int32
+	plain     Detector  // of the stream as it is
+	adjusted  smoothing // of the stream without its season, where steps are long
+	profile   profile
 }
 
 // seasonSettings are the parameters of seasonal and auto.
 type seasonSettings struct {
 	*settings
-	kind        string
+	newPlain    func() Detector
 	step        int64 // ms
 	tick        int64 // ms, of windows
 	fine        bool  // judged by windows
@@ -69,7 +74,6 @@ const (
 
 func readSeasonal(p *params) func() Detector {
 	s := readSeasonSettings(p)
-	s.kind = "seasonal"
 	s.allowed = [seasons]bool{seasonDay: true, seasonWeek: true}
 	if given, ok := p.values["season"]; ok {
 		s.allowed = p.seasons("season", given)
@@ -80,6 +84,10 @@ func readSeasonal(p *params) func() Detector {
 func readSeasonSettings(p *params) *seasonSettings {
 	shared := readSettings(p)
 	s := &seasonSettings{settings: shared, step: p.step, shape: shapeOf(p.step)}
+	s.newPlain = shared.newSmoothing
+	if shared.sums() {
+		s.newPlain = shared.newCusum(p, newTuner(p.step, -1, -1))
+	}
 	s.zone = p.zone("timezone")
 	s.fine = p.step <= fineStepMs
 	s.beta = 0
@@ -121,27 +129,33 @@ func readSeasonSettings(p *params) *seasonSettings {
 }
 
 func (s *seasonSettings) new() Detector {
-	d := &seasonal{set: s}
+	d := &seasonal{set: s, plain: s.newPlain()}
 	d.Reset()
 	return d
 }
 
 func (d *seasonal) Reset() {
 	d.restart()
-	d.plain = smoothing{set: d.set.settings}
-	d.adjusted = d.plain
+	d.plain.Reset()
+	d.plainOut = false
+	d.adjusted = smoothing{set: d.set.settings}
 	d.scale = scale{}
 }
 
 // restart forgets all but the scale and the smoothing.
 func (d *seasonal) restart() {
-	s, plain, adjusted, scale, cal := d.set, d.plain, d.adjusted, d.scale, d.calendar
-	*d = seasonal{set: s, plain: plain, adjusted: adjusted, scale: scale, calendar: cal, whole: true, begin: -1, beginNext: -1, fitted: math.MinInt64}
+	*d = seasonal{
+		set: d.set, plain: d.plain, plainOut: d.plainOut, peeking: d.peeking, adjusted: d.adjusted,
+		scale: d.scale, calendar: d.calendar, whole: true, begin: -1, beginNext: -1, fitted: math.MinInt64,
+	}
 	d.profile.reset()
 	d.windows.reset(0)
 }
 
 func (d *seasonal) Step(t int64, v float64) Verdict {
+	if d.impossible() {
+		d.Reset()
+	}
 	if math.Abs(v) > valueMax {
 		v = math.NaN()
 	}
@@ -159,6 +173,16 @@ func (d *seasonal) Step(t int64, v float64) Verdict {
 		return d.stepFine(t, middle, v)
 	}
 	return d.stepCoarse(t, middle, v)
+}
+
+// impossible is always false. It reads a field of each cache line that the step will
+// need: among many streams all are missing from the cache, and this lets them
+// arrive together.
+func (d *seasonal) impossible() bool {
+	w, n := &d.windows, float32(math.MaxInt32)
+	return d.tickN < 0 || d.pager.depth < 0 || d.frozen.seen < 0 || w.seen < 0 || w.stretch[1].excess < 0 ||
+		w.noise.bins[0].weight < 0 || w.noise.bins[5].weight < 0 || w.ticks[0] < -n || w.ticks[16] < -n ||
+		w.slow.young && !w.slow.young
 }
 
 func floorDiv(a, b int64) int64 {
@@ -269,7 +293,7 @@ func (d *seasonal) close(at int64, v float64) {
 func (d *seasonal) out() bool {
 	switch {
 	case !d.judging():
-		return d.plain.episode.out
+		return d.plainOut
 	case d.set.fine:
 		return d.pager.out
 	}
@@ -295,13 +319,14 @@ func (d *seasonal) follow(c season) {
 	if d.choice == seasonNone {
 		d.windows.reset(d.scale.factor(d.profile.tracks[c].fast))
 		d.adjusted = smoothing{set: d.set.settings}
-		d.pager = pager{out: d.plain.episode.out, side: down, depth: 0.1}
+		d.pager = pager{out: d.plainOut, side: down, depth: 0.1}
 	} else {
 		d.windows.level = d.scale.factor(d.profile.tracks[c].fast)
 		d.windows.unlearn()
 	}
 	if c == seasonNone {
-		d.plain = smoothing{set: d.set.settings}
+		d.plain.Reset()
+		d.plainOut = false
 	} else {
 		d.middle = d.profile.middle(&d.set.shape, c)
 	}
@@ -310,7 +335,7 @@ func (d *seasonal) follow(c season) {
 
 // stepCoarse judges a long step by smoothing of the stream without its season.
 func (d *seasonal) stepCoarse(t, middle int64, v float64) Verdict {
-	verdict := d.plain.Step(t, v)
+	verdict := d.stepPlain(t, v)
 	base, known := d.profile.at(&d.set.shape, d.choice, middle)
 	if d.choice == seasonNone || !known {
 		return verdict
@@ -336,9 +361,20 @@ func (d *seasonal) stepCoarse(t, middle int64, v float64) Verdict {
 	return adjusted
 }
 
+// stepPlain judges the stream as it is.
+func (d *seasonal) stepPlain(t int64, v float64) Verdict {
+	if d.peeking {
+		return d.plain.Peek(t, v)
+	}
+	verdict := d.plain.Step(t, v)
+	d.plainOut = verdict.Out
+	return verdict
+}
+
 // Peek judges with a copy.
 func (d *seasonal) Peek(t int64, v float64) Verdict {
 	c := *d
+	c.peeking = true
 	return c.Step(t, v)
 }
 

@@ -49,6 +49,7 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 	flags(&w.slow.young)
 	flags(&d.free)
 	flags(&d.whole)
+	flags(&d.plainOut)
 	flags(&d.scale.linear)
 	flags(&p.out)
 	flags(&w.ramp)

@@ -13,18 +13,18 @@ import "math"
 // (counts.go) and of what the stream varies by on top.
 type windows struct {
 	level   float64 // local factor on the profile, or distance from it
+	head    int32   // next of ticks
+	minHead int32   // next of minutes
+	seen    int32   // ticks, at most seenMax
+	learned int32   // ticks since the season was chosen
+	absent  int32   // ticks in a row
+	minN    int32
+	minSum  float32
+	ramp    bool // something gradual goes on
+	stretch [stretches]stretch
 	noise   counts
 	ticks   [tickRing]float32   // values as parts of the profile, unknownBucket when absent
 	minutes [minuteRing]float32 // the same, means over a minute or a tick if longer
-	stretch [stretches]stretch
-	minSum  float32
-	minN    int32
-	head    int32 // next of ticks
-	minHead int32 // next of minutes
-	seen    int32 // ticks, at most seenMax
-	learned int32 // ticks since the season was chosen
-	absent  int32 // ticks in a row
-	ramp    bool  // something gradual goes on
 	slow    drift
 }
 
