@@ -2,6 +2,7 @@ package algo
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"time"
 )
@@ -15,15 +16,16 @@ func readAuto(p *params) func() Detector {
 	if p.has("sensitivity") && p.has("threshold") {
 		p.fail("threshold", p.values["threshold"], "no sensitivity beside it")
 	}
+	if p.has("sensitivity") {
+		// Half is the default threshold; a step to either end is a factor of chance.
+		x := p.number("sensitivity", 0.5, 0, 1)
+		values := maps.Clone(p.values)
+		values["threshold"] = 1 - math.Pow(10, -1.7-2.6*(1-x))
+		p.values = values
+	}
 	s := readSeasonSettings(p)
 	s.auto = true
 	s.allowed = [seasons]bool{true, true, true}
-	if p.has("sensitivity") {
-		x := p.number("sensitivity", 0.5, 0, 1)
-		chance := math.Pow(10, -1.7-2.6*(1-x))
-		s.limit = -math.Log(chance) - s.certainty
-		s.clear = min(s.clear, s.limit)
-	}
 	return s.new
 }
 

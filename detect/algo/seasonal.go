@@ -84,12 +84,12 @@ func readSeasonal(p *params) func() Detector {
 func readSeasonSettings(p *params) *seasonSettings {
 	shared := readSettings(p)
 	s := &seasonSettings{settings: shared, step: p.step, shape: shapeOf(p.step)}
-	s.newPlain = shared.newSmoothing
-	if shared.sums() {
-		s.newPlain = shared.newCusum(p, newTuner(p.step, -1, -1))
+	if s.fine = p.step <= fineStepMs; s.fine {
+		s.newPlain = readDoubleExponential(p)
+	} else {
+		s.newPlain = readExponential(p)
 	}
 	s.zone = p.zone("timezone")
-	s.fine = p.step <= fineStepMs
 	s.beta = 0
 	s.tick = p.step
 	if s.tick < leastTickMs {
