@@ -23,25 +23,18 @@ type cusum struct {
 
 	level, trend float64
 	usual        float64 // slow level
-	repeats      repeats
-	fitAt        int64 // stamp from which the next fit may be due
-	tuning       tuning
 	dev          float64 // mean absolute residual at the usual level
-	low          float32 // least value, or just below 0
-	gap          float32 // steps without data, forgotten as values arrive
-	deep         float32 // steps of a deep fall, in full
-	deepSum      float32 // their distances
-	shown        float32 // distance at the last onset
-	excursions   [sides]excursion
-	seen         int32 // values, at most seenMax
-	outFor       int32 // steps since the onset, at most maxSteps
-	since        int32 // steps since the last onset, at most maxSteps
-	waited       int32 // steps for which learning has waited, at most maxSteps
-	recovery     int32 // steps until sums count again
-	out, frozen  bool
-	cause        Cause
-	side         uint8 // on which it is out
-	fitIn        int8  // steps until a fit takes effect, 0 when there is none
+	fitAt        int64   // stamp from which the next fit may be due
+	repeats      repeats
+	standing
+	tuning  tuning
+	low     float32 // least value, or just below 0
+	gap     float32 // steps without data, forgotten as values arrive
+	deep    float32 // steps of a deep fall, in full
+	deepSum float32 // their distances
+	seen    int32   // values, at most seenMax
+	waited  int32   // steps for which learning has waited, at most maxSteps
+	fitIn   int8    // steps until a fit takes effect, 0 when there is none
 }
 
 // sumSettings are the parameters of a cusum.
@@ -71,13 +64,17 @@ const (
 	backAlpha     = 0.3  // least weight of the first values after an episode
 	backClip      = 20
 	shiftAlpha    = 0.2
-	shiftSteps    = 20
 	gapTrendKept  = 0.98
-	driftHolds    = 4 // age of a sum, in holds, from which its cause is drift
 	lastingMost   = 1 << 30
 )
 
 func (s *settings) newCusum(p *params, u tuner) func() Detector {
+	c := s.sums(p, u)
+	return func() Detector { return &cusum{set: c} }
+}
+
+// sums reads what a detector that adds up needs beside s.
+func (s *settings) sums(p *params, u tuner) *sumSettings {
 	c := &sumSettings{settings: s, tuner: u}
 	c.reach = reachStart * s.limit / (-math.Log1p(-defaultThreshold) - s.certainty)
 	c.allowance = max(allowanceMin, allowanceOne*math.Pow(float64(s.hold), allowanceExp))
@@ -85,7 +82,7 @@ func (s *settings) newCusum(p *params, u tuner) func() Detector {
 	c.deepHold = float32(max(1, math.Round(deepHoldShare*float64(s.hold))))
 	c.rest = int32(p.steps("rest", defaultRest, 0, maxSteps))
 	c.waitMost = int32(sumWaitHolds * float64(s.hold))
-	return func() Detector { return &cusum{set: c} }
+	return c
 }
 
 func (d *cusum) Step(t int64, v float64) Verdict {
@@ -112,13 +109,15 @@ func (d *cusum) Step(t int64, v float64) Verdict {
 	z := clamp(r/p.wide, surpriseMax)
 	evidence, side := d.measure(v, z, &p, trained)
 	frozen := d.repeats.see(v, int32(d.set.hold), int32(d.set.learnShift), d.seen >= repeatKnown) && trained
-	d.decide(evidence, side, z, frozen)
+	if d.decide(d.set, evidence, side, z, frozen) {
+		d.deep, d.deepSum, d.waited = 0, 0, 0
+	}
 	d.learn(v, r, &p)
 	if d.seen < seenMax {
 		d.seen++
 	}
 	if trained {
-		verdict.Score = d.score(evidence, frozen)
+		verdict.Score = d.score(d.set, evidence, frozen)
 		verdict.Out, verdict.Cause = d.out, d.cause
 	}
 	return verdict
@@ -137,10 +136,7 @@ func (d *cusum) first(v float64) {
 	d.level, d.usual, d.seen = v, v, 1
 	d.repeats.last = v
 	d.low = float32(max(-1, min(v, 1)))
-	d.since = maxSteps
-	for side := range d.excursions {
-		d.excursions[side].start()
-	}
+	d.standing.start()
 	d.tuning.start(&d.set.tuner, v)
 }
 
@@ -191,29 +187,7 @@ func (d *cusum) predict() prediction {
 func (d *cusum) measure(v, z float64, p *prediction, trained bool) (evidence float64, side int) {
 	s := d.set
 	d.fall(v, z, p)
-	for i := range d.excursions {
-		x := &d.excursions[i]
-		if d.recovery > 0 {
-			x.sum, x.top, x.age = 0, 0, 0
-			continue
-		}
-		distance := z
-		if i == down {
-			distance = -z
-		}
-		x.advance(s, distance, d.out)
-		if !trained {
-			continue
-		}
-		if x.sum > x.usual && s.counts(i) {
-			if found := x.evidence(s); found > evidence {
-				evidence, side = found, i
-			}
-		}
-		if !d.out {
-			x.learn(s)
-		}
-	}
+	evidence, side = d.standing.measure(s, z, trained)
 	if d.deep >= s.deepHold && float64(d.deepSum) >= deepSumLeast && trained && s.counts(down) && d.recovery == 0 {
 		d.excursions[down].fill(s)
 		evidence, side = s.limit, down
@@ -244,83 +218,6 @@ func (d *cusum) fall(v, z float64, p *prediction) {
 		return
 	}
 	d.deepSum = min(lastingMost, d.deepSum+float32(min(-z, deepStepMost)))
-}
-
-// decide moves in and out.
-func (d *cusum) decide(evidence float64, side int, z float64, frozen bool) {
-	if d.since < maxSteps {
-		d.since++
-	}
-	if d.out && d.outFor < maxSteps {
-		d.outFor++
-	}
-	switch {
-	case frozen && !d.out:
-		d.enter(CauseFrozen, 0)
-		d.frozen = true
-	case d.frozen && !frozen:
-		d.leave()
-	case d.frozen:
-	case !d.out && evidence >= d.set.limit && d.news(z):
-		d.enter(d.because(side), math.Abs(z))
-		d.side = uint8(side)
-	case d.out && d.over():
-		d.leave()
-	case d.out && d.outFor > int32(d.set.learnShift)+shiftSteps:
-		d.leave()
-	}
-}
-
-// over reports whether the side that is out has recovered. What the other side shows
-// then is the way back, not an excursion.
-func (d *cusum) over() bool {
-	x := &d.excursions[d.side]
-	return x.sum <= x.usual || x.evidence(d.set) < d.set.clear
-}
-
-// news reports whether an onset is one: soon after another only when it is
-// clearly worse.
-func (d *cusum) news(z float64) bool {
-	return d.since > d.set.rest || math.Abs(z) > float64(repeatFactor*float64(d.shown))+repeatMargin
-}
-
-func (d *cusum) because(side int) Cause {
-	switch {
-	case d.excursions[side].age > driftHolds*int32(d.set.hold):
-		return CauseDrift
-	case side == down:
-		return CauseDrop
-	}
-	return CauseRise
-}
-
-func (d *cusum) enter(c Cause, distance float64) {
-	d.out, d.outFor, d.since = true, 0, 0
-	d.cause, d.shown = c, float32(distance)
-}
-
-// leave ends an episode. What was normal is learned anew for a moment.
-func (d *cusum) leave() {
-	d.out, d.frozen, d.cause, d.outFor = false, false, CauseNone, 0
-	d.deep, d.deepSum, d.waited = 0, 0, 0
-	d.recovery = int32(d.set.hold)
-	for side := range d.excursions {
-		x := &d.excursions[side]
-		x.sum, x.top, x.age = 0, 0, 0
-	}
-}
-
-// score returns the score of a step.
-func (d *cusum) score(evidence float64, frozen bool) float64 {
-	switch {
-	case frozen:
-		return d.set.scoreOf(d.set.limit)
-	case evidence <= 0:
-		return 0
-	case d.out:
-		return d.set.scoreOf(evidence)
-	}
-	return min(d.set.scoreOf(evidence), d.set.scoreOf(d.set.limit*0.99))
 }
 
 // learn moves level, trend and deviation by the residual r = v − expected.

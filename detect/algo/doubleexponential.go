@@ -7,7 +7,7 @@ package algo
 // does not run away from a stream that is being ignored.
 func readDoubleExponential(p *params) func() Detector {
 	s := readSettings(p)
-	if !s.sums() {
+	if !s.addsUp() {
 		s.alpha = p.number("alpha", defaultAlpha, 1e-6, 1)
 		s.beta = p.number("beta", defaultBeta, 0, 1)
 		return s.newSmoothing

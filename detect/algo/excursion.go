@@ -34,8 +34,8 @@ const (
 	edgeFrom     = 5.0 // distance from which edges are told from noise
 	edgeLoss     = 0.5
 	edgeRate     = 0.5    // of top, below which a step is an edge
-	usualRate    = 0.0015 // by which the quantile moves per step
-	excessRate   = 0.001  // weight of one step beyond usual in excess
+	usualRate    = 0.0025 // by which the quantile moves per step
+	excessRate   = 0.0015 // weight of one step beyond usual in excess
 	holdRounding = 0.4    // of a step, so that rounding does not lengthen the hold
 )
 

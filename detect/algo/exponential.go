@@ -4,7 +4,7 @@ package algo
 // Forecasting for Inventory Control", 1959): the expected value is the level.
 func readExponential(p *params) func() Detector {
 	s := readSettings(p)
-	if !s.sums() {
+	if !s.addsUp() {
 		s.alpha = p.number("alpha", defaultAlpha, 1e-6, 1)
 		return s.newSmoothing
 	}

@@ -69,3 +69,16 @@ func (r *repeats) end(least, most int32) {
 	}
 	r.run = 0
 }
+
+func (r *repeats) append(dst []byte) []byte {
+	dst = appendCount(appendFloat64(dst, r.last), r.run)
+	for _, f := range [...]float32{r.longest, r.first, r.again} {
+		dst = appendFloat32(dst, f)
+	}
+	return dst
+}
+
+func (r *repeats) restore(from *reader) {
+	r.last, r.run = from.float64(), from.count(maxSteps)
+	r.longest, r.first, r.again = from.float32(), from.float32(), from.float32()
+}

@@ -97,9 +97,9 @@ func readSettings(p *params) *settings {
 	return s
 }
 
-// sums reports whether distances add up over steps: whether a step is shorter than
+// addsUp reports whether distances add up over steps: whether a step is shorter than
 // the hold. By width each step is judged for itself.
-func (s *settings) sums() bool { return s.hold > 1 && s.width == 0 }
+func (s *settings) addsUp() bool { return s.hold > 1 && s.width == 0 }
 
 func defaultHold(step int64) int {
 	if step < fastStepMs {

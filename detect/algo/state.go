@@ -46,6 +46,8 @@ func (r *reader) fail(format string, args ...any) {
 	}
 }
 
+func (r *reader) byte() byte { return r.take(1)[0] }
+
 func (r *reader) version(want byte) {
 	if got := r.take(1)[0]; got != want {
 		r.fail("version %d, expected %d", got, want)

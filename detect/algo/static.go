@@ -105,10 +105,13 @@ func (d *static) Restore(src []byte) (rest []byte, err error) {
 func (d *static) Reset() { d.run, d.out = 0, false }
 
 // readLearnedStatic makes the band that a static detector without limits has when
-// it only scores: the range of all values before, beyond which a step is the more
-// surprising the further it lies.
+// it only scores: the range of the values before, beyond which a step is the more
+// surprising the further it lies, or the longer where steps are shorter than the hold.
 func readLearnedStatic(p *params) func() Detector {
 	s := readSettings(p)
+	if s.addsUp() {
+		return s.newLearnedBand(p)
+	}
 	s.band = true
 	return s.newSmoothing
 }
