@@ -28,7 +28,7 @@ func (d *seasonal) stepFine(t, middle int64, v float64) Verdict {
 	judging := d.judging()
 	verdict := Verdict{Expected: nan, Lower: nan, Upper: nan, Out: d.pager.out, Cause: CauseNone}
 	if !judging {
-		verdict = d.stepPlain(t, v)
+		verdict = d.stepUnseasoned(t, middle, v)
 	}
 	base, known := d.course(middle)
 	if d.choice == seasonNone || !known {

@@ -31,6 +31,7 @@ type seasonal struct {
 	free                  bool   // the day goes the way of a free day
 	whole                 bool   // all values so far are multiples of one event per step
 	plainOut              bool   // plain is out
+	excused               bool   // for what came yesterday too
 	peeking               bool   // this is a copy that must leave plain as it is
 	pager                 pager
 	frozen                frozen
@@ -84,13 +85,10 @@ func readSeasonal(p *params) func() Detector {
 func readSeasonSettings(p *params) *seasonSettings {
 	shared := readSettings(p)
 	s := &seasonSettings{settings: shared, step: p.step, shape: shapeOf(p.step)}
-	if s.fine = p.step <= fineStepMs; s.fine {
-		s.newPlain = readDoubleExponential(p)
-	} else {
-		s.newPlain = readExponential(p)
-	}
+	s.fine = p.step <= fineStepMs
+	s.newPlain = readDoubleExponential(p)
 	s.zone = p.zone("timezone")
-	s.beta = 0
+	s.beta = defaultBeta
 	s.tick = p.step
 	if s.tick < leastTickMs {
 		s.tick = (leastTickMs + p.step - 1) / p.step * p.step
@@ -319,7 +317,7 @@ func (d *seasonal) follow(c season) {
 	if d.choice == seasonNone {
 		d.windows.reset(d.scale.factor(d.profile.tracks[c].fast))
 		d.adjusted = smoothing{set: d.set.settings}
-		d.pager = pager{out: d.plainOut, side: down, depth: 0.1}
+		d.pager = pager{out: d.plainOut && !d.excused, side: down, depth: 0.1}
 	} else {
 		d.windows.level = d.scale.factor(d.profile.tracks[c].fast)
 		d.windows.unlearn()
@@ -335,7 +333,7 @@ func (d *seasonal) follow(c season) {
 
 // stepCoarse judges a long step by smoothing of the stream without its season.
 func (d *seasonal) stepCoarse(t, middle int64, v float64) Verdict {
-	verdict := d.stepPlain(t, v)
+	verdict := d.stepUnseasoned(t, middle, v)
 	base, known := d.profile.at(&d.set.shape, d.choice, middle)
 	if d.choice == seasonNone || !known {
 		return verdict
@@ -370,6 +368,35 @@ func (d *seasonal) stepPlain(t int64, v float64) Verdict {
 	d.plainOut = verdict.Out
 	return verdict
 }
+
+// stepUnseasoned judges the stream as it is while no season is followed. What came at
+// the same time yesterday is no news, though: it does not page.
+func (d *seasonal) stepUnseasoned(t, middle int64, v float64) Verdict {
+	verdict := d.stepPlain(t, v)
+	if !verdict.Out {
+		d.excused = false
+		return verdict
+	}
+	if verdict.Score >= d.set.scoreOf(d.set.limit) {
+		d.excused = d.yesterday(middle, v, verdict.Expected)
+	}
+	if d.excused {
+		verdict.Out, verdict.Cause, verdict.Score = false, CauseNone, min(verdict.Score, repeatScore)
+	}
+	return verdict
+}
+
+// yesterday reports whether the profile of the day comes much closer to v than
+// expected does.
+func (d *seasonal) yesterday(middle int64, v, expected float64) bool {
+	if !d.set.allowed[seasonDay] || d.profile.tracks[seasonDay].predicted < probationBkt {
+		return false
+	}
+	y, known := d.profile.at(&d.set.shape, seasonDay, middle)
+	return known && math.Abs(v-d.scale.back(y+d.profile.tracks[seasonDay].slow)) < yesterdayShare*math.Abs(v-expected)
+}
+
+const yesterdayShare = 0.3
 
 // Peek judges with a copy.
 func (d *seasonal) Peek(t int64, v float64) Verdict {

@@ -50,6 +50,7 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 	flags(&d.free)
 	flags(&d.whole)
 	flags(&d.plainOut)
+	flags(&d.excused)
 	flags(&d.scale.linear)
 	flags(&p.out)
 	flags(&w.ramp)
