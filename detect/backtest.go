@@ -164,10 +164,7 @@ func (e *Engine) try(ctx context.Context, c *compiled, b *Backtest) (Outcome, er
 		end = min(end, judged)
 	}
 	start := step.Floor(min(b.Start, end), c.step)
-	ranges, notices, err := e.ranges(c, start, end)
-	if err != nil {
-		return Outcome{}, err
-	}
+	ranges, notices := e.ranges(c, start, end)
 	steps := int64(0)
 	for _, r := range ranges {
 		steps += (r.End - r.Start) / r.Step
@@ -210,10 +207,10 @@ func explain(err error) error {
 // ranges says at which step each part of (start, end] is judged. A finer tier is
 // used from where its values reach back far enough for the detectors to know the
 // stream.
-func (e *Engine) ranges(c *compiled, start, end int64) ([]StepRange, []string, error) {
+func (e *Engine) ranges(c *compiled, start, end int64) ([]StepRange, []string) {
 	tiers := e.o.Store.Tiers()
 	var out []StepRange // newest first
-	var notices []string
+	var notices, gone []string
 	for k := 0; k < len(tiers) && end > start; k++ {
 		every := lcm(c.step, tiers[k].Step)
 		from := start
@@ -229,6 +226,9 @@ func (e *Engine) ranges(c *compiled, start, end int64) ([]StepRange, []string, e
 			from = min(max(step.Floor(min(step.Ceil(from, next), tiers[k+1].To), next), from-next), end)
 			from = step.Ceil(from, every)
 		}
+		if last && from > start {
+			gone = append(gone, fmt.Sprintf("nothing is kept from before %s", instant(from)))
+		}
 		if from >= end {
 			continue
 		}
@@ -241,14 +241,12 @@ func (e *Engine) ranges(c *compiled, start, end int64) ([]StepRange, []string, e
 			notices = append(notices, fmt.Sprintf("values up to %s are kept at a step of %s: the rule is judged at that step there, and what it counts in steps covers longer times",
 				instant(end), Duration(every)))
 		}
-		if end = from; last && from > start {
-			notices = append(notices, fmt.Sprintf("nothing is kept from before %s", instant(from)))
-		}
+		end = from
 	}
 	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
 		out[i], out[j] = out[j], out[i]
 	}
-	return out, notices, nil
+	return out, append(notices, gone...)
 }
 
 // warm is the look-back of the rule's detector at another step, 0 when it cannot

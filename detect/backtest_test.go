@@ -12,6 +12,7 @@ import (
 
 	"pulse/detect"
 	"pulse/detect/notify"
+	"pulse/store"
 	"pulse/store/tags"
 )
 
@@ -279,5 +280,69 @@ func TestBacktestRefuses(t *testing.T) {
 	f(ctx, sum, epoch, epoch+60_000, nil, "canceled", context.Canceled)
 	if got := r.backtest(detect.Backtest{Rule: mustRule(t, `{"id":"a","expr":"name,none,:eq,:sum,(,a,),:by"}`), Start: epoch, End: epoch + 60_000}); got.Judged != 0 || len(got.Notices) != 1 || len(got.Pages) != 0 {
 		t.Errorf("nothing selected: %+v", got)
+	}
+}
+
+// TestBacktestTiers: what only a coarser tier has is judged at its step, the rest
+// at the rule's; an alert that is on where they meet is one page.
+func TestBacktestTiers(t *testing.T) {
+	r := newRig(t, 1000)
+	var err error
+	if r.store, err = store.New(store.Options{Step: 1000, Tiers: []store.Tier{{Step: 1000, Retention: 1200_000}, {Step: 10_000, Retention: 7200_000}}}); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	const n = 4000
+	for s := int64(1); s <= n; s++ {
+		r.at(s*1000 - 300)
+		v := 100.0
+		if s > 500 && s <= 560 || s > 2500 && s <= 3800 || s > 3900 && s <= 3904 {
+			v = 10
+		}
+		r.send("a", p(v, "name", "sps", "region", "eu"))
+		r.to(s * 1000)
+	}
+	r.to(n*1000 + 5000)
+	f := func(body string, start, end int64) detect.BacktestResult {
+		return r.backtest(detect.Backtest{Rule: mustRule(t, body), Start: epoch + start*1000, End: epoch + end*1000})
+	}
+	const low = `"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":50}`
+	got := f(`{"id":"a",`+low+`}`, 0, n)
+	if len(got.Steps) != 2 || got.Steps[0].Start != epoch || got.Steps[0].Step != 10_000 || got.Steps[1].Step != 1000 ||
+		got.Steps[0].End != got.Steps[1].Start || got.Steps[1].End != epoch+n*1000 || got.Steps[1].Start%10_000 != 0 {
+		t.Fatalf("steps %+v", got.Steps)
+	}
+	join := (got.Steps[1].Start - epoch) / 1000
+	if join < 2510 || join > 3790 {
+		t.Fatalf("steps change at %d s, outside the long drop", join)
+	}
+	var pages []string
+	for _, p := range got.Pages {
+		pages = append(pages, fmt.Sprint((p.StartsAt-epoch)/1000, "-", (p.EndsAt-epoch)/1000))
+	}
+	if text := strings.Join(pages, " "); text != "510-570 2510-3801 3901-3905" {
+		t.Errorf("pages %s", text)
+	}
+	if want := int64(60+1290+1+4) * 1000; got.Firing < want-10_000 || got.Firing > want+10_000 {
+		t.Errorf("firing %d ms, want about %d", got.Firing, want)
+	}
+	if len(got.Notices) != 1 || !strings.Contains(got.Notices[0], "kept at a step of 10s") {
+		t.Errorf("notices %q", got.Notices)
+	}
+	if at10 := f(`{"id":"a","step":"10s",`+low+`}`, 0, n); len(at10.Steps) != 1 || at10.Steps[0].Step != 10_000 || len(at10.Notices) != 0 || len(at10.Pages) != 2 {
+		t.Errorf("at 10 s: %+v", at10.Outcome)
+	}
+	if late := f(`{"id":"a",`+low+`}`, 3850, n); len(late.Steps) != 1 || late.Steps[0].Step != 1000 || len(late.Pages) != 1 {
+		t.Errorf("what the first tier has: %+v", late.Outcome)
+	}
+	// A detector that must know the stream first begins in the fine part before it
+	// is used there.
+	learns := f(`{"id":"a","expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"exponential","train":"100s","learn_shift":"100s","hold":"1s"}}`, 0, n)
+	if len(learns.Steps) != 2 || learns.Steps[1].Start <= got.Steps[1].Start {
+		t.Errorf("steps %+v, where nothing is learnt %+v", learns.Steps, got.Steps)
+	}
+	r.to(3 * 3600_000)
+	if gone := f(`{"id":"a",`+low+`}`, 0, n); len(gone.Steps) != 1 || gone.Steps[0].Start <= epoch || !strings.Contains(strings.Join(gone.Notices, " "), "nothing is kept from before") {
+		t.Errorf("what is gone: %+v", gone.Outcome)
 	}
 }
