@@ -26,8 +26,9 @@ func (e *Engine) catchUp(r *running, t int64, until time.Time) (done bool) {
 		e.followLeft(r)
 		return run.remember(t)
 	}
-	for part := max(catchUpSteps/max(1, int64(len(r.judge.groups))), minCatchUp) * r.c.step; ; {
-		to := from + part
+	for {
+		part := catchUpSteps / int64(max(1, len(r.judge.groups)))
+		to := from + min(max(part, minCatchUp), checkpointSteps)*r.c.step
 		if to > run.final || to > end {
 			to = end
 		}

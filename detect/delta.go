@@ -145,7 +145,7 @@ func appendPatched(dst, base, delta []byte) ([]byte, error) {
 			continue
 		}
 		at += from
-		size := r.Number(maxState)
+		size := r.Number(len(old[at-1].state) + len(r.Rest)) // what is longer is in runs
 		dst = append(dst, old[at-1].tags...)
 		dst = binary.AppendUvarint(dst, uint64(size))
 		dst = appendRan(dst, old[at-1].state, &r, size)
@@ -155,9 +155,6 @@ func appendPatched(dst, base, delta []byte) ([]byte, error) {
 	}
 	return dst, nil
 }
-
-// maxState bounds the state of one group.
-const maxState = 1 << 20
 
 // appendRan appends size bytes: base with the runs that r has.
 func appendRan(dst, base []byte, r *field.Reader, size int) []byte {

@@ -238,7 +238,7 @@ func (e *Engine) advance(now int64) (next int64, worked time.Duration) {
 	began := e.o.Clock.Now()
 	e.gather(now)
 	for e.takeTurn(now) {
-		if e.o.Clock.Now().Sub(began) >= advanceFor {
+		if e.o.Clock.Now().Sub(began) >= advanceFor && e.backlog(now) {
 			return now, time.Duration(e.worked)
 		}
 	}

@@ -129,6 +129,19 @@ func (e *Engine) earliest(now int64) (t int64, found bool) {
 	return t, found
 }
 
+// backlog reports whether anything is left of what gather found that does not wait
+// for its sources.
+func (e *Engine) backlog(now int64) bool {
+	for _, o := range e.circle {
+		for _, r := range o.due {
+			if !r.waits && r.next <= now {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // takeTurn closes the earliest step that is due, as far as the slices of the owners
 // go, and stores what that changed. It reports whether there was anything to do.
 func (e *Engine) takeTurn(now int64) bool {

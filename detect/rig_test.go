@@ -30,7 +30,8 @@ type rig struct {
 	engine *detect.Engine
 	step   int64
 	batch  store.Batch
-	tape   *tape // nil: no log
+	tape   *tape   // nil: no log
+	watch  *costly // nil: the engine takes no time
 }
 
 // outbox remembers what was enqueued by transactions that were committed.
@@ -90,6 +91,9 @@ func (r *rig) start() {
 	o := detect.Options{
 		Store: r.store, Hub: stream.NewHub(r.store), DB: r.db, Notify: r.outbox, Clock: r.clock,
 		Log: zerolog.Nop(), BaseURL: "http://pulse",
+	}
+	if r.watch != nil {
+		o.Clock = r.watch
 	}
 	if r.tape != nil {
 		o.Marks, o.Replay = r.tape, true

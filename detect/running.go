@@ -266,12 +266,14 @@ func (e *Engine) deviates(r *running, t int64) bool {
 // finish goes on to the next step.
 func (e *Engine) finish(r *running, t, now int64, c store.Completeness) {
 	r.stats.Closed++
+	r.owner.stats.Closed++
 	r.stats.LastClosed, r.stats.LastLatency = t, now-t
 	if c.Reported < c.Expected {
 		r.stats.Incomplete++
 	}
 	if now > r.deadline()+r.c.step {
 		r.stats.Missed++
+		r.owner.stats.Missed++
 	}
 	r.judged = t
 	r.next, r.putOff = t+r.c.step, false

@@ -129,7 +129,7 @@ func (p *pupil) add(lines []stream.Line) {
 func (p *pupil) teach(t int64) {
 	for i := range p.sum {
 		g := &p.judge.groups[i]
-		if g.detector == nil && p.count[i] > 0 {
+		if g.detector == nil && p.count[i] > 0 && (p.judge.only == nil || p.judge.only[g.key]) {
 			g.detector = p.judge.maker.New()
 		}
 		if g.detector != nil {

@@ -261,6 +261,9 @@ func (e *Engine) lookBack(ctx context.Context, rule string, looks []*look) error
 		return err
 	}
 	defer h.Close()
+	if err := e.prepare(ctx, b); err != nil {
+		return err
+	}
 	for _, l := range looks {
 		for _, s := range l.spans {
 			l.why.lookedFrom(s.start)

@@ -1,0 +1,152 @@
+package detect_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"pulse/detect"
+	"pulse/store/clock"
+)
+
+// costly is a clock on which everything takes time: each look at it a little.
+type costly struct {
+	*clock.Manual
+	each  time.Duration
+	spent time.Duration
+}
+
+func (c *costly) Now() time.Time {
+	c.spent += c.each
+	return c.Manual.Now().Add(c.spent)
+}
+
+// newCostlyRig returns a rig whose engine takes some time for each rule.
+func newCostlyRig(t testing.TB, step int64, each time.Duration) *rig {
+	r := newRig(t, step)
+	if err := r.engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.watch = &costly{Manual: r.clock, each: each}
+	r.start()
+	return r
+}
+
+func owners(r *rig) map[string]detect.OwnerStats {
+	out := map[string]detect.OwnerStats{}
+	for _, o := range r.engine.Owners() {
+		out[o.Owner] = o
+	}
+	return out
+}
+
+// TestOwnersTakeTurns: a thousand rules of one owner do not delay those of others,
+// whose alerts are stored and sent before most of them are judged; they are judged
+// later, all of them, and what came too late is counted.
+func TestOwnersTakeTurns(t *testing.T) {
+	const many = 1000
+	r := newCostlyRig(t, 10_000, time.Millisecond)
+	for i := range many {
+		r.put(fmt.Sprintf(`{"id":"a%04d","owner":"many","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`, i))
+	}
+	for _, owner := range []string{"few", "some"} {
+		for i := range 3 {
+			r.put(fmt.Sprintf(`{"id":"%s%d","owner":%q,"expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`, owner, i, owner))
+		}
+	}
+	settle := func() {
+		for i := 0; r.engine.Advance(r.now()) <= r.now(); i++ {
+			if i > 10*many {
+				t.Fatal("it does not end")
+			}
+		}
+	}
+	for s := int64(10); s <= 60; s += 10 {
+		r.at(s*1000 - 300)
+		r.send("a", p(100, "name", "sps"))
+		r.at(s*1000 + 50)
+		settle()
+	}
+	r.at(69_700)
+	r.send("a", p(10, "name", "sps"))
+	r.at(70_050)
+	if next := r.engine.Advance(r.now()); next > r.now() {
+		t.Errorf("it wants to go on after %d ms, not at once", next-r.now())
+	}
+	sent := r.took()
+	others := 0
+	for _, n := range sent {
+		if n.Rule[0] != 'a' {
+			others++
+		}
+	}
+	if others != 6 || len(sent) > 6+many/10 {
+		t.Errorf("in the first 50 ms %d alerts, %d of them of the owners with few rules", len(sent), others)
+	}
+	if o := owners(r)["many"]; o.Deferred == 0 || o.Rules != many || o.CostNs == 0 {
+		t.Errorf("%+v", o)
+	}
+	r.at(95_000)
+	total := len(sent)
+	settle()
+	for _, n := range r.took() {
+		if n.Type == "alert.firing" {
+			total++
+		}
+	}
+	if total != many+6 {
+		t.Errorf("%d alerts in all", total)
+	}
+	got := owners(r)
+	if a := got["many"]; a.Missed < many/2 || a.Closed < 7*many || a.LagMs > 0 {
+		t.Errorf("many: %+v", a)
+	}
+	if a := got["few"]; a.Groups != 3 {
+		t.Errorf("few: %+v", a)
+	}
+}
+
+// TestCatchUpInPieces: a rule that has much to catch up does not hold up others, and
+// knows in the end what it would have known at once.
+func TestCatchUpInPieces(t *testing.T) {
+	run := func(r *rig) []byte {
+		const long = `{"id":"long","owner":"a","expr":"name,sps,:eq,:sum,(,node,),:by,5,3,:rolling-mean","detector":{"kind":"double-exponential"}}`
+		send := func(s int64) {
+			r.at(s*1000 - 300)
+			for node := range int64(40) {
+				r.send("a", p(float64(100+(s*node)%13), "name", "sps", "node", fmt.Sprint(node)))
+			}
+		}
+		for s := int64(1); s <= 1200; s++ {
+			send(s)
+		}
+		r.at(1_200_050)
+		r.put(long)
+		r.put(`{"id":"short","owner":"b","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":1}}`)
+		send(1201)
+		r.at(1_201_050)
+		r.store.Advance(r.now())
+		first := true
+		for r.engine.Advance(r.now()) <= r.now() {
+			if s, err := r.engine.RuleStats("short"); first && (err != nil || s.Closed != 1) {
+				t.Errorf("the other rule: %+v, %v", s, err)
+			}
+			if s, _ := r.engine.RuleStats("long"); first && s.Closed != 0 {
+				t.Errorf("all was caught up at once: %+v", s)
+			}
+			first = false
+		}
+		if first && r.watch != nil {
+			t.Error("all was done at once")
+		}
+		send(1202)
+		r.at(1_202_050)
+		for r.engine.Advance(r.now()) <= r.now() {
+		}
+		return r.engine.State()
+	}
+	if a, b := run(newRig(t, 1000)), run(newCostlyRig(t, 1000, 4*time.Millisecond)); !bytes.Equal(a, b) {
+		t.Error("what was caught up in pieces differs")
+	}
+}
