@@ -52,9 +52,10 @@ type sumSettings struct {
 const (
 	reachStart    = 10.0 // excesses at the default threshold
 	deepHoldShare = 0.35 // of the hold
-	deepFall      = 0.45 // share of the expected value that is missing
-	deepWidth     = 0.04 // from half a step of a deep fall to a whole one
-	deepFrom      = 0.41
+	deepFall      = 0.43 // share of the expected value that is missing
+	deepWidth     = 0.03 // from half a step of a deep fall to a whole one
+	deepNoise     = 0.5  // of a mean absolute residual, which must be missing beside
+	deepFrom      = 0.37
 	deepStepLeast = 1.2  // of a step
 	deepSumLeast  = 14.0 // sum of distances
 	deepStepMost  = 20.0 // of one step in that sum
@@ -211,7 +212,7 @@ func (d *cusum) fall(v, z float64, p *prediction) {
 		}
 		return
 	}
-	share := 1 - v/p.expected
+	share := 1 - (v+float64(deepNoise*p.dev))/p.expected
 	d.deep = min(d.set.deepHold, d.deep+float32(clamp((share-deepFall)/deepWidth, 1)))
 	if d.deep <= 0 {
 		d.deep, d.deepSum = 0, 0

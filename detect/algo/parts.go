@@ -61,16 +61,17 @@ func reachOf(s *settings, index float32) float32 {
 	return float32(min(reachMax, math.Exp(max(0, s.limit-s.holdBonus)*float64(index))))
 }
 
-// judge returns the evidence of the value v, whose residual is z deviations, and
-// learns what the lesson allows. floor is the least length of a range worth
+// judge returns the evidence of the value v, whose residual is z deviations, and what
+// it speaks of, and learns what the lesson allows. floor is the least length of a range worth
 // measuring.
-func (p *parts) judge(s *settings, e *episode, l lesson, v, z, floor float64, seen int32) float64 {
+func (p *parts) judge(s *settings, e *episode, l lesson, v, z, floor float64, seen int32) (float64, Cause) {
 	x := p.measure(v, z, floor, seen)
 	first := 0
 	if s.band {
 		first = rangePart
 	}
 	var top, sum [sides]float64
+	var telling [sides]int // part
 	for i := first; i < partCount; i++ {
 		// The sign picks the side without a branch, which would be a coin toss.
 		size, side := math.Abs(x[i]), int(math.Float64bits(x[i])>>63)
@@ -84,7 +85,7 @@ func (p *parts) judge(s *settings, e *episode, l lesson, v, z, floor float64, se
 			found := (excess/float64(q.index) + s.holdBonus) * partWeights[i]
 			sum[side] += found
 			if found > top[side] {
-				top[side] = found
+				top[side], telling[side] = found, i
 			}
 			weight = l.weight
 		}
@@ -98,13 +99,24 @@ func (p *parts) judge(s *settings, e *episode, l lesson, v, z, floor float64, se
 	if p.fade *= 1 - l.rate*tailShare; p.fade < fadeMin {
 		p.settle()
 	}
-	best := 0.0
+	best, cause := 0.0, CauseNone
 	for side := range sides {
 		if found := top[side] + otherShare*(sum[side]-top[side]); found > best && s.counts(side) {
-			best = found
+			best, cause = found, partCause(side, telling[side])
 		}
 	}
-	return best
+	return best, cause
+}
+
+// partCause returns what a part on a side says: slow means speak of a drift.
+func partCause(side, part int) Cause {
+	switch {
+	case part == 2 || part == 3 || part == rangePart+1:
+		return CauseDrift
+	case side == down:
+		return CauseDrop
+	}
+	return CauseRise
 }
 
 // settle works fade into the tails.

@@ -1,6 +1,6 @@
 package algo
 
-const smoothingVersion = 1
+const smoothingVersion = 2
 
 // AppendState appends the state of the smoothing detectors: counts, then doubles,
 // then the tails, see state.go.
@@ -9,6 +9,8 @@ func (d *smoothing) AppendState(dst []byte) []byte {
 	d.counts(func(n *int32, _ int32) { dst = appendCount(dst, *n) })
 	dst = appendFlag(dst, d.episode.out)
 	dst = appendFlag(dst, d.episode.fresh)
+	dst = append(appendFlag(dst, d.frozen), byte(d.cause))
+	dst = d.repeats.append(dst)
 	d.doubles(func(x *float64) { dst = appendFloat64(dst, *x) })
 	d.floats(func(x *float32) { dst = appendFloat32(dst, *x) })
 	return dst
@@ -19,7 +21,11 @@ func (d *smoothing) Restore(src []byte) (rest []byte, err error) {
 	r := reader{src: src}
 	r.version(smoothingVersion)
 	d.counts(func(n *int32, most int32) { *n = r.count(most) })
-	d.episode.out, d.episode.fresh = r.flag(), r.flag()
+	d.episode.out, d.episode.fresh, d.frozen = r.flag(), r.flag(), r.flag()
+	if d.cause = Cause(r.byte()); d.cause > CauseWorse {
+		r.fail("cause %d", d.cause)
+	}
+	d.repeats.restore(&r)
 	d.doubles(func(x *float64) { *x = r.float64() })
 	d.floats(func(x *float32) { *x = r.float32() })
 	if r.err != nil {

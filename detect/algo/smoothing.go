@@ -18,7 +18,7 @@ import "math"
 // variance is constant and half in proportion to the level (A. C. Cameron, P. K.
 // Trivedi, "Regression Analysis of Count Data", 1998, on the variance of counts).
 //
-// The state has 256 bytes, four cache lines.
+// The state has 288 bytes.
 type smoothing struct {
 	set *settings
 
@@ -29,6 +29,9 @@ type smoothing struct {
 	seen         int32   // values, at most seenMax
 	parts        parts
 	episode      episode
+	repeats      repeats
+	cause        Cause // while out
+	frozen       bool
 }
 
 const (
@@ -55,7 +58,7 @@ func (s *settings) newSmoothing() Detector { return &smoothing{set: s} }
 func (d *smoothing) Step(_ int64, v float64) Verdict {
 	fresh := d.untouched()
 	nan := math.NaN()
-	verdict := Verdict{Expected: nan, Lower: nan, Upper: nan, Out: d.episode.out}
+	verdict := Verdict{Expected: nan, Lower: nan, Upper: nan, Out: d.episode.out || d.frozen, Cause: d.cause}
 	if math.IsNaN(v) || math.Abs(v) > valueMax {
 		d.gap = min(d.gap+1, gapMax)
 		if d.trained() {
@@ -75,16 +78,35 @@ func (d *smoothing) Step(_ int64, v float64) Verdict {
 	r := v - p.expected
 	z := clamp(r/p.wide, surpriseMax)
 	d.episode.observe(d.set, z)
-	evidence := d.judge(v, z, &p)
+	evidence, cause := d.judge(v, z, &p)
+	frozen := d.repeats.see(v, int32(d.set.hold), int32(d.set.learnShift), d.seen >= repeatKnown) && d.trained()
 	d.learn(v, r, &p)
 	if d.seen < seenMax {
 		d.seen++
 	}
 	if d.trained() {
 		verdict.Score = d.episode.close(d.set, evidence)
-		verdict.Out = d.episode.out
+		d.conclude(&verdict, cause, frozen)
 	}
 	return verdict
+}
+
+// conclude moves in and out. A frozen value is out whatever its level.
+func (d *smoothing) conclude(verdict *Verdict, cause Cause, frozen bool) {
+	switch {
+	case frozen && !d.frozen && !d.episode.out:
+		d.cause = CauseFrozen
+		verdict.Score = d.set.scoreOf(d.set.limit)
+	case d.episode.fresh && !d.frozen:
+		d.cause = cause
+	case frozen:
+		verdict.Score = max(verdict.Score, repeatScore)
+	}
+	d.frozen = frozen
+	if verdict.Out = d.episode.out || frozen; !verdict.Out {
+		d.cause = CauseNone
+	}
+	verdict.Cause = d.cause
 }
 
 // Peek judges with a copy.
@@ -113,6 +135,7 @@ func (d *smoothing) trained() bool { return int(d.seen) >= d.set.train }
 
 func (d *smoothing) first(v float64) {
 	d.level, d.usual, d.seen = v, v, 1
+	d.repeats.last = v
 	d.parts.start(d.set, v)
 }
 
@@ -147,9 +170,9 @@ func (d *smoothing) predict() prediction {
 	return p
 }
 
-// judge returns how surprising the step is: evidence e stands for a chance of
-// exp(−e−certainty).
-func (d *smoothing) judge(v, z float64, p *prediction) float64 {
+// judge returns how surprising the step is, and in which way: evidence e stands for
+// a chance of exp(−e−certainty).
+func (d *smoothing) judge(v, z float64, p *prediction) (float64, Cause) {
 	if d.set.width > 0 {
 		// The range is kept for the band.
 		d.parts.low, d.parts.high = min(d.parts.low, v), max(d.parts.high, v)
@@ -160,16 +183,16 @@ func (d *smoothing) judge(v, z float64, p *prediction) float64 {
 
 // judgeWidth is the judgement by a fixed number of deviations: exp(−x²/2) bounds
 // the chance of x standard deviations under a normal distribution.
-func (d *smoothing) judgeWidth(z float64) float64 {
-	side := up
+func (d *smoothing) judgeWidth(z float64) (float64, Cause) {
+	side, cause := up, CauseRise
 	if z < 0 {
-		side = down
+		side, cause = down, CauseDrop
 	}
 	if !d.set.counts(side) || !d.episode.open(d.set, side) {
-		return 0
+		return 0, CauseNone
 	}
 	x := z / sdOfMeanAbs
-	return x * x / 2
+	return x * x / 2, cause
 }
 
 // learn moves level, trend and deviation by the residual r = v − expected.
