@@ -7,8 +7,8 @@ import (
 
 // Kinds lists the detector kinds with their keys.
 func Kinds() []Kind {
-	alpha := Key{"alpha", "weight of a new value in the level, up to 1", formatBound(defaultAlpha)}
-	beta := Key{"beta", "weight of a new slope in the trend, up to 1", formatBound(defaultBeta)}
+	alpha := Key{"alpha", "weight of a new value in the level, up to 1", "found from the stream; " + formatBound(defaultAlpha) + " where hold is one step or width is set"}
+	beta := Key{"beta", "weight of a new slope in the trend, up to 1", "found from the stream; " + formatBound(defaultBeta) + " where hold is one step or width is set"}
 	return []Kind{
 		{"signal", "the expression's own value is the verdict: out while it is not 0", nil, readSignal},
 		{"static", "fixed limits; above or below is needed", []Key{

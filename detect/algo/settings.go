@@ -35,9 +35,9 @@ const (
 	defaultLearnShiftMs    = 7_200_000
 	defaultLearnShiftSteps = 180
 
-	// defaultHoldMs outlasts the dip of a deploy. Streams slower than that
-	// judge each step for itself; so do streams faster than fastStepMs, whose
-	// users want speed.
+	// defaultHoldMs outlasts the dip of a deploy, see excursion.go. Streams slower
+	// than that judge each step for itself; so do streams faster than fastStepMs,
+	// whose users want speed.
 	defaultHoldMs = 140_000
 	fastStepMs    = 1000
 
@@ -55,7 +55,7 @@ func sharedKeys() []Key {
 		{"train", "how long the detector only learns", "100 steps"},
 		{"direction", "side that counts: both, above or below", "both"},
 		{"threshold", "score at which a step is out, not beside width", formatBound(defaultThreshold)},
-		{"hold", "out for how long before it counts", "140s, but one step below steps of 1s"},
+		{"hold", "how long what is clear must last before it counts; a fall by half and more a third of that, what is slight longer", "140s, but one step below steps of 1s"},
 		{"rest", "how long after an onset a repeat must be clearly worse", "150 steps"},
 		{"clear", "score below which it is over, not beside width", formatBound(defaultClear)},
 		{"learn_shift", "time until a new level is normal", "2h, at least 180 steps; 180 steps below steps of 1s"},
