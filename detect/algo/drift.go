@@ -31,7 +31,7 @@ type slowStretch struct {
 }
 
 const (
-	driftRing  = 64
+	driftRing  = 128
 	leakSpan   = 42 // buckets
 	leakRecent = 3
 	leakOldest = 6
@@ -262,19 +262,20 @@ func (w *drift) holiday(since int, off float64) bool {
 }
 
 const (
-	holidayMost   = 0.5 // log
-	holidayBefore = 0.3 // of the fall that may have come before the day began
-	holidayEarly  = 15  // buckets
-	holidayPace   = 0.4 // of a steady pace that the first of them have at least
-	youngDay      = 20  // buckets
-	returnFrom    = 0.05
-	returnTo      = 0.6
+	holidayMost   = 0.5  // log
+	holidayBefore = 0.3  // of the fall that may have come before the day began
+	holidayEarly  = 15   // buckets
+	holidayPace   = 0.4  // of a steady pace that the first of them have at least
+	youngDay      = 34   // buckets
+	returnFrom    = 0.07 // log, from the usual level
+	returnMost    = 1.3  // of that distance
 )
 
 // returns reports whether the way from one level to another leads back to usual.
 func (w *drift) returns(from, to float64) bool {
-	from, to = from-float64(w.usual), to-float64(w.usual)
-	return math.Abs(from) > returnFrom && math.Abs(to) < returnTo*math.Abs(from)
+	off := to - from
+	from -= float64(w.usual)
+	return math.Abs(from) > returnFrom && off*from < 0 && math.Abs(off) < returnMost*math.Abs(from)
 }
 
 // median returns the median change over a quarter of an hour, 0 when too little is
