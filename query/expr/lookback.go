@@ -18,27 +18,35 @@ func CheckStream(t TimeSeries) error {
 		return err
 	}
 	walk(t, func(x TimeSeries) {
-		word := ""
-		switch y := x.(type) {
-		case *Filter:
-			word = "filter"
-		case *Stat:
-			word = "stat"
-		case *StatRef:
-			word = "stat-" + y.Stat
-		case *TopK:
-			word = "topk"
-			if y.Bottom {
-				word = "bottomk"
-			}
-		case *Consolidated:
-			word = "consolidate"
-		}
+		word, instead := wholeRange(x)
 		if word != "" && err == nil {
-			err = notSupported(word, t, "it needs the whole range at once")
+			err = notSupported(word, t, "it needs the whole range at once; "+instead)
 		}
 	})
 	return err
+}
+
+// wholeRange returns the word of x, if it is one that looks at a whole range, and
+// what to write instead.
+func wholeRange(x TimeSeries) (word, instead string) {
+	const recent = "use :rolling-mean, :rolling-max, :rolling-min or :rolling-count, which look at the last values"
+	switch y := x.(type) {
+	case *Filter:
+		return "filter", "compare the line itself, such as 100,:gt"
+	case *Stat:
+		return "stat", recent
+	case *StatRef:
+		return "stat-" + y.Stat, recent
+	case *TopK:
+		const limit = "compare each line with a limit, such as 100,"
+		if y.Bottom {
+			return "bottomk", limit + ":lt"
+		}
+		return "topk", limit + ":gt"
+	case *Consolidated:
+		return "consolidate", "evaluate at the longer step"
+	}
+	return "", ""
 }
 
 func notSupported(word string, t TimeSeries, reason string) error {
@@ -100,8 +108,10 @@ func lookback(x, whole TimeSeries, stepMs int64, shifts bool) (int64, error) {
 // no such number.
 func (s *Stateful) memory(stepMs int64) (steps int64, endless string) {
 	switch s.Name {
-	case "integral", "cumulative-max":
-		return 0, "it remembers everything since evaluation began"
+	case "integral":
+		return 0, "it remembers everything since evaluation began; use :rolling-sum over as many steps as matter"
+	case "cumulative-max":
+		return 0, "it remembers everything since evaluation began; use :rolling-max over as many steps as matter"
 	case "derivative":
 		return 1, ""
 	case "delay":
@@ -117,7 +127,7 @@ func (s *Stateful) memory(stepMs int64) (steps int64, endless string) {
 	case "des":
 		k := smoothingMemory(s.Args[1], s.Args[2])
 		if math.IsInf(k, 0) || k > MaxWindow {
-			return 0, fmt.Sprintf("with alpha %s and beta %s it forgets too slowly", FormatDouble(s.Args[1]), FormatDouble(s.Args[2]))
+			return 0, fmt.Sprintf("with alpha %s and beta %s it forgets too slowly; use a larger alpha, or :sdes", FormatDouble(s.Args[1]), FormatDouble(s.Args[2]))
 		}
 		return int64(s.Args[0]) + int64(k), ""
 	}

@@ -378,6 +378,13 @@ func TestRefusals(t *testing.T) {
 	}
 	rule := stream.Options{Rule: true}
 	f("name,sps,:eq,:integral", second, rule, ":integral not supported")
+	f("name,sps,:eq,:integral", second, rule, "use :rolling-sum")
+	f("name,sps,:eq,10,1e-9,0.1,:des", second, rule, "use a larger alpha, or :sdes")
+	f("name,sps,:eq,max,5m,:consolidate", second, rule, ":consolidate not supported")
+	f("name,sps,:eq,max,5m,:consolidate", second, rule, "evaluate at the longer step")
+	f("name,sps,:eq,avg,:stat", second, rule, "use :rolling-mean")
+	f("name,sps,:eq,(,region,),:by,max,2,:bottomk", second, rule, ":bottomk not supported")
+	f("name,sps,:eq,(,region,),:by,max,2,:topk", second, rule, "compare each line with a limit")
 	f("name,sps,:eq,:integral", second, stream.Options{}, "")
 	f("name,sps,:eq,:cumulative-max", second, rule, ":cumulative-max not supported")
 	f("name,sps,:eq,(,region,),:by,max,2,:topk", second, stream.Options{}, ":topk not supported")
