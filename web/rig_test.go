@@ -45,6 +45,9 @@ var poolCleaner = goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*worker
 // dateKeeper is one that it starts once for answers with a date.
 var dateKeeper = goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1")
 
+// packer is one of those that it starts once for answers that are packed.
+var packer = goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker")
+
 // pacer is a clock that moves when told to and says who sleeps on it.
 type pacer struct {
 	*clock.Manual
@@ -89,7 +92,7 @@ type settings struct {
 func newRig(t testing.TB, s settings) *rig {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, before, poolCleaner, dateKeeper) })
+	t.Cleanup(func() { goleak.VerifyNone(t, before, poolCleaner, dateKeeper, packer) })
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
