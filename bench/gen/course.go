@@ -100,12 +100,28 @@ type shapeOf struct {
 // bump is the exponential of a cosine around a time of day.
 type bump struct{ at, size, sharp float64 }
 
+// plain makes the course one of StreamsOptions.Plain.
+func (c *course) plain(r *rand.Rand) {
+	c.weekday, c.relaxed = evening(r), 0
+	c.soft = (0.3 + 3*r.Float64()) / 24
+	c.wander = 0.02 * r.Float64()
+}
+
+// evening is high in the evening and low in the small hours.
+func evening(r *rand.Rand) shapeOf {
+	for {
+		if s := drawShape(r); len(s.bumps) == 0 && s.waves[2].size == 0 {
+			return s
+		}
+	}
+}
+
 // drawShape draws one of several families.
 func drawShape(r *rand.Rand) shapeOf {
 	var s shapeOf
 	about := func(x, spread float64) float64 { return x + spread*(r.Float64()-0.5) }
 	switch r.IntN(5) {
-	case 0: // high in the evening, low in the small hours
+	case 0: // as evening says
 		s.waves[0].size, s.waves[0].turn = 1, -2*math.Pi*about(0.84, 0.1)
 		s.waves[1].size, s.waves[1].turn = about(0.25, 0.2), -4*math.Pi*about(0.84, 0.1)
 	case 1: // noon and evening

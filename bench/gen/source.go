@@ -58,6 +58,11 @@ func drawGrain(r *rand.Rand, level float64) grain {
 	return g
 }
 
+// plainGrain is the noise of StreamsOptions.Plain.
+func plainGrain(r *rand.Rand) grain {
+	return grain{batch: 1, excess: 0.005 + 0.025*r.Float64(), correlated: 0.005 + 0.015*r.Float64(), lasting: 60_000 * (10 + 80*r.Float64())}
+}
+
 // draw returns the count of one step.
 func (g *grain) draw(r *rand.Rand, mean float64) float64 {
 	if mean <= 0 {

@@ -46,11 +46,17 @@ func (s *Stream) Values() []float64 {
 // StreamsOptions says how many streams there are. The zero value of a field
 // means its default; a negative count is none.
 type StreamsOptions struct {
-	Minute   int  // streams at a step of 1 min; default 40
-	Families int  // of three regions and their sum, at 1 min; default 4
-	Fine     int  // streams at a step of 10 s; default 8
-	Weeks    int  // judged, after three of learning; default 3, at 10 s at most 2
-	Abrupt   bool // days change their level from one moment to the next, which services do not
+	Minute   int // streams at a step of 1 min; default 40
+	Families int // of three regions and their sum, at 1 min; default 4
+	Fine     int // streams at a step of 10 s; default 8
+	Weeks    int // judged, after three of learning; default 3, at 10 s at most 2
+	// Plain makes streams of another kind, to see what was fitted to the first:
+	// one daily shape, weekends that are a factor, holidays that come and go
+	// faster, noise that is stronger and lasts.
+	Plain bool
+	// Abrupt lets days change their level from one moment to the next, which
+	// services do not.
+	Abrupt bool
 }
 
 const (
@@ -78,22 +84,26 @@ func Streams(seed uint64, o StreamsOptions) []*Stream {
 	root := noise(mix(seed + 0x5D5))
 	var out []*Stream
 	for i := range o.Minute {
-		out = append(out, single(root.child(uint64(i)), fmt.Sprintf("%d/minute-%02d", seed, i), minute, o.Weeks, volume(root, i, o.Minute)))
+		out = append(out, single(root.child(uint64(i)), fmt.Sprintf("%d/minute-%02d", seed, i), minute, o, volume(root, i, o.Minute)))
 	}
 	for i := range o.Fine {
-		out = append(out, single(root.child(uint64(1000+i)), fmt.Sprintf("%d/fine-%02d", seed, i), 10_000, min(o.Weeks, 2), volume(root.child(1), i, o.Fine)))
+		out = append(out, single(root.child(uint64(1000+i)), fmt.Sprintf("%d/fine-%02d", seed, i), 10_000, o, volume(root.child(1), i, o.Fine)))
 	}
 	for i := range o.Families {
-		out = append(out, family(root.child(uint64(2000+i)), fmt.Sprintf("%d/family-%02d", seed, i), o.Weeks, volume(root.child(2), i, o.Families))...)
-	}
-	for _, s := range out {
-		for _, src := range s.sources {
-			if o.Abrupt {
-				src.course.nights = 0
-			}
-		}
+		out = append(out, family(root.child(uint64(2000+i)), fmt.Sprintf("%d/family-%02d", seed, i), o, volume(root.child(2), i, o.Families))...)
 	}
 	return out
+}
+
+// reshape makes of a source what options ask for beyond the usual.
+func (s *source) reshape(r *rand.Rand, o StreamsOptions) {
+	if o.Plain {
+		s.course.plain(r)
+		s.grain = plainGrain(r)
+	}
+	if o.Abrupt {
+		s.course.nights = 0
+	}
 }
 
 // volume returns a level in the i-th of n parts of the range.
@@ -106,11 +116,16 @@ func volume(fields noise, i, n int) float64 {
 func begin(r *rand.Rand) int64 { return 1_704_067_200_000 + hour*r.Int64N(365*24) }
 
 // single returns a stream of one source with one of everything.
-func single(fields noise, name string, step int64, weeks int, level float64) *Stream {
+func single(fields noise, name string, step int64, o StreamsOptions, level float64) *Stream {
+	weeks := o.Weeks
+	if step < minute {
+		weeks = min(weeks, 2)
+	}
 	r := fields.rand(0)
 	start := begin(r)
 	s := &Stream{Name: name, Level: level, Step: step, Start: start, Judged: start + learning, End: start + learning + int64(weeks)*week}
 	src := &source{seed: fields, course: newCourse(r, fields, level, start), grain: drawGrain(r, level)}
+	src.reshape(fields.child(9).rand(0), o)
 	if r.IntN(3) == 0 {
 		src.reports(r, step)
 	}
@@ -142,10 +157,10 @@ func whole(s *source, step int64) bool {
 
 // family returns three regions and their sum. Regions are lost, and the others
 // take their load or do not.
-func family(fields noise, name string, weeks int, level float64) []*Stream {
+func family(fields noise, name string, o StreamsOptions, level float64) []*Stream {
 	r := fields.rand(0)
 	start := begin(r)
-	s := Stream{Step: minute, Start: start, Judged: start + learning, End: start + learning + int64(weeks)*week}
+	s := Stream{Step: minute, Start: start, Judged: start + learning, End: start + learning + int64(o.Weeks)*week}
 	const regions = 3
 	var sources []*source
 	parts := shares(regions)
@@ -155,7 +170,9 @@ func family(fields noise, name string, weeks int, level float64) []*Stream {
 		c := *base
 		c.level, c.phase = level*parts[i], base.phase+0.12*r.Float64()*float64(i)
 		c.wanders, c.ripples = own.child(12), own.child(13)
-		sources = append(sources, &source{seed: own, course: &c, grain: drawGrain(r, c.level)})
+		src := &source{seed: own, course: &c, grain: drawGrain(r, c.level)}
+		src.reshape(own.child(9).rand(0), o)
+		sources = append(sources, src)
 	}
 	p := plan{r: r, step: minute, start: s.Judged + 6*hour, end: s.End - 6*hour}
 	streams := make([]*Stream, regions+1)
@@ -169,7 +186,7 @@ func family(fields noise, name string, weeks int, level float64) []*Stream {
 		}
 		streams[i] = &own
 	}
-	for k := range 2 * weeks {
+	for k := range 2 * o.Weeks {
 		if e, ok := p.place(Event{Incident: Incident{Kind: Drop, Depth: 1, Duration: minute * (20 + r.Int64N(100))}}, 6*hour); ok {
 			lose(r, streams, sources, r.IntN(regions), e, k%2 == 0)
 		}

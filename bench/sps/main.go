@@ -72,10 +72,11 @@ func main() {
 	flag.IntVar(&o.streams.Minute, "minute", 0, "streams at 1 min; 0 is the default of 40, negative is none")
 	flag.IntVar(&o.streams.Fine, "fine", 0, "streams at 10 s; 0 is the default of 8, negative is none")
 	flag.IntVar(&o.streams.Families, "families", 0, "groups of three regions and their sum; 0 is the default of 4, negative is none")
+	flag.BoolVar(&o.streams.Plain, "plain", false, "streams of another kind: one daily shape, stronger noise that lasts, faster holidays")
 	flag.BoolVar(&o.streams.Abrupt, "abrupt", false, "days change their level from one moment to the next: harder than services are")
 	flag.Parse()
 	if *quick {
-		o.streams = gen.StreamsOptions{Minute: 12, Families: 1, Fine: -1, Weeks: 2, Abrupt: o.streams.Abrupt}
+		o.streams = gen.StreamsOptions{Minute: 12, Families: 1, Fine: -1, Weeks: 2, Plain: o.streams.Plain, Abrupt: o.streams.Abrupt}
 	}
 	o.kinds = kindsOf(*detector)
 	for _, text := range strings.Split(*seeds, ",") {
