@@ -8,6 +8,7 @@ import (
 
 	"pulse/detect/algo"
 	"pulse/query/stream"
+	"pulse/store"
 	"pulse/store/step"
 	"pulse/store/tags"
 )
@@ -164,7 +165,7 @@ func (e *Engine) try(ctx context.Context, c *compiled, b *Backtest) (Outcome, er
 		end = min(end, judged)
 	}
 	start := step.Floor(min(b.Start, end), c.step)
-	ranges, notices := e.ranges(c, start, end)
+	ranges, notices := c.ranges(e.o.Store.Tiers(), start, end)
 	steps := int64(0)
 	for _, r := range ranges {
 		steps += (r.End - r.Start) / r.Step
@@ -207,27 +208,20 @@ func explain(err error) error {
 // ranges says at which step each part of (start, end] is judged. A finer tier is
 // used from where its values reach back far enough for the detectors to know the
 // stream.
-func (e *Engine) ranges(c *compiled, start, end int64) ([]StepRange, []string) {
-	tiers := e.o.Store.Tiers()
+func (c *compiled) ranges(tiers []store.TierRange, start, end int64) ([]StepRange, []string) {
 	var out []StepRange // newest first
 	var notices, gone []string
 	for k := 0; k < len(tiers) && end > start; k++ {
 		every := lcm(c.step, tiers[k].Step)
-		from := start
-		if tiers[k].From > start {
-			from = min(step.Ceil(tiers[k].From, every), end)
-		}
-		last := k+1 == len(tiers)
-		if !last && from > start {
-			next := lcm(c.step, tiers[k+1].Step)
-			if next > every { // the detectors begin anew here
-				from += min(c.warm(every), (end-from)/2)
+		out, end = wholeSteps(out, end, every)
+		from, last := step.Floor(start, every), k+1 == len(tiers)
+		if tiers[k].From > from {
+			from = step.Ceil(tiers[k].From, every)
+			if last && tiers[k].From > start {
+				gone = append(gone, fmt.Sprintf("nothing is kept from before %s", instant(from)))
+			} else if !last {
+				from = join(from, end, every, lcm(c.step, tiers[k+1].Step), c.warm(every), tiers[k+1].To)
 			}
-			from = min(max(step.Floor(min(step.Ceil(from, next), tiers[k+1].To), next), from-next), end)
-			from = step.Ceil(from, every)
-		}
-		if last && from > start {
-			gone = append(gone, fmt.Sprintf("nothing is kept from before %s", instant(from)))
 		}
 		if from >= end {
 			continue
@@ -247,6 +241,34 @@ func (e *Engine) ranges(c *compiled, start, end int64) ([]StepRange, []string) {
 		out[i], out[j] = out[j], out[i]
 	}
 	return out, append(notices, gone...)
+}
+
+// wholeSteps moves the end of what is not judged yet to a step of a coarser range.
+// The finer range after it, if there is one, begins later or not at all.
+func wholeSteps(out []StepRange, end, every int64) ([]StepRange, int64) {
+	for n := len(out); n > 0; n = len(out) {
+		if at := step.Ceil(end, every); at < out[n-1].End || at == end {
+			out[n-1].Start = at
+			return out, at
+		}
+		out, end = out[:n-1], out[n-1].End
+	}
+	return out, step.Floor(end, every)
+}
+
+// join returns where a tier that begins at from takes over from a coarser one: at
+// a step of both, as late as the detectors need to know the stream at the finer
+// step, but not beyond what the coarser one has.
+func join(from, end, every, next, warm, has int64) int64 {
+	at := from
+	if next > every { // the detectors begin anew here
+		at += min(warm, max(0, end-from)/2)
+	}
+	at = step.Ceil(at, next)
+	if at > has && step.Floor(has, next) >= from {
+		at = step.Floor(has, next)
+	}
+	return at
 }
 
 // warm is the look-back of the rule's detector at another step, 0 when it cannot

@@ -346,3 +346,68 @@ func TestBacktestTiers(t *testing.T) {
 		t.Errorf("what is gone: %+v", gone.Outcome)
 	}
 }
+
+// TestBacktestRanges: whatever the tiers have, ranges are in order, touch, are made
+// of whole steps, and each has its values in a tier that is no coarser than it must be.
+func TestBacktestRanges(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	for range 20_000 {
+		steps := [][]int64{{1000}, {1000, 10_000}, {10_000, 60_000, 3_600_000}, {1000, 5000, 60_000}}[rnd.IntN(4)]
+		now := int64(epoch) + rnd.Int64N(1000)*60_000
+		var tiers []store.TierRange
+		from := now
+		for i, s := range steps {
+			from -= (20 + rnd.Int64N(300)) * s
+			tier := store.TierRange{Step: s, From: from, To: math.MaxInt64}
+			if i > 0 {
+				tier.To = tiers[i-1].From/s*s + rnd.Int64N(5)*s
+			}
+			if i+1 < len(steps) {
+				tier.From = (from + steps[i+1] - 1) / steps[i+1] * steps[i+1]
+			} else if tier.From = from / s * s; rnd.IntN(3) == 0 {
+				tier.From = -1 << 60
+			}
+			from = tier.From
+			if from < 0 {
+				from = 0
+			}
+			tiers = append(tiers, tier)
+		}
+		every := steps[0] * []int64{1, 2, 3, 6, 7}[rnd.IntN(5)]
+		rule := mustRule(t, fmt.Sprintf(`{"id":"a","expr":"name,x,:eq","step":"%dms","detector":%s}`, every,
+			[]string{`{"kind":"static","below":1}`, `"exponential"`}[rnd.IntN(2)]))
+		start := now - rnd.Int64N(400*steps[len(steps)-1])
+		start, end := start/every*every, now/every*every
+		ranges, notices := detect.Ranges(rule, steps[0], tiers, start, end)
+		fail := func(why string) {
+			t.Fatalf("%s: tiers %+v, step %d, (%d, %d]: %+v %v", why, tiers, every, start, end, ranges, notices)
+		}
+		for i, r := range ranges {
+			if r.Start >= r.End || r.Start%r.Step != 0 || r.End%r.Step != 0 || r.Step%every != 0 {
+				fail("not whole steps")
+			}
+			if i > 0 && (ranges[i-1].End != r.Start || ranges[i-1].Step <= r.Step) {
+				fail("does not touch the range before, or is not finer")
+			}
+			has := false
+			for _, tier := range tiers {
+				has = has || r.Step%tier.Step == 0 && tier.From <= r.Start
+			}
+			if !has {
+				fail("no tier has it")
+			}
+		}
+		switch n := len(ranges); {
+		case n == 0:
+			if end-start > 2*steps[len(steps)-1]*7 && tiers[len(tiers)-1].From < start {
+				fail("nothing")
+			}
+		case ranges[0].Start >= start+ranges[0].Step && !strings.Contains(fmt.Sprint(notices), "nothing is kept"):
+			fail("begins late")
+		case ranges[0].Start <= start-ranges[0].Step || ranges[n-1].End > end || end-ranges[n-1].End >= ranges[n-1].Step:
+			fail("begins or ends elsewhere")
+		case len(notices) < n-1:
+			fail("no notice")
+		}
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"go.etcd.io/bbolt"
+
+	"pulse/store"
 )
 
 // UseDB replaces the engine's database, as when a disk fails and comes back.
@@ -42,3 +44,9 @@ func ReadMark(src []byte) ([]byte, error) {
 
 // ParseValues reads the values of a series of a rule test.
 func ParseValues(text string) ([]float64, error) { return parseValues(text) }
+
+// Ranges says at which steps a rule is judged over the time of a back-test.
+func Ranges(rule Rule, primary int64, tiers []store.TierRange, start, end int64) ([]StepRange, []string) {
+	c := &compiled{rule: rule, step: rule.stepMs(primary)}
+	return c.ranges(tiers, start, end)
+}

@@ -46,3 +46,27 @@ func TestDocsOfPushing(t *testing.T) {
 		t.Error("no example shows its answer")
 	}
 }
+
+// TestDocsOfRuleTests writes the example files of the page on rules and runs its
+// commands, which print what is shown behind them.
+func TestDocsOfRuleTests(t *testing.T) {
+	page, err := os.ReadFile("../../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for _, m := range regexp.MustCompile("(?s)```yaml\n# (\\S+\\.yaml)\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		if err := os.WriteFile(m[1], []byte(m[2]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	examples := regexp.MustCompile("(?s)```sh\npulse (rules .*?)\n```\n\n```\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	if len(examples) == 0 {
+		t.Fatal("no example")
+	}
+	for _, m := range examples {
+		if code, out := command(strings.Fields(m[1])...); code != 0 || out != m[2] {
+			t.Errorf("pulse %s: code %d\n%s, want\n%s", m[1], code, out, m[2])
+		}
+	}
+}

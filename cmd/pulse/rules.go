@@ -154,7 +154,11 @@ func (c *rulesCheckCmd) ask(ctx context.Context, file *detect.File, findings []d
 		}
 		answer, err := server.run(ctx, r, nil, now.Add(-lintRange), now, nil)
 		if refused := (*refusal)(nil); asRefusal(err, &refused) {
-			out = append(out, file.Warn(r.ID, detect.CheckGroups, refused.message))
+			check := detect.CheckRule
+			if refused.tooLarge() {
+				check = detect.CheckGroups
+			}
+			out = append(out, file.Warn(r.ID, check, refused.message))
 			continue
 		}
 		if err != nil {

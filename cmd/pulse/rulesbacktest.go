@@ -178,6 +178,11 @@ type refusal struct{ message string }
 
 func (r *refusal) Error() string { return r.message }
 
+// tooLarge reports whether the rule gives more than a back-test may have.
+func (r *refusal) tooLarge() bool {
+	return strings.Contains(r.message, "too large") || strings.Contains(r.message, "too many") || strings.Contains(r.message, "shorten the range")
+}
+
 func asRefusal(err error, to **refusal) bool { return errors.As(err, to) }
 
 // busyTries is how often a server that has no place now is asked again.
