@@ -350,7 +350,11 @@ func (e *Engine) RuleStats(id string) (RuleStats, error) {
 	defer e.mu.Unlock()
 	if r := e.rules[id]; r != nil {
 		s := r.stats
-		s.Groups = len(r.judge.groups)
+		s.Groups, s.CatchingUp = len(r.judge.groups), r.behind
+		s.ExprLookback, s.DetectorLookback = r.stream.Lookback(), r.c.lookback
+		if s.FedFrom = r.origin; r.taught.width > 0 {
+			s.TaughtFrom = r.taught.start
+		}
 		return s, nil
 	}
 	if b, ok := e.broken[id]; ok {

@@ -65,19 +65,30 @@ type groupAlert struct {
 
 // RuleStats are counts of one rule since it was started.
 type RuleStats struct {
-	Owner       string
-	Groups      int
-	Closed      int64 // steps judged
-	Missed      int64 // of these, judged more than a step too late
-	Incomplete  int64 // of these, judged with a source missing
-	PutOff      int64 // closes put off for a missing source
-	Skipped     int64 // steps never judged
-	Suppressed  int64 // verdicts out of band beyond maxAlerts
-	Errors      int64 // steps whose expression failed
-	CostNs      int64 // time spent on closes
-	LastClosed  int64 // step
-	LastLatency int64 // ms from the end of that step to its close
-	LastError   string
+	Owner       string `json:"owner"`
+	Groups      int    `json:"groups"`
+	Closed      int64  `json:"closed"`      // steps judged
+	Missed      int64  `json:"missed"`      // of these, judged more than a step too late
+	Incomplete  int64  `json:"incomplete"`  // of these, judged with a source missing
+	PutOff      int64  `json:"putOff"`      // closes put off for a missing source
+	Skipped     int64  `json:"skipped"`     // steps never judged
+	Suppressed  int64  `json:"suppressed"`  // verdicts out of band beyond maxAlerts
+	Errors      int64  `json:"errors"`      // steps whose expression failed
+	CostNs      int64  `json:"costNs"`      // time spent on closes
+	LastClosed  int64  `json:"lastClosed"`  // step
+	LastLatency int64  `json:"lastLatency"` // ms from the end of that step to its close
+	LastError   string `json:"lastError,omitempty"`
+
+	// How far back, in ms, the words of the expression look, and how much history
+	// the detector begins with.
+	ExprLookback     int64 `json:"exprLookback"`
+	DetectorLookback int64 `json:"detectorLookback"`
+	// FedFrom is the step after which the detectors were fed every step, and
+	// TaughtFrom the time from which they were taught by coarser tiers before that; 0:
+	// not yet, or not.
+	FedFrom    int64 `json:"fedFrom"`
+	TaughtFrom int64 `json:"taughtFrom"`
+	CatchingUp bool  `json:"catchingUp"` // there is history that they have not seen yet
 }
 
 // Limits of what one rule may have open, and of what a long pause may take to

@@ -69,6 +69,9 @@ var surfaces = map[string]surface{
 	"GET /metrics":        {},
 	"GET /api/v1/status":  {},
 	"GET /api/v1/sources": {},
+	"GET /api/v1/owners":  {},
+
+	"GET /api/v1/rules/{id}/stats": {},
 
 	"GET /debug/pprof/profile":      {params: []string{"seconds"}},
 	"GET /debug/pprof/heap":         {params: []string{"debug"}},

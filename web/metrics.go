@@ -1,13 +1,16 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"pulse/detect"
 	"pulse/ingest"
 	"pulse/store/tags"
 )
@@ -84,6 +87,14 @@ func (s *Server) samples() []sample {
 	add("pulse.detect.putOff", "Closes put off for a missing source.", true, float64(d.PutOff))
 	add("pulse.detect.unexplained", "Decisions of which only the notification was kept, because there were too many at once.", true, float64(d.Unexplained))
 	add("pulse.detect.errors", "Steps whose expression failed.", true, float64(d.Errors))
+
+	add("pulse.detect.stateBytes", "Bytes of detector states written to the database.", true, float64(d.SavedBytes))
+	add("pulse.detect.checkpointBytes", "Bytes of detector states kept in memory for bands.", false, float64(d.CheckpointBytes))
+	for _, o := range costliest(s.opts.Detect.Owners()) {
+		tagged("pulse.detect.costSeconds", "Time spent on an owner's rules, of the 50 costliest.", true, "owner", o.Owner, float64(o.CostNs)/1e9)
+		tagged("pulse.detect.lagSeconds", "How late an owner's rules are.", false, "owner", o.Owner, float64(o.LagMs)/1e3)
+		tagged("pulse.detect.deferred", "Times that an owner's rules had to wait for those of others.", true, "owner", o.Owner, float64(o.Deferred))
+	}
 
 	n := s.opts.Notify.Stats()
 	add("pulse.notify.attempts", "Attempts to deliver a notification.", true, float64(n.Attempts))
@@ -201,4 +212,12 @@ func (s *Server) ownPoints(t int64) []ingest.Point {
 		out = append(out, ingest.Point{Tags: tags.Of(kv...), Time: t, Value: m.v})
 	}
 	return out
+}
+
+// costliest returns the owners that have cost most, so that the number of series
+// is bounded.
+func costliest(list []detect.OwnerStats) []detect.OwnerStats {
+	const most = 50
+	slices.SortStableFunc(list, func(a, b detect.OwnerStats) int { return cmp.Compare(b.CostNs, a.CostNs) })
+	return list[:min(len(list), most)]
 }

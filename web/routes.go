@@ -67,6 +67,8 @@ func routes() []route {
 		{"DELETE", "/api/v1/rules/{id}", changes, token.Admin, noBody, false, (*Server).deleteRule},
 		{"GET", "/api/v1/rules/{id}/band", reads, token.Query, noBody, false, (*Server).band},
 		{"GET", "/api/v1/rules/{id}/groups", reads, token.Query, noBody, false, (*Server).groups},
+		{"GET", "/api/v1/rules/{id}/stats", reads, token.Query, noBody, false, (*Server).ruleStats},
+		{"GET", "/api/v1/owners", reads, token.Query, noBody, false, (*Server).owners},
 		{"POST", "/api/v1/backtest", changes, token.Query, 1 << 20, false, (*Server).backtest},
 		{"GET", "/api/v1/receivers", reads, token.Admin, noBody, false, (*Server).receivers},
 		{"GET", "/api/v1/receivers/{name}", reads, token.Admin, noBody, false, (*Server).receiver},

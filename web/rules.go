@@ -22,6 +22,19 @@ func (s *Server) rule(r *request) {
 	r.json(rule)
 }
 
+// ruleStats answers with what judging a rule has counted and cost.
+func (s *Server) ruleStats(r *request) {
+	stats, err := s.opts.Detect.RuleStats(r.vars["id"])
+	if err != nil {
+		r.failUnknown(err, detect.ErrUnknownRule)
+		return
+	}
+	r.json(stats)
+}
+
+// owners answers with what the rules of each owner have cost.
+func (s *Server) owners(r *request) { r.json(s.opts.Detect.Owners()) }
+
 // putRule creates or replaces the rule of the path. The body may repeat the id.
 func (s *Server) putRule(r *request) {
 	rule, err := detect.ParseRuleJSON(r.ctx.PostBody())
