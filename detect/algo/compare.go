@@ -78,6 +78,7 @@ const (
 	compareVersion   = 1
 	defaultErrorRate = 0.05
 	defaultTrainMs   = 3_600_000
+	margin           = 0.7                // of the error rate; the rest is for what is not quite normal
 	trainSteps       = 10                 // at least, with events
 	eventsMax        = 1e12               // of a step; what is more is no count
 	unnamed          = math.Ln2           // a difference that would have been seen, where none was named
@@ -111,7 +112,7 @@ func readCompare(p *params) func() Detector {
 	side := p.word("direction", "both", "above", "below")
 	s.more, s.fewer = side != "below", side != "above"
 	s.readSplit(p)
-	rate := s.errorRate
+	rate := margin * s.errorRate
 	if s.learned {
 		rate /= 2
 		s.trainLimit = math.Log(2 / rate)
@@ -308,9 +309,9 @@ func (d *compare) AppendState(dst []byte) []byte {
 }
 
 // numbers are the doubles of the state that are never negative.
-func (d *compare) numbers() [8]*float64 {
+func (d *compare) numbers() [11]*float64 {
 	y := &d.tally
-	return [...]*float64{&y.spread, &y.a, &y.b, &y.aa, &y.ab, &y.bb, &d.low.theta, &d.high.theta}
+	return [...]*float64{&y.spread, &y.a, &y.b, &y.aa, &y.ab, &y.bb, &y.lastA, &y.lastB, &y.moved, &d.low.theta, &d.high.theta}
 }
 
 func (d *compare) Restore(src []byte) (rest []byte, err error) {

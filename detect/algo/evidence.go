@@ -13,6 +13,9 @@ type tally struct {
 	spread     float64 // variance of the effect before it is seen, per step; fixed by the first
 	a, b       float64 // events
 	aa, ab, bb float64 // sums over steps of products
+
+	lastA, lastB float64 // of the step before
+	moved        float64 // half the sum of the squares of changes from step to step, of both
 }
 
 // null says that the ratio of a to b is theta, and with it that each event is a's
@@ -33,6 +36,7 @@ const (
 	spreadMax  = 1 // at which four to six steps can be enough
 	spreadMin  = 0.01
 	exactSides = 10_000 // events up to which sides are told apart exactly
+	clumpsSeen = 60     // clumps of the smaller stream from which its scatter is believed
 )
 
 func newNull(theta float64) null {
@@ -57,6 +61,11 @@ func (y *tally) add(a, b, split float64) {
 	if y.n < maxSteps {
 		y.n++
 	}
+	if y.n > 1 {
+		da, db := a-y.lastA, b-y.lastB
+		y.moved += (float64(da*da) + float64(db*db)) / 2
+	}
+	y.lastA, y.lastB = a, b
 	y.a += a
 	y.b += b
 	y.aa += float64(a * a)
@@ -78,8 +87,8 @@ func (y *tally) add(a, b, split float64) {
 // t-test mixed over a normal prior (T. L. Lai, "On Confidence Sequences", 1976;
 // H. Wang, A. Ramdas, "Anytime-valid t-tests and confidence sequences for
 // Gaussian means with unknown variance", 2023). The smaller of two e-values is one
-// wherever either is: for events that are independent whatever their number, and
-// for differences that are about normal however much more they vary.
+// wherever either is: for events that are independent, whatever their number, and
+// for differences that are about normal, however much they vary.
 func (y *tally) against(h *null) (more, less float64) {
 	if y.n == 0 {
 		return 0, 0
@@ -102,15 +111,32 @@ func (y *tally) byCounts(h *null) (more, less float64) {
 	return both + math.Log(above/h.above), both + math.Log((1-above)/(1-h.above))
 }
 
-// byScatter has as least variance that of counts.
+// byScatter has as least variance that of counts. While the smaller stream has
+// had few events, or few clumps of them, its own scatter says too little; until then
+// it is taken to vary like both together from step to step.
 func (y *tally) byScatter(theta float64) (more, less float64) {
 	n, g := float64(y.n), float64(y.n)*y.spread
 	s := y.a - float64(theta*y.b)
-	v := max(y.scatter(theta), float64(theta*(y.a+y.b)))
+	v := max(y.scatter(theta), float64(theta*(y.a+y.b))*y.clump(theta))
 	shrunk := min(s*s/v, n) * g / (1 + g)
 	both := -0.5*math.Log1p(g) - 0.5*n*math.Log1p(-shrunk/n)
 	above := normalBelow(math.Copysign(math.Sqrt(shrunk), s))
 	return both + math.Log(2*above), both + math.Log(2*(1-above))
+}
+
+// clump is how many events come together, as far as scatter does not tell yet.
+func (y *tally) clump(theta float64) float64 {
+	if y.n < 2 {
+		return 1
+	}
+	n := float64(y.n)
+	size := y.moved / (y.a + y.b) * n / (n - 1)
+	expected := min(theta, 1) / (1 + theta) * (y.a + y.b) // of the smaller stream
+	uneven := math.Abs(1-theta) / (1 + theta)             // equal streams scatter evenly
+	if size <= 1 || expected >= clumpsSeen*size*uneven {
+		return 1
+	}
+	return size
 }
 
 // scatter is the sum of the squares of a - theta·b.
