@@ -165,6 +165,9 @@ func (e *Engine) try(ctx context.Context, c *compiled, b *Backtest) (Outcome, er
 		end = min(end, judged)
 	}
 	start := step.Floor(min(b.Start, end), c.step)
+	if start >= end {
+		return Outcome{Pages: []Page{}, Groups: []GroupTotal{}, Notices: []string{"nothing of this time has closed yet"}}, nil
+	}
 	ranges, notices := c.ranges(e.o.Store.Tiers(), start, end)
 	steps := int64(0)
 	for _, r := range ranges {
