@@ -46,7 +46,11 @@ type GroupStatus struct {
 	For          *Wait             `json:"for,omitempty"`    // while pending
 	Keep         *Wait             `json:"keep,omitempty"`   // while firing and in band
 	Absent       int64             `json:"absent,omitempty"` // ms without data
-	Facts        map[string]Number `json:"facts"`
+	// Decision is what a detector that compares has come to: undecided, pass or
+	// fail; DecidedAt is the step at which the comparison ended, undecided or not.
+	Decision  string            `json:"decision,omitempty"`
+	DecidedAt int64             `json:"decidedAt,omitempty"`
+	Facts     map[string]Number `json:"facts"`
 }
 
 // Groups returns where the groups of a rule stand whose tags contain filter:
@@ -108,6 +112,10 @@ func (r *running) status(i int) GroupStatus {
 	}
 	for _, f := range facts {
 		out.Facts[f.Name] = Number(f.Value)
+	}
+	if d, ok := g.detector.(algo.Decider); ok {
+		decision, at := d.Decision()
+		out.Decision, out.DecidedAt = decision.String(), at
 	}
 	if hold, ok := algo.Find(facts, algo.FactHold); ok {
 		held, _ := algo.Find(facts, algo.FactHeld)

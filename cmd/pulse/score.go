@@ -11,7 +11,7 @@ import (
 )
 
 type scoreCmd struct {
-	Files    []string `arg:"" name:"file" help:"CSV files with a header and the columns timestamp,value." type:"existingfile"`
+	Files    []string `arg:"" name:"file" help:"CSV files with a header and the columns timestamp,value, and for the detector compare baseline." type:"existingfile"`
 	Detector string   `help:"Detector kind: ${detectors} [double-exponential]." default:"double-exponential" placeholder:"KIND"`
 	Step     span     `help:"Rows are consecutive steps of this length and their timestamps are not read. Default: the timestamps tell." env:"PULSE_SCORE_STEP" placeholder:"D"`
 	Origin   *int64   `help:"With --step: time of the first row, Unix milliseconds, a multiple of the step; the output then carries these times." placeholder:"MS"`

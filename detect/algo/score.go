@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"strconv"
 	"strings"
@@ -33,10 +34,12 @@ const (
 // Score reads a stream as CSV with the columns timestamp and value, judges it
 // row by row with the detector that spec describes, and writes the verdict CSV:
 // the header, then one line per input row. Empty lines are passed over, an empty
-// value is no data, further columns are ignored. Memory is bounded, whatever the
-// input. An error about the input names its line.
+// value is no data, further columns are ignored. A detector that compares needs a
+// column baseline, the third where no header names it; its own key baseline may be
+// left out. Memory is bounded, whatever the input. An error about the input names
+// its line.
 func Score(w io.Writer, rows io.Reader, spec Spec, options ScoreOptions) error {
-	in := newRowReader(rows, options.Step == 0)
+	in := newRowReader(rows, options.Step == 0, spec.Kind == "compare")
 	out := bufio.NewWriter(w)
 	if options.Origin != nil && options.Step == 0 {
 		return errors.New("an origin needs a step")
@@ -66,6 +69,11 @@ func Score(w io.Writer, rows io.Reader, spec Spec, options ScoreOptions) error {
 // NewForScore is New, but lets a static detector learn its band when no limit was
 // given: a corpus of streams has none that fit them all.
 func NewForScore(spec Spec, step int64) (Detector, error) {
+	if _, given := spec.Params["baseline"]; spec.Kind == "compare" && !given {
+		params := map[string]any{"baseline": "the column"}
+		maps.Copy(params, spec.Params)
+		spec.Params = params
+	}
 	if spec.Kind != "static" || !learnedStaticKeys(spec.Params) {
 		return New(spec, step)
 	}
@@ -112,7 +120,7 @@ func judgeRows(out *bufio.Writer, in *rowReader, ahead []row, d Detector, step i
 				absent = missing(r.time-last, step)
 			}
 			for k := range min(absent, maxGapFeed) {
-				d.Step(t+(k+1)*step, math.NaN())
+				stepRow(d, t+(k+1)*step, row{value: math.NaN(), baseline: math.NaN()})
 			}
 			t += (absent + 1) * step
 		case options.Step == 0:
@@ -123,11 +131,19 @@ func judgeRows(out *bufio.Writer, in *rowReader, ahead []row, d Detector, step i
 		if options.Origin != nil {
 			text = strconv.FormatInt(t, 10)
 		}
-		line = AppendRow(line[:0], text, r.value, d.Step(t, r.value))
+		line = AppendRow(line[:0], text, r.value, stepRow(d, t, r))
 		if _, err := out.Write(line); err != nil {
 			return err
 		}
 	}
+}
+
+// stepRow feeds a row to d.
+func stepRow(d Detector, t int64, r row) Verdict {
+	if p, ok := d.(Pair); ok {
+		return p.StepPair(t, r.value, r.baseline)
+	}
+	return d.Step(t, r.value)
 }
 
 // missing returns how many steps lie between two rows that are distance ms
@@ -157,9 +173,10 @@ func usualDistance(rows []row) int64 {
 
 // row is one line of the input.
 type row struct {
-	stamp string // as it came
-	time  int64  // Unix ms, 0 when timestamps are not read
-	value float64
+	stamp    string // as it came
+	time     int64  // Unix ms, 0 when timestamps are not read
+	value    float64
+	baseline float64 // where it is read
 }
 
 // rowReader reads rows from CSV, with or without a header line.
@@ -167,16 +184,22 @@ type rowReader struct {
 	lines         *bufio.Scanner
 	number        int  // of the line read last, from 1
 	timed         bool // timestamps are parsed
+	paired        bool // there is a column for the baseline
 	headed        bool // the first line has been seen
 	stampColumn   int
 	valueColumn   int
+	baseColumn    int
 	columnsNeeded int
 }
 
-func newRowReader(src io.Reader, timed bool) *rowReader {
+func newRowReader(src io.Reader, timed, paired bool) *rowReader {
 	lines := bufio.NewScanner(src)
 	lines.Buffer(nil, maxLine)
-	return &rowReader{lines: lines, timed: timed, stampColumn: 0, valueColumn: 1, columnsNeeded: 2}
+	in := &rowReader{lines: lines, timed: timed, paired: paired, stampColumn: 0, valueColumn: 1, baseColumn: 2, columnsNeeded: 2}
+	if paired {
+		in.columnsNeeded = 3
+	}
+	return in
 }
 
 // readAhead reads up to n rows.
@@ -223,13 +246,15 @@ func (in *rowReader) read() (row, error) {
 
 // header takes the places of the columns from a line that names them both.
 func (in *rowReader) header(fields []string) bool {
-	stamp, value := -1, -1
+	stamp, value, base := -1, -1, -1
 	for i, name := range fields {
 		switch strings.ToLower(unquote(name)) {
 		case "timestamp":
 			stamp = i
 		case "value":
 			value = i
+		case "baseline":
+			base = i
 		}
 	}
 	if stamp < 0 || value < 0 {
@@ -237,12 +262,22 @@ func (in *rowReader) header(fields []string) bool {
 	}
 	in.stampColumn, in.valueColumn = stamp, value
 	in.columnsNeeded = max(stamp, value) + 1
+	if in.paired && base >= 0 {
+		in.baseColumn = base
+	}
+	if in.paired {
+		in.columnsNeeded = max(in.columnsNeeded, in.baseColumn+1)
+	}
 	return true
 }
 
 func (in *rowReader) parse(fields []string) (row, error) {
 	if len(fields) < in.columnsNeeded {
-		return row{}, fmt.Errorf("line %d has %d columns, want timestamp and value", in.number, len(fields))
+		want := "timestamp and value"
+		if in.paired {
+			want = "timestamp, value and baseline"
+		}
+		return row{}, fmt.Errorf("line %d has %d columns, want %s", in.number, len(fields), want)
 	}
 	r := row{stamp: fields[in.stampColumn]}
 	if in.timed {
@@ -253,17 +288,24 @@ func (in *rowReader) parse(fields []string) (row, error) {
 		}
 		r.time = ms
 	}
-	text := unquote(fields[in.valueColumn])
+	var err error
+	if r.value, err = in.number64("value", fields[in.valueColumn]); err == nil && in.paired {
+		r.baseline, err = in.number64("baseline", fields[in.baseColumn])
+	}
+	return r, err
+}
+
+// number64 reads a number; an empty field is no data.
+func (in *rowReader) number64(column, field string) (float64, error) {
+	text := unquote(field)
 	if text == "" {
-		r.value = math.NaN()
-		return r, nil
+		return math.NaN(), nil
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return row{}, fmt.Errorf("line %d: value %.40q is not a number", in.number, text)
+		return 0, fmt.Errorf("line %d: %s %.40q is not a number", in.number, column, text)
 	}
-	r.value = v
-	return r, nil
+	return v, nil
 }
 
 func unquote(field string) string { return strings.Trim(strings.TrimSpace(field), `"`) }
