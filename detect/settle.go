@@ -171,9 +171,15 @@ func (e *Engine) fire(r *running, i int, m moment) {
 // explainChange says who carries the change of group i that fires at step t, as
 // far as that costs next to nothing; the rest is found out later.
 func (e *Engine) explainChange(r *running, i int, t int64) {
-	x, in := r.changeOf(i, t), r.alerts[i].breach
+	in := r.alerts[i].breach
+	left := contributorPoints - e.scanned
+	now := e.explained < maxContributed && left > 0
+	if in.Sent.Contributors = nil; !now && !e.whys.has(in.ID) {
+		return
+	}
+	x := r.changeOf(i, t)
 	var b *Breakdown
-	if left := contributorPoints - e.scanned; e.explained < maxContributed && left > 0 {
+	if now {
 		e.explained++
 		b = e.breakdown(context.Background(), &x, &left)
 		e.scanned = contributorPoints - left

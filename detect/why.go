@@ -297,6 +297,7 @@ func (e *Engine) decided(r *running, i int, in *incident, kind string, m moment)
 	if len(u.why.Decisions) < maxDecisions {
 		u.why.Decisions = append(u.why.Decisions, d)
 	}
+	u.pending = kind == StatePending
 	before := int64(stepsAround)
 	if kind == StatePending || kind == StateNoData {
 		before = stepsBefore

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -20,7 +21,8 @@ import (
 
 const (
 	maxUnsaved   = 1_000       // alerts whose decisions are in memory
-	whyBatch     = 250         // alerts of one rule that are worked off together
+	whyBatch     = 1_000       // alerts of one rule that are worked off together
+	whyCommit    = 100         // of these stored in one transaction, since pages may wait for it
 	whyPause     = time.Second // that pages go first
 	lookBackMost = 5_000_000   // detector steps of one batch
 	lookBackFar  = 20_000      // steps of history of one batch
@@ -47,6 +49,7 @@ type unsaved struct {
 	wanted    []span  // steps to judge again
 	newest    int64   // step of the last decision
 	seen      int64   // the last step that was kept as it closed
+	pending   bool    // its last decision
 	follow    int     // steps that are still to be kept as they close
 	change    *change // when it fired and nobody has said yet who carries it
 	forgotten bool
@@ -77,9 +80,13 @@ func (w *whys) open(in *incident, group tags.Tags, key string, t int64) (u *unsa
 	return u, dropped
 }
 
-// waits reports whether u has something that should be stored now.
+// has reports whether more is kept of an alert than its notification.
+func (w *whys) has(id string) bool { return w.byID[id] != nil }
+
+// waits reports whether u has something that should be stored now. What is only
+// pending may be over before anybody hears of it.
 func (u *unsaved) waits() bool {
-	return len(u.why.Decisions)+len(u.wanted) > 0 || u.follow == 0 && len(u.why.Steps) > 0
+	return !u.pending && len(u.why.Decisions)+len(u.wanted) > 0 || u.follow == 0 && len(u.why.Steps) > 0
 }
 
 // forget drops what is known about an alert.
@@ -208,7 +215,10 @@ func (e *Engine) storeUnsaved(batch []unsaved) error {
 	j := *e.journal
 	batch = slices.DeleteFunc(batch, func(x unsaved) bool { return e.whys.byID[x.id] == nil })
 	e.mu.Unlock()
-	err := j.keepWhys(batch)
+	var err error
+	for part := range slices.Chunk(batch, whyCommit) {
+		err = errors.Join(err, j.keepWhys(part))
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := range batch {

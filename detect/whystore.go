@@ -27,28 +27,21 @@ func whyKey(began int64, id string) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, uint64(began)), id...)
 }
 
-// keepWhys adds what is known about a batch of alerts to what is stored.
+// whyRecord is a packed Why under its key.
+type whyRecord struct{ key, packed []byte }
+
+// keepWhys adds what is known about a batch of alerts to what is stored. One
+// caller at a time. Records are packed before the transaction begins, since pages may
+// wait for its end.
 func (j *journal) keepWhys(batch []unsaved) error {
-	if len(batch) == 0 {
-		return nil
+	records, err := j.packWhys(batch)
+	if err != nil || len(records) == 0 {
+		return err
 	}
-	err := j.db.Update(func(tx *bbolt.Tx) error {
+	err = j.db.Update(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(keyDetect).Bucket(keyWhys)
-		for i := range batch {
-			key := whyKey(batch[i].began, batch[i].id)
-			w, err := unpackWhy(bucket.Get(key))
-			if err != nil {
-				w = nil // whatever it was, it is of no use
-			}
-			if w == nil {
-				w = &Why{}
-			}
-			w.merge(&batch[i].why)
-			packed, err := packWhy(w)
-			if err != nil {
-				return err
-			}
-			if err := bucket.Put(key, packed); err != nil {
+		for _, r := range records {
+			if err := bucket.Put(r.key, r.packed); err != nil {
 				return err
 			}
 		}
@@ -58,6 +51,27 @@ func (j *journal) keepWhys(batch []unsaved) error {
 		return fmt.Errorf("%w: %w", ErrNotStored, err)
 	}
 	return nil
+}
+
+func (j *journal) packWhys(batch []unsaved) ([]whyRecord, error) {
+	packer, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]whyRecord, 0, len(batch))
+	for i := range batch {
+		w, err := j.why(batch[i].began, batch[i].id)
+		if err != nil || w == nil { // one that cannot be read is of no use
+			w = &Why{}
+		}
+		w.merge(&batch[i].why)
+		packed, err := packWhy(packer, w)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, whyRecord{whyKey(batch[i].began, batch[i].id), packed})
+	}
+	return records, nil
 }
 
 // trimWhys drops the oldest beyond maxWhys.
@@ -87,20 +101,17 @@ func (j *journal) why(began int64, id string) (w *Why, err error) {
 	return w, err
 }
 
-func packWhy(w *Why) ([]byte, error) {
+func packWhy(packer *flate.Writer, w *Why) ([]byte, error) {
 	text, err := json.Marshal(w)
 	if err != nil {
 		return nil, fmt.Errorf("store what an alert was decided on: %w", err)
 	}
 	var packed bytes.Buffer
-	z, err := flate.NewWriter(&packed, flate.DefaultCompression)
-	if err != nil {
+	packer.Reset(&packed)
+	if _, err := packer.Write(text); err != nil {
 		return nil, err
 	}
-	if _, err := z.Write(text); err != nil {
-		return nil, err
-	}
-	if err := z.Close(); err != nil {
+	if err := packer.Close(); err != nil {
 		return nil, err
 	}
 	return packed.Bytes(), nil
