@@ -30,7 +30,7 @@ type WatchGroup struct {
 type Watch struct {
 	store *Store
 	spec  WatchSpec
-	name  string // the value of `name` that every series must have; "": any
+	under tags.Tag // see watches
 
 	mu      sync.RWMutex // taken before a partition's lock
 	members [partitions]members
@@ -57,7 +57,6 @@ type watchGroup struct {
 // Close.
 func (s *Store) Watch(spec WatchSpec) *Watch {
 	w := &Watch{store: s, spec: spec, grouper: newGrouper(spec.By), gone: map[Ref]int32{}}
-	w.name, _ = match.ExactTags(spec.Query).Get("name")
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	s.watches.add(w)

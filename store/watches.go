@@ -5,30 +5,40 @@ import (
 
 	"pulse/store/index"
 	"pulse/store/match"
+	"pulse/store/tags"
 )
 
-// watches is all watches by the name that their query asks for, so that a new
-// series is tried on few. Store.changing guards it.
+// watches is all watches, each under one of the tags that every series of its query
+// has, so that a new series is tried on few of very many. Those whose query
+// asks for no tag are under the empty one. Store.changing guards it.
 type watches struct {
-	byName map[string][]*Watch
+	byTag map[tags.Tag][]*Watch
 }
 
-func (ws *watches) init() { ws.byName = map[string][]*Watch{} }
+func (ws *watches) init() { ws.byTag = map[tags.Tag][]*Watch{} }
 
-func (ws *watches) add(w *Watch) { ws.byName[w.name] = append(ws.byName[w.name], w) }
+// add puts w under the tag of its query that fewest others are under.
+func (ws *watches) add(w *Watch) {
+	for i, t := range match.ExactTags(w.spec.Query) {
+		if i == 0 || len(ws.byTag[t]) < len(ws.byTag[w.under]) {
+			w.under = t
+		}
+	}
+	ws.byTag[w.under] = append(ws.byTag[w.under], w)
+}
 
 func (ws *watches) remove(w *Watch) {
-	list := slices.DeleteFunc(ws.byName[w.name], func(o *Watch) bool { return o == w })
+	list := slices.DeleteFunc(ws.byTag[w.under], func(o *Watch) bool { return o == w })
 	if len(list) == 0 {
-		delete(ws.byName, w.name)
+		delete(ws.byTag, w.under)
 	} else {
-		ws.byName[w.name] = list
+		ws.byTag[w.under] = list
 	}
 }
 
 func (ws *watches) count() int {
 	n := 0
-	for _, list := range ws.byName {
+	for _, list := range ws.byTag {
 		n += len(list)
 	}
 	return n
@@ -36,8 +46,21 @@ func (ws *watches) count() int {
 
 // each calls f for every watch.
 func (ws *watches) each(f func(*Watch)) {
-	for _, list := range ws.byName {
+	for _, list := range ws.byTag {
 		for _, w := range list {
+			f(w)
+		}
+	}
+}
+
+// mayHave calls f for the watches that a series with the given pairs may belong
+// to.
+func (ws *watches) mayHave(dict index.Dictionary, pairs []uint32, f func(*Watch)) {
+	for _, w := range ws.byTag[tags.Tag{}] {
+		f(w)
+	}
+	for _, pair := range pairs {
+		for _, w := range ws.byTag[dict.Tag(pair)] {
 			f(w)
 		}
 	}
@@ -45,30 +68,20 @@ func (ws *watches) each(f func(*Watch)) {
 
 // enter adds a series that became searchable to the watches that select it.
 func (ws *watches) enter(s *Store, ref Ref, pairs []uint32) {
-	if len(ws.byName) == 0 {
+	if len(ws.byTag) == 0 {
 		return
 	}
 	dict := s.index.Dictionary()
 	t := dict.Tags(pairs)
-	for _, list := range ws.lists(s.nameOf(dict, ref)) {
-		for _, w := range list {
-			if !match.MatchesTags(w.spec.Query, t) {
-				continue
-			}
-			w.mu.Lock()
-			w.add(ref, dict, pairs)
-			w.link(ref, s.parts[ref.partition()].sourcesOf(ref.slot()))
-			w.mu.Unlock()
+	ws.mayHave(dict, pairs, func(w *Watch) {
+		if !match.MatchesTags(w.spec.Query, t) {
+			return
 		}
-	}
-}
-
-// lists returns the watches that a series with the given name may belong to.
-func (ws *watches) lists(name string) [2][]*Watch {
-	if name == "" {
-		return [2][]*Watch{ws.byName[""]}
-	}
-	return [2][]*Watch{ws.byName[""], ws.byName[name]}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.add(ref, dict, pairs)
+		w.link(ref, s.parts[ref.partition()].sourcesOf(ref.slot()))
+	})
 }
 
 // leave takes series out that are no longer searchable: slots of each
@@ -121,26 +134,15 @@ func (ws *watches) forget(gone map[SourceID]bool) {
 func (s *Store) linkWatches(source SourceID, refs []Ref) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	if len(s.watches.byName) == 0 {
+	if len(s.watches.byTag) == 0 {
 		return
 	}
 	dict := s.index.Dictionary()
 	for _, ref := range refs {
-		for _, list := range s.watches.lists(s.nameOf(dict, ref)) {
-			for _, w := range list {
-				w.mu.Lock()
-				w.link(ref, []SourceID{source})
-				w.mu.Unlock()
-			}
-		}
+		s.watches.mayHave(dict, s.parts[ref.partition()].pairsOf(ref.slot()), func(w *Watch) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.link(ref, []SourceID{source})
+		})
 	}
-}
-
-// nameOf returns the value of a series' tag `name`.
-func (s *Store) nameOf(dict index.Dictionary, ref Ref) string {
-	pair, ok := dict.Find(s.parts[ref.partition()].pairsOf(ref.slot()), "name")
-	if !ok {
-		return ""
-	}
-	return dict.Value(pair)
 }

@@ -118,5 +118,11 @@ func (d Dictionary) Find(pairs []uint32, name string) (uint32, bool) {
 	return 0, false
 }
 
+// Tag returns what a pair number stands for.
+func (d Dictionary) Tag(number uint32) tags.Tag {
+	p := d.pairs[number]
+	return tags.Tag{Key: p.key.name, Value: p.value}
+}
+
 // Value returns the value of a pair number.
 func (d Dictionary) Value(number uint32) string { return d.pairs[number].value }
