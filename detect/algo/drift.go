@@ -18,6 +18,7 @@ type drift struct {
 	head  int32
 	cause Cause
 	young bool // the day has begun not long ago
+	free  bool // the day goes the way of a free day
 	step  slowStretch
 	leak  slowStretch
 	own   [driftRing]float32 // distance of buckets from the profile, unknownBucket when absent
@@ -38,6 +39,7 @@ const (
 	leakBlock  = 6
 	leakShare  = 0.42 // of a fall that one block may make up
 	leakPace   = 0.1  // of the fall must have come in the last three quarters of an hour
+	leakLooks  = 1.2  // see looks
 	leakCalm   = 7    // changes of a calm quarter of an hour that a fall must exceed
 	calmTimes  = 2    // the same for a step
 	leakLeast  = 0.06 // log
@@ -72,6 +74,7 @@ func (w *drift) push(s *seasonSettings, own, other float32, usual float64, since
 		w.seen++
 	}
 	w.heard, w.depth, w.usual = 0, 0, float32(usual)
+	w.free = free
 	if free {
 		w.calm = median(&w.other, w.head)
 	} else {
@@ -91,7 +94,7 @@ func size(x float64, linear bool) float64 {
 }
 
 // judge weighs off, and returns its evidence and side.
-func (st *slowStretch) judge(s *seasonSettings, off float64, seen int32, learning, heard bool) (float64, int) {
+func (st *slowStretch) judge(s *seasonSettings, off, looks float64, seen int32, learning, heard bool) (float64, int) {
 	side := up
 	if off < 0 {
 		side = down
@@ -100,7 +103,7 @@ func (st *slowStretch) judge(s *seasonSettings, off float64, seen int32, learnin
 	q := &st.tails[side]
 	u := q.quantile(1)
 	if learning {
-		weight := max(1.0/3000, 1/float64(seen+1))
+		weight := max(1.0/3000, min(0.02, 1/float64(seen+1)))
 		st.dev += float32(weight * (min(math.Abs(off), 4*float64(st.dev)) - float64(st.dev)))
 		learnTails(&st.tails, side, x, u, min(0.2, 10*weight), min(0.1, 5*weight), x > u && heard)
 	}
@@ -127,7 +130,7 @@ func (w *drift) judgeStep(s *seasonSettings, linear, learning bool) {
 	if other, too, known := w.stepIn(w.other[:]); heard && known && (!too || other/off < leakBelow) {
 		heard = false
 	}
-	evidence, side := w.step.judge(s, off, w.seen, learning, heard)
+	evidence, side := w.step.judge(s, off, looks, w.seen, learning, heard)
 	if evidence > 0 {
 		w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), causeOf(side)
 	}
@@ -173,7 +176,7 @@ func (w *drift) judgeLeak(s *seasonSettings, usual float64, since int, linear, l
 		heard = false
 	}
 	heard = heard && !w.holiday(since, off)
-	evidence, side := w.leak.judge(s, off, w.seen, learning, heard)
+	evidence, side := w.leak.judge(s, off, leakLooks, w.seen, learning, heard)
 	if evidence > float64(w.heard) {
 		w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), CauseDrift
 	}
@@ -204,10 +207,10 @@ func (w *drift) recent() (now, then float64) {
 	return over(w.own[:], w.head, 0, 2).mean(), over(w.own[:], w.head, 2, 14).mean()
 }
 
-// free reports whether the stream has rather gone the way of a free day in the last
+// goesFree reports whether the stream has rather gone the way of a free day in the last
 // two hours; now says which way it is thought to go. Levels do not count, only how
 // the distance from either course changes.
-func (w *drift) free(now, linear bool) bool {
+func (w *drift) goesFree(now, linear bool) bool {
 	own, other := rough(w.own[:], w.head), rough(w.other[:], w.head)
 	switch {
 	case linear || own != own || other != other:

@@ -206,7 +206,7 @@ func (d *seasonal) fill(middle int64) {
 
 // goFree decides whether the day goes the way of a free day; ok says that it could.
 func (d *seasonal) goFree(at int64, ok bool) {
-	free := ok && d.windows.slow.free(d.free, d.scale.linear)
+	free := ok && d.windows.slow.goesFree(d.free, d.scale.linear)
 	if free == d.free {
 		return
 	}

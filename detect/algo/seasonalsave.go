@@ -47,6 +47,7 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 	begins(&d.begin)
 	begins(&d.beginNext)
 	flags(&w.slow.young)
+	flags(&w.slow.free)
 	flags(&d.free)
 	flags(&d.whole)
 	flags(&d.plainOut)

@@ -71,6 +71,8 @@ const (
 	leastOff     = 0.035 // share off that is worth a page, however sure it is
 	youngTicks   = 0.06  // the same while a day is young, by the ticks
 	youngMinutes = 0.25  // and by the minutes
+	oddFrom      = 0.12  // log, from the usual level
+	oddLeast     = 0.08  // the same on such a day, or on one that goes as a free day
 	calmTicks    = 1.0   // changes of a calm quarter of an hour that the share must exceed
 	calmMinutes  = 2.0
 	looks        = 1.6 // −log of the share of a chance that one of many stretches has
@@ -81,7 +83,8 @@ func (w *windows) reset(level float64) {
 	w.unlearn()
 }
 
-// unlearn forgets all but how many ticks have been seen.
+// unlearn forgets all but how many ticks have been seen: what was learned against
+// another season hides what is to be found against this one.
 func (w *windows) unlearn() {
 	w.learned = 0
 	w.forget()
@@ -211,7 +214,7 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 	}
 	q := &st.tails[side]
 	u := q.quantile(1)
-	heard := x > u && (linear || math.Abs(off) >= w.least(i)) && w.shows(sp, off, &newest, &core, &oldest, linear)
+	heard := x > u && (linear || math.Abs(off) >= w.least(i, off)) && w.shows(sp, off, &newest, &core, &oldest, linear)
 	if heard && !w.sudden(sp, off, linear) {
 		heard = false
 		w.ramp = w.ramp || x > 2*u
@@ -237,7 +240,7 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 
 // least is the share off from which stretch i is heard: more on a day that does not
 // go by the profile, and when the next day comes.
-func (w *windows) least(i int) float64 {
+func (w *windows) least(i int, off float64) float64 {
 	least, calm := leastOff, calmMinutes
 	if w.slow.young {
 		least = youngMinutes
@@ -245,6 +248,10 @@ func (w *windows) least(i int) float64 {
 	if i == 0 {
 		calm = calmTicks
 		least = min(least, youngTicks)
+	}
+	odd := math.Log(w.level) - float64(w.slow.usual)
+	if w.slow.free || odd > oddFrom || odd < -oddFrom && off > 0 { // what falls on and on is no holiday
+		least = max(least, oddLeast)
 	}
 	return max(least, calm*float64(w.slow.calm))
 }
