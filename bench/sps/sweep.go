@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// thresholds are the scores that a sweep tries, beside the default.
+// thresholds are the scores that a sweep tries.
 func thresholds() []float64 {
-	return []float64{0.98, 0.99, 0.995, 0.998, 0.999, 0.9993, 0.9995, 0.9997, 0.9998, 0.9999, 0.99997, 0.99999, 0.999999, 0.9999999}
+	return []float64{0.99, 0.995, 0.998, 0.999, 0.9993, 0.9997, 0.9999, 0.99997, 0.99999}
 }
 
 // variant is a kind with the threshold that it is out at, as it was given.
