@@ -50,7 +50,8 @@ func (d Decision) String() string { return [...]string{"undecided", "pass", "fai
 type compare struct {
 	set *compareSettings
 
-	begin     int64 // Unix ms of the first step's beginning; 0: none yet
+	begun     bool
+	begin     int64 // Unix ms of the first step's beginning
 	at        int64 // Unix ms of the step that ended it; 0: none
 	decision  Decision
 	training  bool
@@ -182,8 +183,8 @@ func (d *compare) PeekPair(t int64, v, baseline float64) Verdict {
 func (d *compare) StepPair(t int64, v, baseline float64) Verdict {
 	nan := math.NaN()
 	verdict := Verdict{Expected: nan, Lower: nan, Upper: nan}
-	if d.begin == 0 {
-		d.begin = t - d.set.step
+	if !d.begun {
+		d.begun, d.begin = true, t-d.set.step
 	}
 	a, b := v*d.set.seconds, baseline*d.set.seconds
 	usable := a >= 0 && b >= 0 && a <= eventsMax && b <= eventsMax // false for NaN
@@ -297,7 +298,7 @@ func (d *compare) Facts(dst []Fact) []Fact {
 
 func (d *compare) AppendState(dst []byte) []byte {
 	dst = append(dst, compareVersion, byte(d.decision))
-	dst = appendFlag(dst, d.training)
+	dst = appendFlag(appendFlag(dst, d.begun), d.training)
 	dst = appendCount(dst, d.tally.n)
 	for _, x := range [...]float64{float64(d.begin), float64(d.at)} {
 		dst = appendFloat64(dst, x)
@@ -320,7 +321,7 @@ func (d *compare) Restore(src []byte) (rest []byte, err error) {
 	if d.decision = Decision(r.take(1)[0]); d.decision >= decisions {
 		r.fail("decision %d", d.decision)
 	}
-	d.training = r.flag()
+	d.begun, d.training = r.flag(), r.flag()
 	d.tally.n = r.count(maxSteps)
 	d.begin, d.at = r.time(), r.time()
 	for _, x := range d.numbers() {
