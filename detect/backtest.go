@@ -93,6 +93,10 @@ type Outcome struct {
 	Delays    []Delay // one per incident, in their order
 	Needless  int     // pages that belong to no incident, when incidents are given
 	Notices   []string
+	// Incomplete is the steps that the rule in force, when it judges alike, closed
+	// before all of its sources had reported, as far as the server remembers: points
+	// that came later are judged here, and were not then.
+	Incomplete []StepRange
 }
 
 // BacktestResult is the outcome of the rule and, when there was something to

@@ -421,3 +421,42 @@ func TestBacktestRanges(t *testing.T) {
 		}
 	}
 }
+
+// TestBacktestIncomplete: steps that the live rule closed without a source, whose
+// points came later, are marked.
+func TestBacktestIncomplete(t *testing.T) {
+	r := newRig(t, 1000)
+	const rule = `{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":150}}`
+	r.put(rule)
+	for s := int64(1); s <= 60; s++ {
+		r.at(s*1000 - 300)
+		r.send("a", p(100, "name", "sps", "node", "a"))
+		late := s == 30 || s == 31 || s == 45
+		if !late {
+			r.send("b", p(100, "name", "sps", "node", "b"))
+		}
+		r.to(s*1000 + 50)
+		if late {
+			r.to(s*1000 + 2100) // the close is put off once
+			r.sendAt("b", epoch+s*1000, p(100, "name", "sps", "node", "b"))
+		}
+	}
+	r.to(70_000)
+	if n := len(told(r.took(), "low")); n == 0 {
+		t.Error("the live rule did not page for what was missing")
+	}
+	b := detect.Backtest{Rule: mustRule(t, rule), Start: epoch + 1000, End: epoch + 60_000}
+	got := r.backtest(b)
+	if len(got.Pages) != 0 {
+		t.Errorf("pages %v", pageTexts(got.Pages))
+	}
+	has := func(s int64) bool {
+		return slices.ContainsFunc(got.Incomplete, func(x detect.StepRange) bool { return x.Start < epoch+s*1000 && epoch+s*1000 <= x.End })
+	}
+	if !has(30) || !has(31) || !has(45) || has(20) || has(50) {
+		t.Errorf("incomplete %+v", got.Incomplete)
+	}
+	if b.Rule.ID = "other"; len(r.backtest(b).Incomplete) != 0 {
+		t.Error("another rule has incomplete steps")
+	}
+}

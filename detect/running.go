@@ -50,6 +50,7 @@ type running struct {
 	candidate candidate // live state at the last checkpoint while not trusted
 
 	closedOn closedSteps // sources of the last steps
+	hurried  hurried     // steps that were judged with a source missing
 	deferred *PutOff     // of the newest step that was put off
 
 	stats RuleStats
@@ -281,6 +282,7 @@ func (e *Engine) finish(r *running, t, now int64, c store.Completeness) {
 	r.stats.LastClosed, r.stats.LastLatency = t, now-t
 	if c.Reported < c.Expected {
 		r.stats.Incomplete++
+		r.hurried.add(t, r.c.step)
 	}
 	if now > r.deadline()+r.c.step {
 		r.stats.Missed++

@@ -27,6 +27,7 @@ type trial struct {
 	steps   int64 // in all ranges
 	reserve func(int64) error
 	notices []string
+	hurried []span // steps that the rule in force closed with a source missing
 
 	// Of the range being judged.
 	c      *compiled
@@ -151,6 +152,7 @@ func (t *trial) goOn(r StepRange) (*bandRun, error) {
 	}
 	t.born = step.Ceil(live.began, r.Step) - r.Step
 	t.quiet = max(b.from, t.born)
+	t.hurried = live.hurried.within(r.Start, r.End)
 	return b, nil
 }
 
@@ -410,6 +412,9 @@ func (a *tried) close(p **Page, at int64) {
 // outcome adds up what was found.
 func (t *trial) outcome() Outcome {
 	out := Outcome{Judged: len(t.groups), Verdicts: t.judged, Notices: t.notices, Pages: []Page{}, Groups: []GroupTotal{}}
+	for _, s := range t.hurried {
+		out.Incomplete = append(out.Incomplete, StepRange{s.start, s.end, t.rule.step})
+	}
 	carried := 0
 	for _, a := range t.groups {
 		if a.carried {

@@ -86,6 +86,7 @@ type (
 		GroupsJudged  int          `json:"groupsJudged"`
 		Verdicts      int64        `json:"verdicts"`
 		Notices       []string     `json:"notices"`
+		Incomplete    []shownRange `json:"incomplete,omitempty"`
 	}
 	shownMove struct {
 		shownPage
@@ -129,6 +130,9 @@ func outcomeOf(o *detect.Outcome) shownOutcome {
 	}
 	for _, s := range o.Steps {
 		out.Steps = append(out.Steps, shownRange(s))
+	}
+	for _, s := range o.Incomplete {
+		out.Incomplete = append(out.Incomplete, shownRange(s))
 	}
 	for _, g := range o.Groups {
 		out.Groups = append(out.Groups, shownGroup{g.Tags.Map(), g.Pages, minutes(g.FiringMs), minutes(g.JudgedMs)})

@@ -1,0 +1,32 @@
+package detect
+
+import "slices"
+
+// maxHurried bounds how many stretches of a rule are remembered.
+const maxHurried = 256
+
+// hurried is the stretches of steps that a rule closed before all of its sources had
+// reported, ascending: points that came later were not judged. The newest are kept.
+type hurried []span
+
+// add notes step t, the newest, of a rule with steps of so many ms.
+func (h *hurried) add(t, step int64) {
+	if n := len(*h); n > 0 && (*h)[n-1].end == t-step {
+		(*h)[n-1].end = t
+		return
+	}
+	if len(*h) == maxHurried {
+		*h = slices.Delete(*h, 0, 1)
+	}
+	*h = append(*h, span{t - step, t})
+}
+
+// within returns the stretches that have steps in (start, end].
+func (h hurried) within(start, end int64) (out []span) {
+	for _, s := range h {
+		if s.start < end && s.end > start {
+			out = append(out, span{max(s.start, start), min(s.end, end)})
+		}
+	}
+	return out
+}
