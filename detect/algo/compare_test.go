@@ -98,7 +98,7 @@ func TestDifferencesAreFound(t *testing.T) {
 	}{
 		{pairs{mean: 1000, split: 1, own: 0.03}, 1.2, 10}, {pairs{mean: 10, split: 1}, 1.2, 130}, {pairs{mean: 10, split: 1}, 1.5, 30},
 		{pairs{mean: 100, split: 1}, 1.1, 60}, {pairs{mean: 1000, split: 0.05}, 2, 10}, {pairs{mean: 10_000, split: 1, own: 0.03}, 0.9, 15},
-		{pairs{mean: 1, split: 1}, 0, 50},
+		{pairs{mean: 1, split: 1}, 0, 70},
 	} {
 		r := rand.New(rand.NewPCG(3, 3))
 		late := 0
