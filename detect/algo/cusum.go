@@ -249,7 +249,7 @@ func (d *cusum) learn(v, r float64, p *prediction) {
 	}
 	still := d.out || waiting
 	// What a fit reads does not change until it has been read.
-	d.tuning.see(&d.set.tuner, v, r, p, !still && d.seen >= freeSpread && d.fitIn == 0, d.seen%lookEvery == 0)
+	d.tuning.see(&d.set.tuner, v, r, p, !still && d.seen >= freeSpread && d.fitIn == 0, d.seen%d.set.look == 0)
 	level := p.expected + float64(alpha*clamp(r, clip*p.dev))
 	if beta > 0 {
 		d.trend += float64(beta * (level - d.level - d.trend))

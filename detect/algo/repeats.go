@@ -57,14 +57,17 @@ func (r *repeats) frozen(least, most int32) bool {
 	return math.Log(first)+float64((n-1)*math.Log(max(first, again))) < frozenChance
 }
 
-// end takes the run before a new value as normal, unless it was frozen.
+// end takes the run before a new value as normal, one that was frozen in part.
 func (r *repeats) end(least, most int32) {
 	if r.run == 0 {
 		r.first -= float32(firstRate * float64(r.first))
 		return
 	}
 	r.again -= float32(againRate * float64(r.again))
-	if n := float32(r.run); n > r.longest && !r.frozen(least, most) {
+	if n := float32(r.run); n > r.longest {
+		if r.frozen(least, most) {
+			n = (n + r.longest) / 2 // a stream that freezes again and again is like that
+		}
 		r.longest = n
 	}
 	r.run = 0

@@ -18,7 +18,7 @@ type standing struct {
 
 const (
 	shiftSteps = 20 // in which a new level is learned, once it is
-	driftHolds = 4  // age of a sum, in holds, from which its cause is drift
+	driftHolds = 2  // age of a sum, in holds, from which its cause is drift
 )
 
 func (d *standing) start() {

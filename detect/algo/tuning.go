@@ -43,7 +43,8 @@ type tuner struct {
 	fitAlpha, fitBeta bool
 	alpha, beta       float32 // to begin with, or as given
 	trials            [trialCount]weights
-	slow              float64 // weight of one step in means over about a day
+	look              int32   // steps between two looks at how rough the stream is
+	slow              float64 // weight of one of them in means over days
 }
 
 // weights are alpha and beta, with the expected squared miss that each variance of
@@ -67,8 +68,8 @@ const (
 	trialMax      = 1e36 // what a single holds, with room
 	shareStart    = 0.7
 	spreadEnough  = 0.01 // variance of place from which the share is found
-	placeMemoryMs = 86_400_000
-	lookEvery     = 8 // steps
+	placeMemoryMs = 2 * 86_400_000
+	lookMs        = 80_000 // between looks at how rough the stream is, in some steps at least
 
 	alphaStart            = 0.25
 	betaStart             = 0.05
@@ -79,7 +80,8 @@ const (
 // newTuner returns what finds alpha and beta, or only the one that is negative.
 func newTuner(step int64, alpha, beta float64) tuner {
 	u := tuner{step: step, fitAlpha: alpha < 0, fitBeta: beta < 0, alpha: float32(alpha), beta: float32(beta)}
-	u.slow = min(1.0/200, max(1.0/10_000, lookEvery*float64(step)/placeMemoryMs))
+	u.look = int32(max(1, min(lookMs/step, 8)))
+	u.slow = min(1.0/200, max(1.0/20_000, float64(u.look)*float64(step)/placeMemoryMs))
 	alphas, betas := [trialCount]float64{0.1, 0.3, 0.3, 0.7}, [trialCount]float64{0.1, 0.03, 0.15, 0.07}
 	if beta == 0 {
 		alphas = [trialCount]float64{0.06, 0.15, 0.35, 0.75}
