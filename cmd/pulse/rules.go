@@ -18,10 +18,10 @@ type rulesCmd struct {
 
 type rulesCheckCmd struct {
 	Files  []string `arg:"" name:"file" help:"YAML files with rules and receivers."`
-	Step   span     `help:"Primary step of the server that will run them." default:"10s" env:"PULSE_RULES_STEP" placeholder:"D"`
+	Step   span     `help:"Primary step of the server that will run them [10s]." default:"10s" env:"PULSE_RULES_STEP" placeholder:"D"`
 	Target string   `help:"A running server: also look there for rules that match nothing, were on all of last week or have very many groups." env:"PULSE_RULES_TARGET" placeholder:"URL"`
-	Strict bool     `help:"Warnings make the exit code 1, too."`
-	JSON   bool     `name:"json" help:"Print JSON."`
+	Strict bool     `help:"Warnings make the exit code 1, too." env:"PULSE_RULES_STRICT"`
+	JSON   bool     `name:"json" help:"Print JSON." env:"PULSE_RULES_JSON"`
 }
 
 // Run prints the findings, one per line, and one line per file. The exit code is

@@ -20,13 +20,13 @@ import (
 
 type rulesBacktestCmd struct {
 	File      string `arg:"" help:"YAML file with rules."`
-	Target    string `help:"The server whose history is judged." default:"http://127.0.0.1:7101" env:"PULSE_RULES_TARGET" placeholder:"URL"`
-	Start     string `help:"Start, excluded: e-3h, now-1d, Unix time or ISO date." default:"e-1w" env:"PULSE_RULES_START" placeholder:"T"`
-	End       string `help:"End, included." default:"now" env:"PULSE_RULES_END" placeholder:"T"`
+	Target    string `help:"The server whose history is judged [http://127.0.0.1:7101]." default:"http://127.0.0.1:7101" env:"PULSE_RULES_TARGET" placeholder:"URL"`
+	Start     string `help:"Start, excluded: e-3h, now-1d, Unix time or ISO date [e-1w]." default:"e-1w" env:"PULSE_RULES_START" placeholder:"T"`
+	End       string `help:"End, included [now]." default:"now" env:"PULSE_RULES_END" placeholder:"T"`
 	Rule      string `help:"Only the rule of this id." env:"PULSE_RULES_RULE" placeholder:"ID"`
 	Against   string `help:"Another version of the file, to compare with rule by rule." env:"PULSE_RULES_AGAINST" placeholder:"FILE"`
 	Incidents string `help:"Known incidents, a list of {start, end, tags}: how soon was each found?" env:"PULSE_RULES_INCIDENTS" placeholder:"FILE"`
-	JSON      bool   `name:"json" help:"Print the server's answers, one object per rule."`
+	JSON      bool   `name:"json" help:"Print the server's answers, one object per rule." env:"PULSE_RULES_JSON"`
 }
 
 // Run judges the history by every rule and prints what would have happened.
