@@ -71,7 +71,10 @@ func (a *groupAlert) gone(value float64, step, retention int64) bool {
 // and a time that never comes where that can be at the next step in no case.
 func (r *running) absenceAfter(i int) int64 {
 	s := &r.alerts[i].state
-	least := max(int64(r.c.rule.AbsenceAfter), 3*r.c.step)
+	least := int64(r.c.rule.AbsenceAfter)
+	if least == 0 {
+		least = 3 * r.c.step
+	}
 	if !s.HadData || s.NoDataAt != 0 || s.Absent+r.c.step < min(least, 60*second) {
 		return math.MaxInt64
 	}
