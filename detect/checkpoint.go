@@ -49,7 +49,9 @@ func (e *Engine) keep(r *running, t int64) {
 		e.saveSoon(r)
 	}
 	if !r.trusted {
-		r.trusted = e.verify(r) && r.tainted <= r.candidate.t
+		if r.candidate.t != 0 && r.tainted <= r.candidate.t {
+			e.doubted[r] = r.candidate
+		}
 		r.candidate = candidate{t, r.judge.sum(e.seed)}
 	}
 	if r.trusted {
@@ -57,12 +59,25 @@ func (e *Engine) keep(r *running, t int64) {
 	}
 }
 
-// verify reads history up to the rule's last live checkpoint and reports whether
-// it gives the same state. It does nothing when that is not final yet, or would
+// verifySome finds out whether rules can be trusted again, as far as that does not
 // take too long.
-func (e *Engine) verify(r *running) bool {
-	at := r.candidate
-	if at.t == 0 || at.t > e.final() {
+func (e *Engine) verifySome() {
+	e.verified = 0
+	for r, at := range e.doubted {
+		if e.verified >= verifySteps {
+			return
+		}
+		delete(e.doubted, r)
+		if !r.trusted && r.tainted <= at.t {
+			r.trusted = e.verify(r, at) && r.tainted <= at.t
+		}
+	}
+}
+
+// verify reads history up to a live state of the rule and reports whether it gives
+// the same. It does nothing when that is not final yet, or would take too long.
+func (e *Engine) verify(r *running, at candidate) bool {
+	if at.t > e.final() {
 		return false
 	}
 	b, err := e.bandUpTo(r, at.t, at.t)

@@ -3,6 +3,7 @@ package detect
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	"pulse/detect/alert"
 	"pulse/detect/algo"
@@ -27,6 +28,9 @@ type compiled struct {
 	// retention is how long the store keeps values of its own step, ms.
 	retention int64
 	detector  json.RawMessage
+	// maker makes detectors for a rule at makerStep.
+	maker     *algo.Maker
+	makerStep int64
 }
 
 // compiler turns rules into compiled ones for one server.
@@ -35,13 +39,14 @@ type compiler struct {
 	primary     int64 // ms
 	grace       int64 // ms, of rules that have none
 	retention   int64 // of the primary step, ms
+	makers      makers
 }
 
 // compile checks r completely.
 func (c *compiler) compile(r Rule) (*compiled, error) {
 	r.setDefaults()
-	if err := r.Validate(c.primary); err != nil {
-		return nil, err
+	if err := r.validate(c.primary); err != nil {
+		return nil, r.wrong(err)
 	}
 	e, err := c.expression(r.Expr)
 	if err != nil {
@@ -55,13 +60,13 @@ func (c *compiler) compile(r Rule) (*compiled, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rule %q: detector: %w", r.ID, err)
 	}
-	lookback, err := algo.Lookback(r.Detector, r.stepMs(c.primary))
+	made, err := c.makers.of(r.Detector, detector, r.stepMs(c.primary))
 	if err != nil {
-		return nil, fmt.Errorf("rule %q: %w", r.ID, err)
+		return nil, r.wrong(err)
 	}
 	out := &compiled{
 		rule: r, expr: e, text: e.String(), step: r.stepMs(c.primary), grace: c.grace, retention: c.retention, notes: notes, detector: detector,
-		lookback: lookback, zeroFill: r.noData() == alert.Auto || r.noData() == alert.Zero,
+		lookback: made.lookback, maker: made.maker, makerStep: r.stepMs(c.primary), zeroFill: r.noData() == alert.Auto || r.noData() == alert.Zero,
 	}
 	out.keys = groupKeys(e)
 	if out.baseline, out.baseKeys, err = c.baselineOf(&r, out.keys); err != nil {
@@ -123,3 +128,49 @@ func (c *compiled) judges() string {
 
 // sameDetector reports whether both rules judge values alike.
 func (c *compiled) sameDetector(o *compiled) bool { return string(c.detector) == string(o.detector) }
+
+// makers is what makes detectors, by what they are made of: to prepare one may take
+// a millisecond, and thousands of rules judge alike.
+type makers struct {
+	mu   sync.Mutex
+	made map[string]made
+}
+
+type made struct {
+	maker    *algo.Maker
+	lookback int64 // ms
+}
+
+// maxMakers bounds how many are remembered.
+const maxMakers = 256
+
+// of returns what makes the detectors of a spec, whose JSON is text, at a step.
+func (m *makers) of(spec algo.Spec, text []byte, step int64) (made, error) {
+	key := fmt.Sprintf("%d %s", step, text)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known, ok := m.made[key]; ok {
+		return known, nil
+	}
+	maker, err := algo.Prepare(spec, step)
+	if err != nil {
+		return made{}, err
+	}
+	lookback, err := algo.Lookback(spec, step)
+	if err != nil {
+		return made{}, err
+	}
+	if len(m.made) >= maxMakers || m.made == nil {
+		m.made = map[string]made{}
+	}
+	m.made[key] = made{maker, lookback}
+	return m.made[key], nil
+}
+
+// detectors returns what makes the detectors of c.
+func (c *compiled) detectors() (*algo.Maker, error) {
+	if c.maker != nil && c.makerStep == c.step {
+		return c.maker, nil
+	}
+	return algo.Prepare(c.rule.Detector, c.step)
+}

@@ -92,11 +92,12 @@ type Engine struct {
 	now         int64 // of the last Advance
 	kept        checkpointBudget
 	saves       saves
-	seed        maphash.Seed // of sums of states
-	verified    int          // detector steps spent on verifying at the current time
-	explained   int          // alerts of the current step whose contributors were sought
-	scanned     int64        // datapoints read for them
-	failing     bool         // the last commit failed
+	seed        maphash.Seed           // of sums of states
+	doubted     map[*running]candidate // live states to be compared with what history gives
+	verified    int                    // detector steps spent on that at the current time
+	explained   int                    // alerts of the current step whose contributors were sought
+	scanned     int64                  // datapoints read for them
+	failing     bool                   // the last commit failed
 	stats       Stats
 	broken      map[string]brokenRule
 	resumed     bool                   // the replay is over
@@ -132,6 +133,7 @@ func New(o Options) (*Engine, error) {
 		wake:     make(chan struct{}, 1),
 		rules:    map[string]*running{},
 		owners:   map[string]*owner{},
+		doubted:  map[*running]candidate{},
 		seed:     maphash.MakeSeed(),
 		broken:   map[string]brokenRule{},
 		kept:     checkpointBudget{limit: o.CheckpointBytes},
@@ -245,6 +247,7 @@ func (e *Engine) advance(now int64) (next int64, worked time.Duration) {
 	if !e.entry.empty() { // an earlier failure
 		e.commit()
 	}
+	e.verifySome()
 	next = now + idleMs
 	if e.saveSome(now) {
 		next = now + minGapMs

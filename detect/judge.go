@@ -73,7 +73,7 @@ type lineRef struct {
 }
 
 func newJudge(c *compiled) (*judge, error) {
-	maker, err := algo.Prepare(c.rule.Detector, c.step)
+	maker, err := c.detectors()
 	if err != nil {
 		return nil, err
 	}

@@ -149,7 +149,7 @@ func (e *Engine) takeTurn(now int64) bool {
 	if !found {
 		return false
 	}
-	e.explained, e.scanned, e.verified = 0, 0, 0
+	e.explained, e.scanned = 0, 0
 	e.round = e.o.Hub.Round()
 	queue := e.queue[:0]
 	for _, o := range e.circle {

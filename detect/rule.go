@@ -95,11 +95,22 @@ func (r *Rule) stepMs(primary int64) int64 {
 // server with the given primary step in ms. The error names the rule, the
 // field, what was given and what is allowed.
 func (r *Rule) Validate(primary int64) error {
-	if err := r.validate(primary); err != nil {
-		return fmt.Errorf("rule %q: %w", clip(r.ID, maxID), err)
+	err := r.validate(primary)
+	if err == nil {
+		_, err = algo.New(r.Detector, r.stepMs(primary))
 	}
-	return nil
+	return r.wrong(err)
 }
+
+// wrong names the rule in an error.
+func (r *Rule) wrong(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("rule %q: %w", clip(r.ID, maxID), err)
+}
+
+// validate checks all but the detector.
 
 func (r *Rule) validate(primary int64) error {
 	if err := checkName("id", r.ID); err != nil {
@@ -129,9 +140,6 @@ func (r *Rule) validate(primary int64) error {
 		}
 	}
 	if err := r.checkNoData(); err != nil {
-		return err
-	}
-	if _, err := algo.New(r.Detector, r.stepMs(primary)); err != nil {
 		return err
 	}
 	if err := r.checkAbsence(); err != nil {

@@ -217,6 +217,7 @@ func (e *Engine) remove(r *running) {
 	e.disengage(r)
 	e.kept.dropIf(&r.trail, func(checkpoint) bool { return true })
 	e.saves.drop(r)
+	delete(e.doubted, r)
 	r.pupil.close()
 	r.stream.Close()
 }
