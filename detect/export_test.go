@@ -50,3 +50,10 @@ func Ranges(rule Rule, primary int64, tiers []store.TierRange, start, end int64)
 	c := &compiled{rule: rule, step: rule.stepMs(primary)}
 	return c.ranges(tiers, start, end)
 }
+
+// ReadTests reads a file of rule tests without running them.
+func ReadTests(text []byte) error {
+	s := &source{text: text}
+	_, _, err := s.readTests()
+	return err
+}
