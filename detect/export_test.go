@@ -51,9 +51,19 @@ func Ranges(rule Rule, primary int64, tiers []store.TierRange, start, end int64)
 	return c.ranges(tiers, start, end)
 }
 
-// ReadTests reads a file of rule tests without running them.
-func ReadTests(text []byte) error {
-	s := &source{text: text}
-	_, _, err := s.readTests()
-	return err
+// OnCommit calls f after every transaction that stores changes of alerts.
+func (e *Engine) OnCommit(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.journal.outbox = waking{e.journal.outbox, f}
+}
+
+type waking struct {
+	Outbox
+	f func()
+}
+
+func (w waking) Wake() {
+	w.Outbox.Wake()
+	w.f()
 }

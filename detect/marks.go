@@ -132,7 +132,7 @@ func (e *Engine) markClosed(t, now int64) {
 	if len(others) < len(closed) {
 		m.others, m.rules = true, others
 	}
-	if e.unmarked = !e.entry.empty(); !e.unmarked {
+	if e.unmarked = e.unmarked || !e.entry.empty(); !e.unmarked {
 		m.kind = markDone
 	}
 	e.write(&m)

@@ -395,3 +395,64 @@ func FuzzReadMark(f *testing.F) {
 		}
 	})
 }
+
+// TestReplayOfPortions: when very many alerts begin or end at once, they are stored and
+// sent in portions. A kill between any two of them pages for every group once.
+func TestReplayOfPortions(t *testing.T) {
+	const groups = 1300
+	var nodes []int
+	for n := range groups {
+		nodes = append(nodes, n)
+	}
+	all := func(v float64) func(int) float64 { return func(int) float64 { return v } }
+	for kill := 1; kill <= 4; kill++ {
+		r := newTapedRig(t, 1000)
+		r.put(`{"id":"low","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}}`)
+		r.put(`{"id":"other","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`)
+		for s := int64(1); s <= 5; s++ {
+			r.at(s*1000 - 300)
+			r.fleet(nodes, all(100))
+			r.to(s*1000 + 50)
+		}
+		r.none()
+		stored := 0
+		r.engine.OnCommit(func() {
+			if stored++; stored == kill {
+				panic(errKilled)
+			}
+		})
+		r.at(5_700)
+		r.fleet(nodes, all(0.01))
+		func() {
+			defer func() {
+				if v := recover(); v != nil && v != errKilled {
+					panic(v)
+				}
+			}()
+			r.to(6_050)
+		}()
+		r.recover()
+		r.to(6_060) // a rule that was not judged before still has time
+		fired := map[string]int{}
+		for _, n := range r.took() {
+			if n.Type != notify.TypeFiring || n.StartsAt != epoch+6000 {
+				t.Fatalf("kill %d: %+v", kill, n)
+			}
+			fired[n.Incident]++
+		}
+		for id, n := range fired {
+			if n != 1 {
+				t.Errorf("kill %d: incident %s %d times", kill, id, n)
+			}
+		}
+		if len(fired) != groups+1 {
+			t.Errorf("kill %d: %d of %d fired", kill, len(fired), groups+1)
+		}
+		for s := int64(7); s <= 8; s++ {
+			r.at(s*1000 - 300)
+			r.fleet(nodes, all(0.01))
+			r.to(s*1000 + 50)
+		}
+		r.none()
+	}
+}

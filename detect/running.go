@@ -35,6 +35,7 @@ type running struct {
 	fresh  int    // steps closed since the rule was started
 
 	justClosed bool   // a step that is not marked yet
+	inPortions bool   // the step being settled is marked already
 	complete   bool   // all sources had reported it
 	unsettled  moment // a step that was judged before a restart and not stored; t 0: none
 
@@ -291,7 +292,10 @@ func (e *Engine) finish(r *running, t, now int64, c store.Completeness) {
 	r.judged = t
 	r.next, r.putOff = t+r.c.step, false
 	r.fresh++
-	r.justClosed, r.complete = true, c.Expected > 0 && c.Reported >= c.Expected
+	if !r.inPortions {
+		r.justClosed, r.complete = true, c.Expected > 0 && c.Complete()
+	}
+	r.inPortions = false
 	r.closedOn.put(r.c.step, t, c)
 	r.trust(t, c)
 	e.mark(r, t)

@@ -63,7 +63,7 @@ func (w *watch) run(ctx context.Context) error {
 // groups as usual after each, and reports how long the webhooks took.
 func (w *watch) measure(ctx context.Context, t int64, n, rounds, pause int) (next int64, err error) {
 	if w.profile != "" {
-		took := time.Duration(rounds*(pause+1)) * w.step
+		took := min(time.Minute, time.Duration(rounds*(pause+1))*w.step)
 		go func() { _ = profile(w.server.URL, fmt.Sprintf("%s.%d", w.profile, n), took) }()
 	}
 	before, err := server.CPU(w.server.PID())
