@@ -117,7 +117,7 @@ func (p *plan) benign(totals, whole bool) {
 	const rest = 2 * hour
 	lost := p.pick(0.02, 0.05, 0.1, 0.2)
 	if totals {
-		lost = p.pick(0.02, 0.05) // two reports in a row leave a hole in the sum of the instances
+		lost = p.pick(0.02, 0.05) // of one of many instances is enough to make a step incomplete
 	}
 	p.place(p.event(Lost, lost, p.minutes(60, 6*60)), rest)
 	for range 4 {

@@ -207,10 +207,11 @@ func (s *source) totals(start, step int64, n int) []float64 {
 			}
 		}
 	}
-	// At the edges of a gap some instances have reported and others have not: a
-	// step that is not complete is no data either.
+	// Where reports are lost some instances have values and others have not. The
+	// server knows that such a step is not complete, a detector of values cannot: it
+	// is no data either.
 	for _, e := range s.events {
-		if e.Kind != Gap {
+		if e.Kind != Gap && e.Kind != Lost {
 			continue
 		}
 		e.Start, e.Duration = e.Start-step, e.Duration+3*step
