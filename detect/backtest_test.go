@@ -361,7 +361,7 @@ func TestBacktestTiers(t *testing.T) {
 // of whole steps, and each has its values in a tier that is no coarser than it must be.
 func TestBacktestRanges(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
-	for range 20_000 {
+	for range 5_000 {
 		steps := [][]int64{{1000}, {1000, 10_000}, {10_000, 60_000, 3_600_000}, {1000, 5000, 60_000}}[rnd.IntN(4)]
 		now := int64(epoch) + rnd.Int64N(1000)*60_000
 		var tiers []store.TierRange
@@ -459,4 +459,16 @@ func TestBacktestIncomplete(t *testing.T) {
 	if b.Rule.ID = "other"; len(r.backtest(b).Incomplete) != 0 {
 		t.Error("another rule has incomplete steps")
 	}
+}
+
+// FuzzParseBacktest: no body panics, and what is taken is within its limits.
+func FuzzParseBacktest(f *testing.F) {
+	f.Add([]byte(`{"rule":{"expr":"name,x,:eq"},"against":{"id":"b","expr":"1"},"start":5,"end":"2026-01-01T00:00:00Z","incidents":[{"start":1,"end":2,"tags":{"a":"b"}}]}`))
+	f.Add([]byte(`{"rule":null,"start":1e3,"end":-1}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		b, err := detect.ParseBacktestJSON(body)
+		if err == nil && (b.Rule.ID == "" || b.Start < 0 || b.End < 0 || len(b.Incidents) > 1000) {
+			t.Errorf("%q gives %+v", body, b)
+		}
+	})
 }

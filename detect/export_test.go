@@ -51,6 +51,13 @@ func Ranges(rule Rule, primary int64, tiers []store.TierRange, start, end int64)
 	return c.ranges(tiers, start, end)
 }
 
+// ReadTests reads a file of rule tests without running them.
+func ReadTests(text []byte) error {
+	s := &source{text: text}
+	_, _, err := s.readTests()
+	return err
+}
+
 // OnCommit calls f after every transaction that stores changes of alerts.
 func (e *Engine) OnCommit(f func()) {
 	e.mu.Lock()

@@ -60,6 +60,7 @@ type source struct {
 	body   ast.Node // nil when it is no YAML
 
 	receivers int
+	values    int // of the series of its tests
 }
 
 // root returns the tree of the file with its positions.

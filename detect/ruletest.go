@@ -17,7 +17,7 @@ import (
 const (
 	maxTests       = 1_000
 	maxTestSteps   = 1_000_000
-	maxTestPoints  = 20_000_000 // steps × series of a test
+	maxTestPoints  = 20_000_000 // steps × series of a test, values of a file
 	minTestStep    = Duration(second)
 	testEpoch      = 1_767_225_600_000 // 2026-01-01T00:00:00Z
 	maxExpectTests = 10_000
@@ -306,6 +306,9 @@ func (t *ruleTest) readSeries(item any) error {
 	numbers, err := parseValues(text)
 	if err != nil {
 		return err
+	}
+	if t.source.values += len(numbers); t.source.values > maxTestPoints {
+		return fmt.Errorf("values: the file has more than %d", maxTestPoints)
 	}
 	ts := tags.FromMap(texts)
 	if _, ok := ts.Get("atlas.dstype"); !ok {

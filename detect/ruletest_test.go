@@ -188,6 +188,22 @@ func TestRuleTestFaults(t *testing.T) {
 	f(4, "tests:\n- name: a\n  step: 7s\n  pages: {a: 1}", "step is 7s")
 	f(4, "tests:\n- name: a\n  start: soon\n  pages: {a: 1}", "start is")
 	f(3, "tests:\n- {name: a, pages: {a: 1}, series: [{tags: {name: x}, values: 5x900000},{tags: {name: x}, values: 5x900000 5x900000}]}", "more than 1000000")
+	f(3, "tests:\n- {name: a, pages: {a: 1}, series: ["+strings.Repeat("{tags: {name: x}, values: 5x999999},", 21)+"]}", "the file has more than 20000000")
 	f(2, "rule_files: [nosuch.yaml]\ntests: [{pages: {a: 0}}]", "nosuch.yaml")
 	f(2, "tests: [\n", "not YAML")
+}
+
+// FuzzReadTests: no file of tests panics or hangs, and every refusal says why.
+func FuzzReadTests(f *testing.F) {
+	f.Add([]byte(testedRules + "tests:\n- name: a\n  series: [{tags: {name: x}, values: '1 _x2 stale'}]\n  expect: [{at: 10s, rule: low, alerts: [{value: 1..2}]}]\n  pages: {low: 1}\n"))
+	f.Add([]byte("rules: &a [{id: a, expr: x}]\ntests: *a\n"))
+	f.Add([]byte("tests:\n  - {expect: [{at: 1}]}\n? [a]\n: b\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if strings.Contains(string(text), "rule_files") {
+			return // reads other files
+		}
+		if err := detect.ReadTests(text); err != nil && strings.TrimSpace(err.Error()) == "" {
+			t.Errorf("%q: an empty error", text)
+		}
+	})
 }

@@ -46,6 +46,26 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
+// BenchmarkCopyState copies 256 bytes per iteration in the order of BenchmarkStep:
+// what the memory allows.
+func BenchmarkCopyState(b *testing.B) {
+	const streams = 100_000
+	order := rand.New(rand.NewPCG(1, 1)).Perm(streams)
+	states := make([]*[32]uint64, streams)
+	for i := range states {
+		states[i] = new([32]uint64)
+	}
+	for i := range b.N {
+		s := states[order[i%streams]]
+		c := *s
+		for j := range c {
+			c[j]++
+		}
+		*s = c
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Msteps/s")
+}
+
 // BenchmarkStepInCache judges the values of one stream.
 func BenchmarkStepInCache(b *testing.B) {
 	values := starts(8192, 10_000, 500, 1)
