@@ -66,7 +66,7 @@ func (w *Why) whatHappened(d *Decision, since, step int64) string {
 	case algo.CauseMissing.String():
 		return "no data" + span + ", although there should be"
 	case algo.CauseWorse.String():
-		return "worse than what it is compared with"
+		return w.compared(d)
 	case algo.CauseSignal.String():
 		return "the expression is true (" + d.Value.String() + ")" + span
 	case algo.CauseLimit.String():
@@ -76,6 +76,25 @@ func (w *Why) whatHappened(d *Decision, since, step int64) string {
 		return "no data" + span
 	}
 	return "out of band" + span
+}
+
+// compared says how a stream fares against its baseline.
+func (w *Why) compared(d *Decision) string {
+	ratio, known := w.fact(&d.JudgedStep, algo.FactRatio)
+	low, _ := w.fact(&d.JudgedStep, algo.FactRatioLower)
+	high, _ := w.fact(&d.JudgedStep, algo.FactRatioUpper)
+	text := "worse than what it is compared with"
+	if !known || math.IsNaN(ratio) {
+		return text
+	}
+	text += ": " + people(ratio) + " times as many"
+	switch { // no bound is null, which is NaN again
+	case low > 0 && high > 0 && !math.IsInf(high, 1):
+		return text + ", surely " + people(low) + " to " + people(high)
+	case low > 0:
+		return text + ", surely at least " + people(low)
+	}
+	return text
 }
 
 // apart says how far v is from what was expected.

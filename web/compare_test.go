@@ -3,6 +3,7 @@ package web_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 )
@@ -53,16 +54,17 @@ func TestCanaryIsDecidedWithoutAPerson(t *testing.T) {
 	if decided["worse"] != "fail firing worse" || decided["equal"] != "pass inactive " {
 		t.Errorf("decided: %v", decided)
 	}
-	var alerts []struct {
-		Rule, Cause string
-		Tags        map[string]string
+	type alert struct {
+		Incident, Cause string
+		Tags            map[string]string
+		Why             struct{ Text string }
 	}
-	alerts = decode[[]struct {
-		Rule, Cause string
-		Tags        map[string]string
-	}](t, r.get("/api/v1/alerts?state=firing"))
+	alerts := decode[[]alert](t, r.get("/api/v1/alerts?state=firing"))
 	if len(alerts) != 1 || alerts[0].Cause != "worse" || alerts[0].Tags["app"] != "worse" {
-		t.Errorf("alerts: %+v", alerts)
+		t.Fatalf("alerts: %+v", alerts)
+	}
+	if why := decode[alert](t, r.get("/api/v1/alerts/"+alerts[0].Incident)).Why.Text; !strings.HasPrefix(why, "worse than what it is compared with: 1.") || !strings.Contains(why, "times as many, surely 1.") {
+		t.Errorf("why: %s", why)
 	}
 }
 

@@ -86,6 +86,13 @@ const (
 	decideByMax      = 366 * 86_400 * 1e3 // ms
 )
 
+// The facts of a comparison that say how the stream fares.
+const (
+	FactRatio      = "ratio" // events of the stream ÷ those of the baseline
+	FactRatioLower = "ratio_lower"
+	FactRatioUpper = "ratio_upper"
+)
+
 func compareKeys() []Key {
 	return []Key{
 		{"baseline", "expression to compare with; needed", ""},
@@ -291,7 +298,7 @@ func (d *compare) Facts(dst []Fact) []Fact {
 	}
 	return append(dst, Fact{"decision", [...]float64{0, 1, -1}[d.decision]}, Fact{"log_e_value", evidence},
 		Fact{"p_value", chance}, Fact{"error_rate", d.set.errorRate},
-		Fact{"ratio", y.ratio()}, Fact{"ratio_lower", low}, Fact{"ratio_upper", high},
+		Fact{FactRatio, y.ratio()}, Fact{FactRatioLower, low}, Fact{FactRatioUpper, high},
 		Fact{"same_from", same[0]}, Fact{"same_to", same[1]},
 		Fact{"samples", float64(y.n)}, Fact{"events", y.a}, Fact{"baseline_events", y.b}, Fact{"dispersion", excess})
 }
