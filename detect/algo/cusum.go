@@ -189,7 +189,7 @@ func (d *cusum) measure(v, z float64, p *prediction, trained bool) (evidence flo
 	s := d.set
 	d.fall(v, z, p)
 	evidence, side = d.standing.measure(s, z, trained)
-	if d.deep >= s.deepHold && float64(d.deepSum) >= deepSumLeast && trained && s.counts(down) && d.recovery == 0 {
+	if d.deep >= s.deepHold && float64(d.deepSum) >= deepSumLeast && trained && s.counts(down) {
 		d.excursions[down].fill(s)
 		evidence, side = s.limit, down
 	}

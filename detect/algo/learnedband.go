@@ -10,7 +10,8 @@ type learnedBand struct {
 	set       *sumSettings
 	low, high float64
 	last      float64
-	dev       float64 // mean absolute difference of neighbours
+	usual     float64 // slow mean
+	dev       float64 // mean absolute difference of neighbours there
 	repeats   repeats
 	standing
 	seen int32
@@ -20,7 +21,8 @@ const (
 	bandShare    = 0.003 // of values beyond the band on a side
 	bandRate     = 0.004 // of the band's length by which an edge moves
 	bandFirst    = 4000  // values that only stretch the band
-	bandVersion  = 1
+	bandSizeMax  = 8
+	bandVersion  = 2
 	bandShiftOut = 0.5 // of the band's length by which it follows a new level, per step
 )
 
@@ -46,7 +48,7 @@ func (d *learnedBand) Step(_ int64, v float64) Verdict {
 		return verdict
 	}
 	if d.seen == 0 {
-		d.low, d.high, d.last, d.seen = v, v, v, 1
+		d.low, d.high, d.last, d.usual, d.seen = v, v, v, v, 1
 		d.repeats.last = v
 		d.standing.start()
 		return verdict
@@ -69,16 +71,23 @@ func (d *learnedBand) Step(_ int64, v float64) Verdict {
 	return verdict
 }
 
-// beyond returns how far v is beyond the band, in deviations, negative below.
+// beyond returns how far v is beyond the band, in deviations at that edge, negative
+// below.
 func (d *learnedBand) beyond(v float64) float64 {
-	dev := d.dev + float64(leastDev*math.Max(math.Abs(d.low), math.Abs(d.high))) + tiny
 	switch {
 	case v > d.high:
-		return clamp((v-d.high)/dev, surpriseMax)
+		return clamp((v-d.high)/d.devAt(d.high), surpriseMax)
 	case v < d.low:
-		return clamp((v-d.low)/dev, surpriseMax)
+		return clamp((v-d.low)/d.devAt(d.low), surpriseMax)
 	}
 	return 0
+}
+
+// devAt returns the deviation at a level, in proportion to its root as for counts.
+func (d *learnedBand) devAt(level float64) float64 {
+	size, usual := math.Abs(level), math.Abs(d.usual)
+	share := clamp(size/(usual+tiny), bandSizeMax)
+	return float64(d.dev*math.Sqrt(share)) + float64(leastDev*max(size, math.Abs(d.high)*leastDev)) + tiny
 }
 
 func (d *learnedBand) learn(v float64) {
@@ -110,6 +119,7 @@ func (d *learnedBand) learn(v float64) {
 	}
 	if !d.out {
 		rate := max(slowRate, 1/float64(d.seen+1))
+		d.usual += float64(rate * (v - d.usual))
 		most := math.Inf(1)
 		if d.seen > freeSpread {
 			most = learnClip*d.dev + tiny
@@ -135,7 +145,7 @@ func (d *learnedBand) AppendState(dst []byte) []byte {
 	dst = append(dst, bandVersion)
 	dst = appendCount(dst, d.seen)
 	dst = d.standing.append(d.repeats.append(dst))
-	for _, x := range [...]float64{d.low, d.high, d.last, d.dev} {
+	for _, x := range [...]float64{d.low, d.high, d.last, d.usual, d.dev} {
 		dst = appendFloat64(dst, x)
 	}
 	return dst
@@ -147,7 +157,7 @@ func (d *learnedBand) Restore(src []byte) (rest []byte, err error) {
 	d.seen = r.count(seenMax)
 	d.repeats.restore(&r)
 	d.standing.restore(&r, d.set)
-	for _, x := range [...]*float64{&d.low, &d.high, &d.last, &d.dev} {
+	for _, x := range [...]*float64{&d.low, &d.high, &d.last, &d.usual, &d.dev} {
 		*x = r.float64()
 	}
 	if r.err != nil {
