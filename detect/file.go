@@ -59,6 +59,9 @@ func (file *File) read(name string, text []byte) []*Fault {
 	if len(text) > maxFile {
 		return broken(fmt.Errorf("%d bytes, at most %d", len(text), maxFile))
 	}
+	if line := tooDeep(text); line > 0 {
+		return []*Fault{{File: name, Line: line, Err: fmt.Errorf("nested more than %d deep", maxNesting)}}
+	}
 	var v any
 	if err := yaml.Unmarshal(text, &v); err != nil {
 		return []*Fault{s.syntax(err)}

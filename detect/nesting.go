@@ -1,0 +1,34 @@
+package detect
+
+// maxNesting bounds how deep brackets and list marks of a rule file stand in each
+// other: reading YAML takes time with the square of that.
+const maxNesting = 500
+
+// tooDeep returns the first line, from 1, at which the text is nested too deeply,
+// 0 when none is. It looks at brackets and at marks in front of a line; what is in
+// quotes counts too.
+func tooDeep(text []byte) (line int) {
+	brackets, marks, leading := 0, 0, true
+	line = 1
+	for _, c := range text {
+		switch c {
+		case '\n':
+			line++
+			marks, leading = 0, true
+			continue
+		case '[', '{':
+			brackets++
+		case ']', '}':
+			brackets = max(0, brackets-1)
+		case '-', '?':
+			if leading {
+				marks++
+			}
+		}
+		leading = leading && (c == '-' || c == '?' || c == ' ' || c == '\t')
+		if brackets > maxNesting || marks > maxNesting {
+			return line
+		}
+	}
+	return 0
+}
