@@ -190,10 +190,13 @@ func (d *seasonal) acceptLevel() {
 	if !d.scale.linear {
 		y = math.Log(w.level)
 	}
-	shift := y - d.profile.tracks[d.choice].slow
+	// For each candidate it is as far from the profile as the stream now lies.
+	s, at := &d.set.shape, d.bucketAt+d.set.shape.bucket/2
+	base, _ := d.course(at)
 	for c := range d.profile.tracks {
-		if t := &d.profile.tracks[c]; t.predicted > 0 { // else its profile is being drawn
-			t.slow += shift
+		t := &d.profile.tracks[c]
+		if of, known := d.profile.at(s, season(c), at); known && t.predicted > 0 { // else it is being drawn
+			t.slow = y + base - of
 			t.fast, t.usual = t.slow, t.slow
 		}
 	}

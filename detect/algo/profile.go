@@ -33,6 +33,7 @@ type track struct {
 	fast, slow float64
 	usual      float64 // level of the last days
 	miss       float64 // mean distance of a bucket from the prediction one bucket before
+	square     float64 // mean of its square
 	predicted  int32   // buckets that had a prediction
 }
 
@@ -47,9 +48,11 @@ const (
 	profileClip    = 6          // mean misses that a bucket may teach
 	profileOut     = 2          // the same while the stream is out
 	coarseFast     = 0.2        // weight of a bucket in the fast level, where buckets are long
+	profileEdge    = 6          // mean misses from which two buckets are not blended
 	usualBuckets   = 4 * dayMs
 	seamBuckets    = 12
 	probationBkt   = 12 // predictions before misses are believed
+	squareClip     = 30 // mean misses that one bucket counts for in a choice
 	seasonStays    = 0.85
 	seasonMustGain = 0.95 // of the miss of the simpler candidate
 )
@@ -116,6 +119,9 @@ func (p *profile) at(s *shape, c season, at int64) (float64, bool) {
 		return float64(a), true
 	}
 	share := float64(into) / float64(s.bucket)
+	if math.Abs(float64(b)-float64(a)) > profileEdge*p.tracks[c].miss {
+		share = math.Round(share) // something that goes by the clock
+	}
 	return float64(a) + float64(share*(float64(b)-float64(a))), true
 }
 
@@ -161,10 +167,13 @@ func (t *track) learn(s *shape, x float64, out bool) {
 	r := x - t.fast
 	weight := max(s.miss, 1/float64(t.predicted+2))
 	if t.predicted > probationBkt {
+		most := squareClip * t.miss
+		t.square += weight * (min(r*r, most*most) - t.square)
 		t.miss += weight * (min(math.Abs(r), 8*t.miss+1e-12) - t.miss)
 		r = clamp(r, 4*t.miss)
 	} else {
 		t.miss += weight * (math.Abs(r) - t.miss)
+		t.square += weight * (r*r - t.square)
 	}
 	if t.predicted < seenMax {
 		t.predicted++
@@ -208,7 +217,7 @@ func (p *profile) best(s *shape, allowed [seasons]bool, now season) season {
 		if !allowed[c] || int(t.predicted) < max(probationBkt, s.days/2) {
 			continue
 		}
-		miss := t.miss
+		miss := math.Sqrt(t.square)
 		if c == now {
 			miss *= seasonStays
 		}

@@ -71,6 +71,7 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 		doubles(&t.slow)
 		doubles(&t.usual)
 		doubles(&t.miss)
+		doubles(&t.square)
 	}
 	for _, x := range [...]*float32{&w.minSum, &w.slow.heard, &w.slow.depth, &w.slow.usual, &w.slow.calm, &d.frozen.usual, &p.depth, &p.peak} {
 		singles(x)
