@@ -61,6 +61,7 @@ const (
 	deepStepMost  = 20.0 // of one step in that sum
 	sumWaitHolds  = 1.1
 	outTrendKept  = 0.99
+	outFar        = 4.0  // mean absolute residuals
 	outSlow       = 0.05 // of alpha, while out
 	backAlpha     = 0.3  // least weight of the first values after an episode
 	backClip      = 20
@@ -250,6 +251,11 @@ func (d *cusum) learn(v, r float64, p *prediction) {
 	still := d.out || waiting
 	// What a fit reads does not change until it has been read.
 	d.tuning.see(&d.set.tuner, v, r, p, !still && d.seen >= freeSpread && d.fitIn == 0, d.seen%d.set.look == 0)
+	if d.out && !shifted {
+		// What is far out teaches less than what is near, which may be normal soon.
+		far := r / (outFar * p.dev)
+		r /= 1 + float64(far*far)
+	}
 	level := p.expected + float64(alpha*clamp(r, clip*p.dev))
 	if beta > 0 {
 		d.trend += float64(beta * (level - d.level - d.trend))
