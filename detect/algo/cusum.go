@@ -61,9 +61,9 @@ const (
 	deepStepMost  = 20.0 // of one step in that sum
 	sumWaitHolds  = 1.1
 	outTrendKept  = 0.99
-	outFar        = 4.0  // mean absolute residuals
-	outSlow       = 0.05 // of alpha, while out
-	backAlpha     = 0.3  // least weight of the first values after an episode
+	outFar        = 4.0 // mean absolute residuals
+	outSlow       = 0.2 // of alpha, while out
+	backAlpha     = 0.3 // least weight of the first values after an episode
 	backClip      = 20
 	shiftAlpha    = 0.2
 	gapTrendKept  = 0.98
