@@ -3,13 +3,13 @@ package algo
 // The names of facts that mean the same in every kind that has them. Together
 // they say how far a stream is from being out.
 const (
-	FactThreshold = "threshold" // score at which a step is out
-	FactClear     = "clear"     // score below which it is over
-	FactHold      = "hold"      // steps that an excursion must last before it counts
-	FactHeld      = "held"      // steps that the excursion has lasted so far, at most hold
-	FactMemory    = "memory"    // steps that the width of the band is learned from
+	FactThreshold = "threshold"    // score at which a step is out
+	FactClear     = "clear"        // score below which it is over
+	FactHold      = "hold"         // steps that an excursion must last before it counts
+	FactHeld      = "held"         // steps that the excursion has lasted so far, at most hold
+	FactMemory    = "memory"       // steps that the width of the band is learned from
 	FactSeason    = "season_hours" // length of the season that is expected to repeat, 0: none
-	FactStepsOut  = "steps_out" // steps that the stream has been out, the onset included; 0 while in band
+	FactStepsOut  = "steps_out"    // steps that the stream has been out, the onset included; 0 while in band
 )
 
 // facts appends how far the stream is from being out, or from being over.
