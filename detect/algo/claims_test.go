@@ -228,9 +228,9 @@ func TestCutChangesNothingBefore(t *testing.T) {
 func scoreLines(t *testing.T, spec algo.Spec, opts algo.ScoreOptions, stamps []int64, values []float64) []string {
 	t.Helper()
 	var in, out bytes.Buffer
-	in.WriteString("timestamp,value\n")
+	in.WriteString("timestamp,value,baseline\n") // which others than compare do not read
 	for i, v := range values {
-		fmt.Fprintf(&in, "%d,%v\n", stamps[i], v)
+		fmt.Fprintf(&in, "%d,%v,%d\n", stamps[i], v, 90+stamps[i]/1000%17)
 	}
 	if err := algo.Score(&out, &in, spec, opts); err != nil {
 		t.Fatalf("%v: %v", spec, err)
