@@ -47,7 +47,7 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 		if change := a.state.Step(&config, t, o); change != 0 {
 			e.change(r, i, change, moment{t, now, c})
 		}
-		if e.entry.size() >= portion {
+		if e.entry.size() >= portion && !e.failing {
 			e.storePortion(r, t, now, c)
 		}
 	}
@@ -55,7 +55,8 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 
 // portion is after how many changes those of a step are stored and sent without
 // waiting for the rest of it. Should the process end in between, the restart settles
-// the step again: what is stored stays, and what is not follows.
+// the step again: what is stored stays, and what is not follows. While the database
+// fails, it is tried once a turn.
 const portion = 512
 
 // storePortion stores what the step has changed so far, of which rule r is a part.
@@ -89,7 +90,10 @@ func (a *groupAlert) gone(value float64, step, retention int64) bool {
 // and a time that never comes where that can be at the next step in no case.
 func (r *running) absenceAfter(i int) int64 {
 	s := &r.alerts[i].state
-	least := max(int64(r.c.rule.AbsenceAfter), 3*r.c.step)
+	least := int64(r.c.rule.AbsenceAfter)
+	if least == 0 {
+		least = 3 * r.c.step
+	}
 	if !s.HadData || s.NoDataAt != 0 || s.Absent+r.c.step < min(least, 60*second) {
 		return math.MaxInt64
 	}
