@@ -113,22 +113,20 @@ func run(w io.Writer, o options) error {
 	}
 	all := variants(o)
 	results := make([]judged, len(all))
-	spent := make([]time.Duration, len(all))
 	for i, v := range all {
 		results[i].variant = v
 	}
 	for _, seed := range o.seeds {
-		courses, took, err := watchAll(gen.Streams(seed, o.streams), all, o.cpus)
+		courses, err := watchAll(gen.Streams(seed, o.streams), all, o.cpus)
 		if err != nil {
 			return err
 		}
 		for i := range all {
 			results[i].bySeed = append(results[i].bySeed, courses[i])
-			spent[i] += took[i]
 		}
 	}
 	for k, kind := range o.kinds {
-		show(w, &results[k], o, spent[k])
+		show(w, &results[k], o)
 		if o.sweep && o.only == "" {
 			printSweep(w, slices.DeleteFunc(slices.Clone(results[len(o.kinds):]), func(j judged) bool { return j.kind != kind }))
 		}
@@ -137,14 +135,13 @@ func run(w io.Writer, o options) error {
 }
 
 // watchAll runs every variant over every stream, which is made once.
-func watchAll(streams []*gen.Stream, all []variant, cpus int) ([][]*course, []time.Duration, error) {
+func watchAll(streams []*gen.Stream, all []variant, cpus int) ([][]*course, error) {
 	out := make([][]*course, len(all))
 	for k := range out {
 		out[k] = make([]*course, len(streams))
 	}
 	var mu sync.Mutex
 	var failed error
-	spent := make([]time.Duration, len(all))
 	next := make(chan int)
 	var group sync.WaitGroup
 	for range max(cpus, 1) {
@@ -153,17 +150,14 @@ func watchAll(streams []*gen.Stream, all []variant, cpus int) ([][]*course, []ti
 				s := streams[i]
 				values := s.Values()
 				for k, v := range all {
-					begin := time.Now()
 					d, err := algo.NewForScore(algo.Spec{Kind: v.kind, Params: v.params}, s.Step)
-					if err == nil {
-						out[k][i] = watch(s, values, d, defaultThreshold(v.kind, v.params))
-					}
-					mu.Lock()
-					spent[k] += time.Since(begin)
 					if err != nil {
+						mu.Lock()
 						failed = err
+						mu.Unlock()
+						break
 					}
-					mu.Unlock()
+					out[k][i] = watch(s, values, d, defaultThreshold(v.kind, v.params))
 				}
 			}
 		})
@@ -173,16 +167,13 @@ func watchAll(streams []*gen.Stream, all []variant, cpus int) ([][]*course, []ti
 	}
 	close(next)
 	group.Wait()
-	return out, spent, failed
+	return out, failed
 }
 
-func show(w io.Writer, j *judged, o options, took time.Duration) {
-	courses, steps := slices.Concat(j.bySeed...), int64(0)
-	for _, c := range courses {
-		steps += (c.stream.End - c.stream.Start) / c.stream.Step
-	}
+func show(w io.Writer, j *judged, o options) {
+	courses := slices.Concat(j.bySeed...)
 	all := judgeOnsets(courses)
-	fmt.Fprintf(w, "\n%s, %d streams, seeds %v, as shipped; %.0f ns per step\n", j.kind, len(courses), o.seeds, float64(took.Nanoseconds())/float64(steps))
+	fmt.Fprintf(w, "\n%s, %d streams, seeds %v, as shipped\n", j.kind, len(courses), o.seeds)
 	all.print(w, o.only)
 	if o.verbose {
 		all.details(w, o.only)
