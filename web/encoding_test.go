@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
@@ -140,11 +141,15 @@ func TestBodyLimits(t *testing.T) {
 // whatever it is; what is shorter is not.
 func TestPackedAnswers(t *testing.T) {
 	r := newRig(t, settings{})
+	r.putRule("nodes", `{"expr":"name,known,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":0}}`)
 	for i := range 100 {
 		r.publish(point(epoch, 1, "gauge", "known", "node", fmt.Sprintf("i-%030d", i)))
 	}
+	r.move(2 * step * time.Millisecond)
+	r.detect.Advance(r.now())
 	for path, long := range map[string]bool{
-		"/api/v1/tags/node": true, "/api/v1/tags/node?format=txt": true, "/api/v1/tags/node?verbose=1": true, "/api/v1/status": true,
+		"/api/v1/rules/nodes/groups": true,
+		"/api/v1/tags/node":          true, "/api/v1/tags/node?format=txt": true, "/api/v1/tags/node?verbose=1": true, "/api/v1/status": true,
 		"/api/v1/expr/complete?q=name,known,:eq": true, "/api/v1/tags": false, "/api/v1/rules": false,
 	} {
 		plain, packed := r.get(path), r.call("GET", path, nil, "Accept-Encoding: gzip")

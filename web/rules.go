@@ -150,7 +150,6 @@ func (s *Server) groups(r *request) {
 		return
 	}
 	r.json(list)
-	compress(r.ctx)
 }
 
 // tagFilter reads key=value pairs, comma separated.
