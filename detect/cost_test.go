@@ -120,6 +120,36 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
+// TestDiskFailsWithManyAlerts: while the state cannot be stored, a step that changes
+// very many alerts tries it once or twice, and not for each of them.
+func TestDiskFailsWithManyAlerts(t *testing.T) {
+	const groups = 3000
+	r := newRig(t, 1000)
+	r.put(`{"id":"low","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}}`)
+	broken, err := bbolt.Open(t.TempDir()+"/x.db", 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken.Close()
+	r.at(700)
+	refs := r.many(groups, 100, nil)
+	r.to(1_050)
+	r.engine.UseDB(broken)
+	r.at(1_700)
+	r.many(groups, 10, refs)
+	before := r.engine.Stats().CommitErrors
+	r.to(2_050)
+	if n := r.engine.Stats().CommitErrors - before; n < 1 || n > 10 {
+		t.Errorf("tried %d times", n)
+	}
+	r.none()
+	r.engine.UseDB(r.db)
+	r.to(2_100)
+	if sent := r.took(); len(sent) != groups {
+		t.Errorf("sent %d", len(sent))
+	}
+}
+
 // TestContributors: when one of two devices stops, the page says so.
 func TestContributors(t *testing.T) {
 	r := newRig(t, 10_000)

@@ -47,7 +47,7 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 		if change := a.state.Step(&config, t, o); change != 0 {
 			e.change(r, i, change, moment{t, now, c})
 		}
-		if e.entry.size() >= portion && !e.failing {
+		if e.round != 0 && e.entry.size() >= portion && !e.failing {
 			e.storePortion(r, t, now, c)
 		}
 	}
@@ -55,8 +55,8 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 
 // portion is after how many changes those of a step are stored and sent without
 // waiting for the rest of it. Should the process end in between, the restart settles
-// the step again: what is stored stays, and what is not follows. While the database
-// fails, it is tried once a turn.
+// the step again, as a whole: what is stored stays, and what is not follows. While the
+// database fails, it is tried once a turn.
 const portion = 512
 
 // storePortion stores what the step has changed so far, of which rule r is a part.
