@@ -224,17 +224,17 @@ func (e *Engine) storeTurn() {
 func (e *Engine) Owners() []OwnerStats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make([]OwnerStats, 0, len(e.circle))
-	for _, o := range e.circle {
-		s := o.stats
-		s.Owner, s.Rules = o.name, o.rules
-		for _, r := range e.order {
-			if r.owner == o {
-				s.Groups += len(r.judge.groups)
-				s.LagMs = max(s.LagMs, e.now-r.deadline())
-			}
-		}
-		out = append(out, s)
+	out := make([]OwnerStats, len(e.circle))
+	at := make(map[*owner]*OwnerStats, len(out))
+	for i, o := range e.circle {
+		out[i] = o.stats
+		out[i].Owner, out[i].Rules = o.name, o.rules
+		at[o] = &out[i]
+	}
+	for _, r := range e.order {
+		s := at[r.owner]
+		s.Groups += len(r.judge.groups)
+		s.LagMs = max(s.LagMs, e.now-r.deadline())
 	}
 	return out
 }

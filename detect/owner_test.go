@@ -150,3 +150,21 @@ func TestCatchUpInPieces(t *testing.T) {
 		t.Error("what was caught up in pieces differs")
 	}
 }
+
+// TestOwnersAddUp: groups and lag of an owner are those of its rules, and of no others.
+func TestOwnersAddUp(t *testing.T) {
+	r := newRig(t, 1000)
+	for _, rule := range []string{"a", "b", "c"} {
+		owner := map[string]string{"a": "one", "b": "two", "c": "two"}[rule]
+		r.put(fmt.Sprintf(`{"id":%q,"owner":%q,"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":50}}`, rule, owner))
+	}
+	for s := int64(1); s <= 3; s++ {
+		r.at(s*1000 - 300)
+		r.send("a", p(100, "name", "sps", "region", "eu"), p(100, "name", "sps", "region", "us"))
+		r.to(s*1000 + 50)
+	}
+	got := owners(r)
+	if one, two := got["one"], got["two"]; len(got) != 2 || one.Rules != 1 || one.Groups != 2 || one.LagMs != 0 || two.Rules != 2 || two.Groups != 4 || two.Closed != 2*one.Closed {
+		t.Errorf("owners: %+v", got)
+	}
+}
