@@ -170,7 +170,9 @@ func (e *Engine) try(ctx context.Context, c *compiled, b *Backtest) (Outcome, er
 	}
 	start := step.Floor(min(b.Start, end), c.step)
 	if start >= end {
-		return Outcome{Pages: []Page{}, Groups: []GroupTotal{}, Notices: []string{"nothing of this time has closed yet"}}, nil
+		out := Outcome{Pages: []Page{}, Groups: []GroupTotal{}, Notices: []string{"nothing of this time has closed yet"}}
+		out.meet(b.Incidents)
+		return out, nil
 	}
 	ranges, notices := c.ranges(e.o.Store.Tiers(), start, end)
 	steps := int64(0)

@@ -249,6 +249,10 @@ func TestBacktestIncidents(t *testing.T) {
 		d.Added[0].StartsAt != at(306) || d.Moved[0].Other.StartsAt != at(111) || d.Firing != 15_000 {
 		t.Errorf("diff %+v", got.Diff)
 	}
+	later := r.backtest(detect.Backtest{Rule: strict, Start: at(700), End: at(800), Incidents: []detect.Marked{{at(700), at(760), nil}}})
+	if len(later.Notices) != 1 || len(later.Delays) != 1 || later.Delays[0].First != nil {
+		t.Errorf("of time to come: %+v", later.Outcome)
+	}
 	if same := r.backtest(detect.Backtest{Rule: lax, Against: &lax, Start: at(0), End: at(600)}).Diff; same.Same != 2 || len(same.Added)+len(same.Removed)+len(same.Moved) != 0 {
 		t.Errorf("a rule against itself: %+v", same)
 	}
