@@ -111,7 +111,6 @@ func (r *Rule) wrong(err error) error {
 }
 
 // validate checks all but the detector.
-
 func (r *Rule) validate(primary int64) error {
 	if err := checkName("id", r.ID); err != nil {
 		return err

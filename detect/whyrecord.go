@@ -372,7 +372,7 @@ func (e *Engine) explainChanges(ctx context.Context, batch []unsaved) {
 			continue
 		}
 		at, known := r.judge.index[u.group]
-		if known && r.alerts[at].breach != nil && r.alerts[at].breach.ID == u.id {
+		if known && at < len(r.alerts) && r.alerts[at].breach != nil && r.alerts[at].breach.ID == u.id {
 			r.alerts[at].breach.Sent.Contributors = u.why.Breakdown.contributors()
 		}
 	}
