@@ -211,9 +211,12 @@ func (w *drift) recent() (now, then float64) {
 // two hours; now says which way it is thought to go. Levels do not count, only how
 // the distance from either course changes.
 func (w *drift) goesFree(now, linear bool) bool {
-	own, other := rough(w.own[:], w.head), rough(w.other[:], w.head)
+	if linear || !now && w.calm < roughLeast/2 {
+		return false // it goes its usual way
+	}
+	own, other := rough(&w.own, w.head), rough(&w.other, w.head)
 	switch {
-	case linear || own != own || other != other:
+	case own != own || other != other:
 		return false
 	case now:
 		return !(own < freeGain*other)
@@ -223,12 +226,12 @@ func (w *drift) goesFree(now, linear bool) bool {
 
 // rough returns the mean change over a quarter of an hour, NaN when too little is
 // known.
-func rough(ring []float32, head int32) float64 {
+func rough(ring *[driftRing]float32, head int32) float64 {
 	sum, n := 0.0, 0.0
-	for i := range roughSpan {
-		a, b := over(ring, head, i, i+1), over(ring, head, i+roughLag, i+roughLag+1)
-		if a.n > 0 && b.n > 0 {
-			sum += math.Abs(a.sum - b.sum)
+	for i := range int32(roughSpan) {
+		a, b := ring[(head-1-i)&(driftRing-1)], ring[(head-1-i-roughLag)&(driftRing-1)]
+		if a != unknownBucket && b != unknownBucket {
+			sum += math.Abs(float64(a) - float64(b))
 			n++
 		}
 	}
@@ -286,12 +289,15 @@ func (w *drift) returns(from, to float64) bool {
 func median(ring *[driftRing]float32, head int32) float32 {
 	var changes [roughSpan]float32
 	n := 0
-	for i := range roughSpan {
-		a, b := over(ring[:], head, i, i+1), over(ring[:], head, i+roughLag, i+roughLag+1)
-		if a.n == 0 || b.n == 0 {
+	for i := range int32(roughSpan) {
+		a, b := ring[(head-1-i)&(driftRing-1)], ring[(head-1-i-roughLag)&(driftRing-1)]
+		if a == unknownBucket || b == unknownBucket {
 			continue
 		}
-		x := float32(math.Abs(a.sum - b.sum))
+		x := a - b
+		if x < 0 {
+			x = -x
+		}
 		k := n
 		for ; k > 0 && changes[k-1] > x; k-- {
 			changes[k] = changes[k-1]

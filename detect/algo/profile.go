@@ -217,7 +217,7 @@ func (p *profile) best(s *shape, allowed [seasons]bool, now season) season {
 		if !allowed[c] || int(t.predicted) < max(probationBkt, s.days/2) {
 			continue
 		}
-		miss := math.Sqrt(t.square)
+		miss := math.Sqrt(t.miss * math.Sqrt(t.square)) // of the usual and of the worst hours alike
 		if c == now {
 			miss *= seasonStays
 		}
