@@ -70,13 +70,16 @@ func (e *Engine) saveSoon(r *running) {
 	r.unsaved = true
 }
 
-// saveFirst stores the states of rules that have none in the database.
+// saveFirst stores the states of rules that have none in the database, as far as one
+// transaction goes: the rest of very large ones follows, since pages wait.
 func (e *Engine) saveFirst() {
-	for len(e.saves.first) > 0 {
-		if _, err := e.saveFrom(&e.saves.first); err != nil {
+	for written := 0; len(e.saves.first) > 0 && written < saveBytes && e.now >= e.saves.hold; {
+		n, err := e.saveFrom(&e.saves.first)
+		if err != nil {
 			e.saveFailed(err)
 			return
 		}
+		written += n
 	}
 }
 

@@ -32,6 +32,43 @@ func (r *rig) fleet(nodes []int, value func(node int) float64) {
 	}
 }
 
+// TestFirstStateIsLarge: the first state of a rule with very much of it is not stored
+// in one go, since others wait for their pages meanwhile; all of it is in the end.
+func TestFirstStateIsLarge(t *testing.T) {
+	const groups, most = 8_000, 14 << 20
+	r := newTapedRig(t, 10_000)
+	points := make([]point, groups)
+	for i := range points {
+		points[i] = p(100, "name", "sps", "node", fmt.Sprintf("%01800d", i))
+	}
+	r.at(9_700)
+	r.send("a", points...)
+	r.at(10_100)
+	r.put(`{"id":"wide","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"double-exponential"}}`)
+	r.at(19_700)
+	r.send("a", points...)
+	r.at(30_050)
+	r.engine.Advance(r.now())
+	s := r.engine.Stats()
+	if s.Closed != 1 || s.Groups != groups || s.SavedBytes == 0 || s.SavedBytes > most {
+		t.Fatalf("at once %d bytes, want at most %d: %+v", s.SavedBytes, most, s)
+	}
+	for last := int64(0); s.SavedBytes > last; s = r.engine.Stats() {
+		last = s.SavedBytes
+		r.at(r.now() - epoch + 2)
+		r.engine.Advance(r.now())
+	}
+	if s.SavedBytes <= most {
+		t.Errorf("%d bytes in all: too few to tell", s.SavedBytes)
+	}
+	want := r.engine.State()
+	r.tape.events = r.tape.events[:0]
+	r.recover()
+	if !bytes.Equal(want, r.engine.State()) {
+		t.Error("the detectors differ after a restart")
+	}
+}
+
 // TestSavedStates: a rule of many groups is stored in parts, whole at first and then
 // as differences; a restart from what is stored, with or without the marks after it,
 // changes no state, whatever groups come and go.
