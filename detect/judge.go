@@ -103,6 +103,9 @@ func (j *judge) take(lines []stream.Line) {
 	some := false
 	lines = j.takeBaseline(lines)
 	for i := range lines {
+		if !j.tells(lines[i].Value) {
+			continue
+		}
 		if at := j.groupOf(i, &lines[i]); at >= 0 {
 			j.groups[at].tick, j.groups[at].value = j.tick, lines[i].Value
 			some = some || !math.IsNaN(lines[i].Value)
@@ -327,8 +330,13 @@ func (j *judge) groupOf(i int, line *stream.Line) int {
 
 // makes reports whether a line that belongs to no group makes one.
 func (j *judge) makes(line *stream.Line) bool {
-	hasData := !math.IsNaN(line.Value) || j.noData == alert.Zero || j.noData == alert.Alert
-	return hasData && len(j.groups) < maxGroups
+	return j.tells(line.Value) && len(j.groups) < maxGroups
+}
+
+// tells reports whether a line with value v is something else than no line: no data is,
+// where the rule says what that means.
+func (j *judge) tells(v float64) bool {
+	return !math.IsNaN(v) || j.noData == alert.Zero || j.noData == alert.Alert
 }
 
 // find returns the index of the group that line i belongs to, or -1; the group's
