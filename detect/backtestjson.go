@@ -114,6 +114,9 @@ func ParseIncidents(text []byte) ([]Marked, error) {
 	if len(text) > maxFile {
 		return nil, fmt.Errorf("%d bytes, at most %d", len(text), maxFile)
 	}
+	if line := tooDeep(text); line > 0 {
+		return nil, &Fault{Line: line, Err: errNesting}
+	}
 	var v any
 	if err := yaml.Unmarshal(text, &v); err != nil {
 		return nil, fmt.Errorf("not YAML: %s", strings.TrimSpace(yaml.FormatError(err, false, true)))

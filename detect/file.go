@@ -60,7 +60,7 @@ func (file *File) read(name string, text []byte) []*Fault {
 		return broken(fmt.Errorf("%d bytes, at most %d", len(text), maxFile))
 	}
 	if line := tooDeep(text); line > 0 {
-		return []*Fault{{File: name, Line: line, Err: fmt.Errorf("nested more than %d deep", maxNesting)}}
+		return []*Fault{{File: name, Line: line, Err: errNesting}}
 	}
 	var v any
 	if err := yaml.Unmarshal(text, &v); err != nil {

@@ -1,8 +1,12 @@
 package detect
 
-// maxNesting bounds how deep brackets and list marks of a rule file stand in each
+import "fmt"
+
+// maxNesting bounds how deep brackets and list marks of a YAML file stand in each
 // other: reading YAML takes time with the square of that.
 const maxNesting = 500
+
+var errNesting = fmt.Errorf("nested more than %d deep", maxNesting)
 
 // tooDeep returns the first line, from 1, at which the text is nested too deeply,
 // 0 when none is. It looks at brackets and at marks in front of a line; what is in

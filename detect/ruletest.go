@@ -91,6 +91,9 @@ func TestRules(name string) ([]TestResult, error) {
 
 // readTests reads the rules and the tests of a file.
 func (s *source) readTests() ([]Rule, []ruleTest, error) {
+	if line := tooDeep(s.text); line > 0 {
+		return nil, nil, &Fault{File: s.name, Line: line, Err: errNesting}
+	}
 	var v any
 	if err := yaml.Unmarshal(s.text, &v); err != nil {
 		return nil, nil, s.syntax(err)
