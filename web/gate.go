@@ -10,15 +10,17 @@ import (
 	"pulse/store/clock"
 )
 
-// gate lets a number of queries run at once and a number wait a while.
+// gate lets a number of queries, or of what takes as long, run at once and a number
+// wait a while.
 type gate struct {
+	what    string // plural, for messages
 	slots   chan struct{}
 	queue   int64
 	waiting atomic.Int64
 }
 
-func newGate(atOnce, queue int) *gate {
-	return &gate{slots: make(chan struct{}, atOnce), queue: int64(queue)}
+func newGate(what string, atOnce, queue int) *gate {
+	return &gate{what: what, slots: make(chan struct{}, atOnce), queue: int64(queue)}
 }
 
 // enter takes a slot or fails with 503. The caller leaves with leave.
@@ -30,13 +32,13 @@ func (g *gate) enter(ctx context.Context, clk clock.Clock, wait time.Duration) e
 	}
 	defer g.waiting.Add(-1)
 	if g.waiting.Add(1) > g.queue {
-		return &statusError{fasthttp.StatusServiceUnavailable, "too many queries are waiting; try again later"}
+		return &statusError{fasthttp.StatusServiceUnavailable, "too many " + g.what + " are waiting; try again later"}
 	}
 	select {
 	case g.slots <- struct{}{}:
 		return nil
 	case <-clk.After(wait):
-		return &statusError{fasthttp.StatusServiceUnavailable, "too many queries are running; this one waited " + wait.String()}
+		return &statusError{fasthttp.StatusServiceUnavailable, "too many " + g.what + " are running; this one waited " + wait.String()}
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"strings"
 	"math/big"
 	"net"
 	"runtime"
@@ -33,7 +34,7 @@ func (l lying) After(d time.Duration) <-chan time.Time {
 // refused at once.
 func TestGate(t *testing.T) {
 	clk := lying{clock.NewManual(time.UnixMilli(0)), make(chan struct{}, 10)}
-	g := newGate(2, 1)
+	g := newGate("back-tests", 2, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	enter := func() chan error {
 		out := make(chan error, 1)
@@ -43,7 +44,7 @@ func TestGate(t *testing.T) {
 	busy := func(what string, err error) {
 		t.Helper()
 		var e *statusError
-		if !errors.As(err, &e) || e.status != 503 {
+		if !errors.As(err, &e) || e.status != 503 || !strings.Contains(err.Error(), "too many back-tests are ") {
 			t.Errorf("%s: got %v, want 503", what, err)
 		}
 	}

@@ -144,7 +144,8 @@ func New(o Options) (*Server, error) {
 	received := o.Memory.Ingest.Within(int64(o.MaxBodies))
 	o.MaxBody = min(o.MaxBody, int(received.Limit())) // a larger one would never get its place
 	o.MaxImportBody = min(o.MaxImportBody, int(received.Limit()))
-	s := &Server{opts: o, gate: newGate(o.Queries, o.QueryQueue), trials: newGate(max(1, runtime.GOMAXPROCS(0)/2), o.QueryQueue), failures: newFailures(), started: o.Clock.Now()}
+	s := &Server{opts: o, gate: newGate("queries", o.Queries, o.QueryQueue), failures: newFailures(), started: o.Clock.Now()}
+	s.trials = newGate("back-tests", max(1, runtime.GOMAXPROCS(0)/2), o.QueryQueue)
 	s.strangers = o.Log.Sample(&zerolog.BurstSampler{Burst: 10, Period: time.Second})
 	s.bodies = &bodies{budget: received, free: freeBody(received.Limit(), o.MaxConns), held: map[*fasthttp.RequestHeader]place{}}
 	s.routes = newRouteTable(routes())
