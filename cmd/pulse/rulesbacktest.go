@@ -185,6 +185,12 @@ func (r *refusal) tooLarge() bool {
 
 func asRefusal(err error, to **refusal) bool { return errors.As(err, to) }
 
+// aboutRule reports whether an answer is about the rule: 503 is, too, when judging it
+// took too long, but not when the server has no place.
+func aboutRule(status int, answer []byte) bool {
+	return status == http.StatusBadRequest || status == http.StatusServiceUnavailable && bytes.Contains(answer, []byte("shorten the range"))
+}
+
 // busyTries is how often a server that has no place now is asked again.
 const busyTries = 10
 
@@ -214,11 +220,11 @@ func (b *backtester) run(ctx context.Context, rule, against *detect.Rule, start,
 		switch {
 		case err != nil:
 			return nil, err
-		case status == http.StatusServiceUnavailable && try < busyTries && !bytes.Contains(answer, []byte("shorten the range")):
+		case status == http.StatusServiceUnavailable && try < busyTries && !aboutRule(status, answer):
 			if err := pause(ctx, time.Now().Add(time.Second)); err != nil {
 				return nil, err
 			}
-		case status == http.StatusBadRequest || status == http.StatusServiceUnavailable:
+		case aboutRule(status, answer):
 			return nil, &refusal{strings.TrimPrefix(serverError(status, answer).Error(), fmt.Sprintf("server answered %d: ", status))}
 		case status != http.StatusOK:
 			return nil, serverError(status, answer)

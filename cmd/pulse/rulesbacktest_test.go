@@ -46,6 +46,25 @@ func past(t *testing.T, url, region string, end int64, values []float64) {
 	}
 }
 
+// TestAboutRule: a server that is busy says nothing about a rule.
+func TestAboutRule(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		answer string
+		want   bool
+	}{
+		{400, `{"message":"expr: unknown word"}`, true},
+		{503, `{"message":"deadline exceeded before all of it was judged; shorten the range"}`, true},
+		{503, `{"message":"too many back-tests are running; this one waited 2s"}`, false},
+		{200, `{}`, false},
+		{500, `{"message":"shorten the range"}`, false},
+	} {
+		if got := aboutRule(c.status, []byte(c.answer)); got != c.want {
+			t.Errorf("%d %s: %v", c.status, c.answer, got)
+		}
+	}
+}
+
 // TestBacktestCommand: what the rules of a file would have done, compared with
 // incidents and with another version, and what a check against the server says.
 func TestBacktestCommand(t *testing.T) {
