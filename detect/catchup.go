@@ -126,6 +126,7 @@ func (e *Engine) recall(stored recalled) {
 		}
 		if err := e.loadState(r); err != nil {
 			e.o.Log.Warn().Err(err).Str("rule", s.Rule.ID).Msg("detectors start anew")
+			r.stream.Close()
 			if r, err = e.recallRule(s, now); err != nil { // it may have half of a state
 				e.setAside(s, err)
 				continue
