@@ -8,10 +8,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"strings"
 	"math/big"
 	"net"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
