@@ -31,7 +31,7 @@ func (e *Engine) State() []byte {
 	var out bytes.Buffer
 	for _, r := range e.order {
 		fmt.Fprintf(&out, "%s %d %d ", r.c.judges(), r.judged, r.turn)
-		out.Write(r.appendState(nil))
+		out.Write(r.stream.AppendState(r.judge.appendState(nil)))
 	}
 	return out.Bytes()
 }

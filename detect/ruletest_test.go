@@ -182,7 +182,7 @@ func TestRuleTestFaults(t *testing.T) {
 	f(4, "tests:\n- name: a\n  expect: [{at: 5s}]\n  series: ["+good+"]", "at is 5s, want a multiple of the step 10s")
 	f(4, "tests:\n- name: a\n  expect: [{at: 10s, rule: b}]", `rule "b" does not exist (a)`)
 	f(4, "tests:\n- name: a\n  expect: [{at: 10s, alerts: [{state: on}]}]", `state is "on"`)
-	f(4, "tests:\n- name: a\n  expect: [{at: 10s, alerts: [{value: 5...6}]}]", "no number and no range")
+	f(4, "tests:\n- name: a\n  expect: [{at: 10s, alerts: [{value: 5...6}]}]", "neither a number nor a range")
 	f(4, "tests:\n- name: a\n  pages: {a: many}", `pages.a is "many"`)
 	f(4, "tests:\n- name: a\n  pages: {b: 1}", "pages.b: there is no such rule (a)")
 	f(4, "tests:\n- name: a\n  step: 7s\n  pages: {a: 1}", "step is 7s")

@@ -111,7 +111,7 @@ func parseBetween(text string) (between, error) {
 	read(low, &b.low)
 	read(high, &b.high)
 	if err != nil || math.IsNaN(b.low) || math.IsNaN(b.high) || b.low > b.high || text == ".." {
-		return b, fmt.Errorf("%q is no number and no range such as 5..10, ..10 or 5..", clip(text, 40))
+		return b, fmt.Errorf("%q is neither a number nor a range such as 5..10, ..10 and 5.. are", clip(text, 40))
 	}
 	return b, nil
 }

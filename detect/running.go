@@ -326,16 +326,3 @@ func (e *Engine) recordHeld(r *running, t int64) {
 		}
 	}
 }
-
-// appendState appends what observe changes.
-func (r *running) appendState(dst []byte) []byte {
-	return r.stream.AppendState(r.judge.appendState(dst))
-}
-
-func (r *running) restoreState(src []byte) error {
-	rest, err := r.judge.restore(src)
-	if err == nil {
-		_, err = r.stream.Restore(rest)
-	}
-	return err
-}
