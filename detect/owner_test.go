@@ -167,4 +167,11 @@ func TestOwnersAddUp(t *testing.T) {
 	if one, two := got["one"], got["two"]; len(got) != 2 || one.Rules != 1 || one.Groups != 2 || one.LagMs != 0 || two.Rules != 2 || two.Groups != 4 || two.Closed != 2*one.Closed {
 		t.Errorf("owners: %+v", got)
 	}
+	for _, owner := range []string{"one", "three"} {
+		before := owners(r)["one"]
+		r.put(fmt.Sprintf(`{"id":"a","owner":%q,"severity":"page","expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":50}}`, owner))
+		if got := owners(r)[owner]; got.Rules != 1 || owner == "one" && got != before || owner == "three" && got.Closed != 0 {
+			t.Errorf("after another text, owner %s: %+v, before %+v", owner, got, before)
+		}
+	}
 }

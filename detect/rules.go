@@ -147,8 +147,10 @@ func (e *Engine) amend(r *running, c *compiled, file bool) error {
 		r.c, r.file = before, wasFile
 		return err
 	}
-	e.disengage(r)
-	e.engage(r)
+	if r.owner.name != c.rule.Owner { // or it would get a new slice of time, and forget what it had
+		e.disengage(r)
+		e.engage(r)
+	}
 	r.stats.Owner = c.rule.Owner
 	return nil
 }
