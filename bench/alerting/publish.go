@@ -14,11 +14,11 @@ import (
 	"pulse/bench/server"
 )
 
-// order is what the publishers are to send of one step: the groups from low on,
-// count of them, are next to nothing.
+// order is what the publishers are to send of one step: every group whose number
+// leaves the rest when divided by every is next to nothing; none for 0.
 type order struct {
-	t          int64 // Unix ms
-	low, count int
+	t           int64 // Unix ms
+	rest, every int
 }
 
 // body is a publish of one sender, made once; times and values are written over.
@@ -35,14 +35,14 @@ const (
 	valueSpread = 1000
 )
 
-// newBody returns the body of sender i. A series' group is its number modulo the
-// groups, so that most groups have series of several senders.
+// newBody returns the body of sender i. Groups have neighbouring series, so that
+// most have those of several senders.
 func newBody(o options, i int) *body {
 	b := &body{}
 	b.text = fmt.Appendf(nil, `{"tags":{"name":"starts","atlas.dstype":"gauge","nf.app":"api","nf.node":"node-%02d"},"metrics":[`, i)
 	perRule := o.groups / o.rules
 	for n := i; n < o.series; n += o.publishers {
-		group := n / o.publishers % o.groups
+		group := n * o.groups / o.series
 		if len(b.values) > 0 {
 			b.text = append(b.text, ',')
 		}
@@ -66,7 +66,7 @@ func (b *body) set(x order) {
 	}
 	noise := uint64(x.t)
 	for i, at := range b.values {
-		if g := b.groups[i]; g >= x.low && g < x.low+x.count {
+		if x.every > 0 && b.groups[i]%x.every == x.rest {
 			copy(b.text[at:], lowValue)
 			continue
 		}
@@ -85,7 +85,7 @@ func publish(ctx context.Context, o options, in io.Reader, out io.Writer) error 
 	client := &fasthttp.Client{MaxConnsPerHost: o.publishers, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second}
 	for orders := bufio.NewScanner(in); orders.Scan() && ctx.Err() == nil; {
 		var x order
-		if _, err := fmt.Sscan(orders.Text(), &x.t, &x.low, &x.count); err != nil {
+		if _, err := fmt.Sscan(orders.Text(), &x.t, &x.rest, &x.every); err != nil {
 			return fmt.Errorf("order %q: %w", orders.Text(), err)
 		}
 		for _, b := range bodies {

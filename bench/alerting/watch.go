@@ -64,22 +64,25 @@ func (w *watch) run(ctx context.Context) error {
 func (w *watch) measure(ctx context.Context, t int64, n, rounds, pause int) (next int64, err error) {
 	if w.profile != "" {
 		took := min(time.Minute, time.Duration(rounds*(pause+1))*w.step)
-		go func() { _ = profile(w.server.URL, fmt.Sprintf("%s.%d", w.profile, n), took) }()
+		go func() {
+			if err := profile(w.server.URL, fmt.Sprintf("%s.%d", w.profile, n), took); err != nil {
+				fmt.Fprintln(w.out, err)
+			}
+		}()
 	}
 	before, err := server.CPU(w.server.PID())
 	if err != nil {
 		return t, err
 	}
 	began, from := time.Now(), t
-	low := 0
-	for range rounds {
-		if t, err = w.send(ctx, t, 1, low, n); err != nil {
+	every := w.groups / n // so that all rules and receivers have a part in it
+	for i := range rounds {
+		if t, err = w.send(ctx, t, 1, i*every/rounds, every); err != nil {
 			return t, err
 		}
 		if t, err = w.send(ctx, t, pause, 0, 0); err != nil {
 			return t, err
 		}
-		low = (low + n*7) % max(1, w.groups-n+1)
 	}
 	wall := time.Since(began)
 	after, err := server.CPU(w.server.PID())
@@ -90,14 +93,14 @@ func (w *watch) measure(ctx context.Context, t int64, n, rounds, pause int) (nex
 	return t, nil
 }
 
-// send has the publishers send steps from t on, with groups from low on next to
+// send has the publishers send steps from t on, with the groups of an order next to
 // nothing, and returns the step after them.
-func (w *watch) send(ctx context.Context, t int64, steps, low, count int) (next int64, err error) {
+func (w *watch) send(ctx context.Context, t int64, steps, rest, every int) (next int64, err error) {
 	for range steps {
 		if ctx.Err() != nil {
 			return t, ctx.Err()
 		}
-		if _, err := fmt.Fprintln(w.senders.in, t, low, count); err != nil {
+		if _, err := fmt.Fprintln(w.senders.in, t, rest, every); err != nil {
 			return t, err
 		}
 		line, err := w.senders.line()
