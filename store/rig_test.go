@@ -41,6 +41,7 @@ type rig struct {
 	spared  int           // what skipped was when the store was opened
 	seen    []string      // that came back
 	doubt   func()        // what the twin does if the operation that failed is there after all
+	left    func()        // what a refused request left behind, for the twin; a store that is opened anew has lost it
 	noteNo  int
 	lastGot store.Recovery
 	during  func() // happens while a snapshot is taken
@@ -70,8 +71,18 @@ func newRig(t testing.TB, fs disk.FS, seed uint64) *rig {
 	return r
 }
 
+// goOn lets the twin have what a refused request left behind, since the store
+// that refused it lives on.
+func (r *rig) goOn() {
+	if r.left != nil {
+		r.left()
+		r.left = nil
+	}
+}
+
 // open opens and replays the folder.
 func (r *rig) open() error {
+	r.left = nil
 	s, err := store.Open(r.opts, store.Durable{FS: r.fs, Mode: r.mode, Clock: r.clk, Log: zerolog.Nop(), SegmentBytes: 8 << 10})
 	if err != nil {
 		return err
@@ -189,6 +200,7 @@ func (q *points) applyTo(t testing.TB, s *store.Store) store.Result {
 // publish sends a request to both. A request that was refused is not the
 // twin's; one without an answer may be.
 func (r *rig) publish() error {
+	r.goOn()
 	q := r.request()
 	hold := r.s.Hold()
 	defer hold.Release()
@@ -204,7 +216,7 @@ func (r *rig) publish() error {
 	if err != nil {
 		r.doubt = func() { q.applyTo(r.t, r.twin) }
 		if refused(err) {
-			_, _ = q.batch(r.twin) // whose series exist since then, too
+			r.left = func() { _, _ = q.batch(r.twin) }
 		}
 		return err
 	}
@@ -217,6 +229,7 @@ func (r *rig) publish() error {
 
 // backfill imports values for steps that are over, some of them sealed.
 func (r *rig) backfill() error {
+	r.goOn()
 	type line struct {
 		n      int
 		times  []int64
@@ -295,6 +308,7 @@ func (r *rig) mark() error {
 
 // pass lets time go by, on both.
 func (r *rig) pass(ms int64) {
+	r.goOn()
 	r.now += ms
 	r.clk.Advance(time.Duration(ms) * time.Millisecond)
 	r.s.Advance(r.now)
@@ -304,6 +318,7 @@ func (r *rig) pass(ms int64) {
 // equal compares the two stores.
 func (r *rig) equal(when string) {
 	r.t.Helper()
+	r.goOn()
 	if r.back {
 		return
 	}
