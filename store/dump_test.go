@@ -16,7 +16,8 @@ import (
 // file. What a sender's points changed is left out, too: it is not known of those
 // that were in an archive file already when the log was read. Series that nothing is left of, or that nothing was written to, are
 // left out.
-// Neither are values up to the step from, which may be dropped already.
+// Neither are values up to the step from, which may be dropped already, and
+// series that have no later ones; nor senders that were not heard of since.
 func (s *Store) Dump(from int64) string {
 	var lines []string
 	for i := range s.parts {
@@ -38,16 +39,18 @@ func (s *Store) dumpPartition(p *partition, from int64) (lines []string) {
 		last := slot.last
 		if slot.first == 0 {
 			last = 0 // when it was thought of, perhaps by a request that was refused
+		} else if last <= from {
+			continue // it may be buried already
 		}
 		var b strings.Builder
 		fmt.Fprintf(&b, "%s flags %x first %d last %d state %x", s.index.Dictionary().Tags(p.pairsOf(uint32(n))),
 			p.flags[n]&(flagKind|flagAmount|flagUsed), slot.first, last, state)
 		var sources []string
-		if src := s.sources.get(slot.source); src != nil {
+		if src := s.sources.get(slot.source); src != nil && src.seen > from {
 			sources = append(sources, src.key)
 		}
 		for _, l := range p.more[uint32(n)] {
-			if src := s.sources.get(l.source); src != nil {
+			if src := s.sources.get(l.source); src != nil && src.seen > from {
 				sources = append(sources, fmt.Sprintf("%s since %d", src.key, l.since))
 			}
 		}
@@ -123,7 +126,7 @@ func (s *Store) dumpSources(from int64) (lines []string) {
 	for key, id := range t.byKey {
 		src := t.get(id)
 		src.mu.Lock()
-		if src.arrival != 0 { // it reported
+		if src.arrival != 0 && src.seen > from { // it reported
 			line := fmt.Sprintf("source %s last %d arrival %d steps %v first %d interval %d total %+v presence %d %d:",
 				key, src.lastTime, src.arrival, src.steps[:src.n], src.first, src.interval, []int{src.total.Stored + src.total.Superseded, src.total.Repeated, src.total.Late}, src.lastWithin, src.lastBehind)
 			for at := s.grid.floor(from); at <= src.lastWithin; at += t.grid.step {
