@@ -27,30 +27,15 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"pulse/detect/algo"
 )
 
-// sets is the flag -set, given any number of times.
-type sets map[string]any
-
-func (s sets) String() string { return "" }
-
-func (s sets) Set(text string) error {
-	key, value, ok := strings.Cut(text, "=")
-	if !ok {
-		return fmt.Errorf("%q is not key=value", text)
-	}
-	s[key] = value
-	return nil
-}
-
 func main() {
-	params := sets{}
+	var spec algo.Spec
 	detector := flag.String("detector", "auto", "kinds, separated by commas, or all")
-	flag.Var(params, "set", "key=value of the detector; may be given again")
+	flag.Func("set", "key=value of the detector; may be given again", spec.Set)
 	cpus := flag.Int("cpu", runtime.NumCPU(), "streams judged at a time")
 	out := flag.String("out", "", "folder to write score files into, <kind>/<category>/<file>")
 	results := flag.String("results", "", "folder with score files to judge instead of a detector")
@@ -65,13 +50,13 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), *detector, params, *cpus, *out, *results, *threshold, *verbose); err != nil {
+	if err := run(flag.Arg(0), *detector, spec, *cpus, *out, *results, *threshold, *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, "nab:", err)
 		os.Exit(1)
 	}
 }
 
-func run(dir, detector string, params sets, cpus int, out, results string, threshold float64, verbose bool) error {
+func run(dir, detector string, spec algo.Spec, cpus int, out, results string, threshold float64, verbose bool) error {
 	c, err := openCorpus(dir)
 	if err != nil {
 		return err
@@ -87,7 +72,7 @@ func run(dir, detector string, params sets, cpus int, out, results string, thres
 			return err
 		}
 		if threshold == 0 {
-			threshold = defaultThreshold("", nil)
+			threshold = spec.Threshold()
 		}
 		report(os.Stdout, filepath.Base(results), streams, threshold, verbose)
 		return nil
@@ -97,13 +82,14 @@ func run(dir, detector string, params sets, cpus int, out, results string, thres
 		if out != "" {
 			folder = filepath.Join(out, kind)
 		}
-		streams, err := c.judge(algo.Spec{Kind: kind, Params: params}, cpus, folder)
+		spec.Kind = kind
+		streams, err := c.judge(spec, cpus, folder)
 		if err != nil {
 			return err
 		}
 		limit := threshold
 		if limit == 0 {
-			limit = defaultThreshold(kind, params)
+			limit = spec.Threshold()
 		}
 		report(os.Stdout, kind, streams, limit, verbose)
 	}
@@ -139,32 +125,4 @@ func hasKey(k algo.Kind, name string) bool {
 		}
 	}
 	return false
-}
-
-// defaultThreshold is the score at which a detector is out: what was set, else
-// the documented default of the kind, else that of the first kind that has one.
-func defaultThreshold(kind string, params sets) float64 {
-	texts := []string{""}
-	if text, ok := params["threshold"].(string); ok {
-		texts[0] = text
-	}
-	other := ""
-	for _, k := range algo.Kinds() {
-		for _, key := range k.Keys {
-			if key.Name != "threshold" {
-				continue
-			}
-			if k.Name == kind {
-				texts = append(texts, key.Default)
-			} else if other == "" {
-				other = key.Default
-			}
-		}
-	}
-	for _, text := range append(texts, other) {
-		if v, err := strconv.ParseFloat(text, 64); err == nil {
-			return v
-		}
-	}
-	return 0.999
 }

@@ -32,23 +32,9 @@ import (
 	"pulse/detect/algo"
 )
 
-// sets is the flag -set, given any number of times.
-type sets map[string]any
-
-func (s sets) String() string { return "" }
-
-func (s sets) Set(text string) error {
-	key, value, ok := strings.Cut(text, "=")
-	if !ok {
-		return fmt.Errorf("%q is not key=value", text)
-	}
-	s[key] = value
-	return nil
-}
-
 type options struct {
 	kinds   []string
-	params  sets
+	params  map[string]any
 	seeds   []uint64
 	streams gen.StreamsOptions
 	only    string
@@ -59,9 +45,10 @@ type options struct {
 }
 
 func main() {
-	o := options{params: sets{}}
+	var o options
+	var spec algo.Spec
 	detector := flag.String("detector", "auto", "kinds, separated by commas, or all")
-	flag.Var(o.params, "set", "key=value of the detector; may be given again")
+	flag.Func("set", "key=value of the detector; may be given again", spec.Set)
 	seeds := flag.String("seeds", "1", "seeds, separated by commas")
 	quick := flag.Bool("quick", false, "fewer streams, none at 10 s")
 	flag.StringVar(&o.only, "only", "", "show rows whose name contains this, such as drop or leak")
@@ -75,6 +62,7 @@ func main() {
 	flag.BoolVar(&o.streams.Plain, "plain", false, "streams of another kind: one daily shape, stronger noise that lasts, faster holidays")
 	flag.BoolVar(&o.streams.Abrupt, "abrupt", false, "days change their level from one moment to the next: harder than services are")
 	flag.Parse()
+	o.params = spec.Params
 	if *quick {
 		o.streams = gen.StreamsOptions{Minute: 12, Families: 1, Fine: -1, Weeks: 2, Plain: o.streams.Plain, Abrupt: o.streams.Abrupt}
 	}
@@ -150,14 +138,15 @@ func watchAll(streams []*gen.Stream, all []variant, cpus int) ([][]*course, erro
 				s := streams[i]
 				values := s.Values()
 				for k, v := range all {
-					d, err := algo.NewForScore(algo.Spec{Kind: v.kind, Params: v.params}, s.Step)
+					spec := algo.Spec{Kind: v.kind, Params: v.params}
+					d, err := algo.NewForScore(spec, s.Step)
 					if err != nil {
 						mu.Lock()
 						failed = err
 						mu.Unlock()
 						break
 					}
-					out[k][i] = watch(s, values, d, defaultThreshold(v.kind, v.params))
+					out[k][i] = watch(s, values, d, spec.Threshold())
 				}
 			}
 		})
@@ -192,23 +181,8 @@ func show(w io.Writer, j *judged, o options) {
 	for _, c := range courses {
 		scored.judge(c.stream, c.scored)
 	}
-	fmt.Fprintf(w, "  were the score alone to page, at %.6g: found %s, false %.3f\n", defaultThreshold(j.kind, o.params), percent(scored.share(wanted).of()), scored.rate())
-}
-
-// defaultThreshold is the score at which a detector is out.
-func defaultThreshold(kind string, params map[string]any) float64 {
-	text, _ := params["threshold"].(string)
-	for _, k := range algo.Kinds() {
-		for _, key := range k.Keys {
-			if key.Name == "threshold" && text == "" && (k.Name == kind || kind == "static") {
-				text = key.Default
-			}
-		}
-	}
-	if v, err := strconv.ParseFloat(text, 64); err == nil {
-		return v
-	}
-	return 0.999
+	spec := algo.Spec{Params: o.params}
+	fmt.Fprintf(w, "  were the score alone to page, at %.6g: found %s, false %.3f\n", spec.Threshold(), percent(scored.share(wanted).of()), scored.rate())
 }
 
 // dump writes the verdicts of the first kind on one stream.

@@ -155,7 +155,7 @@ func TestSharesAndDelays(t *testing.T) {
 // The whole program on a few streams: what it prints is complete, the same for
 // any number of workers, and every wanted event has exactly one row.
 func TestTheTable(t *testing.T) {
-	o := options{kinds: []string{"static"}, params: sets{}, seeds: []uint64{1}, cpus: 1, verbose: true,
+	o := options{kinds: []string{"static"}, seeds: []uint64{1}, cpus: 1, verbose: true,
 		streams: gen.StreamsOptions{Minute: 2, Families: 1, Fine: -1, Weeks: 1}}
 	var one, two bytes.Buffer
 	if err := run(&one, o); err != nil {

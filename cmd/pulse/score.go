@@ -21,13 +21,11 @@ type scoreCmd struct {
 
 // Run judges each file on its own, with a fresh detector.
 func (c *scoreCmd) Run(e *env) error {
-	spec := algo.Spec{Kind: c.Detector, Params: map[string]any{}}
-	for _, kv := range c.Set {
-		key, value, ok := strings.Cut(kv, "=")
-		if !ok || key == "" {
-			return fmt.Errorf("--set %q is not key=value", kv)
+	spec := algo.Spec{Kind: c.Detector}
+	for _, text := range c.Set {
+		if err := spec.Set(text); err != nil {
+			return fmt.Errorf("--set %w", err)
 		}
-		spec.Params[key] = value
 	}
 	if c.Origin != nil && c.Step == 0 {
 		return fmt.Errorf("--origin needs --step")

@@ -70,6 +70,28 @@ type Spec struct {
 	Params map[string]any
 }
 
+// Set takes the text key=value into the parameters.
+func (s *Spec) Set(text string) error {
+	key, value, ok := strings.Cut(text, "=")
+	if !ok || key == "" {
+		return fmt.Errorf("%q is not key=value", text)
+	}
+	if s.Params == nil {
+		s.Params = map[string]any{}
+	}
+	s.Params[key] = value
+	return nil
+}
+
+// Threshold returns the score at which a step is out: what was given, else the
+// default of the kinds that have one.
+func (s *Spec) Threshold() float64 {
+	if v, ok := asNumber(s.Params["threshold"]); ok {
+		return v
+	}
+	return defaultThreshold
+}
+
 // Kind describes one detector for documentation, completion and validation.
 type Kind struct {
 	Name string

@@ -245,6 +245,26 @@ func TestNewRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+func TestSpecTakesKeysAsText(t *testing.T) {
+	spec := algo.Spec{Kind: "exponential"}
+	if v := spec.Threshold(); v != 0.999 {
+		t.Errorf("by default a step is out at %v", v)
+	}
+	for _, text := range []string{"threshold=0.99", "hold=1m", "direction="} {
+		if err := spec.Set(text); err != nil {
+			t.Error(err)
+		}
+	}
+	if spec.Threshold() != 0.99 || spec.Params["hold"] != "1m" || spec.Params["direction"] != "" {
+		t.Errorf("%v, out at %v", spec.Params, spec.Threshold())
+	}
+	for _, text := range []string{"", "hold", "=1m"} {
+		if err := spec.Set(text); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
+
 func TestParametersComeFromJSONAndText(t *testing.T) {
 	var fromJSON map[string]any
 	if err := json.Unmarshal([]byte(`{"alpha":0.3,"hold":"30s","width":4,"direction":"below","learn_shift":"1h"}`), &fromJSON); err != nil {
