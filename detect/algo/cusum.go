@@ -163,16 +163,7 @@ func (d *cusum) predict() prediction {
 	}
 	usual := math.Abs(d.usual)
 	p.floor = leastDev*usual + tiny
-	size := math.Abs(p.expected)
-	switch {
-	case size >= 8*usual: // also when both are 0
-		size = 8
-	case size <= 0.125*usual:
-		size = 0.125
-	default:
-		size /= usual
-	}
-	p.factor = d.tuning.factor(size)
+	p.factor = d.tuning.factor(relative(math.Abs(p.expected), usual, 8))
 	p.dev = d.dev * p.factor
 	if p.dev < p.floor {
 		p.dev = p.floor

@@ -152,22 +152,25 @@ func (d *smoothing) predict() prediction {
 	p := prediction{expected: d.level + d.trend}
 	usual := math.Abs(d.usual)
 	p.floor = leastDev*usual + tiny
-	size := math.Abs(p.expected)
-	switch {
-	case size >= 4*usual: // also when both are 0
-		size = 4
-	case size <= 0.25*usual:
-		size = 0.25
-	default:
-		size /= usual
-	}
-	p.factor = math.Sqrt(0.5 + 0.5*size)
+	p.factor = math.Sqrt(0.5 + 0.5*relative(math.Abs(p.expected), usual, 4))
 	p.dev = d.dev * p.factor
 	if p.dev < p.floor {
 		p.dev = p.floor
 	}
 	p.wide = p.dev * (1 + gapWidening*float64(d.gap))
 	return p
+}
+
+// relative returns size ÷ usual, at most the given power of two and at least its
+// inverse.
+func relative(size, usual, most float64) float64 {
+	switch {
+	case size >= most*usual: // also when both are 0
+		return most
+	case most*size <= usual:
+		return 1 / most
+	}
+	return size / usual
 }
 
 // judge returns how surprising the step is, and in which way: evidence e stands for
