@@ -44,8 +44,8 @@ func TestConcurrentChurn(t *testing.T) {
 	senders := make([]churner, 2)
 	for k := range senders {
 		c := &senders[k]
-		*c = churner{t: t, s: s, base: k * 1_000_000_000}
-		work(func() { c.send(now.Load()) })
+		c.t, c.s, c.base = t, s, k*1_000_000_000
+		work(func() { c.send(now.Load()); c.sent.Add(1) })
 	}
 	work(func() { checkNumbers(t, s, now.Load()) })
 	watch := s.Watch(store.WatchSpec{Query: match.True, Agg: store.AggAll})
@@ -73,8 +73,10 @@ func TestConcurrentChurn(t *testing.T) {
 	})
 	for range churnRounds() {
 		s.Advance(now.Add(10_000))
-		for range 3 {
-			runtime.Gosched()
+		for k := range senders { // as many sends however busy the machine: one may have begun before
+			for until := senders[k].sent.Load() + 2; senders[k].sent.Load() < until; {
+				runtime.Gosched()
+			}
 		}
 	}
 	close(done)
@@ -85,8 +87,8 @@ func TestConcurrentChurn(t *testing.T) {
 	}
 	st := s.Stats()
 	met := 0
-	for _, c := range senders {
-		met += c.met
+	for k := range senders {
+		met += senders[k].met
 	}
 	if st.SeriesSeen != 0 || st.Slots == 0 || met < 3*st.Slots/2 {
 		t.Errorf("%+v", st)
@@ -110,7 +112,8 @@ type churner struct {
 	t     *testing.T
 	s     *store.Store
 	base  int
-	met   int // new series
+	sent  atomic.Int64 // rounds
+	met   int          // new series
 	batch store.Batch
 }
 
