@@ -46,6 +46,19 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
+// BenchmarkPrepare reads one spec per iteration, as every rule does.
+func BenchmarkPrepare(b *testing.B) {
+	for _, kind := range []string{"exponential", "double-exponential"} {
+		b.Run(kind, func(b *testing.B) {
+			for range b.N {
+				if _, err := algo.Prepare(algo.Spec{Kind: kind}, 10_000); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkCopyState copies 256 bytes per iteration in the order of BenchmarkStep:
 // what the memory allows.
 func BenchmarkCopyState(b *testing.B) {

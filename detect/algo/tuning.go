@@ -274,23 +274,16 @@ func steadyGain(level, slope float64) (alpha, beta float64) {
 	return alpha, beta
 }
 
-// missOf returns weights with the expected squared miss per unit of each variance.
+// missOf returns weights with the expected squared miss per unit of each variance:
+// the covariance of level and slope that each step of the smoothing leaves as it is.
 func missOf(alpha, beta float64) weights {
 	w := weights{alpha: alpha, beta: beta, alpha32: float32(alpha), beta32: float32(beta)}
-	f := func(noise, level, slope float64) float64 {
-		a, b, c := level, 0.0, slope
-		g := alpha * beta
-		for range 5000 {
-			a1 := (1-alpha)*(1-alpha)*a + alpha*alpha*noise
-			b1 := (1-alpha)*(b-g*a) + alpha*g*noise
-			c1 := c - 2*g*b + g*g*a + g*g*noise
-			a, b, c = a1+2*b1+c1+level, b1+c1, c1+slope
-		}
-		return a + noise
-	}
-	w.noise, w.level = f(1, 0, 0), f(0, 1, 0)
+	g := alpha * beta
+	each := 1 / (alpha * (2 - alpha - g/2))
+	w.noise = 1 + (float64(alpha*alpha)+g+float64(alpha*g/2))*each
+	w.level = each
 	if beta > 0 {
-		w.slope = f(0, 0, 1)
+		w.slope = (2 - alpha) / (2 * g) * each
 	}
 	return w
 }
