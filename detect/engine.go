@@ -108,6 +108,7 @@ type Engine struct {
 	markScratch []byte
 	loose       []*incident // open incidents of rules that could not be started again
 	whys        whys
+	crew        crew
 }
 
 // New returns an Engine with the rules and alerts of the database. A rule that
@@ -237,6 +238,8 @@ func (e *Engine) advance(now int64) (next int64, worked time.Duration) {
 		return now + idleMs, 0
 	}
 	e.now, e.worked = now, 0
+	e.crew.live.Store(true)
+	defer e.crew.live.Store(false)
 	began := e.o.Clock.Now()
 	e.gather(now)
 	for e.takeTurn(now) {

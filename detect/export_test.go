@@ -74,3 +74,10 @@ func (w waking) Wake() {
 	w.Outbox.Wake()
 	w.f()
 }
+
+// Crew is who works on back-tests.
+type Crew struct{ crew }
+
+func (c *Crew) Live(is bool)              { c.live.Store(is) }
+func (c *Crew) Working() int64            { return c.working.Load() }
+func (c *Crew) Each(n int, f func(i int)) { c.each(n, f) }

@@ -5,10 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"pulse/detect/alert"
 	"pulse/detect/algo"
@@ -271,39 +268,21 @@ func (t *trial) fit() error {
 
 // perGroup is about how many bytes a group takes.
 func (t *trial) perGroup() int64 {
-	const plain, profile = 1 << 10, 24 << 10
-	if t.c.lookback > 2*24*hour { // it knows the season
-		return plain + profile + blockSteps*8
+	const plain, values, profile = 1 << 10, blockSteps * 8, 24 << 10
+	n := int64(plain + values)
+	if t.c.baseline != nil {
+		n += plain + values
 	}
-	return plain + blockSteps*8
+	if t.c.lookback > 2*24*hour { // it knows the season
+		n += profile
+	}
+	return n
 }
-
-// together is how many groups a worker takes at once.
-const together = 8
 
 // flush judges the block.
 func (t *trial) flush() {
 	n := len(t.judge.groups)
-	var next atomic.Int64
-	work := func() {
-		for {
-			from := int(next.Add(together)) - together
-			if from >= n {
-				return
-			}
-			for i := from; i < min(from+together, n); i++ {
-				t.through(i)
-			}
-			runtime.Gosched() // live rules are not to wait
-		}
-	}
-	var wait sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), (n+together-1)/together) - 1 {
-		wait.Add(1)
-		go func() { defer wait.Done(); work() }()
-	}
-	work()
-	wait.Wait()
+	t.engine.crew.each(n, t.through)
 	t.listing = 0
 	for i := range t.groups {
 		t.listing += len(t.groups[i].listed)
