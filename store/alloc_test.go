@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"pulse/bench/testkit"
 	"pulse/store"
 	"pulse/store/match"
 	"pulse/store/tags"
@@ -80,6 +81,9 @@ func TestFindAllocatesNothing(t *testing.T) {
 
 // A scan allocates for its lines and references, and nothing per datapoint.
 func TestScanAllocatesNothingPerDatapoint(t *testing.T) {
+	if testkit.Race {
+		t.Skip("allocations are counted without the race detector")
+	}
 	f := fill(t, 2000, 300)
 	for _, agg := range []store.Agg{store.AggSum, store.AggCount, store.AggMin, store.AggMax} {
 		for _, zero := range []bool{false, true} {

@@ -209,7 +209,7 @@ func TestTruncatedMapping(t *testing.T) {
 	for _, checked := range []bool{false, true} {
 		t.Run(fmt.Sprintf("checked=%v", checked), func(t *testing.T) {
 			fs, dir := realFolder(t)
-			a := newArchivist(t, archOptions, fs, 3000)
+			a := newArchivist(t, archOptions, fs, 1000)
 			a.feed(3 * block.Size)
 			a.rest()
 			a = a.reopen(fs)

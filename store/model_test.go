@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"pulse/bench/testkit"
 	"pulse/store"
 	"pulse/store/block"
 	"pulse/store/budget"
@@ -346,7 +347,10 @@ func TestAgainstModel(t *testing.T) { eachSeed(t, modelRound) }
 // eachSeed runs a round for every seed that is asked for.
 func eachSeed(t *testing.T, round func(t *testing.T, seed uint64)) {
 	rounds := *seeds
-	if testing.Short() {
+	switch {
+	case testkit.Race:
+		rounds = min(rounds, 1) // there is one goroutine
+	case testing.Short():
 		rounds = min(rounds, 4)
 	}
 	for seed := *first; seed < *first+rounds; seed++ {
