@@ -1,6 +1,10 @@
 package store
 
-import "slices"
+import (
+	"slices"
+
+	"pulse/store/match"
+)
 
 // Completeness is how many of the sources that a step waits for have reported
 // it.
@@ -52,9 +56,15 @@ func (w *Watch) SourceInterval(group int) int64 { _, d := w.freshest(group); ret
 func (w *Watch) freshest(group int) (lastTime, interval int64) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	interval = w.store.grid.step
-	for _, id := range w.groups[group].sources {
-		if src := w.store.sources.get(id); src != nil {
+	return w.store.freshest(w.groups[group].sources)
+}
+
+// freshest returns the newest time that any of the sources sent, and the usual
+// distance of the reports of the one that did.
+func (s *Store) freshest(sources []SourceID) (lastTime, interval int64) {
+	interval = s.grid.step
+	for _, id := range sources {
+		if src := s.sources.get(id); src != nil {
 			src.mu.Lock()
 			if src.lastTime > lastTime {
 				lastTime, interval = src.lastTime, src.interval
@@ -63,6 +73,25 @@ func (w *Watch) freshest(group int) (lastTime, interval int64) {
 		}
 	}
 	return lastTime, interval
+}
+
+// SourceInterval returns what Watch.SourceInterval does for a group of the series
+// that q selects now, without following them, and false when there are none.
+func (s *Store) SourceInterval(q match.Query) (interval int64, found bool) {
+	var sources []SourceID
+	for it := s.index.Select(q).Iterator(); it.HasNext(); {
+		ref := Ref(it.Next())
+		p := &s.parts[ref.partition()]
+		if p.faded(ref.slot()) {
+			continue
+		}
+		found = true
+		for _, id := range p.sourcesOf(ref.slot()) {
+			sources = insertSource(sources, id)
+		}
+	}
+	_, interval = s.freshest(sources)
+	return interval, found
 }
 
 // link adds sources to the watch and to the group of a member. The caller

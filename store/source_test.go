@@ -286,6 +286,13 @@ func TestGroupSources(t *testing.T) {
 		if got := f.w.SourceInterval(i); got != 10*sec {
 			t.Errorf("%v: interval %d", g.Tags, got)
 		}
+		name, _ := g.Tags.Get("name")
+		if got, found := f.s.SourceInterval(named(name)); got != 10*sec || !found {
+			t.Errorf("%v: interval without a watch %d", g.Tags, got)
+		}
+	}
+	if _, found := f.s.SourceInterval(named("nobody")); found {
+		t.Error("series that nobody sends have an interval")
 	}
 }
 

@@ -64,6 +64,9 @@ type Options struct {
 	ZeroFill    bool
 	MaxLines    int   // lines of a step, 10,000
 	MemoryBytes int64 // lines, values and state, 64 MiB
+	// Stored reads stored values only and follows no live series: for a stream that
+	// is only asked for History, or once for a step.
+	Stored bool
 	// HistorySteps is how many steps History reads at once, up to four times as
 	// many values of a line where it reads finer ones; 120.
 	HistorySteps int64

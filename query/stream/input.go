@@ -8,7 +8,9 @@ import (
 	"pulse/query"
 	"pulse/query/expr"
 	"pulse/store"
+	"pulse/store/match"
 	"pulse/store/step"
+	"pulse/store/tags"
 )
 
 // columnsPerStep is up to how many primary steps a coarser step is put
@@ -21,7 +23,7 @@ const prefetch = 60
 // input supplies one data expression.
 type input struct {
 	data   expr.DataExpr
-	source *source // its series; for shifted data too
+	source *source // its series; for shifted data too; nil: of Options.Stored
 	offset int64   // ms, a multiple of the primary step
 	m      int     // primary steps per step
 	stored bool    // steps are read by scans, not from columns
@@ -43,11 +45,11 @@ type input struct {
 
 func (s *Stream) newInput(d expr.DataExpr) *input {
 	primary := s.hub.store.Step()
-	in := &input{
-		data: d, source: s.hub.acquire(d),
-		m: int(s.step / primary), offset: step.Floor(d.OffsetMs(), primary),
+	in := &input{data: d, m: int(s.step / primary), offset: step.Floor(d.OffsetMs(), primary)}
+	in.stored = s.options.Stored || in.offset > 0 || in.m > columnsPerStep || in.m > 1 && expr.PerSeries(d)
+	if !s.options.Stored {
+		in.source = s.hub.acquire(d)
 	}
-	in.stored = in.offset > 0 || in.m > columnsPerStep || in.m > 1 && expr.PerSeries(d)
 	return in
 }
 
@@ -147,6 +149,23 @@ func (in *input) scan(ctx context.Context, s *Stream, start, end int64) ([]expr.
 		err = s.tooLarge()
 	}
 	return f.Lines, err
+}
+
+// interval returns the usual distance between the reports behind a line with these
+// tags, and false when there is no such line.
+func (in *input) interval(st *store.Store, t tags.Tags) (int64, bool) {
+	if in.source != nil {
+		return in.source.interval(t)
+	}
+	q := in.data.Query()
+	for _, k := range lineKeys(in.data, t) {
+		v, ok := t.Get(k)
+		if !ok {
+			return 0, false
+		}
+		q = match.NewAnd(q, &match.Equal{Key: k, Value: v})
+	}
+	return st.SourceInterval(q)
 }
 
 func sameLines(a, b []expr.Line) bool {

@@ -169,16 +169,29 @@ func (s *source) interval(t tags.Tags) (int64, bool) {
 // groupOf returns the group that the tags of a result belong to. The caller
 // holds s.mu.
 func (s *source) groupOf(t tags.Tags) (int, bool) {
-	if !s.data.Grouped() {
-		return 0, len(s.groups) > 0
-	}
 	if s.byKey == nil {
 		s.byKey = make(map[string]int, len(s.groups))
 		for i, g := range s.groups {
-			s.byKey[s.orderKey(g.Tags)] = i
+			key, _ := expr.KeyString(lineKeys(s.data, g.Tags), g.Tags)
+			s.byKey[key] = i
 		}
 	}
-	key, ok := expr.KeyString(s.data.Keys(), t)
+	key, ok := expr.KeyString(lineKeys(s.data, t), t)
 	n, found := s.byKey[key]
 	return n, ok && found
+}
+
+// lineKeys is the keys that tell the line of d with the tags t from others.
+func lineKeys(d expr.DataExpr, t tags.Tags) []string {
+	if d.Grouped() {
+		return d.Keys()
+	}
+	if _, all := d.(*expr.All); !all {
+		return nil
+	}
+	keys := make([]string, len(t))
+	for i := range t {
+		keys[i] = t[i].Key
+	}
+	return keys
 }

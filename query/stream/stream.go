@@ -58,7 +58,9 @@ func (s *Stream) tooLarge() error {
 // Close gives back what the stream holds. Using it further is a mistake.
 func (s *Stream) Close() {
 	for _, in := range s.inputs {
-		s.hub.release(in.source)
+		if in.source != nil {
+			s.hub.release(in.source)
+		}
 	}
 	s.inputs = nil
 	s.memory.Give(s.held)
@@ -277,14 +279,15 @@ func (s *Stream) label() {
 }
 
 // Completeness returns how the sources of all series the stream reads stand
-// towards step t. A source that several data expressions read counts for each.
+// towards step t. A source that several data expressions read counts for each. A
+// stream of Options.Stored does not know.
 func (s *Stream) Completeness(t, now int64) store.Completeness { return s.CompletenessIn(0, t, now) }
 
 // CompletenessIn is Completeness as part of a round.
 func (s *Stream) CompletenessIn(round Round, t, now int64) store.Completeness {
 	var sum store.Completeness
 	for i, in := range s.inputs {
-		if in.offset > 0 {
+		if in.offset > 0 || in.source == nil {
 			continue
 		}
 		c := in.source.completeness(round, t, now)
@@ -311,7 +314,7 @@ func (s *Stream) CompletenessIn(round Round, t, now int64) store.Completeness {
 func (s *Stream) SourceInterval(t tags.Tags) int64 {
 	longest := s.hub.store.Step()
 	for _, in := range s.inputs {
-		if ms, ok := in.source.interval(t); ok {
+		if ms, ok := in.interval(s.hub.store, t); ok {
 			longest = max(longest, ms)
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -17,87 +15,6 @@ import (
 	"pulse/store"
 	"pulse/store/tags"
 )
-
-const (
-	second = int64(1000)
-	start  = int64(7_200_000) * 200_000 // a block boundary
-)
-
-// world is a store with a step of one second and some services that report to
-// it, with gaps.
-type world struct {
-	t      testing.TB
-	st     *store.Store
-	random *rand.Rand
-	now    int64
-	refs   []store.Ref
-	source store.SourceID
-}
-
-func newWorld(t testing.TB, services int) *world {
-	t.Helper()
-	st, err := store.New(store.Options{Step: second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, st: st, random: rand.New(rand.NewPCG(1, 2)), now: start}
-	w.source = st.Source("test", start)
-	for i := range services {
-		w.add("sps", i)
-	}
-	return w
-}
-
-func (w *world) add(name string, i int) {
-	w.t.Helper()
-	ts := tags.Of("name", name, "region", []string{"us", "eu", "ap"}[i%3], "node", fmt.Sprint(i), "atlas.dstype", []string{"gauge", "sum"}[i%2])
-	ref, err := w.st.Resolve(w.st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, w.now)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.refs = append(w.refs, ref)
-}
-
-// tick reports the next step and returns its stamp.
-func (w *world) tick() int64 {
-	w.now += second
-	b := store.Batch{Source: w.source, Arrival: w.now}
-	for _, ref := range w.refs {
-		if w.random.IntN(6) > 0 {
-			b.Add(ref, w.now, math.Round(w.random.Float64()*1e6)/1e3)
-		}
-	}
-	w.st.Append(&b, w.now)
-	w.st.Advance(w.now)
-	return w.now
-}
-
-func (w *world) open(h *stream.Hub, program string, step int64, o stream.Options) *stream.Stream {
-	w.t.Helper()
-	s, err := h.OpenProgram(program, step, o)
-	if err != nil {
-		w.t.Fatalf("%s: %v", program, err)
-	}
-	w.t.Cleanup(s.Close)
-	return s
-}
-
-// text is a step's lines, exact to the last bit, sorted by nothing.
-func text(t int64, lines []stream.Line) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d", t-start)
-	for _, l := range lines {
-		fmt.Fprintf(&b, " %s=%016x", l.Label, bits(l.Value))
-	}
-	return b.String()
-}
-
-func bits(v float64) uint64 {
-	if math.IsNaN(v) {
-		return 0x7ff8000000000001
-	}
-	return math.Float64bits(v)
-}
 
 var programs = []string{
 	"name,sps,:eq",
@@ -287,82 +204,6 @@ func TestHistoryWarmsUp(t *testing.T) {
 	}
 }
 
-func TestDataExpressionsAreShared(t *testing.T) {
-	w := newWorld(t, 3)
-	hub := stream.NewHub(w.st)
-	a := w.open(hub, "name,sps,:eq,(,region,),:by,name,sps,:eq,:cf-max,(,region,),:by", second, stream.Options{})
-	b := w.open(hub, "name,sps,:eq,(,region,),:by,2,:mul,name,sps,:eq,1m,:offset", 5*second, stream.Options{})
-	if n := hub.Sources(); n != 2 {
-		t.Errorf("%d sources, want 2", n)
-	}
-	_ = a
-	b2, err := hub.OpenProgram("name,other,:eq", second, stream.Options{})
-	if err != nil || hub.Sources() != 3 {
-		t.Errorf("%d sources, %v, want 3", hub.Sources(), err)
-	}
-	b2.Close()
-	if n := hub.Sources(); n != 2 {
-		t.Errorf("%d sources after close, want 2", n)
-	}
-	_ = b
-}
-
-// What is written between two reads of a step is seen by the second.
-func TestSharedColumnIsNeverStale(t *testing.T) {
-	w := newWorld(t, 0)
-	w.add("sps", 1)
-	hub := stream.NewHub(w.st)
-	a, b := w.open(hub, "name,sps,:eq", second, stream.Options{}), w.open(hub, "name,sps,:eq", second, stream.Options{})
-	at := start + second
-	send := func(v float64) {
-		batch := store.Batch{Source: w.source, Arrival: at}
-		batch.Add(w.refs[0], at, v)
-		w.st.Append(&batch, at)
-	}
-	send(3)
-	if lines, err := a.Step(at); err != nil || lines[0].Value != 3 {
-		t.Fatalf("%v, %v, want 3", lines, err)
-	}
-	send(4)
-	if lines, err := b.Step(at); err != nil || lines[0].Value != 7 {
-		t.Fatalf("%v, %v, want 7", lines, err)
-	}
-}
-
-func TestSeriesThatAppearsLater(t *testing.T) {
-	w := newWorld(t, 0)
-	hub := stream.NewHub(w.st)
-	sum := w.open(hub, "name,sps,:eq", second, stream.Options{})
-	by := w.open(hub, "name,sps,:eq,(,node,),:by,$node,:legend", second, stream.Options{})
-	w.now += second
-	f := func(want string) {
-		t.Helper()
-		a, err := sum.Step(w.now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := by.Step(w.now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var labels []string
-		for _, l := range append(append([]stream.Line{}, a...), b...) {
-			labels = append(labels, l.Label)
-		}
-		if got := strings.Join(labels, "|"); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-	f("NO DATA")
-	w.add("sps", 7)
-	w.tick()
-	f("sum(name=sps)|7")
-	w.add("sps", 3)
-	w.add("other", 1)
-	w.tick()
-	f("sum(name=sps)|3|7")
-}
-
 func TestRefusals(t *testing.T) {
 	w := newWorld(t, 1)
 	hub := stream.NewHub(w.st)
@@ -423,29 +264,6 @@ func TestOrderOfSteps(t *testing.T) {
 	stop := errors.New("stop")
 	if err := s.History(context.Background(), at, at+second, func(int64, []stream.Line) error { return stop }); err != stop {
 		t.Errorf("error %v, want the one of yield", err)
-	}
-}
-
-func TestCompletenessAndSources(t *testing.T) {
-	w := newWorld(t, 4)
-	s := w.open(stream.NewHub(w.st), "name,sps,:eq,(,node,),:by,name,sps,:eq,:add", second, stream.Options{})
-	for range 10 {
-		if _, err := s.Step(w.tick()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if c := s.Completeness(w.now-second, w.now); c.Expected == 0 || c.Reported != c.Expected {
-		t.Errorf("completeness %+v", c)
-	}
-	if c := s.Completeness(w.now+5*second, w.now+5*second); c.Reported != 0 || len(c.Silent) != 1 {
-		t.Errorf("completeness of a step to come %+v", c)
-	}
-	one := tags.Of("name", "sps", "node", "1")
-	if s.SourceInterval(one) != second {
-		t.Errorf("interval %d", s.SourceInterval(one))
-	}
-	if s.SourceInterval(tags.Of("node", "none")) != second {
-		t.Error("an unknown group has no interval")
 	}
 }
 
