@@ -68,7 +68,7 @@ func (d *seasonal) schedule(index int64) {
 		d.next = c
 	}
 	d.beginNext = -1
-	if d.next == seasonWeek {
+	if d.next != seasonNone {
 		d.beginNext = d.profile.dayBegin(&d.set.shape)
 	}
 	d.stage = stageChosen
