@@ -51,8 +51,9 @@ type storedRule struct {
 // Outbox takes the notifications of a transition inside the transaction that
 // stores it. *notify.Service is one.
 type Outbox interface {
-	// Enqueue adds n to the outbox as part of tx.
-	Enqueue(tx *bbolt.Tx, n notify.Notification) error
+	// EnqueueAll adds all notifications of a transaction to the outbox as part of it,
+	// and returns why it refused some.
+	EnqueueAll(tx *bbolt.Tx, list []notify.Notification) (refused []error)
 	// Wake is called after the transaction has been committed.
 	Wake()
 	// Attempts returns what was tried for an incident, oldest first.
@@ -244,11 +245,7 @@ func (j *journal) commit(e *entry) (refused []error, err error) {
 		if err := e.writeRules(root); err != nil {
 			return err
 		}
-		for _, n := range e.notes {
-			if err := j.outbox.Enqueue(tx, n); err != nil {
-				refused = append(refused, fmt.Errorf("enqueue %s of rule %q: %w", n.Type, n.Rule, err))
-			}
-		}
+		refused = j.outbox.EnqueueAll(tx, e.notes)
 		return nil
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ type rig struct {
 	batch  store.Batch
 	tape   *tape   // nil: no log
 	watch  *costly // nil: the engine takes no time
+	groups int     // that a rule may have; 0: the default
 }
 
 // outbox remembers what was enqueued by transactions that were committed.
@@ -39,18 +41,19 @@ type outbox struct {
 	mu    sync.Mutex
 	sent  []notify.Notification
 	woken int
-	// refuse, when set, is what Enqueue answers.
+	// refuse, when set, is what EnqueueAll answers for each.
 	refuse error
 }
 
-func (o *outbox) Enqueue(tx *bbolt.Tx, n notify.Notification) error {
+func (o *outbox) EnqueueAll(tx *bbolt.Tx, list []notify.Notification) (refused []error) {
 	if o.refuse != nil {
-		return o.refuse
+		return slices.Repeat([]error{o.refuse}, len(list))
 	}
+	list = slices.Clone(list)
 	tx.OnCommit(func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.sent = append(o.sent, n)
+		o.sent = append(o.sent, list...)
 	})
 	return nil
 }
@@ -90,7 +93,7 @@ func (r *rig) start() {
 	r.t.Helper()
 	o := detect.Options{
 		Store: r.store, Hub: stream.NewHub(r.store), DB: r.db, Notify: r.outbox, Clock: r.clock,
-		Log: zerolog.Nop(), BaseURL: "http://pulse",
+		Log: zerolog.Nop(), BaseURL: "http://pulse", MaxGroups: r.groups,
 	}
 	if r.watch != nil {
 		o.Clock = r.watch

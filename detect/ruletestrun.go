@@ -25,9 +25,11 @@ const testGrace = 100
 // testPages is an outbox that counts what would page somebody, by rule.
 type testPages map[string]int
 
-func (c testPages) Enqueue(tx *bbolt.Tx, n notify.Notification) error {
-	if n.Type == notify.TypeFiring || n.Type == notify.TypeNoData {
-		tx.OnCommit(func() { c[n.Rule]++ })
+func (c testPages) EnqueueAll(tx *bbolt.Tx, list []notify.Notification) []error {
+	for _, n := range list {
+		if n.Type == notify.TypeFiring || n.Type == notify.TypeNoData {
+			tx.OnCommit(func() { c[n.Rule]++ })
+		}
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func transport(g *guard) *http.Transport {
 	return &http.Transport{
 		DialContext:            g.dialer().DialContext,
 		DisableCompression:     true,
-		MaxIdleConnsPerHost:    concurrency,
+		MaxIdleConnsPerHost:    concurrency * maxReceivers, // they may all be at one host
 		IdleConnTimeout:        30 * time.Second,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 	}
@@ -120,7 +120,7 @@ func certificateText(err error) string {
 }
 
 // attempt tries to deliver an item that plan has marked in flight. Until
-// finished gives it back, the item belongs to this goroutine.
+// finished gives it back, the item belongs to this goroutine and then to the ledger.
 func (s *Service) attempt(run *running, c *channel, it *item) {
 	body := s.body(c, it)
 	if body == nil { // removed meanwhile
@@ -136,22 +136,22 @@ func (s *Service) attempt(run *running, c *channel, it *item) {
 	stopped := a.status == 0 && run.attempts.Err() != nil
 	o := s.judgeAttempt(it, a, stopped, now)
 
-	if o.open {
-		c.mu.Lock()
-		o.open = c.queue.begin(it.Incident)
-		c.mu.Unlock()
-	}
-	// Stored before the queue goes on: the next state of the incident may only
-	// start when it is certain that this one does not come back.
-	err := s.o.DB.Batch(func(tx *bbolt.Tx) error { return s.storeOutcome(tx, c, o) })
-	if err != nil {
-		s.databaseFailed("store outcome of an attempt", err)
-	}
-	s.applyOutcome(c, it, o, now)
 	if o.disable {
 		s.disable(c, receiver.URL, now)
 	}
+	c.mu.Lock()
+	c.queue.answered(it)
+	if o.failed {
+		c.queue.failed(now, backoff(c.queue.failures-breakerAt+2, s.o.Rand()).Milliseconds(), o.floor)
+	} else {
+		c.queue.succeeded()
+	}
+	if o.open {
+		o.open = c.queue.begin(it.Incident)
+	}
+	c.mu.Unlock()
 	c.poke()
+	s.record(ended{c, it, o, now})
 }
 
 // body reads the webhook body of an item; nil when it is no longer there.
@@ -226,69 +226,6 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 		o.attempt.Next = o.item.Next
 	}
 	return o
-}
-
-// storeOutcome writes an outcome. It may run more than once.
-func (s *Service) storeOutcome(tx *bbolt.Tx, c *channel, o outcome) error {
-	b, ok := boxOf(tx, c.name)
-	if !ok {
-		return nil // the receiver was deleted
-	}
-	var err error
-	switch {
-	case o.dead != "":
-		if err = b.bury(&o.item, o.attempt.T, o.dead); err == nil {
-			err = b.trimDead()
-		}
-	case o.gone:
-		err = b.remove(&o.item)
-	default:
-		err = b.put(&o.item)
-	}
-	if err == nil && o.open {
-		err = b.open.Put([]byte(o.item.Incident), nil)
-	}
-	if err == nil && o.close {
-		err = b.open.Delete([]byte(o.item.Incident))
-	}
-	if err != nil {
-		return err
-	}
-	a := o.attempt
-	a.Receiver = c.name
-	return s.remember(tx, []Attempt{a})
-}
-
-// applyOutcome brings the queue to the stored outcome.
-func (s *Service) applyOutcome(c *channel, it *item, o outcome, now int64) {
-	c.mu.Lock()
-	q := c.queue
-	if o.close {
-		delete(q.open, it.Incident)
-	}
-	if o.failed {
-		q.failed(now, backoff(q.failures-breakerAt+2, s.o.Rand()).Milliseconds(), o.floor)
-	} else {
-		q.succeeded()
-	}
-	q.finished(it, &o.item, o.gone)
-	c.state.lastAttempt, c.state.lastStatus, c.state.lastError = now, o.attempt.Status, o.item.LastError
-	c.mu.Unlock()
-	switch {
-	case o.accepted:
-		s.stats.accepted.Add(1)
-	case o.dead != "":
-		s.stats.buried.Add(1)
-	case !o.gone:
-		s.stats.retried.Add(1)
-	}
-	level := s.o.Log.Info()
-	if !o.accepted {
-		level = s.o.Log.Warn()
-	}
-	level.Str("receiver", c.name).Str("notification", it.ID).Str("incident", it.Incident).Str("type", it.Type).
-		Int("attempt", o.attempt.Number).Int("status", o.attempt.Status).Int64("latencyMs", o.attempt.LatencyMs).
-		Str("error", o.attempt.Error).Str("outcome", o.attempt.Outcome).Msg("notification attempted")
 }
 
 // TestResult is what a test of a receiver shows: never the body of the answer.

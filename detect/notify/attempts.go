@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -51,6 +52,19 @@ func (a Attempt) Detail() string {
 	return out
 }
 
+// noted returns the history's entries of drops.
+func noted(c *channel, drops []drop, now int64) []Attempt {
+	out := make([]Attempt, len(drops))
+	for i, d := range drops {
+		out[i] = Attempt{T: now, Incident: d.it.Incident, Notification: d.it.ID, Type: d.it.Type, Receiver: c.name,
+			Outcome: OutcomeDropped, Error: d.reason}
+		if d.bury {
+			out[i].Outcome = OutcomeDead
+		}
+	}
+	return out
+}
+
 // Of one incident the first keepFirst and the last keepLast attempts are kept.
 const (
 	keepFirst = 10
@@ -63,7 +77,7 @@ type history struct {
 	order      []uint64 // sequences, ascending
 	incidentOf map[uint64]string
 	byIncident map[string][]kept
-	stale      []uint64 // no longer kept, still in the database
+	stale      map[uint64]bool // no longer kept, still in the database
 }
 
 type kept struct {
@@ -72,7 +86,7 @@ type kept struct {
 }
 
 func loadHistory(b *bbolt.Bucket) (*history, error) {
-	h := &history{incidentOf: make(map[uint64]string), byIncident: make(map[string][]kept)}
+	h := &history{incidentOf: make(map[uint64]string), byIncident: make(map[string][]kept), stale: make(map[uint64]bool)}
 	err := b.ForEach(func(key, src []byte) error {
 		var a Attempt
 		if err := json.Unmarshal(src, &a); err != nil {
@@ -105,10 +119,12 @@ func (h *history) add(seq uint64, a Attempt) {
 }
 
 func (h *history) remove(seq uint64) {
-	h.stale = append(h.stale, seq)
+	h.stale[seq] = true
 	incident := h.incidentOf[seq]
 	delete(h.incidentOf, seq)
-	if at, found := slices.BinarySearch(h.order, seq); found {
+	if h.order[0] == seq {
+		h.order = h.order[1:]
+	} else if at, found := slices.BinarySearch(h.order, seq); found {
 		h.order = slices.Delete(h.order, at, at+1)
 	}
 	list := slices.DeleteFunc(h.byIncident[incident], func(k kept) bool { return k.seq == seq })
@@ -134,11 +150,12 @@ func (s *Service) Attempts(incident string) []Attempt {
 }
 
 // remember stores attempts inside tx and keeps them in memory once it commits.
+// It is called once in a transaction.
 func (s *Service) remember(tx *bbolt.Tx, list []Attempt) error {
 	root := tx.Bucket(keyRoot)
 	b := root.Bucket(keyAttempts)
 	s.mu.Lock()
-	stale := slices.Clone(s.history.stale)
+	stale := slices.Sorted(maps.Keys(s.history.stale))
 	s.mu.Unlock()
 	for _, seq := range stale {
 		if err := b.Delete(sequence(seq)); err != nil {
@@ -165,7 +182,9 @@ func (s *Service) remember(tx *bbolt.Tx, list []Attempt) error {
 	tx.OnCommit(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.history.stale = slices.DeleteFunc(s.history.stale, func(seq uint64) bool { return slices.Contains(stale, seq) })
+		for _, seq := range stale {
+			delete(s.history.stale, seq)
+		}
 		for i, a := range list {
 			s.history.add(first+uint64(i), a)
 		}

@@ -2,11 +2,6 @@ package notify
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -59,6 +54,7 @@ func (s *Service) persistDrops(c *channel, drops []drop, now int64) {
 		if !ok {
 			return nil
 		}
+		buried := false
 		for _, d := range drops {
 			if d.markOpen {
 				if err := b.open.Put([]byte(d.it.Incident), nil); err != nil {
@@ -72,16 +68,19 @@ func (s *Service) persistDrops(c *channel, drops []drop, now int64) {
 			}
 			remove := b.remove
 			if d.bury {
+				buried = true
 				remove = func(it *item) error { return b.bury(it, now, d.reason) }
 			}
 			if err := remove(d.it); err != nil {
 				return err
 			}
 		}
-		if err := b.trimDead(); err != nil {
-			return err
+		if buried {
+			if err := b.trimDead(); err != nil {
+				return err
+			}
 		}
-		return s.remember(tx, s.noted(c, drops, now))
+		return s.remember(tx, noted(c, drops, now))
 	})
 	if err != nil {
 		s.databaseFailed("drop notifications", err)
@@ -89,19 +88,6 @@ func (s *Service) persistDrops(c *channel, drops []drop, now int64) {
 	for _, d := range drops {
 		s.countDrop(c, d)
 	}
-}
-
-// noted returns the history's entries of drops.
-func (s *Service) noted(c *channel, drops []drop, now int64) []Attempt {
-	out := make([]Attempt, len(drops))
-	for i, d := range drops {
-		out[i] = Attempt{T: now, Incident: d.it.Incident, Notification: d.it.ID, Type: d.it.Type, Receiver: c.name,
-			Outcome: OutcomeDropped, Error: d.reason}
-		if d.bury {
-			out[i].Outcome = OutcomeDead
-		}
-	}
-	return out
 }
 
 // countDrop counts and logs one drop.
@@ -119,76 +105,6 @@ func (s *Service) countDrop(c *channel, d drop) {
 	}
 	s.o.Log.Info().Str("receiver", c.name).Str("notification", d.it.ID).Str("incident", d.it.Incident).
 		Str("type", d.it.Type).Str("reason", d.reason).Msg("notification not delivered")
-}
-
-// summaryBody is the webhook body of a summary.
-type summaryBody struct {
-	Type        string   `json:"type"`
-	ID          string   `json:"id"`
-	Count       int      `json:"count"`
-	Rules       []string `json:"rules"`
-	Link        string   `json:"link"`
-	EvaluatedAt instant  `json:"evaluatedAt"`
-}
-
-// summaryRules bounds how many rules a summary names.
-const summaryRules = 100
-
-// fold replaces items by one summary, in one transaction. Its ID is made of
-// theirs.
-func (s *Service) fold(c *channel, items []*item, now int64) {
-	hash := sha256.New()
-	var rules []string
-	drops := make([]drop, len(items))
-	for i, it := range items {
-		drops[i] = drop{it: it, reason: reasonFolded}
-		fmt.Fprintln(hash, it.ID)
-		rules = append(rules, it.Rule)
-	}
-	slices.Sort(rules)
-	rules = slices.Compact(rules)
-	rules = rules[:min(len(rules), summaryRules)]
-	id := "summary-" + hex.EncodeToString(hash.Sum(nil)[:16])
-	body, err := json.Marshal(summaryBody{TypeSummary, id, len(items), rules, s.o.Link, instant(now)})
-	if err != nil {
-		panic(fmt.Sprintf("BUG: summary of %d: %v", len(items), err))
-	}
-	summary := &item{ID: id, Type: TypeSummary, Bytes: len(body), Enqueued: now}
-	err = s.o.DB.Update(func(tx *bbolt.Tx) error {
-		b, ok := boxOf(tx, c.name)
-		if !ok {
-			return nil
-		}
-		for _, it := range items {
-			if err := b.remove(it); err != nil {
-				return err
-			}
-		}
-		if summary.Seq, err = tx.Bucket(keyRoot).NextSequence(); err != nil {
-			return err
-		}
-		if err := b.add(summary, body); err != nil {
-			return err
-		}
-		return s.remember(tx, s.noted(c, drops, now))
-	})
-	c.mu.Lock()
-	c.queue.lastSummary = now // also when it failed: not again at once
-	if err == nil {
-		for _, it := range items {
-			c.queue.remove(it)
-		}
-		c.queue.insert(summary)
-	}
-	c.mu.Unlock()
-	if err != nil {
-		s.databaseFailed("sum up notifications", err)
-		return
-	}
-	s.stats.folded.Add(int64(len(items)))
-	for _, d := range drops {
-		s.countDrop(c, d)
-	}
 }
 
 // within returns a context that ends after d by the service's clock.

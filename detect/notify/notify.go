@@ -4,25 +4,31 @@
 // the transition, so both become durable together and before the first
 // attempt. When the transaction commits, the notification joins the queue of
 // each of its receivers. A dispatcher per receiver starts attempts, at most
-// four at once and one per incident; the outcome is stored, then the next
-// state of that incident may go. A receiver that hangs delays nobody else.
+// four at once and one per incident. An answer makes room for the next attempt
+// at once; its outcome is stored together with others that come meanwhile
+// (ledger.go), and then the next state of that incident may go. A receiver that
+// hangs delays nobody else.
 //
 // What is sent for an incident is its newest state: a firing that waits while
 // its resolve arrives is dropped in favour of the resolve, and both are dropped
 // if nothing of the firing can have been accepted. A receiver therefore never
 // sees a resolve before its firing.
 //
+// A receiver gets so many notifications a minute. What begins beyond that is
+// counted in a summary: at once, and before all others, when one transaction
+// brings more than the limit (enqueue.go), and after a few seconds of waiting for
+// company otherwise (queue.go).
+//
 // Repeats come from retries and from a crash between an acceptance and its
 // record; they carry the same webhook-id, Idempotency-Key and body.
 //
 // Locks: Service.admin, then a database transaction, then Service.mu, then
-// channel.mu. The last two are held for moments only, and never across I/O or
-// another transaction.
+// channel.mu, and ledger.mu alone. All but the first two are held for moments
+// only, and never across I/O or another transaction.
 package notify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -102,6 +108,8 @@ type Service struct {
 	channels map[string]*channel
 	run      *running // nil while Run is not under way
 	history  *history
+
+	ledger ledger
 }
 
 // running is what a dispatcher needs of the Run that started it.
@@ -269,117 +277,8 @@ func (c *channel) poke() {
 	}
 }
 
-// Enqueue stores n for its receivers inside tx, which the caller commits:
-// transition and notification become durable together, and delivery starts
-// after the commit. A name in n.Notify that no receiver has is logged and
-// counted, not an error, so that one rule's mistake does not stop the
-// transitions of a step. Errors are those of the database, and a notification
-// without a usable ID, type or size.
-func (s *Service) Enqueue(tx *bbolt.Tx, n Notification) error {
-	if err := validateNotification(n); err != nil {
-		return err
-	}
-	body, err := n.bounded()
-	if err != nil {
-		return err
-	}
-	root := tx.Bucket(keyRoot)
-	names := n.Notify
-	if len(names) == 0 {
-		err := root.Bucket(keyReceivers).ForEach(func(name, _ []byte) error {
-			names = append(names, string(name))
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	now := s.o.Clock.Now().UnixMilli()
-	sent := make(map[string]bool, len(names))
-	for _, name := range names {
-		if sent[name] {
-			continue
-		}
-		sent[name] = true
-		if err := s.enqueueFor(tx, name, n, body, now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) enqueueFor(tx *bbolt.Tx, name string, n Notification, body []byte, now int64) error {
-	b, ok := boxOf(tx, name)
-	if !ok {
-		s.stats.unrouted.Add(1)
-		s.o.Log.Warn().Str("receiver", name).Str("rule", n.Rule).Str("incident", n.Incident).Msg("notification names an unknown receiver")
-		return nil
-	}
-	seq, err := tx.Bucket(keyRoot).NextSequence()
-	if err != nil {
-		return err
-	}
-	it := &item{Seq: seq, ID: n.ID, Incident: n.Incident, Type: n.Type, Rule: n.Rule, Bytes: len(body), Enqueued: now}
-	if err := b.add(it, body); err != nil {
-		return fmt.Errorf("store notification %s: %w", n.ID, err)
-	}
-	tx.OnCommit(func() {
-		s.stats.enqueued.Add(1)
-		if c := s.channel(name); c != nil {
-			c.mu.Lock()
-			c.queue.insert(it)
-			c.mu.Unlock()
-			c.poke()
-		}
-	})
-	return nil
-}
-
 func (s *Service) channel(name string) *channel {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.channels[name]
-}
-
-func validateNotification(n Notification) error {
-	if len(n.ID) == 0 || len(n.ID) > 255 {
-		return fmt.Errorf("notification id must have 1 to 255 characters, has %d", len(n.ID))
-	}
-	for _, c := range []byte(n.ID) {
-		if c <= ' ' || c > '~' {
-			return fmt.Errorf("notification id %.80q: printable ASCII without blanks only", n.ID)
-		}
-	}
-	switch n.Type {
-	case TypeFiring, TypeResolved, TypeNoData:
-		if n.Incident == "" || len(n.Incident) > 1024 {
-			return fmt.Errorf("notification %s: incident must have 1 to 1024 characters, has %d", n.ID, len(n.Incident))
-		}
-	case TypeSummary, TypeTest:
-	default:
-		return fmt.Errorf("notification %s: type %.40q is not known", n.ID, n.Type)
-	}
-	return nil
-}
-
-// bounded returns the body of n. One that is too large is sent without
-// contributors, then without annotations and labels, and says so.
-func (n Notification) bounded() ([]byte, error) {
-	cut := map[string]string{"truncated": fmt.Sprintf("the notification was larger than %d bytes", maxBodyBytes)}
-	for _, shrink := range []func(){
-		func() {},
-		func() { n.Contributors = nil },
-		func() { n.Annotations = cut },
-		func() { n.Labels, n.Detector = nil, nil },
-	} {
-		shrink()
-		body, err := json.Marshal(n)
-		if err != nil {
-			return nil, fmt.Errorf("encode notification %s: %w", n.ID, err)
-		}
-		if len(body) <= maxBodyBytes {
-			return body, nil
-		}
-	}
-	return nil, fmt.Errorf("notification %s: larger than %d bytes even without annotations", n.ID, maxBodyBytes)
 }

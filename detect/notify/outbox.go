@@ -62,7 +62,8 @@ type item struct {
 	Unsure    bool   `json:"unsure,omitempty"`
 	LastError string `json:"lastError,omitempty"`
 
-	inFlight bool
+	inFlight bool // until its outcome is stored
+	answered bool // the attempt under way has ended
 }
 
 // DeadLetter is a notification that was given up.

@@ -4,8 +4,9 @@ import (
 	"slices"
 )
 
-// The rate limit: so many notifications in any minute per receiver, what is
-// over goes into one summary once it has been held back for summaryAfter.
+// The rate limit: so many notifications in any minute per receiver. What begins
+// beyond that goes into one summary, at most one a minute: at once when more than
+// the limit begin together, else once the first has been held back for summaryAfter.
 const (
 	minuteMs       = 60_000
 	summaryAfterMs = 5_000
@@ -49,8 +50,10 @@ type queue struct {
 	bytes      int
 	byIncident map[string][]*item
 	open       map[string]bool // incidents whose beginning may have been accepted
+	counted    map[string]bool // incidents of which a summary was all that was said
 	drops      []drop
-	inFlight   int
+	inFlight   int // attempts under way
+	unstored   int // attempts that ended, and whose outcome is not stored yet
 	disabled   bool
 
 	limit, limitBytes, limitOpen, perMinute int
@@ -65,7 +68,7 @@ type queue struct {
 
 func newQueue(limit, limitBytes, perMinute int) *queue {
 	return &queue{
-		byIncident: make(map[string][]*item), open: make(map[string]bool),
+		byIncident: make(map[string][]*item), open: make(map[string]bool), counted: make(map[string]bool),
 		limit: limit, limitBytes: limitBytes, limitOpen: maxOpen, perMinute: perMinute,
 	}
 }
@@ -198,7 +201,7 @@ func (q *queue) plan(now int64) plan {
 			wakeAt(due)
 			continue
 		}
-		if q.inFlight >= slots {
+		if q.inFlight >= slots || q.inFlight+q.unstored >= maxUnstored {
 			continue // the end of an attempt plans again
 		}
 		if limited(it) {
@@ -238,6 +241,35 @@ func (q *queue) foldAt(now int64, blocked bool) int64 {
 		at = max(at, q.lastSummary+minuteMs)
 	}
 	return at
+}
+
+// mayFold tells whether a summary may go now.
+func (q *queue) mayFold(now int64) bool {
+	return !q.disabled && (q.lastSummary == 0 || now >= q.lastSummary+minuteMs)
+}
+
+// room returns how many notifications that come now can go before the rate limit
+// holds the next one back.
+func (q *queue) room(now int64) int {
+	n := q.perMinute
+	for _, t := range q.sent {
+		if t+minuteMs > now {
+			n--
+		}
+	}
+	for _, it := range q.items {
+		if limited(it) && !it.inFlight {
+			n--
+		}
+	}
+	return max(0, n)
+}
+
+// countIn notes that a summary is all that is said of an incident.
+func (q *queue) countIn(incident string) {
+	if len(q.counted) < q.limitOpen {
+		q.counted[incident] = true
+	}
 }
 
 // free returns from when on the rate limit allows one more.
@@ -295,16 +327,28 @@ func (q *queue) expire(now int64) {
 	}
 }
 
-// finished takes back an item whose attempt has ended; gone tells that it has
-// left the queue for good.
-func (q *queue) finished(it *item, result *item, gone bool) {
+// answered makes room for another attempt: that of it has ended. Its incident
+// stays busy until finished.
+func (q *queue) answered(it *item) {
 	q.inFlight--
+	q.unstored++
+	it.answered = true
+}
+
+// finished takes back an item the outcome of whose attempt is stored; gone tells
+// that it has left the queue for good.
+func (q *queue) finished(it *item, result *item, gone bool) {
+	if it.answered {
+		q.unstored--
+	} else {
+		q.inFlight--
+	}
 	incident := it.Incident
 	if gone {
 		q.remove(it)
 	}
 	*it = *result
-	it.inFlight = false
+	it.inFlight, it.answered = false, false
 	q.settle(incident)
 }
 

@@ -9,18 +9,21 @@ import (
 
 // The figures of delivery.
 const (
-	connectTimeout  = 3 * time.Second
-	lookupTimeout   = 2 * time.Second // of the name of a new receiver
-	attemptTimeout  = 10 * time.Second
-	stopGrace       = 3 * time.Second // for attempts under way when Run is asked to stop
-	backoffFirst    = time.Second
-	backoffMost     = 5 * time.Minute
-	backoffJitter   = 0.2
-	retryAfterMost  = time.Hour
-	keepTrying      = 24 * time.Hour
-	maxAnswerBytes  = 64 << 10
-	maxHeaderBytes  = 16 << 10
-	concurrency     = 4 // attempts at once per receiver
+	connectTimeout = 3 * time.Second
+	lookupTimeout  = 2 * time.Second // of the name of a new receiver
+	attemptTimeout = 10 * time.Second
+	stopGrace      = 3 * time.Second // for attempts under way when Run is asked to stop
+	backoffFirst   = time.Second
+	backoffMost    = 5 * time.Minute
+	backoffJitter  = 0.2
+	retryAfterMost = time.Hour
+	keepTrying     = 24 * time.Hour
+	maxAnswerBytes = 64 << 10
+	maxHeaderBytes = 16 << 10
+	concurrency    = 4 // attempts at once per receiver
+	// maxUnstored bounds, per receiver, the attempts whose outcome is not stored:
+	// these are repeated when the process ends.
+	maxUnstored     = 64
 	refusalsAllowed = 2 // attempts answered with a 4xx that is not worth repeating
 	// breakerAt is how many attempts in a row must fail before the receiver
 	// as a whole is taken to be down and only probed.

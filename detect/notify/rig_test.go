@@ -164,14 +164,7 @@ func (r *rig) put(name string) {
 // enqueue stores notifications in one transaction.
 func (r *rig) enqueue(list ...notify.Notification) {
 	r.t.Helper()
-	err := r.db.Update(func(tx *bbolt.Tx) error {
-		for _, n := range list {
-			if err := r.svc.Enqueue(tx, n); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := r.db.Update(func(tx *bbolt.Tx) error { return errors.Join(r.svc.EnqueueAll(tx, list)...) })
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -1,0 +1,257 @@
+package notify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// Enqueue is EnqueueAll of one notification.
+func (s *Service) Enqueue(tx *bbolt.Tx, n Notification) error {
+	return errors.Join(s.EnqueueAll(tx, []Notification{n})...)
+}
+
+// EnqueueAll stores notifications for their receivers inside tx, which the caller
+// commits: transitions and notifications become durable together, and delivery
+// starts after the commit. A name in Notify that no receiver has is logged and
+// counted, not an error, so that one rule's mistake does not stop the transitions
+// of a step. What is refused is returned with its reason, the rest is stored:
+// errors are those of the database, and notifications without a usable ID, type or
+// size.
+func (s *Service) EnqueueAll(tx *bbolt.Tx, list []Notification) (refused []error) {
+	now := s.o.Clock.Now().UnixMilli()
+	var everyone []string
+	var names []string // in order of appearance
+	byName := make(map[string][]*letter)
+	for i := range list {
+		l := &letter{Notification: &list[i]}
+		if err := validateNotification(l.Notification); err != nil {
+			refused = append(refused, fmt.Errorf("rule %q: %w", list[i].Rule, err))
+			continue
+		}
+		to := l.Notify
+		if len(to) == 0 {
+			if everyone == nil {
+				everyone = receiverNames(tx)
+			}
+			to = everyone
+		}
+		for _, name := range to {
+			waiting, known := byName[name]
+			if !known {
+				names = append(names, name)
+			}
+			if len(waiting) == 0 || waiting[len(waiting)-1] != l { // named twice
+				byName[name] = append(waiting, l)
+			}
+		}
+	}
+	for _, name := range names {
+		if err := s.enqueueFor(tx, name, byName[name], now); err != nil {
+			refused = append(refused, err)
+		}
+	}
+	return refused
+}
+
+// letter is a notification and its body, which is written once for all receivers.
+type letter struct {
+	*Notification
+	text []byte
+	err  error
+}
+
+func (l *letter) body() ([]byte, error) {
+	if l.text == nil && l.err == nil {
+		l.text, l.err = l.bounded()
+	}
+	return l.text, l.err
+}
+
+func receiverNames(tx *bbolt.Tx) (names []string) {
+	c := tx.Bucket(keyRoot).Bucket(keyReceivers).Cursor()
+	for name, _ := c.First(); name != nil; name, _ = c.Next() {
+		names = append(names, string(name))
+	}
+	return names
+}
+
+// enqueueFor stores what one receiver gets.
+func (s *Service) enqueueFor(tx *bbolt.Tx, name string, list []*letter, now int64) error {
+	b, ok := boxOf(tx, name)
+	if !ok {
+		for _, l := range list {
+			s.stats.unrouted.Add(1)
+			s.o.Log.Warn().Str("receiver", name).Str("rule", l.Rule).Str("incident", l.Incident).Msg("notification names an unknown receiver")
+		}
+		return nil
+	}
+	c := s.channel(name)
+	var x sorted
+	if x.keep = list; c != nil {
+		x = c.sort(list, now)
+	}
+	var errs []error
+	var items []*item
+	if len(x.count) > 0 {
+		it, err := s.addSummary(tx, b, x.count, now)
+		if errs = append(errs, err); err == nil {
+			items = append(items, it)
+		}
+	}
+	for _, l := range x.keep {
+		it, err := b.enqueue(tx, l, now)
+		if errs = append(errs, err); err == nil {
+			items = append(items, it)
+		}
+	}
+	tx.OnCommit(func() { s.enqueued(c, items, &x, now) })
+	return errors.Join(errs...)
+}
+
+// enqueue stores a notification as the next in the box.
+func (b box) enqueue(tx *bbolt.Tx, l *letter, now int64) (*item, error) {
+	body, err := l.body()
+	if err != nil {
+		return nil, err
+	}
+	seq, err := tx.Bucket(keyRoot).NextSequence()
+	if err != nil {
+		return nil, err
+	}
+	it := &item{Seq: seq, ID: l.ID, Incident: l.Incident, Type: l.Type, Rule: l.Rule, Bytes: len(body), Enqueued: now}
+	if err := b.add(it, body); err != nil {
+		return nil, fmt.Errorf("store notification %s: %w", l.ID, err)
+	}
+	return it, nil
+}
+
+// sorted is what becomes of the notifications of one transaction for a receiver.
+type sorted struct {
+	keep  []*letter
+	count []*letter // in a summary, at once
+	spare []*letter // ends of incidents that were counted
+}
+
+// sort decides what becomes of a list. When more begin in it than the receiver
+// gets in a minute, and no summary has gone in the last one, those are counted for
+// which there is no room.
+func (c *channel) sort(list []*letter, now int64) sorted {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var x sorted
+	begin, ends := 0, map[string]bool{}
+	for _, l := range list {
+		switch {
+		case opens(l.Type):
+			begin++
+		case l.Type == TypeResolved:
+			ends[l.Incident] = true
+		}
+	}
+	storm := begin > c.queue.perMinute && c.queue.mayFold(now)
+	if !storm && len(c.queue.counted) == 0 {
+		return sorted{keep: list}
+	}
+	room := c.queue.room(now)
+	for _, l := range list {
+		switch {
+		case l.Type == TypeResolved && c.queue.counted[l.Incident]:
+			x.spare = append(x.spare, l)
+			continue
+		case !storm || !opens(l.Type) || ends[l.Incident]:
+		case room > 0:
+			room--
+		default:
+			x.count = append(x.count, l)
+			continue
+		}
+		x.keep = append(x.keep, l)
+	}
+	return x
+}
+
+// enqueued brings the queue of c to what was committed, and has the dispatcher
+// look at it. The channel is nil when its receiver was deleted meanwhile.
+func (s *Service) enqueued(c *channel, items []*item, x *sorted, now int64) {
+	s.stats.enqueued.Add(int64(len(items)))
+	if c == nil {
+		return
+	}
+	var drops []drop
+	c.mu.Lock()
+	q := c.queue
+	for _, l := range x.count {
+		drops = append(drops, drop{it: l.item(now), reason: reasonFolded})
+		q.countIn(l.Incident)
+	}
+	for _, l := range x.spare {
+		drops = append(drops, drop{it: l.item(now), reason: reasonNeverSent})
+		delete(q.counted, l.Incident)
+	}
+	if len(x.count) > 0 {
+		q.lastSummary = now
+	}
+	for _, it := range items {
+		q.insert(it)
+	}
+	c.mu.Unlock()
+	c.poke()
+	s.stats.folded.Add(int64(len(x.count)))
+	for _, d := range drops {
+		s.countDrop(c, d)
+	}
+	s.noteLater(noted(c, drops, now))
+}
+
+// item returns what stands for the notification in counts and logs.
+func (l *letter) item(now int64) *item {
+	return &item{ID: l.ID, Incident: l.Incident, Type: l.Type, Rule: l.Rule, Enqueued: now}
+}
+
+func validateNotification(n *Notification) error {
+	if len(n.ID) == 0 || len(n.ID) > 255 {
+		return fmt.Errorf("notification id must have 1 to 255 characters, has %d", len(n.ID))
+	}
+	for _, c := range []byte(n.ID) {
+		if c <= ' ' || c > '~' {
+			return fmt.Errorf("notification id %.80q: printable ASCII without blanks only", n.ID)
+		}
+	}
+	switch n.Type {
+	case TypeFiring, TypeResolved, TypeNoData:
+		if n.Incident == "" || len(n.Incident) > 1024 {
+			return fmt.Errorf("notification %s: incident must have 1 to 1024 characters, has %d", n.ID, len(n.Incident))
+		}
+	case TypeSummary, TypeTest:
+	default:
+		return fmt.Errorf("notification %s: type %.40q is not known", n.ID, n.Type)
+	}
+	return nil
+}
+
+// bounded returns the body of n. One that is too large is sent without
+// contributors, then without annotations and labels, and says so.
+func (n Notification) bounded() ([]byte, error) {
+	cut := func() map[string]string {
+		return map[string]string{"truncated": fmt.Sprintf("the notification was larger than %d bytes", maxBodyBytes)}
+	}
+	for _, shrink := range []func(){
+		func() {},
+		func() { n.Contributors = nil },
+		func() { n.Annotations = cut() },
+		func() { n.Labels, n.Detector = nil, nil },
+	} {
+		shrink()
+		body, err := json.Marshal(n)
+		if err != nil {
+			return nil, fmt.Errorf("encode notification %s: %w", n.ID, err)
+		}
+		if len(body) <= maxBodyBytes {
+			return body, nil
+		}
+	}
+	return nil, fmt.Errorf("notification %s: larger than %d bytes even without annotations", n.ID, maxBodyBytes)
+}
