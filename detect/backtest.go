@@ -319,9 +319,11 @@ func (c *compiled) at(every int64) (*compiled, error) {
 // historySteps is how many steps are read at once: decoding whole blocks costs less.
 const historySteps = 480
 
-// history opens the stream of a rule at its step.
+// history opens the stream of a rule at its step over stored values.
 func (e *Engine) history(c *compiled) (*stream.Stream, error) {
-	s, err := e.o.Hub.Open(c.exprs(), c.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxBacktestGroups, HistorySteps: historySteps})
+	s, err := e.o.Hub.Open(c.exprs(), c.step, stream.Options{
+		Rule: true, ZeroFill: c.zeroFill, MaxLines: c.lines(maxBacktestGroups), HistorySteps: historySteps, Stored: true,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("expr: %w", err)
 	}

@@ -58,6 +58,22 @@ func (c *compiled) exprs() []expr.TimeSeries {
 	return []expr.TimeSeries{c.expr, c.baseline}
 }
 
+// lines is how many lines the stream of so many groups may have.
+func (c *compiled) lines(groups int) int {
+	if c.baseline == nil {
+		return groups
+	}
+	return 2 * groups
+}
+
+// baseText is the canonical baseline, "" without one.
+func (c *compiled) baseText() string {
+	if c.baseline == nil {
+		return ""
+	}
+	return c.baseline.String()
+}
+
 // baselines finds the value that a group is compared with.
 type baselines struct {
 	keys   []string // tags that tell the lines apart; nil: all

@@ -132,6 +132,7 @@ func (e *Engine) recall(stored recalled) {
 				continue
 			}
 		}
+		e.engage(r)
 		e.insert(r)
 	}
 	for id, err := range stored.unreadable {

@@ -27,6 +27,7 @@ type compiled struct {
 	zeroFill bool  // a missing value is 0 while its source reports
 	// retention is how long the store keeps values of its own step, ms.
 	retention int64
+	maxGroups int // how many are judged
 	detector  json.RawMessage
 	// maker makes detectors for a rule at makerStep.
 	maker     *algo.Maker
@@ -39,6 +40,7 @@ type compiler struct {
 	primary     int64 // ms
 	grace       int64 // ms, of rules that have none
 	retention   int64 // of the primary step, ms
+	maxGroups   int   // of a rule
 	makers      makers
 }
 
@@ -65,7 +67,7 @@ func (c *compiler) compile(r Rule) (*compiled, error) {
 		return nil, r.wrong(err)
 	}
 	out := &compiled{
-		rule: r, expr: e, text: e.String(), step: r.stepMs(c.primary), grace: c.grace, retention: c.retention, notes: notes, detector: detector,
+		rule: r, expr: e, text: e.String(), step: r.stepMs(c.primary), grace: c.grace, retention: c.retention, maxGroups: c.maxGroups, notes: notes, detector: detector,
 		lookback: made.lookback, maker: made.maker, makerStep: r.stepMs(c.primary), zeroFill: r.noData() == alert.Auto || r.noData() == alert.Zero,
 	}
 	out.keys = groupKeys(e)

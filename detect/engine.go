@@ -47,6 +47,9 @@ type Options struct {
 	// Grace is how long late sources are waited for, in ms, where a rule says
 	// nothing; 0 is one primary step, at least 100 ms.
 	Grace int64
+	// MaxGroups is how many groups of a rule are judged, at most a million; 0 is
+	// 50,000.
+	MaxGroups int
 	// BaseURL is where the web pages are, such as http://127.0.0.1:7101; links
 	// in notifications begin with it.
 	BaseURL string
@@ -125,20 +128,29 @@ func New(o Options) (*Engine, error) {
 	if o.Grace < int64(minGrace) || o.Grace > int64(maxGrace) {
 		return nil, fmt.Errorf("grace is %s, want %s to %s", Duration(o.Grace), minGrace, maxGrace)
 	}
+	if o.MaxGroups == 0 {
+		o.MaxGroups = defaultGroups
+	}
+	if o.MaxGroups < 1 || o.MaxGroups > maxGroups {
+		return nil, fmt.Errorf("groups of a rule are %d, want 1 to %d", o.MaxGroups, maxGroups)
+	}
 	if o.CheckpointBytes == 0 {
 		o.CheckpointBytes = 32 << 20
 	}
 	e := &Engine{
 		o: o, step: step,
-		compiler: compiler{interpreter: asl.New(asl.All(), asl.Limits{}), primary: step, grace: o.Grace, retention: o.Store.Options().Retention},
-		wake:     make(chan struct{}, 1),
-		rules:    map[string]*running{},
-		owners:   map[string]*owner{},
-		doubted:  map[*running]candidate{},
-		seed:     maphash.MakeSeed(),
-		broken:   map[string]brokenRule{},
-		kept:     checkpointBudget{limit: o.CheckpointBytes},
-		whys:     whys{wake: make(chan struct{}, 1)},
+		compiler: compiler{
+			interpreter: asl.New(asl.All(), asl.Limits{}), primary: step, grace: o.Grace,
+			retention: o.Store.Options().Retention, maxGroups: o.MaxGroups,
+		},
+		wake:    make(chan struct{}, 1),
+		rules:   map[string]*running{},
+		owners:  map[string]*owner{},
+		doubted: map[*running]candidate{},
+		seed:    maphash.MakeSeed(),
+		broken:  map[string]brokenRule{},
+		kept:    checkpointBudget{limit: o.CheckpointBytes},
+		whys:    whys{wake: make(chan struct{}, 1)},
 	}
 	journal, stored, err := openJournal(o.DB, o.Notify)
 	if err != nil {
@@ -151,6 +163,9 @@ func New(o Options) (*Engine, error) {
 	}
 	return e, nil
 }
+
+// MaxGroups is how many groups of a rule are judged.
+func (e *Engine) MaxGroups() int { return e.o.MaxGroups }
 
 // Wake makes Run look at what is due, because data has arrived. It never blocks.
 func (e *Engine) Wake() {

@@ -25,6 +25,7 @@ const (
 // Limits that a server shows.
 const (
 	MaxRules         = maxRules
+	MaxRuleGroups    = maxGroups
 	MaxAlertsPerRule = maxAlerts
 )
 

@@ -12,9 +12,12 @@ import (
 	"pulse/store/tags"
 )
 
-// maxGroups bounds how many groups one rule judges. A stream with more lines
-// fails as a whole, and says so.
-const maxGroups = 100_000
+// Groups of one rule. Lines beyond Options.MaxGroups are not judged, which the
+// rule's status says; those that came before are.
+const (
+	defaultGroups = 50_000
+	maxGroups     = 1_000_000 // the most that Options.MaxGroups may be
+)
 
 // judge runs one detector per group of an expression. The live rule, its warm
 // start and the band of a graph are all this code over the lines of a stream,
@@ -28,6 +31,8 @@ type judge struct {
 	past   bool         // steps are read from history, in which nobody's data means that nobody was there
 
 	forget uint32 // steps; see leave
+	most   int    // groups
+	excess int    // lines of the last step that would have made more
 
 	absence  bool       // having no data is what is judged
 	baseline *baselines // nil: nothing is compared
@@ -74,7 +79,7 @@ func newJudge(c *compiled) (*judge, error) {
 	}
 	j := &judge{
 		maker: maker, step: c.step, keys: c.keys, noData: c.rule.noData(), learns: c.lookback > 0 && !c.absence(), absence: c.absence(),
-		index: map[string]int{}, forget: uint32(max(c.retention, day) / c.step),
+		index: map[string]int{}, forget: uint32(max(c.retention, day) / c.step), most: c.maxGroups,
 	}
 	if c.baseline != nil {
 		j.baseline = &baselines{keys: c.baseKeys}
@@ -95,6 +100,7 @@ func (j *judge) observe(t int64, lines []stream.Line) (left []int) {
 // take gives every group its value of the lines of a step.
 func (j *judge) take(lines []stream.Line) {
 	j.tick++
+	j.excess = 0
 	some := false
 	lines = j.takeBaseline(lines)
 	for i := range lines {
@@ -243,7 +249,7 @@ func (j *judge) peek(t int64, lines []stream.Line, f func(i int, o alert.Observa
 			j.peeked[at] = lines[i].Value
 			continue
 		}
-		if !j.makes(&lines[i]) {
+		if len(j.groups) >= j.most || !j.makes(&lines[i]) {
 			continue
 		}
 		g := group{value: lines[i].Value, detector: j.fresh, tags: j.idScratch}
@@ -316,16 +322,22 @@ func (j *judge) observation(g *group) alert.Observation {
 // has none: it never had data, or there are too many.
 func (j *judge) groupOf(i int, line *stream.Line) int {
 	at := j.find(i, line)
-	if at < 0 && j.makes(line) {
-		at = j.add(append(tags.Tags(nil), j.idScratch...))
-		j.lines[i] = lineRef{line.Tags, at}
+	if at >= 0 || !j.makes(line) {
+		return at
 	}
+	if len(j.groups) >= j.most {
+		j.excess++
+		return -1
+	}
+	at = j.add(append(tags.Tags(nil), j.idScratch...))
+	j.lines[i] = lineRef{line.Tags, at}
 	return at
 }
 
-// makes reports whether a line that belongs to no group makes one.
+// makes reports whether a line that belongs to no group, as find has just said,
+// makes one if there is room.
 func (j *judge) makes(line *stream.Line) bool {
-	return j.tells(line.Value) && len(j.groups) < maxGroups
+	return j.tells(line.Value) && (j.only == nil || j.only[string(j.keyScratch)])
 }
 
 // tells reports whether a line with value v is something else than no line: no data is,

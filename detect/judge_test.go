@@ -15,7 +15,7 @@ func newTestJudge(tb testing.TB) *judge {
 	tb.Helper()
 	r := Rule{Detector: algo.Spec{Kind: "double-exponential", Params: map[string]any{"train": "5s"}}}
 	r.setDefaults()
-	j, err := newJudge(&compiled{rule: r, keys: []string{"region"}, step: 1000, lookback: 1000})
+	j, err := newJudge(&compiled{rule: r, keys: []string{"region"}, step: 1000, lookback: 1000, maxGroups: 100})
 	if err != nil {
 		tb.Fatal(err)
 	}

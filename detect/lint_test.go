@@ -124,7 +124,7 @@ func TestTooManyGroups(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = r.engine.ReplaceFileRules(file.Rules, r.now())
+	_, err = r.engine.CheckRules(file.Rules, r.now())
 	const want = `line 5: rule "each": expr gives 50001 groups, at most 50000`
 	if err == nil || !strings.HasPrefix(file.Place(err).Error(), want) {
 		t.Errorf("got %v, want %s", file.Place(err), want)

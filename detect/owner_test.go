@@ -174,4 +174,14 @@ func TestOwnersAddUp(t *testing.T) {
 			t.Errorf("after another text, owner %s: %+v, before %+v", owner, got, before)
 		}
 	}
+	r.at(3_700)
+	r.send("a", p(100, "name", "sps", "region", "eu"), p(100, "name", "sps", "region", "us"))
+	r.to(4_050)
+	before := owners(r)["three"]
+	for _, change := range []string{`"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":60}`, `"expr":"name,sps,:eq,:max"`} {
+		r.put(`{"id":"a","owner":"three",` + change + `}`)
+		if got := owners(r)["three"]; before.Closed == 0 || got.Rules != 1 || got.Closed != before.Closed || got.CostNs != before.CostNs {
+			t.Errorf("after %s: %+v, before %+v", change, got, before)
+		}
+	}
 }

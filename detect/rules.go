@@ -38,43 +38,56 @@ func (e *Engine) Check(r Rule) error {
 	return nil
 }
 
-// maxNewGroups is how many groups a rule may have when it is put. They may become
-// more later, up to maxGroups.
-const maxNewGroups = 50_000
-
-// fits refuses a rule whose expression gives too many groups of the series that
-// there are. It takes a while where they are many.
+// fits refuses a rule whose expression gives more groups, of the series that there
+// are, than are judged. It takes a while where they are many.
 func (e *Engine) fits(c *compiled, now int64) error {
 	e.mu.Lock()
 	old := e.rules[c.rule.ID]
-	known := old != nil && old.c.sameStream(c)
+	known := old != nil && old.c.sameStream(c) && old.c.baseText() == c.baseText()
 	e.mu.Unlock()
 	if known {
 		return nil
 	}
-	s, err := e.open(c)
+	s, err := e.openFor(c, true)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	lines, err := s.Step(step.Floor(now, c.step))
-	if errors.Is(err, query.ErrLimit) || len(lines) > maxNewGroups {
-		got := fmt.Sprintf("more than %d", maxGroups)
-		if err == nil {
-			got = strconv.Itoa(len(lines))
-		}
-		return fmt.Errorf("rule %q: expr gives %s groups, at most %d; group by fewer tags or select fewer series", c.rule.ID, got, maxNewGroups)
+	tooMany := func(what, got, of string) error {
+		return fmt.Errorf("rule %q: %s gives %s %s, at most %d; group by fewer tags or select fewer series", c.rule.ID, what, got, of, c.maxGroups)
+	}
+	if errors.Is(err, query.ErrLimit) {
+		return tooMany("expr", "more lines than there is memory for", "groups")
+	}
+	groups, baseline := split(lines)
+	if len(groups) > c.maxGroups {
+		return tooMany("expr", strconv.Itoa(len(groups)), "groups")
+	}
+	if len(baseline) > c.maxGroups {
+		return tooMany("detector.baseline", strconv.Itoa(len(baseline)), "lines")
 	}
 	return nil // what else fails is told when it is judged
 }
 
 // open opens the stream of a rule.
-func (e *Engine) open(c *compiled) (*stream.Stream, error) {
-	s, err := e.o.Hub.Open(c.exprs(), c.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxGroups})
+func (e *Engine) open(c *compiled) (*stream.Stream, error) { return e.openFor(c, false) }
+
+// openFor opens it over stored values, or over those that come.
+func (e *Engine) openFor(c *compiled, stored bool) (*stream.Stream, error) {
+	s, err := e.o.Hub.Open(c.exprs(), c.step, c.streamOptions(stored))
 	if err != nil {
 		return nil, fmt.Errorf("rule %q: expr: %w", c.rule.ID, err)
 	}
 	return s, nil
+}
+
+// streamOptions leave room for more lines than are judged: those that are too many
+// are not to end the others.
+func (c *compiled) streamOptions(stored bool) stream.Options {
+	const perLine = 2 << 10 // with the values of a window of history
+	most := int64(c.lines(c.maxGroups))
+	return stream.Options{Rule: true, ZeroFill: c.zeroFill, Stored: stored, MaxLines: c.lines(2 * maxGroups), MemoryBytes: max(64<<20, most*perLine)}
 }
 
 // PutRule stores r and judges it from the step that covers now (Unix ms) on. It
@@ -85,16 +98,25 @@ func (e *Engine) open(c *compiled) (*stream.Stream, error) {
 //     judges.
 //   - Another expression, step or no_data: these are other values, so open alerts
 //     are resolved with that reason and the rule starts afresh.
-func (e *Engine) PutRule(r Rule, now int64) error { return e.put(r, false, now) }
-
-func (e *Engine) put(rule Rule, file bool, now int64) error {
-	c, err := e.compiler.compile(rule)
+func (e *Engine) PutRule(r Rule, now int64) error {
+	c, err := e.check(r, now)
 	if err != nil {
 		return err
 	}
-	if err := e.fits(c, now); err != nil {
-		return err
+	return e.put(c, false, now)
+}
+
+// check compiles a rule and looks at the series that there are.
+func (e *Engine) check(r Rule, now int64) (*compiled, error) {
+	c, err := e.compiler.compile(r)
+	if err != nil {
+		return nil, err
 	}
+	return c, e.fits(c, now)
+}
+
+// put is PutRule of a rule that was checked.
+func (e *Engine) put(c *compiled, file bool, now int64) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
@@ -126,6 +148,7 @@ func (e *Engine) put(rule Rule, file bool, now int64) error {
 		r.stream.Close()
 		return err
 	}
+	e.engage(r) // before the old one leaves, or its owner would be forgotten, with what it has used up
 	if old != nil {
 		if !old.c.sameStream(c) {
 			e.endAll(old, now, "the rule's expression changed")
@@ -200,10 +223,10 @@ func (r *running) inherit(old *running) {
 	r.next = max(r.next, old.next)
 }
 
+// insert puts a rule to work that an owner pays for.
 func (e *Engine) insert(r *running) {
 	delete(e.broken, r.c.rule.ID)
 	e.rules[r.c.rule.ID] = r
-	e.engage(r)
 	at, _ := slices.BinarySearchFunc(e.order, r.c.rule.ID, byID)
 	e.order = slices.Insert(e.order, at, r)
 }
@@ -366,35 +389,32 @@ func (e *Engine) RuleStats(id string) (RuleStats, error) {
 	return RuleStats{}, fmt.Errorf("%w %q", ErrUnknownRule, clip(id, maxID))
 }
 
+// CheckedRules are rules of files that this engine can judge.
+type CheckedRules []*compiled
+
 // CheckRules refuses rules that cannot be judged, or would give too many groups of
 // the series that there are, with a *RuleError.
-func (e *Engine) CheckRules(rules []Rule, now int64) error {
-	for _, r := range rules {
-		c, err := e.compiler.compile(r)
-		if err == nil {
-			err = e.fits(c, now)
-		}
-		if err != nil {
-			return &RuleError{r.ID, err}
+func (e *Engine) CheckRules(rules []Rule, now int64) (CheckedRules, error) {
+	out := make(CheckedRules, len(rules))
+	for i, r := range rules {
+		var err error
+		if out[i], err = e.check(r, now); err != nil {
+			return nil, &RuleError{r.ID, err}
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // ReplaceFileRules makes the rules of files those that are given: new and changed
 // ones are put, and those that came from a file before and are gone are deleted;
-// their number is returned. All are checked first: on an error of a check, a
-// *RuleError, nothing changes.
-func (e *Engine) ReplaceFileRules(rules []Rule, now int64) (removed int, err error) {
-	if err := e.CheckRules(rules, now); err != nil {
-		return 0, err
-	}
+// their number is returned.
+func (e *Engine) ReplaceFileRules(rules CheckedRules, now int64) (removed int, err error) {
 	keep := make(map[string]bool, len(rules))
-	for _, r := range rules {
-		keep[r.ID] = true
+	for _, c := range rules {
+		keep[c.rule.ID] = true
 	}
-	for _, r := range rules {
-		if err := e.put(r, true, now); err != nil {
+	for _, c := range rules {
+		if err := e.put(c, true, now); err != nil {
 			return 0, err
 		}
 	}

@@ -97,7 +97,11 @@ func TestReplaceFileRules(t *testing.T) {
 			}
 			rules = append(rules, rule)
 		}
-		if n, err := r.engine.ReplaceFileRules(rules, r.now()); err != nil || n != want {
+		checked, err := r.engine.CheckRules(rules, r.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := r.engine.ReplaceFileRules(checked, r.now()); err != nil || n != want {
 			t.Errorf("removed %d, %v, want %d", n, err, want)
 		}
 	}
@@ -120,7 +124,7 @@ func TestReplaceFileRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.engine.ReplaceFileRules([]detect.Rule{bad}, r.now()); err == nil {
+	if _, err := r.engine.CheckRules([]detect.Rule{bad}, r.now()); err == nil {
 		t.Error("a bad rule is taken")
 	}
 	ids("api b")

@@ -17,7 +17,7 @@ func seasonalJudge(tb testing.TB, step int64) *judge {
 	tb.Helper()
 	r := Rule{Detector: algo.Spec{Kind: "auto"}}
 	r.setDefaults()
-	j, err := newJudge(&compiled{rule: r, keys: []string{"node"}, step: step, lookback: 1})
+	j, err := newJudge(&compiled{rule: r, keys: []string{"node"}, step: step, lookback: 1, maxGroups: 1000})
 	if err != nil {
 		tb.Fatal(err)
 	}

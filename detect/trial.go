@@ -36,6 +36,7 @@ type trial struct {
 	quiet  int64    // no alert before the step after this one
 	born   int64    // the step before the first one that a live rule would have judged
 	awake  bool     // alerts are run
+	excess bool     // there were more groups than a rule has judged
 
 	groups   []*tried // of all ranges, in order of appearance
 	byKey    map[string]int
@@ -165,6 +166,7 @@ func (t *trial) take(at int64, lines []stream.Line) error {
 	}
 	t.judge.past = !t.awake
 	t.judge.take(t.begun(lines))
+	t.excess = t.excess || t.judge.excess > 0
 	if err := t.fit(); err != nil {
 		return err
 	}
@@ -428,6 +430,9 @@ func (t *trial) outcome() Outcome {
 	}
 	if out.PageCount > len(out.Pages) {
 		out.Notices = append(out.Notices, fmt.Sprintf("%d of %d pages are listed", len(out.Pages), out.PageCount))
+	}
+	if t.excess {
+		out.Notices = append(out.Notices, fmt.Sprintf("expr gives more than the %d groups that a rule has judged; those that came later are left out", t.rule.maxGroups))
 	}
 	if carried > 0 {
 		out.Notices = append(out.Notices, fmt.Sprintf("%d alerts were firing already when the time began; they are no pages of it", carried))

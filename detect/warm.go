@@ -85,7 +85,7 @@ func (e *Engine) study(c *compiled, j *judge, l lesson) (*pupil, error) {
 		p.step = c.step
 	}
 	var err error
-	p.stream, err = e.o.Hub.Open([]expr.TimeSeries{c.expr}, p.step, stream.Options{Rule: true, ZeroFill: c.zeroFill, MaxLines: maxGroups})
+	p.stream, err = e.o.Hub.Open([]expr.TimeSeries{c.expr}, p.step, c.streamOptions(true))
 	if err != nil {
 		return nil, fmt.Errorf("rule %q: expr: %w", c.rule.ID, err)
 	}

@@ -34,6 +34,7 @@ func (s *Server) limits() map[string]limit {
 		"backtests":             shared(cap(s.trials.slots), s.trials.running()),
 		"eventStreams":          shared(s.opts.Streams, int(s.open.Load())),
 		"rules":                 shared(detect.MaxRules, s.opts.Detect.Stats().Rules),
+		"groupsPerRule":         each(s.opts.Detect.MaxGroups()),
 		"alertsPerRule":         each(detect.MaxAlertsPerRule),
 		"receivers":             shared(notify.MaxReceivers, len(s.opts.Notify.Stats().Receivers)),
 

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"pulse/detect"
 	"pulse/store"
 	"pulse/store/budget"
 	"pulse/store/step"
@@ -75,6 +76,7 @@ type LimitFlags struct {
 	QueryTimeout    span `name:"query-timeout" group:"limits" help:"Time a query may run." default:"10s"`
 	MaxLines        int  `name:"max-lines" group:"limits" help:"Lines of a query's answer." default:"1024"`
 	MaxDatapoints   int  `name:"max-datapoints" group:"limits" help:"Datapoints a query may read." default:"20000000"`
+	MaxRuleGroups   int  `name:"max-rule-groups" group:"limits" help:"Groups that a rule may have, at most 1000000." default:"50000"`
 	MaxStreams      int  `name:"max-streams" group:"limits" help:"Event streams at once." default:"256"`
 }
 
@@ -173,6 +175,9 @@ func (l *LimitFlags) check() error {
 		if f := v.Field(i); f.Int() <= 0 {
 			return fmt.Errorf("--%s %v must be more than 0", v.Type().Field(i).Tag.Get("name"), f.Interface())
 		}
+	}
+	if l.MaxRuleGroups > detect.MaxRuleGroups {
+		return fmt.Errorf("--max-rule-groups %d is more than %d", l.MaxRuleGroups, detect.MaxRuleGroups)
 	}
 	return nil
 }

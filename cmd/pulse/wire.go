@@ -81,7 +81,7 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	hub.Within(s.memory.Streams)
 	if s.detect, err = detect.New(detect.Options{
 		Store: s.store, Hub: hub, DB: s.db, Notify: s.notify, Clock: clk,
-		Log: log.With().Str("component", "detect").Logger(), Grace: c.Grace.ms(), BaseURL: c.base(ln),
+		Log: log.With().Str("component", "detect").Logger(), Grace: c.Grace.ms(), MaxGroups: c.MaxRuleGroups, BaseURL: c.base(ln),
 		Marks: s.store, Replay: true,
 	}); err != nil {
 		return s, err
@@ -285,7 +285,8 @@ func (c *serveCmd) reloader(engine *detect.Engine, out *notify.Service, clk cloc
 		if err != nil {
 			return err
 		}
-		if err := engine.CheckRules(file.Rules, clk.Now().UnixMilli()); err != nil {
+		rules, err := engine.CheckRules(file.Rules, clk.Now().UnixMilli())
+		if err != nil {
 			return file.Place(err) // nothing has changed
 		}
 		for _, r := range file.Receivers {
@@ -293,7 +294,7 @@ func (c *serveCmd) reloader(engine *detect.Engine, out *notify.Service, clk cloc
 				return err
 			}
 		}
-		n, err := engine.ReplaceFileRules(file.Rules, clk.Now().UnixMilli())
+		n, err := engine.ReplaceFileRules(rules, clk.Now().UnixMilli())
 		if err != nil {
 			return file.Place(err)
 		}
