@@ -70,7 +70,7 @@ func (e *Engine) band(ctx context.Context, id string, start, end int64, filter t
 	if b.most = maxBandRows; facts {
 		b.most, b.facts = maxBandRows/10, true
 	}
-	h, err := e.open(b.c)
+	h, err := e.openFor(b.c, true)
 	if err != nil {
 		return nil, err
 	}

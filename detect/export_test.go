@@ -81,3 +81,6 @@ type Crew struct{ crew }
 func (c *Crew) Live(is bool)              { c.live.Store(is) }
 func (c *Crew) Working() int64            { return c.working.Load() }
 func (c *Crew) Each(n int, f func(i int)) { c.each(n, f) }
+
+// InWords says what a decision was made on.
+func (w *Why) InWords(d *Decision, since, step int64) string { return w.explain(d, since, step) }

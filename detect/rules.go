@@ -30,7 +30,7 @@ func (e *Engine) Check(r Rule) error {
 	if err != nil {
 		return err
 	}
-	s, err := e.open(c)
+	s, err := e.openFor(c, true)
 	if err != nil {
 		return err
 	}

@@ -201,7 +201,7 @@ func TestWhyPutOff(t *testing.T) {
 	if d.PutOff == nil || d.PutOff.T != epoch+200_000 || d.PutOff.Reported != 1 || d.PutOff.Sources != 2 || d.Reported != 1 || d.Sources != 2 {
 		t.Fatalf("decision %+v, put off %+v", d, d.PutOff)
 	}
-	for _, part := range []string{"100 is below the limit of 150 for 10 s", "completeness 1/2, without ", "judged only after waiting for "} {
+	for _, part := range []string{"100 is below the limit of 150; completeness", "completeness 1/2, without ", "judged only after waiting for "} {
 		if !strings.Contains(w.Text, part) {
 			t.Errorf("%q lacks %q", w.Text, part)
 		}

@@ -68,7 +68,7 @@ func (w *whys) open(in *incident, group tags.Tags, key string, t int64) (u *unsa
 		if w.order[0].newest >= t {
 			return nil, false
 		}
-		dropped = w.order[0].waits()
+		dropped = w.order[0].holds()
 		w.forget(w.order[0].id)
 	}
 	u = &unsaved{id: in.ID, rule: in.Rule, began: in.PendingSince, group: key, tags: group, newest: t}
@@ -87,6 +87,11 @@ func (w *whys) has(id string) bool { return w.byID[id] != nil }
 // pending may be over before anybody hears of it.
 func (u *unsaved) waits() bool {
 	return !u.pending && len(u.why.Decisions)+len(u.wanted) > 0 || u.follow == 0 && len(u.why.Steps) > 0
+}
+
+// holds reports whether u has something that is not stored yet.
+func (u *unsaved) holds() bool {
+	return len(u.why.Decisions)+len(u.why.Steps)+len(u.wanted) > 0
 }
 
 // forget drops what is known about an alert.
@@ -128,7 +133,10 @@ func (e *Engine) forget(in *incident) {
 // those that were not stored are lost, and goes on keeping the next ones.
 func (e *Engine) lookAgain(r *running, i int, in *incident) {
 	g := &r.judge.groups[i]
-	u, _ := e.whys.open(in, g.tags, g.key, in.At)
+	u, dropped := e.whys.open(in, g.tags, g.key, in.At)
+	if u == nil || dropped {
+		e.stats.Unexplained++
+	}
 	if u == nil {
 		return
 	}
@@ -266,7 +274,7 @@ func (e *Engine) lookBack(ctx context.Context, rule string, looks []*look) error
 		return fmt.Errorf("the nearest checkpoint is %d steps away", steps)
 	}
 	b.judge.narrow(groups)
-	h, err := e.open(b.c)
+	h, err := e.openFor(b.c, true)
 	if err != nil {
 		return err
 	}

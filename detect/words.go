@@ -41,11 +41,10 @@ func (w *Why) explain(d *Decision, since, step int64) string {
 // whatHappened says in which way the stream was out, and for how long.
 func (w *Why) whatHappened(d *Decision, since, step int64) string {
 	value, expected := float64(d.Value), float64(d.Expected)
-	lasted := d.T - since + step
-	if held, ok := w.fact(&w.Decisions[0].JudgedStep, algo.FactHeld); ok && held > 1 && w.Decisions[0].T == since {
-		lasted += int64(held-1) * step // it was off before it counted
+	span := ""
+	if lasted := d.T - w.offFrom(d, since, step); lasted > step { // else nothing but this step is known of it
+		span = " for " + spoken(lasted)
 	}
-	span := " for " + spoken(lasted)
 	switch {
 	case d.Kind == StateNoData:
 		text := "no data"
@@ -78,6 +77,44 @@ func (w *Why) whatHappened(d *Decision, since, step int64) string {
 	return "out of band" + span
 }
 
+// offFrom returns the last step before the one in which the stream was off on the
+// side of d. It was so before it counted: as long as the detector says, or longer where
+// the steps before are known.
+func (w *Why) offFrom(d *Decision, since, step int64) int64 {
+	from := since - step
+	if held, ok := w.fact(&w.Decisions[0].JudgedStep, algo.FactHeld); ok && held > 1 && w.Decisions[0].T == since {
+		from -= int64(held-1) * step
+	}
+	below := d.Value < d.Expected
+	at, missed := since-step, 0
+	for i := len(w.Steps) - 1; i >= 0 && missed < 2; i-- {
+		switch s := &w.Steps[i]; {
+		case s.T > at:
+		case s.T < at:
+			return from // steps between are not known
+		case s.isOff(below):
+			missed, from = 0, min(from, at-step)
+			at -= step
+		default:
+			missed++
+			at -= step
+		}
+	}
+	return from
+}
+
+// isOff reports whether the step was more than half-way from what was expected
+// to the edge of the band on a side.
+func (s *JudgedStep) isOff(below bool) bool {
+	edge := s.Upper
+	if below {
+		edge = s.Lower
+	}
+	half := float64(edge-s.Expected) / 2 // negative below
+	gap := float64(s.Value - s.Expected)
+	return half != 0 && gap/half > 1
+}
+
 // compared says how a stream fares against its baseline.
 func (w *Why) compared(d *Decision) string {
 	ratio, known := w.fact(&d.JudgedStep, algo.FactRatio)
@@ -97,6 +134,9 @@ func (w *Why) compared(d *Decision) string {
 	return text
 }
 
+// sayable is the largest multiple or percentage that says anything.
+const sayable = 1e6
+
 // apart says how far v is from what was expected.
 func apart(v, expected float64) string {
 	side := " below"
@@ -109,6 +149,8 @@ func apart(v, expected float64) string {
 		return "out of band"
 	case expected == 0:
 		return Number(gap).String() + side + " what was expected"
+	case v/expected > sayable || gap/math.Abs(expected) > sayable/100:
+		return "far" + side + " what was expected"
 	case v > 3*expected && expected > 0:
 		return rounded(v/expected) + " times what was expected"
 	}
