@@ -124,14 +124,27 @@ func (w *Why) compared(d *Decision) string {
 	if !known || math.IsNaN(ratio) {
 		return text
 	}
-	text += ": " + people(ratio) + " times as many"
+	text += ": " + asMany(ratio)
 	switch { // no bound is null, which is NaN again
 	case low > 0 && high > 0 && !math.IsInf(high, 1):
-		return text + ", surely " + people(low) + " to " + people(high)
+		return text + ", surely " + asMany(low) + " to " + asMany(high)
 	case low > 0:
-		return text + ", surely at least " + people(low)
+		return text + ", surely at least " + asMany(low)
 	}
 	return text
+}
+
+// asMany says a ratio of counts.
+func asMany(ratio float64) string {
+	switch more := 100 * (ratio - 1); {
+	case ratio >= 2 || ratio <= 0.5:
+		return people(ratio) + " times as many"
+	case more > 0:
+		return people(more) + " % more"
+	case more < 0:
+		return people(-more) + " % fewer"
+	}
+	return "as many"
 }
 
 // sayable is the largest multiple or percentage that says anything.
