@@ -84,3 +84,10 @@ func (c *Crew) Each(n int, f func(i int)) { c.each(n, f) }
 
 // InWords says what a decision was made on.
 func (w *Why) InWords(d *Decision, since, step int64) string { return w.explain(d, since, step) }
+
+// Portion stores a step in portions of n changes.
+func (e *Engine) Portion(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.journal.portion = n
+}

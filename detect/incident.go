@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"pulse/detect/alert"
@@ -101,6 +102,49 @@ func incidentOf(id string) string {
 	return id
 }
 
+// appendRecord appends the record: what encoding/json would write, in a storm of
+// alerts for a fraction of the price.
+func (in *incident) appendRecord(dst []byte) ([]byte, error) {
+	dst = notify.AppendString(append(dst, `{"id":`...), in.ID)
+	dst = notify.AppendString(append(dst, `,"rule":`...), in.Rule)
+	dst = notify.AppendString(append(dst, `,"state":`...), in.State)
+	if in.Absence {
+		dst = append(dst, `,"absence":true`...)
+	}
+	dst = strconv.AppendInt(append(dst, `,"pendingSince":`...), in.PendingSince, 10)
+	machine, err := json.Marshal(&in.Machine)
+	if err != nil {
+		return dst, err
+	}
+	dst = append(append(dst, `,"machine":`...), machine...)
+	dst = strconv.AppendInt(append(dst, `,"at":`...), in.At, 10)
+	if dst, err = in.Sent.AppendJSON(append(dst, `,"sent":`...)); err != nil {
+		return dst, err
+	}
+	for i, name := range in.Notify {
+		if i == 0 {
+			dst = append(dst, `,"notify":[`...)
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = notify.AppendString(dst, name)
+	}
+	if len(in.Notify) > 0 {
+		dst = append(dst, ']')
+	}
+	dst = append(dst, `,"events":[`...)
+	for i, x := range in.Events {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(append(dst, `{"t":`...), x.T, 10)
+		dst = notify.AppendString(append(dst, `,"kind":`...), x.Kind)
+		dst = notify.AppendString(append(dst, `,"detail":`...), x.Detail)
+		dst = append(dst, '}')
+	}
+	return append(dst, `]}`...), nil
+}
+
 // describe says in a line what a verdict was.
 func describe(n *notify.Notification) string {
 	text := "value " + Number(n.Value).String()
@@ -108,7 +152,7 @@ func describe(n *notify.Notification) string {
 		text += ", expected " + Number(n.Expected).String()
 	}
 	if !math.IsNaN(n.Lower) || !math.IsNaN(n.Upper) {
-		text += fmt.Sprintf(", band %s to %s", Number(n.Lower), Number(n.Upper))
+		text += ", band " + Number(n.Lower).String() + " to " + Number(n.Upper).String()
 	}
 	text += ", score " + Number(n.Score).String()
 	if n.Completeness < 1 {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -65,6 +66,7 @@ type journal struct {
 	db       *bbolt.DB
 	outbox   Outbox
 	resolved int // records in the bucket resolved
+	portion  int // see its default
 }
 
 // recalled is everything that the database held.
@@ -76,7 +78,7 @@ type recalled struct {
 }
 
 func openJournal(db *bbolt.DB, outbox Outbox) (*journal, recalled, error) {
-	j := &journal{db: db, outbox: outbox}
+	j := &journal{db: db, outbox: outbox, portion: portion}
 	r := recalled{unreadable: map[string]error{}, marks: map[string]int64{}}
 	err := db.Update(func(tx *bbolt.Tx) error {
 		root, err := tx.CreateBucketIfNotExists(keyDetect)
@@ -140,6 +142,8 @@ type entry struct {
 	marks       map[string]int64 // 0 deletes
 	rules       map[string][]byte
 	deleted     []string // rule ids
+
+	scratch []byte
 }
 
 type resolvedRecord struct {
@@ -156,18 +160,29 @@ func (e *entry) empty() bool {
 // size is how many changes of alerts and notifications it has.
 func (e *entry) size() int { return len(e.puts) + len(e.drops) + len(e.resolved) + len(e.notes) }
 
+// reset empties it. Nothing is kept for the next one: most steps change nothing, and
+// a storm is not to be remembered.
 func (e *entry) reset() {
-	clear(e.puts)
-	clear(e.marks)
-	clear(e.rules)
-	e.drops, e.unexplained, e.resolved, e.notes, e.deleted = e.drops[:0], e.unexplained[:0], e.resolved[:0], e.notes[:0], e.deleted[:0]
+	e.puts, e.marks, e.rules = nil, nil, nil
+	e.drops, e.unexplained, e.resolved, e.notes, e.deleted = nil, nil, nil, nil, nil
+	if len(e.scratch) > 64<<10 {
+		e.scratch = nil
+	}
+}
+
+// record returns the record of an incident.
+func (e *entry) record(in *incident) (text []byte, err error) {
+	if e.scratch, err = in.appendRecord(e.scratch[:0]); err != nil {
+		return nil, fmt.Errorf("store incident %s: %w", in.ID, err)
+	}
+	return bytes.Clone(e.scratch), nil
 }
 
 // put records the state of an open incident.
 func (e *entry) put(in *incident) error {
-	text, err := json.Marshal(in)
+	text, err := e.record(in)
 	if err != nil {
-		return fmt.Errorf("store incident %s: %w", in.ID, err)
+		return err
 	}
 	if e.puts == nil {
 		e.puts = map[string][]byte{}
@@ -184,9 +199,9 @@ func (e *entry) drop(id string) {
 
 // resolve moves an incident to those that ended.
 func (e *entry) resolve(in *incident) error {
-	text, err := json.Marshal(in)
+	text, err := e.record(in)
 	if err != nil {
-		return fmt.Errorf("store incident %s: %w", in.ID, err)
+		return err
 	}
 	e.drop(in.ID)
 	e.resolved = append(e.resolved, resolvedRecord{in.Sent.EndsAt, in.ID, text})
@@ -258,6 +273,10 @@ func (j *journal) commit(e *entry) (refused []error, err error) {
 	return refused, nil
 }
 
+// manyPuts is from how many records of a transaction on they are packed: what begins
+// together ends together, and seldom gets company between.
+const manyPuts = 100
+
 func (e *entry) writeIncidents(root *bbolt.Bucket, resolved *int) error {
 	open, ended := root.Bucket(keyIncidents), root.Bucket(keyResolved)
 	for _, id := range e.drops {
@@ -269,6 +288,9 @@ func (e *entry) writeIncidents(root *bbolt.Bucket, resolved *int) error {
 		if err := root.Bucket(keyWhys).Delete(key); err != nil {
 			return err
 		}
+	}
+	if len(e.puts) > manyPuts {
+		open.FillPercent = 0.9
 	}
 	for _, id := range slices.Sorted(maps.Keys(e.puts)) { // neighbours share pages
 		if err := open.Put([]byte(id), e.puts[id]); err != nil {

@@ -416,6 +416,7 @@ func TestReplayOfPortions(t *testing.T) {
 		}
 		r.none()
 		stored := 0
+		r.engine.Portion(512)
 		r.engine.OnCommit(func() {
 			if stored++; stored == kill {
 				panic(errKilled)

@@ -47,17 +47,18 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 		if change := a.state.Step(&config, t, o); change != 0 {
 			e.change(r, i, change, moment{t, now, c})
 		}
-		if e.round != 0 && e.entry.size() >= portion && !e.failing {
+		if e.round != 0 && e.entry.size() >= e.journal.portion && !e.failing {
 			e.storePortion(r, t, now, c)
 		}
 	}
 }
 
 // portion is after how many changes those of a step are stored and sent without
-// waiting for the rest of it. Should the process end in between, the restart settles
-// the step again, as a whole: what is stored stays, and what is not follows. While the
-// database fails, it is tried once a turn.
-const portion = 512
+// waiting for the rest of it, so that memory is bounded. It is as many as one rule can
+// make: usually all transitions of a step are one transaction. Should the process end
+// between two, the restart settles the step again, as a whole: what is stored stays,
+// and what is not follows. While the database fails, it is tried once a turn.
+const portion = 2 * maxAlerts
 
 // storePortion stores what the step has changed so far, of which rule r is a part.
 func (e *Engine) storePortion(r *running, t, now int64, c store.Completeness) {
@@ -135,16 +136,22 @@ func (m *moment) dataAge() int64 {
 // notifications.
 func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 	a := &r.alerts[i]
+	said := ""
 	if changed.Has(alert.Pended) {
 		a.breach = e.newIncident(r, i, false, a.state.PendingSince)
 		e.fill(a.breach, r, i, m)
-		a.breach.note(m.t, "pending", describe(&a.breach.Sent))
+		said = describe(&a.breach.Sent)
+		a.breach.note(m.t, "pending", said)
 		e.decided(r, i, a.breach, StatePending, m)
 		r.pending++
 	}
 	switch {
 	case changed.Has(alert.Fired):
-		e.fire(r, i, m)
+		if said == "" {
+			e.fill(a.breach, r, i, m)
+			said = describe(&a.breach.Sent)
+		}
+		e.fire(r, i, m, said)
 	case changed.Has(alert.Pended):
 		e.record(r, i, a.breach, m.t)
 	case changed.Has(alert.Dropped):
@@ -177,14 +184,14 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 	}
 }
 
-func (e *Engine) fire(r *running, i int, m moment) {
+// fire begins the alert of group i, whose notification is filled in and described.
+func (e *Engine) fire(r *running, i int, m moment, said string) {
 	a := &r.alerts[i]
-	e.fill(a.breach, r, i, m)
 	a.breach.begin(notify.TypeFiring, a.state.StartsAt)
 	e.decided(r, i, a.breach, StateFiring, m)
 	e.explainChange(r, i, m.t)
 	e.announce(r, i, a.breach, m)
-	a.breach.note(m.t, StateFiring, describe(&a.breach.Sent)+missing(m.completeness))
+	a.breach.note(m.t, StateFiring, said+missing(m.completeness))
 	e.record(r, i, a.breach, m.t)
 	r.pending--
 	r.firing++
@@ -307,9 +314,6 @@ func (e *Engine) link(in *incident, r *running, t int64) string {
 	}
 	const around = hour
 	start := min(in.PendingSince, t) - around
-	q := url.Values{
-		"q": {r.c.rule.Expr}, "rule": {r.c.rule.ID}, "alert": {in.ID},
-		"s": {strconv.FormatInt(start, 10)}, "e": {strconv.FormatInt(t+around/6, 10)},
-	}
-	return e.o.BaseURL + "/?" + q.Encode()
+	return e.o.BaseURL + "/?alert=" + url.QueryEscape(in.ID) + "&e=" + strconv.FormatInt(t+around/6, 10) +
+		"&q=" + url.QueryEscape(r.c.rule.Expr) + "&rule=" + url.QueryEscape(r.c.rule.ID) + "&s=" + strconv.FormatInt(start, 10)
 }

@@ -10,7 +10,12 @@
 // publishers send all of their series, as soon as the step is over, and every group
 // of every rule is judged. Now and then some groups fall to next to nothing for one
 // step and come back. A webhook names the step at which its alert began, so each is
-// compared with the last answer of that step.
+// compared with the last answer of that step. In the step after, the one group of a
+// rule with a receiver of its own falls: its page shows what the alerts before
+// have left of the server.
+//
+// What the programs around the server cost is shown, and how long the receiver takes
+// for as many webhooks when the same machine does nothing else.
 package main
 
 import (
@@ -59,7 +64,7 @@ func main() {
 	flag.IntVar(&o.rules, "rules", 20, "rules; each has its share of the groups and, up to 20, a receiver")
 	flag.DurationVar(&o.step, "step", time.Second, "primary step")
 	flag.IntVar(&o.warm, "warm", 90, "steps before the first measurement")
-	flag.IntVar(&o.rounds, "rounds", 60, "times that groups fall when one does; ten at most when more do, two when all do")
+	flag.IntVar(&o.rounds, "rounds", 60, "times that groups fall when one does; ten at most when more do, three when so many do that receivers get a summary")
 	flag.StringVar(&o.firing, "firing", "1,100,10000", "how many groups fire in one step, comma separated")
 	flag.StringVar(&o.detector, "detector", `{kind: double-exponential, train: 60s, width: 6, hold: 1s}`, "detector of the rules")
 	flag.StringVar(&o.durability, "durability", "sync", "sync, interval or none")
@@ -70,7 +75,7 @@ func main() {
 	case "publishers":
 		server.Main("alerting publishers", "", nil, func(ctx context.Context, _ io.Writer) error { return publish(ctx, o, os.Stdin, os.Stdout) })
 	case "receiver":
-		server.Main("alerting receiver", "", nil, func(ctx context.Context, _ io.Writer) error { return receive(ctx, os.Stdout) })
+		server.Main("alerting receiver", "", nil, func(ctx context.Context, _ io.Writer) error { return receive(ctx, os.Stdin, os.Stdout) })
 	default:
 		server.Main("alerting", o.file, o.wrong(), func(ctx context.Context, out io.Writer) error { return run(ctx, o, out) })
 	}
@@ -131,6 +136,9 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	defer senders.end()
 	fmt.Fprintf(out, "%d series of %d publishers, %d groups of %d rules, step %s, %s, %s\n", o.series, o.publishers, o.groups, o.rules, o.step, o.durability, o.detector)
 	w := &watch{options: o, server: s, senders: senders, hooks: hooks, out: out}
+	if err := w.alone(address); err != nil {
+		return err
+	}
 	return w.run(ctx)
 }
 
@@ -142,7 +150,8 @@ func (o *options) ruleFile(address string) []byte {
 	for i := range o.rules {
 		fmt.Fprintf(&b, "  - {id: r%d, expr: 'name,starts,:eq,rule,r%d,:eq,:and,:sum,(,group,),:by', detector: %s, severity: page, notify: [w%d]}\n", i, i, o.detector, i%receivers)
 	}
-	b.WriteString("receivers:\n")
+	fmt.Fprintf(&b, "  - {id: after, expr: 'name,starts,:eq,rule,after,:eq,:and,:sum,(,group,),:by', detector: {kind: static, below: %d}, severity: page, notify: [after]}\n", usualValue*o.publishers/2)
+	fmt.Fprintf(&b, "receivers:\n  - {name: after, kind: webhook, url: 'http://%s/after'}\n", address)
 	for i := range receivers {
 		fmt.Fprintf(&b, "  - {name: w%d, kind: webhook, url: 'http://%s/%d'}\n", i, address, i)
 	}

@@ -16,9 +16,11 @@ import (
 
 // order is what the publishers are to send of one step: every group whose number
 // leaves the rest when divided by every is next to nothing; none for 0.
+// The group of the rule "after" is so on demand.
 type order struct {
 	t           int64 // Unix ms
 	rest, every int
+	after       bool
 }
 
 // body is a publish of one sender, made once; times and values are written over.
@@ -26,7 +28,7 @@ type body struct {
 	text   []byte
 	times  []int // where they begin, 13 digits each
 	values []int // 6 characters each
-	groups []int // of the values
+	groups []int // of the values; -1: of the rule "after"
 }
 
 const (
@@ -40,17 +42,21 @@ const (
 func newBody(o options, i int) *body {
 	b := &body{}
 	b.text = fmt.Appendf(nil, `{"tags":{"name":"starts","atlas.dstype":"gauge","nf.app":"api","nf.node":"node-%02d"},"metrics":[`, i)
-	perRule := o.groups / o.rules
-	for n := i; n < o.series; n += o.publishers {
-		group := n * o.groups / o.series
+	add := func(group int, tags string) {
 		if len(b.values) > 0 {
 			b.text = append(b.text, ',')
 		}
-		b.text = fmt.Appendf(b.text, `{"tags":{"rule":"r%d","group":"g%05d","series":"s%d"},"timestamp":`, group/perRule, group, n)
+		b.text = append(append(append(b.text, `{"tags":{`...), tags...), `},"timestamp":`...)
 		b.times = append(b.times, len(b.text))
 		b.text = append(b.text, `0000000000000,"value":`...)
 		b.values, b.groups = append(b.values, len(b.text)), append(b.groups, group)
 		b.text = append(b.text, `000000}`...)
+	}
+	add(-1, fmt.Sprintf(`"rule":"after","group":"after","series":"after%d"`, i))
+	perRule := o.groups / o.rules
+	for n := i; n < o.series; n += o.publishers {
+		group := n * o.groups / o.series
+		add(group, fmt.Sprintf(`"rule":"r%d","group":"g%05d","series":"s%d"`, group/perRule, group, n))
 	}
 	b.text = append(b.text, "]}"...)
 	return b
@@ -66,7 +72,7 @@ func (b *body) set(x order) {
 	}
 	noise := uint64(x.t)
 	for i, at := range b.values {
-		if x.every > 0 && b.groups[i]%x.every == x.rest {
+		if g := b.groups[i]; g < 0 && x.after || g >= 0 && x.every > 0 && g%x.every == x.rest {
 			copy(b.text[at:], lowValue)
 			continue
 		}
@@ -85,7 +91,7 @@ func publish(ctx context.Context, o options, in io.Reader, out io.Writer) error 
 	client := &fasthttp.Client{MaxConnsPerHost: o.publishers, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second}
 	for orders := bufio.NewScanner(in); orders.Scan() && ctx.Err() == nil; {
 		var x order
-		if _, err := fmt.Sscan(orders.Text(), &x.t, &x.rest, &x.every); err != nil {
+		if _, err := fmt.Sscan(orders.Text(), &x.t, &x.rest, &x.every, &x.after); err != nil {
 			return fmt.Errorf("order %q: %w", orders.Text(), err)
 		}
 		for _, b := range bodies {

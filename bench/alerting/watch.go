@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync"
+	"maps"
+	"slices"
 	"time"
 
 	"pulse/bench/server"
@@ -17,26 +18,34 @@ type watch struct {
 	senders, hooks *child
 	out            io.Writer
 
-	mu       sync.Mutex
 	answered map[int64]int64 // step, Unix ms → last answer, Unix ns
-	arrived  []hook
 	failed   int
 }
 
 // hook is a webhook that arrived.
 type hook struct {
-	at       int64 // Unix ns
-	kind     string
-	startsAt int64 // Unix ms
-	count    int
+	at    int64 // Unix ns
+	kind  string
+	step  int64 // Unix ms; when it was made, of a summary
+	count int
+	rule  string
 }
+
+// perMinute is how many notifications a receiver gets in a minute, settled how many
+// steps pass until all webhooks of a storm have come, and minute how many until
+// the receivers' limits are free again: the beginnings take one minute, the ends
+// the next.
+const (
+	perMinute = 60
+	settled   = 10
+	minute    = 125
+)
 
 func (w *watch) run(ctx context.Context) error {
 	w.answered = map[int64]int64{}
-	go w.listen()
 	step := w.step.Milliseconds()
 	t := (time.Now().UnixMilli()/step + 2) * step
-	t, err := w.send(ctx, t, w.warm, 0, 0)
+	t, err := w.send(ctx, t, w.warm, order{})
 	if err != nil {
 		return err
 	}
@@ -44,15 +53,15 @@ func (w *watch) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range firings {
-		rounds, pause := w.rounds, 2
+	for i, n := range firings {
+		rounds, pause := w.rounds, 3
 		switch {
-		case n > 1000:
-			rounds, pause = min(rounds, 2), 75
+		case n > perMinute*min(w.rules, 20):
+			rounds, pause = min(rounds, 3), minute
 		case n > 1:
 			rounds, pause = min(rounds, 10), 12
 		}
-		if t, err = w.measure(ctx, t, n, rounds, pause); err != nil {
+		if t, err = w.measure(ctx, t, n, rounds, pause, i == len(firings)-1); err != nil {
 			return err
 		}
 	}
@@ -60,47 +69,65 @@ func (w *watch) run(ctx context.Context) error {
 }
 
 // measure lets n groups fall for one step, so often, with so many steps of all
-// groups as usual after each, and reports how long the webhooks took.
-func (w *watch) measure(ctx context.Context, t int64, n, rounds, pause int) (next int64, err error) {
+// groups as usual after each, and reports how long the webhooks took. After the last
+// round of all there is nothing to wait for.
+func (w *watch) measure(ctx context.Context, t int64, n, rounds, pause int, last bool) (next int64, err error) {
 	if w.profile != "" {
-		took := min(time.Minute, time.Duration(rounds*(pause+1))*w.step)
+		took := min(time.Minute, time.Duration(rounds*(pause+2))*w.step)
 		go func() {
 			if err := profile(w.server.URL, fmt.Sprintf("%s.%d", w.profile, n), took); err != nil {
 				fmt.Fprintln(w.out, err)
 			}
 		}()
 	}
-	before, err := server.CPU(w.server.PID())
+	before, err := w.cpu()
 	if err != nil {
 		return t, err
 	}
 	began, from := time.Now(), t
 	every := w.groups / n // so that all rules and receivers have a part in it
 	for i := range rounds {
-		if t, err = w.send(ctx, t, 1, i*every/rounds, every); err != nil {
+		if t, err = w.send(ctx, t, 1, order{rest: i * every / rounds, every: every}); err != nil {
 			return t, err
 		}
-		if t, err = w.send(ctx, t, pause, 0, 0); err != nil {
+		if t, err = w.send(ctx, t, 1, order{after: true}); err != nil {
+			return t, err
+		}
+		if last && i == rounds-1 {
+			pause = settled
+		}
+		if t, err = w.send(ctx, t, pause, order{}); err != nil {
 			return t, err
 		}
 	}
 	wall := time.Since(began)
-	after, err := server.CPU(w.server.PID())
+	after, err := w.cpu()
 	if err != nil {
 		return t, err
 	}
-	w.report(n, rounds, from, t, float64(after-before)/float64(wall))
+	list, err := w.came()
+	if err != nil {
+		return t, err
+	}
+	share := func(d time.Duration) float64 { return float64(d) / float64(wall) }
+	w.report(n, rounds, list, from, t)
+	memory, err := server.Memory(w.server.PID(), "VmHWM")
+	if err != nil {
+		return t, err
+	}
+	fmt.Fprintf(w.out, "       CPU cores: server %.2f, publishers %.2f, receiver %.2f; server memory at most %d MiB so far\n",
+		share(after.server-before.server), share(after.publishers-before.publishers), share(after.receiver-before.receiver), memory>>20)
 	return t, nil
 }
 
-// send has the publishers send steps from t on, with the groups of an order next to
-// nothing, and returns the step after them.
-func (w *watch) send(ctx context.Context, t int64, steps, rest, every int) (next int64, err error) {
+// send has the publishers send steps from t on, all like x, and returns the step
+// after them.
+func (w *watch) send(ctx context.Context, t int64, steps int, x order) (next int64, err error) {
 	for range steps {
 		if ctx.Err() != nil {
 			return t, ctx.Err()
 		}
-		if _, err := fmt.Fprintln(w.senders.in, t, rest, every); err != nil {
+		if _, err := fmt.Fprintln(w.senders.in, t, x.rest, x.every, x.after); err != nil {
 			return t, err
 		}
 		line, err := w.senders.line()
@@ -112,66 +139,92 @@ func (w *watch) send(ctx context.Context, t int64, steps, rest, every int) (next
 		if _, err := fmt.Sscan(line, &at, &last, &failed); err != nil {
 			return t, err
 		}
-		w.mu.Lock()
 		w.answered[at] = last
 		w.failed += failed
-		w.mu.Unlock()
 		t = max(t+w.step.Milliseconds(), time.Now().UnixMilli()/w.step.Milliseconds()*w.step.Milliseconds()) // the machine may be too slow
 	}
 	return t, nil
 }
 
-// listen takes down what arrives until the receiver ends.
-func (w *watch) listen() {
+// came asks the receiver for what came since it was asked last.
+func (w *watch) came() (list []hook, err error) {
+	if _, err := fmt.Fprintln(w.hooks.in, "?"); err != nil {
+		return nil, err
+	}
 	for {
 		line, err := w.hooks.line()
-		if err != nil {
-			return
+		if err != nil || line == "." {
+			return list, err
 		}
 		var h hook
-		if _, err := fmt.Sscan(line, &h.at, &h.kind, &h.startsAt, &h.count); err != nil {
-			continue
+		if _, err := fmt.Sscanf(line, "%d %s %d %d rule=%s", &h.at, &h.kind, &h.step, &h.count, &h.rule); err != nil && h.count == 0 {
+			return nil, fmt.Errorf("receiver said %q: %w", line, err)
 		}
-		w.mu.Lock()
-		w.arrived = append(w.arrived, h)
-		w.mu.Unlock()
+		list = append(list, h)
 	}
 }
 
-// report prints the latencies of the alerts that began from step from on.
-func (w *watch) report(n, rounds int, from, to int64, cpu float64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var all, first []time.Duration
-	begun := map[int64]time.Duration{}
-	summaries, summed := []time.Duration{}, 0
-	var newest int64
-	for _, h := range w.arrived {
-		answered, known := w.answered[h.startsAt]
+// alone reports what the receiver and the loopback take for the webhooks of a storm
+// without the server.
+func (w *watch) alone(address string) error {
+	names := min(w.rules, 20)
+	for _, each := range []int{perMinute + 1, perMinute + 1, 5} { // the first warms up
+		began, err := alone(address, names, each)
+		if err != nil {
+			return err
+		}
+		list, err := w.came()
+		if err != nil {
+			return err
+		}
+		var took []time.Duration
+		for _, h := range list {
+			took = append(took, time.Duration(h.at-began))
+		}
+		if len(took) != names*each {
+			return fmt.Errorf("%d of %d webhooks reached the receiver", len(took), names*each)
+		}
+		fmt.Fprintf(w.out, "receiver alone, %d webhooks to %d names: p50 %s p99 %s\n", len(took), names, server.Quantile(took, .5), server.Quantile(took, .99))
+	}
+	return nil
+}
+
+// report prints the latencies of the alerts that began at the steps from from to to.
+func (w *watch) report(n, rounds int, list []hook, from, to int64) {
+	var all, after, summaries []time.Duration
+	first := map[int64]time.Duration{}
+	summed := 0
+	for _, h := range list {
+		answered, known := w.answered[h.step]
+		took := time.Duration(h.at - answered)
 		switch {
-		case h.kind == "alert.firing" && known && h.startsAt >= from && h.startsAt < to:
-			took := time.Duration(h.at - answered)
-			all = append(all, took)
-			newest = answered
-			if was, seen := begun[h.startsAt]; !seen || took < was {
-				begun[h.startsAt] = took
+		case h.kind == "alert.summary":
+			// It is of the newest step of which an answer came before it was made.
+			for at := h.step / w.step.Milliseconds() * w.step.Milliseconds(); at >= from; at -= w.step.Milliseconds() {
+				if answered, known = w.answered[at]; known && answered < h.step*int64(time.Millisecond)+int64(time.Millisecond) {
+					summaries, summed = append(summaries, time.Duration(h.at-answered)), summed+h.count
+					break
+				}
 			}
-		case h.kind == "alert.summary" && newest > 0 && h.at > newest:
-			summaries, summed = append(summaries, time.Duration(h.at-newest)), summed+h.count
+		case h.kind != "alert.firing" || !known || h.step < from || h.step >= to:
+		case h.rule == "after":
+			after = append(after, took)
+		default:
+			all = append(all, took)
+			if was, seen := first[h.step]; !seen || took < was {
+				first[h.step] = took
+			}
 		}
 	}
-	for _, d := range begun {
-		first = append(first, d)
-	}
-	fmt.Fprintf(w.out, "%5d firing  rounds %d of %d  webhooks %d  p50 %s p99 %s max %s  first of a step p50 %s max %s  server CPU %.2f cores",
-		n, len(begun), rounds, len(all), server.Quantile(all, .5), server.Quantile(all, .99), server.Quantile(all, 1),
-		server.Quantile(first, .5), server.Quantile(first, 1), cpu)
+	q := server.Quantile
+	firsts := slices.Collect(maps.Values(first))
+	fmt.Fprintf(w.out, "%5d firing, %d rounds: pages %d p50 %s p99 %s max %s; first of a step p50 %s max %s\n",
+		n, rounds, len(all), q(all, .5), q(all, .99), q(all, 1), q(firsts, .5), q(firsts, 1))
 	if len(summaries) > 0 {
-		fmt.Fprintf(w.out, "  summaries %d of %d alerts, p50 %s", len(summaries), summed, server.Quantile(summaries, .5))
+		fmt.Fprintf(w.out, "       summaries %d of %d alerts, p50 %s p99 %s max %s\n", len(summaries), summed, q(summaries, .5), q(summaries, .99), q(summaries, 1))
 	}
+	fmt.Fprintf(w.out, "       told of %d of %d; page of the step after: %d of %d, p50 %s max %s\n", len(all)+summed, n*rounds, len(after), rounds, q(after, .5), q(after, 1))
 	if w.failed > 0 {
-		fmt.Fprintf(w.out, "  publishes refused %d", w.failed)
+		fmt.Fprintf(w.out, "       publishes refused %d\n", w.failed)
 	}
-	fmt.Fprintln(w.out)
-	w.arrived = w.arrived[:0]
 }

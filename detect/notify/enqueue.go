@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -245,7 +244,7 @@ func (n Notification) bounded() ([]byte, error) {
 		func() { n.Labels, n.Detector = nil, nil },
 	} {
 		shrink()
-		body, err := json.Marshal(n)
+		body, err := n.AppendJSON(nil)
 		if err != nil {
 			return nil, fmt.Errorf("encode notification %s: %w", n.ID, err)
 		}

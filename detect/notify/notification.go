@@ -107,7 +107,7 @@ func (i *instant) UnmarshalJSON(src []byte) error {
 	return nil
 }
 
-// body is the order and spelling of the webhook body's members.
+// body is the webhook body as it is read; AppendJSON writes it.
 type body struct {
 	Type         string            `json:"type"`
 	ID           string            `json:"id"`
@@ -140,22 +140,6 @@ type contributorBody struct {
 	Share number            `json:"share"`
 }
 
-// MarshalJSON writes the webhook body.
-func (n Notification) MarshalJSON() ([]byte, error) {
-	contributors := make([]contributorBody, len(n.Contributors))
-	for i, c := range n.Contributors {
-		contributors[i] = contributorBody{present(c.Tags), number(c.Delta), number(c.Share)}
-	}
-	return json.Marshal(body{
-		Type: n.Type, ID: n.ID, Incident: n.Incident, Status: n.Status, Rule: n.Rule, Severity: n.Severity,
-		Labels: present(n.Labels), Annotations: present(n.Annotations), Tags: present(n.Tags),
-		Value: number(n.Value), Expected: number(n.Expected), Lower: number(n.Lower), Upper: number(n.Upper),
-		Score: number(n.Score), Cause: n.Cause, Detector: n.Detector,
-		StartsAt: instant(n.StartsAt), EndsAt: instant(n.EndsAt), EvaluatedAt: instant(n.EvaluatedAt),
-		DataAgeMs: n.DataAgeMs, Completeness: number(n.Completeness), Contributors: contributors, Graph: n.Graph,
-	})
-}
-
 // UnmarshalJSON reads the webhook body back; Notify stays empty.
 func (n *Notification) UnmarshalJSON(src []byte) error {
 	var b body
@@ -174,12 +158,4 @@ func (n *Notification) UnmarshalJSON(src []byte) error {
 		n.Contributors = append(n.Contributors, Contributor{c.Tags, float64(c.Delta), float64(c.Share)})
 	}
 	return nil
-}
-
-// present returns m, or an empty map for nil, so that JSON shows {}.
-func present(m map[string]string) map[string]string {
-	if m == nil {
-		return map[string]string{}
-	}
-	return m
 }

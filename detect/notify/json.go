@@ -1,0 +1,133 @@
+package notify
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// What follows writes what encoding/json would, byte for byte, for a tenth of the
+// price: in a storm, bodies are most of what lies between a verdict and its page.
+
+// AppendString appends s as a JSON string.
+func AppendString(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			text, err := json.Marshal(s)
+			if err != nil {
+				panic(fmt.Sprintf("BUG: string %q: %v", s, err))
+			}
+			return append(dst, text...)
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}
+
+// appendNumber appends v, which is null when it is NaN or infinite.
+func appendNumber(dst []byte, v float64) []byte {
+	a := math.Abs(v)
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return append(dst, "null"...)
+	case a != 0 && (a < 1e-6 || a >= 1e21):
+		text, err := json.Marshal(v)
+		if err != nil {
+			panic(fmt.Sprintf("BUG: number %v: %v", v, err))
+		}
+		return append(dst, text...)
+	}
+	return strconv.AppendFloat(dst, v, 'f', -1, 64)
+}
+
+// appendInstant appends a time, Unix ms, which is null when it is 0.
+func appendInstant(dst []byte, ms int64) []byte {
+	if ms == 0 {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '"')
+	dst = time.UnixMilli(ms).UTC().AppendFormat(dst, instantLayout)
+	return append(dst, '"')
+}
+
+// appendMap appends m in order of its keys.
+func appendMap(dst []byte, m map[string]string) []byte {
+	dst = append(dst, '{')
+	first := true
+	member := func(key string) {
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(AppendString(dst, key), ':')
+		dst = AppendString(dst, m[key])
+	}
+	if len(m) == 1 {
+		for key := range m {
+			member(key)
+		}
+		return append(dst, '}')
+	}
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		member(key)
+	}
+	return append(dst, '}')
+}
+
+// AppendJSON appends the webhook body. It fails when Detector is no JSON.
+func (n *Notification) AppendJSON(dst []byte) ([]byte, error) {
+	text := func(name, value string) {
+		dst = append(dst, name...)
+		dst = AppendString(dst, value)
+	}
+	number := func(name string, value float64) {
+		dst = append(dst, name...)
+		dst = appendNumber(dst, value)
+	}
+	text(`{"type":`, n.Type)
+	text(`,"id":`, n.ID)
+	text(`,"incident":`, n.Incident)
+	text(`,"status":`, n.Status)
+	text(`,"rule":`, n.Rule)
+	text(`,"severity":`, n.Severity)
+	dst = appendMap(append(dst, `,"labels":`...), n.Labels)
+	dst = appendMap(append(dst, `,"annotations":`...), n.Annotations)
+	dst = appendMap(append(dst, `,"tags":`...), n.Tags)
+	number(`,"value":`, n.Value)
+	number(`,"expected":`, n.Expected)
+	number(`,"lower":`, n.Lower)
+	number(`,"upper":`, n.Upper)
+	number(`,"score":`, n.Score)
+	text(`,"cause":`, n.Cause)
+	detector, err := json.Marshal(n.Detector)
+	if err != nil {
+		return dst, fmt.Errorf("detector of notification %s: %w", n.ID, err)
+	}
+	dst = append(append(dst, `,"detector":`...), detector...)
+	dst = appendInstant(append(dst, `,"startsAt":`...), n.StartsAt)
+	dst = appendInstant(append(dst, `,"endsAt":`...), n.EndsAt)
+	dst = appendInstant(append(dst, `,"evaluatedAt":`...), n.EvaluatedAt)
+	dst = strconv.AppendInt(append(dst, `,"dataAgeMs":`...), n.DataAgeMs, 10)
+	number(`,"completeness":`, n.Completeness)
+	dst = append(dst, `,"contributors":[`...)
+	for i, c := range n.Contributors {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendMap(append(dst, `{"tags":`...), c.Tags)
+		number(`,"delta":`, c.Delta)
+		number(`,"share":`, c.Share)
+		dst = append(dst, '}')
+	}
+	dst = append(dst, ']')
+	text(`,"graph":`, n.Graph)
+	return append(dst, '}'), nil
+}
+
+// MarshalJSON writes the webhook body.
+func (n Notification) MarshalJSON() ([]byte, error) { return n.AppendJSON(nil) }
