@@ -6,20 +6,13 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/rs/zerolog"
-
-	"pulse/store/clock"
 )
 
 // book is a receiver that keeps what it was told.
@@ -29,9 +22,10 @@ type book struct {
 }
 
 type tidings struct {
-	Type, Rule string
-	Tags       map[string]string
-	StartsAt   time.Time
+	Type, Rule, Incident string
+	Tags                 map[string]string
+	StartsAt             time.Time
+	EndsAt               *time.Time
 }
 
 func (b *book) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -131,82 +125,4 @@ func TestPublisherLagsAndDies(t *testing.T) {
 	if s := g.s.detect.Stats(); s.Closed < 5*(i-1) || s.Skipped > 0 {
 		t.Errorf("%d steps: %+v", i, s)
 	}
-}
-
-// TestHostileRules: whatever is wrong with a rule file, a reload refuses it with
-// the file, the line and the reason, and the rules in force stay and work; the same
-// by the API.
-func TestHostileRules(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "rules.yaml")
-	good := "rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    detector: {kind: static, below: 50}\n"
-	must(t, os.WriteFile(file, []byte(good), 0o600))
-	clk := clock.NewManual(time.UnixMilli(streamOrigin))
-	serve, err := defaultServe()
-	must(t, err)
-	serve.Step, serve.Data, serve.Rules = span(stageStep*time.Millisecond), t.TempDir(), filepath.Join(dir, "*.yaml")
-	must(t, serve.complete())
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	s, err := serve.start(context.Background(), ln, clk, zerolog.Nop())
-	must(t, err)
-	t.Cleanup(func() { _ = s.close() })
-	api, err := newClient("http://" + ln.Addr().String())
-	must(t, err)
-	ctx := context.Background()
-	inForce := func() string {
-		body, err := api.get(ctx, "/api/v1/rules")
-		must(t, err)
-		return string(body)
-	}
-	before := inForce()
-	if !strings.Contains(before, `"low"`) {
-		t.Fatalf("rules in force: %s", before)
-	}
-	for _, c := range []struct{ text, line, reason string }{
-		{"rules:\n  - id: low\n    expr: [\n", "", "not YAML"},
-		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    detectr: {kind: static}\n", ":4:", `detectr`},
-		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    detector: {kind: static, beneath: 3}\n", ":4:", `beneath`},
-		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    detector: {kind: static}\n", ":4:", "above is missing"},
-		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    detector:\n      kind: exponential\n      alpha: 7\n", ":4:", "alpha is 7"},
-		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    for: -3s\n", ":4:", "for: "},
-		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum,:integral\n", ":3:", "integral"},
-		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum,:bogus\n", ":3:", "bogus"},
-		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n  - id: low\n    expr: name,sps,:eq,:sum\n", ":4:", "defined twice"},
-		{"- 1\n- 2\n", "", "rules"},
-		{"rules: &a [*a]\n", "", ""},
-		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    step: 3s\n", ":4:", "step is 3s"},
-		{"rules:\n" + strings.Repeat("[", 100_000), ":2:", "nested"},
-		{"rules:\n  " + strings.Repeat("- ", 100_000), ":2:", "nested"},
-		{strings.Repeat("{a: ", 100_000), ":1:", "nested"},
-	} {
-		must(t, os.WriteFile(file, []byte(c.text), 0o600))
-		status, body, err := api.do(ctx, http.MethodPost, "/-/reload", []byte("{}"))
-		must(t, err)
-		text := string(body)
-		if status < 400 || !strings.Contains(text, c.reason) || !strings.Contains(text, "rules.yaml"+c.line) {
-			t.Errorf("%.120q: status %d, %.300s; want rules.yaml%s and %q", c.text, status, text, c.line, c.reason)
-		}
-		if after := inForce(); after != before {
-			t.Fatalf("%.120q: rules in force changed to %s", c.text, after)
-		}
-	}
-	for _, c := range []struct{ body, reason string }{
-		{`{"expr":"name,sps,:eq,:sum"`, "JSON"},
-		{`{"expr":"name,sps,:eq,:sum","detector":{"kind":"statik"}}`, "statik"},
-		{`{"expr":"name,sps,:eq,:sum","novel":1}`, "novel"},
-		{`{"expr":"` + strings.Repeat("name,sps,:eq,:sum,", 1000) + `"}`, "expr"},
-		{`{"expr":""}`, "expr"},
-	} {
-		status, body, err := api.do(ctx, http.MethodPut, "/api/v1/rules/low", []byte(c.body))
-		must(t, err)
-		if status != 400 || !strings.Contains(string(body), c.reason) {
-			t.Errorf("%.80s: status %d, %.300s", c.body, status, body)
-		}
-	}
-	if after := inForce(); after != before {
-		t.Fatalf("rules in force changed to %s", after)
-	}
-	must(t, os.WriteFile(file, []byte(good), 0o600))
-	must(t, api.send(ctx, http.MethodPost, "/-/reload", []byte("{}")))
 }
