@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"pulse/detect/alert"
 	"pulse/query/stream"
 	"pulse/store/step"
 )
@@ -26,6 +25,7 @@ func (e *Engine) catchUp(r *running, t int64, until time.Time) (done bool) {
 		e.followLeft(r)
 		return run.remember(t)
 	}
+	r.missed = r.missed || from < end
 	for {
 		part := catchUpSteps / int64(max(1, len(r.judge.groups)))
 		to := from + min(max(part, minCatchUp), checkpointSteps)*r.c.step
@@ -50,15 +50,21 @@ func (e *Engine) catchUp(r *running, t int64, until time.Time) (done bool) {
 		return false
 	}
 	r.trust(end, r.stream.Completeness(end, e.now))
-	retention := e.o.Store.Options().Retention
+	if r.missed {
+		r.haveData(e.o.Store.Options().Retention)
+	}
+	r.behind, r.missed = false, false
+	return true
+}
+
+// haveData notes of which groups there was data in the history that was read.
+func (r *running) haveData(retention int64) {
 	for i := range r.alerts {
 		g := &r.judge.groups[i]
 		if g.detector != nil && int64(g.absent)*r.c.step <= retention {
 			r.alerts[i].state.HadData = true
 		}
 	}
-	r.behind = false
-	return true
 }
 
 // Steps that are caught up between two looks at the clock: so many of all groups
@@ -168,7 +174,7 @@ func (e *Engine) recallRule(s storedRule, now int64) (*running, error) {
 // not judged and still has time to be complete. Those before were missed.
 func (e *Engine) wakeRule(r *running, now int64) {
 	r.next, r.behind = step.Ceil(now, r.c.step), true
-	if e.o.Store.Stats().Series == 0 {
+	if e.o.Store.Stats().Series == 0 && (r.judged > 0 || !e.o.Replay) { // a log that has nothing has lost nothing
 		e.wakeBlind(r, now)
 		return
 	}
@@ -176,7 +182,8 @@ func (e *Engine) wakeRule(r *running, now int64) {
 	for t := r.next - r.c.step; e.o.Marks != nil && t > judged && now < t+2*r.c.grace; t -= r.c.step {
 		r.next = t
 	}
-	r.stats.Skipped += (r.next-judged)/r.c.step - 1
+	r.next = max(r.next, r.judged+r.c.step)
+	r.stats.Skipped += max(0, (r.next-judged)/r.c.step-1)
 }
 
 // wakeBlind sets a rule on its way again whose store has lost everything. What
@@ -188,54 +195,4 @@ func (e *Engine) wakeBlind(r *running, now int64) {
 	if r.trusted = r.judged > 0; r.trusted { // without history its state is all there is
 		e.kept.keep(&r.trail, r.judged, r.judge)
 	}
-}
-
-// resume gives a recalled rule its open incidents and makes
-// up for the time in between, which counts neither as breach nor as recovery.
-func (e *Engine) resume(r *running, incidents []*incident, mark int64) {
-	if ahead := r.judged + r.c.step; ahead > r.next && ahead-r.next <= r.c.step {
-		r.next = ahead // it was judged before the restart
-	}
-	r.marked = mark
-	before := r.next - r.c.step
-	for _, in := range incidents {
-		i := r.groupFor(in)
-		a := &r.alerts[i]
-		e.lookAgain(r, i, in)
-		if in.Absence {
-			a.absence = in
-			a.state.Absent, a.state.NoDataAt = in.Machine.Absent, in.Machine.NoDataAt
-			r.absent++
-			continue
-		}
-		m := in.Machine
-		a.breach = in
-		a.state.Phase, a.state.PendingSince, a.state.StartsAt = m.Phase, m.PendingSince, m.StartsAt
-		if m.Phase == alert.Firing {
-			a.state.LastOut, a.state.Held = before, 0
-			r.firing++
-			continue
-		}
-		a.state.LastOut, a.state.Held = m.LastOut, m.Held
-		switch gap := before - max(mark, in.At); {
-		case gap >= 0:
-			a.state.Pause(gap)
-		case gap < -r.c.step: // less is the step that is settled again: it is in the state
-			a.state.Shift(gap)
-		}
-		r.pending++
-	}
-}
-
-// groupFor returns the index of the incident's group, which is made when there
-// is none.
-func (r *running) groupFor(in *incident) int {
-	t := tagsOf(in.Sent.Tags)
-	at, ok := r.judge.index[string(t.AppendKey(nil))]
-	if !ok {
-		at = r.judge.add(t)
-	}
-	r.fit()
-	r.alerts[at].state.HadData = true
-	return at
 }

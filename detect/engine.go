@@ -107,7 +107,9 @@ type Engine struct {
 	asleep      map[string][]*incident // open incidents by rule, until Resume
 	lastMarks   map[string]int64       // marks of the database by rule, until Resume
 	turn        int                    // how often the clock was set back
-	unmarked    bool                   // something was judged and is not stored yet
+	closing     []*running             // rules that close a step in the current turn
+	puttingOff  []*running             // rules that put their step off in it
+	planned     int64                  // ns that closing is expected to take
 	markScratch []byte
 	loose       []*incident // open incidents of rules that could not be started again
 	whys        whys
@@ -328,7 +330,10 @@ func (e *Engine) Close() error {
 		}
 	}
 	_, err := e.journal.commit(&e.entry)
-	err = errors.Join(err, e.flushWhys(), e.saveAll())
+	if err == nil { // or the restart stores what changed, and does not find it in the states
+		err = e.saveAll()
+	}
+	err = errors.Join(err, e.flushWhys())
 	for _, r := range e.order {
 		r.pupil.close()
 		r.stream.Close()

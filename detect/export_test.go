@@ -23,15 +23,15 @@ func (e *Engine) Checkpoints(id string) int {
 	return len(e.rules[id].trail.list)
 }
 
-// State returns what the detectors of all rules know, with the steps that they
-// saw last.
+// State returns what the detectors of all rules know and how far their alerts have
+// come, with the steps that they saw last.
 func (e *Engine) State() []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var out bytes.Buffer
 	for _, r := range e.order {
 		fmt.Fprintf(&out, "%s %d %d ", r.c.judges(), r.judged, r.turn)
-		out.Write(r.stream.AppendState(r.judge.appendState(nil)))
+		out.Write(r.stream.AppendState(r.judge.appendGroups(nil, r.judge.groups, r.alerts)))
 	}
 	return out.Bytes()
 }
@@ -58,11 +58,16 @@ func ReadTests(text []byte) error {
 	return err
 }
 
-// OnCommit calls f after every transaction that stores changes of alerts.
+// OnCommit calls f after every transaction that stores notifications; nil: nothing.
 func (e *Engine) OnCommit(f func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.journal.outbox = waking{e.journal.outbox, f}
+	if w, ok := e.journal.outbox.(waking); ok {
+		e.journal.outbox = w.Outbox
+	}
+	if f != nil {
+		e.journal.outbox = waking{e.journal.outbox, f}
+	}
 }
 
 type waking struct {

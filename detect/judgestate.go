@@ -15,10 +15,11 @@ import (
 // The state of a judge, drawn as
 //
 //	version   1 byte
-//	groups    uvarint; those without a detector are left out
+//	groups    uvarint; those without a detector are left out, unless they have an alert
 //	per group tags   uvarint of how many, then key and value, each with its length
-//	          state  uvarint of its length, then uvarint of the steps without data and the detector's own
-const judgeVersion = 3
+//	          state  uvarint of its length, then uvarint of the steps without data, the alert (alertstate.go) and
+//	                 the detector's own
+const judgeVersion = 4
 
 var (
 	errCheckpoint = errors.New("detector checkpoint is corrupt")
@@ -26,30 +27,41 @@ var (
 )
 
 // appendState appends the groups and their detectors to dst.
-func (j *judge) appendState(dst []byte) []byte { return j.appendGroups(dst, j.groups) }
+func (j *judge) appendState(dst []byte) []byte { return j.appendGroups(dst, j.groups, nil) }
 
-// appendGroups appends the state that has only the given groups.
-func (j *judge) appendGroups(dst []byte, groups []group) []byte {
+// appendGroups appends the state that has only the given groups, with their alerts
+// unless these are nil.
+func (j *judge) appendGroups(dst []byte, groups []group, alerts []groupAlert) []byte {
+	alertOf := func(i int) *groupAlert {
+		if i < len(alerts) {
+			return &alerts[i]
+		}
+		return nil
+	}
 	n := 0
 	for i := range groups {
-		if groups[i].detector != nil {
+		if groups[i].detector != nil || alertOf(i).knows() {
 			n++
 		}
 	}
 	dst = append(dst, judgeVersion)
 	dst = binary.AppendUvarint(dst, uint64(n))
 	for i := range groups {
-		if groups[i].detector != nil {
-			dst = j.appendGroup(dst, &groups[i])
+		if a := alertOf(i); groups[i].detector != nil || a.knows() {
+			dst = j.appendGroup(dst, &groups[i], a)
 		}
 	}
 	return dst
 }
 
-func (j *judge) appendGroup(dst []byte, g *group) []byte {
+func (j *judge) appendGroup(dst []byte, g *group, a *groupAlert) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(g.tags)))
 	dst = append(dst, g.key...)
-	j.scratch = g.detector.AppendState(binary.AppendUvarint(j.scratch[:0], uint64(g.absent)))
+	j.scratch = binary.AppendUvarint(j.scratch[:0], uint64(g.absent))
+	j.scratch = a.appendState(j.scratch, g.detector != nil)
+	if g.detector != nil {
+		j.scratch = g.detector.AppendState(j.scratch)
+	}
 	dst = binary.AppendUvarint(dst, uint64(len(j.scratch)))
 	return append(dst, j.scratch...)
 }
@@ -61,7 +73,7 @@ func (j *judge) sum(seed maphash.Seed) uint64 {
 	var one []byte
 	for i := range j.groups {
 		if j.groups[i].detector != nil {
-			one = j.appendGroup(one[:0], &j.groups[i])
+			one = j.appendGroup(one[:0], &j.groups[i], nil)
 			_, _ = h.Write(one)
 		}
 	}
@@ -72,7 +84,7 @@ func (j *judge) sum(seed maphash.Seed) uint64 {
 func (j *judge) stateSize() int {
 	for i := range j.groups {
 		if j.groups[i].detector != nil {
-			return len(j.groups) * len(j.appendGroup(nil, &j.groups[i]))
+			return len(j.groups) * len(j.appendGroup(nil, &j.groups[i], nil))
 		}
 	}
 	return 0
@@ -87,12 +99,13 @@ func (j *judge) restore(src []byte) (rest []byte, err error) {
 		g := &j.groups[i]
 		before[i], g.detector, g.verdict = g.detector, nil, unknown()
 	}
-	return j.restoreGroups(src, before)
+	return j.restoreGroups(src, before, nil)
 }
 
 // restoreGroups adds the groups of a state; those that the judge has get theirs. It
-// uses the detectors of before, by number of the group, where there is one.
-func (j *judge) restoreGroups(src []byte, before []algo.Detector) (rest []byte, err error) {
+// uses the detectors of before, by number of the group, where there is one, and calls
+// alerted with the alert of each group, unless that is nil.
+func (j *judge) restoreGroups(src []byte, before []algo.Detector, alerted func(i int, a groupAlert)) (rest []byte, err error) {
 	r := field.Reader{Rest: src}
 	if v := r.Byte(); !r.Bad && v != judgeVersion {
 		return nil, fmt.Errorf("%w: version %d, expected %d", errCheckpoint, v, judgeVersion)
@@ -108,8 +121,12 @@ func (j *judge) restoreGroups(src []byte, before []algo.Detector) (rest []byte, 
 		} else if at < len(before) {
 			j.groups[at].detector = before[at]
 		}
-		if err := j.restoreGroup(&j.groups[at], state); err != nil {
+		a, err := j.restoreGroup(&j.groups[at], state)
+		if err != nil {
 			return nil, err
+		}
+		if alerted != nil {
+			alerted(at, a)
 		}
 	}
 	if r.Bad {
@@ -118,23 +135,31 @@ func (j *judge) restoreGroups(src []byte, before []algo.Detector) (rest []byte, 
 	return r.Rest, nil
 }
 
-func (j *judge) restoreGroup(g *group, state []byte) error {
+func (j *judge) restoreGroup(g *group, state []byte) (a groupAlert, err error) {
+	r := field.Reader{Rest: state}
+	g.absent = uint32(r.Number(math.MaxUint32))
+	known := a.readState(&r)
+	if r.Bad {
+		return a, errShort
+	}
+	if !known {
+		g.detector = nil
+		if len(r.Rest) > 0 {
+			return a, fmt.Errorf("%w: group %s: %d bytes left", errCheckpoint, g.tags, len(r.Rest))
+		}
+		return a, nil
+	}
 	if g.detector == nil {
 		g.detector = j.maker.New()
 	}
-	absent, n := binary.Uvarint(state)
-	if n <= 0 || absent > math.MaxUint32 {
-		return errShort
-	}
-	g.absent = uint32(absent)
-	left, err := g.detector.Restore(state[n:])
+	left, err := g.detector.Restore(r.Rest)
 	if err != nil {
-		return fmt.Errorf("%w: group %s: %w", errCheckpoint, g.tags, err)
+		return a, fmt.Errorf("%w: group %s: %w", errCheckpoint, g.tags, err)
 	}
 	if len(left) > 0 {
-		return fmt.Errorf("%w: group %s: %d bytes left", errCheckpoint, g.tags, len(left))
+		return a, fmt.Errorf("%w: group %s: %d bytes left", errCheckpoint, g.tags, len(left))
 	}
-	return nil
+	return a, nil
 }
 
 // readTags reads the tags of a group.

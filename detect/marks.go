@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"pulse/detect/alert"
 	"pulse/store/field"
 )
 
@@ -17,15 +18,15 @@ import (
 // detector sees each step as it was when it closed, late points or not, and no
 // step is judged twice.
 //
-// A close is marked when its verdicts are known, and once more when what they
-// changed is stored. Between the two lies the moment in which a process can die
-// and have judged without a trace: the verdicts of a close without the second
-// mark are settled by the restart.
+// The mark's place is that at which the columns of the step were read: no point is
+// between the two (Log.Mark). What the verdicts changed is stored after that. Should the
+// process end in between, the restart comes to the same verdicts, finds that the
+// database does not know what they changed, and stores it (goon.go).
 //
 // A mark is drawn as
 //
 //	version    1 byte
-//	kind       1 byte: 1 judged, 2 judged and nothing to store, 3 stored
+//	kind       1 byte: 1 judged, 2 put off, 3 caught up from history
 //	t, now     varints: the step, ms, and the clock
 //	turn       uvarint: how often the clock was set back so far
 //	listed     1 byte: 0 when the rules listed are those that closed, 1 when they are those that did not
@@ -43,16 +44,18 @@ type mark struct {
 type markKind uint8
 
 const (
-	markVersion = 1
+	markVersion = 2
 
-	markJudged  markKind = 1
-	markDone    markKind = 2
-	markSettled markKind = 3
+	markJudged markKind = 1
+	markPutOff markKind = 2 // the rules listed wait once more for the sources of the step
+	markCaught markKind = 3 // the rules listed have seen history up to the step
 )
 
 // Log keeps marks in the order of what the store was sent. *store.Store is one.
 type Log interface {
-	Mark(mark []byte) error
+	// Mark writes a mark and calls at when everything before it has happened to the
+	// store and nothing after it. On an error, neither may be so.
+	Mark(mark []byte, at func()) error
 }
 
 // ruleNumber is what a mark calls a rule: 32 bits of what identifies the run of
@@ -101,41 +104,54 @@ func parseMark(src []byte) (m mark, err error) {
 	if r.Bad {
 		return m, errors.New("mark ends early")
 	}
-	if m.kind < markJudged || m.kind > markSettled || len(r.Rest) > 0 {
+	if m.kind < markJudged || m.kind > markCaught || len(r.Rest) > 0 {
 		return m, fmt.Errorf("mark of kind %d with %d bytes left over", m.kind, len(r.Rest))
 	}
 	return m, nil
 }
 
-// markClosed marks that the rules that just closed did so at step t.
-func (e *Engine) markClosed(t, now int64) {
-	if e.o.Marks == nil {
+// markClosing marks that the rules of the turn close step t, and reads the values that
+// they are judged by. What the others have put off is marked before.
+func (e *Engine) markClosing(t, now int64) {
+	e.markPutOff(t, now)
+	if len(e.closing) == 0 {
 		return
 	}
-	var closed, others, partial []uint32
+	m := mark{kind: markJudged, t: t, now: now, turn: e.turn}
+	var others []uint32
 	for _, r := range e.order {
 		switch {
-		case r.justClosed:
-			r.justClosed = false
-			closed = append(closed, r.number)
-			if !r.complete {
-				partial = append(partial, r.number)
+		case r.closes:
+			m.rules = append(m.rules, r.number)
+			if !r.sources.Complete() || r.sources.Expected == 0 {
+				m.partial = append(m.partial, r.number)
 			}
 		case r.mayHaveClosed(t, now, e.turn):
 			others = append(others, r.number)
 		}
 	}
-	if len(closed) == 0 {
-		return
-	}
-	m := mark{kind: markJudged, t: t, now: now, turn: e.turn, rules: closed, partial: partial}
-	if len(others) < len(closed) {
+	if len(others) < len(m.rules) {
 		m.others, m.rules = true, others
 	}
-	if e.unmarked = e.unmarked || !e.entry.empty(); !e.unmarked {
-		m.kind = markDone
+	e.round = e.o.Hub.Round()
+	e.write(&m, func() {
+		for _, r := range e.closing {
+			r.stream.Read(e.round, t)
+		}
+	})
+}
+
+// markPutOff marks the rules that wait for sources of step t once more, so that a
+// restart lets them wait no shorter.
+func (e *Engine) markPutOff(t, now int64) {
+	m := mark{kind: markPutOff, t: t, now: now, turn: e.turn}
+	for _, r := range e.puttingOff {
+		m.rules = append(m.rules, r.number)
 	}
-	e.write(&m)
+	e.puttingOff = e.puttingOff[:0]
+	if len(m.rules) > 0 {
+		e.write(&m, func() {})
+	}
 }
 
 // mayHaveClosed reports whether a mark at t that names the rules that did not
@@ -145,20 +161,21 @@ func (r *running) mayHaveClosed(t, now int64, turn int) bool {
 	return t%r.c.step == 0 && (r.turn < turn || r.turn == turn && r.judged < t) && r.began < now
 }
 
-// markStored marks that what the close of step t changed is stored.
-func (e *Engine) markStored(t, now int64) {
-	if e.unmarked && e.entry.empty() {
-		e.unmarked = false
-		e.write(&mark{kind: markSettled, t: t, now: now, turn: e.turn})
+// write hands a mark to the log and does what belongs to its place. A mark that the log
+// does not take costs no more than exactness: a restart then reads what the store has by
+// then.
+func (e *Engine) write(m *mark, at func()) {
+	if e.o.Marks == nil {
+		at()
+		return
 	}
-}
-
-// write hands a mark to the log. One that the log does not take costs no more
-// than exactness: a restart then reads what the store has by then.
-func (e *Engine) write(m *mark) {
 	e.markScratch = m.appendTo(e.markScratch[:0])
-	if err := e.o.Marks.Mark(e.markScratch); err != nil {
+	done := false
+	if err := e.o.Marks.Mark(e.markScratch, func() { at(); done = true }); err != nil {
 		e.stats.Unmarked++
+	}
+	if !done {
+		at()
 	}
 }
 
@@ -176,14 +193,6 @@ func (e *Engine) ReplayMark(text []byte) {
 		return
 	}
 	e.now, e.turn = m.now, max(e.turn, m.turn)
-	if m.kind == markSettled {
-		for _, r := range e.order {
-			if r.unsettled.t == m.t {
-				r.unsettled = moment{}
-			}
-		}
-		return
-	}
 	slices.Sort(m.rules)
 	slices.Sort(m.partial)
 	for _, r := range e.order {
@@ -191,21 +200,29 @@ func (e *Engine) ReplayMark(text []byte) {
 			continue
 		}
 		_, partial := slices.BinarySearch(m.partial, r.number)
-		e.judgeAgain(r, m, partial)
+		e.again(r, m, partial)
 	}
 }
 
-// judgeAgain brings the rule's detectors over step m.t as its close did, and
-// leaves its alerts alone.
+// again does what a mark says of a rule.
+func (e *Engine) again(r *running, m mark, partial bool) {
+	switch m.kind {
+	case markJudged:
+		e.judgeAgain(r, m, partial)
+	case markPutOff:
+		r.postponed = m.t
+	case markCaught:
+		e.follows(r, m.t+r.c.step, m.turn)
+		e.catchUp(r, m.t+r.c.step, time.Time{})
+	}
+}
+
+// judgeAgain brings the rule's detectors and alerts over step m.t as its close did.
 func (e *Engine) judgeAgain(r *running, m mark, partial bool) {
-	switch {
-	case r.judged >= m.t:
-		e.turnBack(r, m.t)
-		e.catchUp(r, m.t, time.Time{})
-	case r.judged+r.c.step < m.t:
+	e.follows(r, m.t, m.turn)
+	if r.judged+r.c.step < m.t {
 		e.catchUp(r, m.t, time.Time{})
 	}
-	r.turn = m.turn
 	e.observe(r, m.t)
 	c := r.stream.Completeness(m.t, m.now)
 	if c.Reported = c.Expected; partial {
@@ -213,17 +230,68 @@ func (e *Engine) judgeAgain(r *running, m mark, partial bool) {
 	} else if c.Expected == 0 {
 		c.Expected, c.Reported = 1, 1
 	}
-	r.unsettled = moment{}
-	if m.kind == markJudged {
-		r.unsettled = moment{m.t, m.now, c}
-	}
-	r.judged = m.t
+	e.settleAgain(r, m.t)
+	r.last = moment{m.t, m.now, c}
+	r.judged, r.postponed = m.t, 0
+	r.fresh++
 	r.trust(m.t, c)
 	e.keep(r, m.t)
 }
 
+// follows brings a rule to where its next step is t, after steps that were never
+// judged, or with a clock that was set back.
+func (e *Engine) follows(r *running, t int64, turn int) {
+	next := r.judged + r.c.step
+	switch {
+	case r.judged == 0 || r.last.t == 0 && r.saved == 0:
+	case t < next:
+		for i := range r.alerts {
+			r.alerts[i].state.Shift(t - next)
+		}
+		e.turnBack(r, t)
+	default:
+		r.skipTo(t)
+	}
+	r.turn = turn
+}
+
+// settleAgain brings the alerts over step t as its close did. What that changed is
+// stored already, or will be when the replay is over.
+func (e *Engine) settleAgain(r *running, t int64) {
+	r.recount()
+	config, retention := e.configAt(r), e.o.Store.Options().Retention
+	for i := range r.judge.groups {
+		a := &r.alerts[i]
+		before := a.state
+		if _, gone := e.stepAlert(r, i, t, &config, retention); gone {
+			a.state.Clear()
+		}
+		if before.Phase != a.state.Phase {
+			r.recountOne(before.Phase, -1)
+			r.recountOne(a.state.Phase, 1)
+		}
+	}
+}
+
+// recount counts the alerts that are pending or fire, going by their states.
+func (r *running) recount() {
+	r.pending, r.firing = 0, 0
+	for i := range r.alerts {
+		r.recountOne(r.alerts[i].state.Phase, 1)
+	}
+}
+
+func (r *running) recountOne(phase alert.Phase, n int) {
+	switch phase {
+	case alert.Pending:
+		r.pending += n
+	case alert.Firing:
+		r.firing += n
+	}
+}
+
 // Resume ends the replay: open alerts go on at now, Unix ms, and what was judged
-// but not stored when the process ended is settled. An engine without
+// but not stored when the process ended is stored. An engine without
 // Options.Replay has resumed when New returns.
 func (e *Engine) Resume(now int64) {
 	e.mu.Lock()
@@ -241,27 +309,6 @@ func (e *Engine) Resume(now int64) {
 	}
 	e.asleep, e.lastMarks = nil, nil
 	e.commit()
-}
-
-// goOn gives a rule its alerts back and sets it on the step of now. A step that
-// was judged and not stored is settled first.
-func (e *Engine) goOn(r *running, now int64) {
-	incidents, stored := e.asleep[r.c.rule.ID], e.lastMarks[r.c.rule.ID]
-	m := r.unsettled
-	if m.t == 0 {
-		e.wakeRule(r, now)
-		e.resume(r, incidents, stored)
-		return
-	}
-	r.unsettled, r.judged, r.next = moment{}, m.t-r.c.step, m.t
-	e.resume(r, incidents, stored)
-	r.judged = m.t
-	e.settle(r, m.t, m.now, m.completeness)
-	e.wakeRule(r, now)
-	r.next = max(r.next, m.t+r.c.step)
-	for i := range r.alerts {
-		r.alerts[i].state.Pause(r.next - r.c.step - m.t)
-	}
 }
 
 // Checkpoint stores what every detector knows, so that marks written before need

@@ -14,8 +14,10 @@ import (
 // tape is a log: what the store was sent and what the engine marked, in order.
 type tape struct {
 	events []event
-	// cut, when set, is asked before a mark is taken; true ends the process there.
+	// cut, when set, is asked when a mark is taken; true ends the process there.
 	cut func(mark []byte) bool
+	// before, when set, is called before a mark takes its place.
+	before func()
 }
 
 type event struct {
@@ -27,12 +29,42 @@ type event struct {
 
 var errKilled = errors.New("killed")
 
-func (l *tape) Mark(mark []byte) error {
+func (l *tape) Mark(mark []byte, at func()) error {
+	if l.before != nil {
+		l.before()
+	}
 	l.events = append(l.events, event{mark: bytes.Clone(mark)})
 	if l.cut != nil && l.cut(mark) {
 		panic(errKilled)
 	}
+	at()
 	return nil
+}
+
+// killed does what is due at ms and is killed when a step is marked, or when what
+// its verdicts changed is stored.
+func (r *rig) killed(ms int64, stored bool) {
+	r.t.Helper()
+	if r.tape.cut = func(mark []byte) bool { return mark[1] == 1 }; stored {
+		r.tape.cut = nil
+		r.engine.OnCommit(func() { panic(errKilled) })
+	}
+	if !r.dies(func() { r.to(ms) }) && !stored {
+		r.t.Fatal("not killed")
+	}
+}
+
+// dies reports whether f ends in a kill.
+func (r *rig) dies(f func()) (died bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			if died = v == errKilled; !died {
+				panic(v)
+			}
+		}
+	}()
+	f()
+	return false
 }
 
 // newTapedRig returns a rig whose engine marks its closes.
@@ -130,10 +162,38 @@ func briefly(sent []notify.Notification) string {
 	return text
 }
 
-// TestReplaySettles: verdicts that the process knew and had not stored when it
-// ended are settled by the restart, once, and what was stored is not sent again.
+// TestMarkIsWhereItWasRead: a point that comes while a step closes, after it is decided that
+// it closes, counts if it comes before the mark, live and after a restart.
+func TestMarkIsWhereItWasRead(t *testing.T) {
+	for _, expr := range []string{"name,sps,:eq,:sum", "name,sps,:eq,:sum,(,node,),:by", "name,sps,:eq,:max,5,3,:rolling-mean", "name,sps,:eq,:sum,3s,:offset"} {
+		r := newTapedRig(t, 1000)
+		for _, step := range []int{1, 5, 20} {
+			r.put(fmt.Sprintf(`{"id":"s%d","expr":%q,"step":"%ds","detector":{"kind":"exponential","train":"1m"}}`, step, expr, step))
+		}
+		random := rand.New(rand.NewPCG(1, 2))
+		for s := int64(1); s <= 200; s++ {
+			r.tape.before = nil
+			if random.IntN(3) == 0 {
+				r.tape.before = func() {
+					r.sendAt("a", r.now()-50, p(7, "name", "sps", "node", fmt.Sprint(random.IntN(20))))
+				}
+			}
+			r.at(s*1000 - 300)
+			r.send("a", p(100+float64(s%7), "name", "sps", "node", "0"))
+			r.to(s*1000 + 50)
+		}
+		before := r.engine.State()
+		if r.recover(); !bytes.Equal(before, r.engine.State()) {
+			t.Errorf("%s: %s", expr, difference(before, r.engine.State()))
+		}
+	}
+}
+
+// TestReplaySettles: verdicts of a step that was marked and whose changes were not
+// stored when the process ended are settled by the restart, once, and what was stored
+// is not sent again.
 func TestReplaySettles(t *testing.T) {
-	for _, after := range []byte{1, 3} { // killed when judged, and when stored
+	for _, stored := range []bool{false, true} {
 		r := newTapedRig(t, 1000)
 		r.put(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`)
 		for s := int64(1); s <= 10; s++ {
@@ -142,27 +202,18 @@ func TestReplaySettles(t *testing.T) {
 			r.to(s*1000 + 50)
 		}
 		r.none()
-		r.tape.cut = func(mark []byte) bool { return mark[1] == after }
 		r.at(10_700)
 		r.send("a", p(10, "name", "sps"))
-		func() {
-			defer func() {
-				if v := recover(); v != errKilled {
-					panic(v)
-				}
-			}()
-			r.to(11_050)
-			t.Fatalf("no mark of kind %d", after)
-		}()
-		if stored := after == 3; stored {
+		r.killed(11_050, stored)
+		if stored {
 			r.one(notify.TypeFiring)
 		} else {
 			r.none()
 		}
 		r.recover()
-		if after == 1 {
-			if n := r.one(notify.TypeFiring); n.StartsAt != epoch+11_000 {
-				t.Errorf("settled by the restart: starts at %d", n.StartsAt-epoch)
+		if !stored {
+			if n := r.one(notify.TypeFiring); n.StartsAt != epoch+11_000 || n.Value != 10 {
+				t.Errorf("settled by the restart: %+v", n)
 			}
 		}
 		for s := int64(12); s <= 15; s++ {
@@ -175,7 +226,8 @@ func TestReplaySettles(t *testing.T) {
 		r.none()
 		r.at(15_700)
 		r.send("a", p(100, "name", "sps"))
-		r.to(16_050)
+		r.killed(16_050, stored)
+		r.recover()
 		r.one(notify.TypeResolved)
 	}
 }
@@ -237,13 +289,12 @@ func TestReplayReplaced(t *testing.T) {
 	}
 }
 
-// TestReplayKeepsFor: a kill around any step of a pending alert, between any two
-// of the mark, the transaction and the mark that follows it, pages when no kill
-// would have.
+// TestReplayKeepsFor: a kill around any step of a pending alert, after the mark or
+// after the transaction, pages when no kill would have.
 func TestReplayKeepsFor(t *testing.T) {
 	const began, wanted = 11, 15
 	for at := int64(began); at < wanted; at++ {
-		for _, after := range []string{"judged", "stored", "settled"} {
+		for _, stored := range []bool{false, true} {
 			r := newTapedRig(t, 1000)
 			r.put(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50},"for":"4s"}`)
 			for s := int64(1); s <= wanted; s++ {
@@ -254,7 +305,7 @@ func TestReplayKeepsFor(t *testing.T) {
 				}
 				r.send("a", p(value, "name", "sps"))
 				if s == at {
-					r.killed(s*1000+50, after)
+					r.killed(s*1000+50, stored)
 					r.recover()
 				} else {
 					r.to(s*1000 + 50)
@@ -264,32 +315,10 @@ func TestReplayKeepsFor(t *testing.T) {
 				}
 			}
 			if n := r.one(notify.TypeFiring); n.StartsAt != epoch+wanted*1000 {
-				t.Errorf("killed at %d s when %s: starts at %d ms", at, after, n.StartsAt-epoch)
+				t.Errorf("killed at %d s, stored %v: starts at %d ms", at, stored, n.StartsAt-epoch)
 			}
 		}
 	}
-}
-
-// killed does what is due at ms and ends the process when a step is judged, when
-// what it changed is stored, or when that is marked, too.
-func (r *rig) killed(ms int64, after string) {
-	r.t.Helper()
-	r.tape.cut = func(mark []byte) bool {
-		if after == "judged" {
-			return mark[1] == 1
-		}
-		if mark[1] == 3 && after == "stored" {
-			r.tape.events = r.tape.events[:len(r.tape.events)-1]
-		}
-		return mark[1] == 3
-	}
-	defer func() {
-		if v := recover(); v != errKilled {
-			panic(v)
-		}
-	}()
-	r.to(ms)
-	r.t.Fatal("not killed: no mark of its kind")
 }
 
 // TestReplayOfTurns: steps that were judged again, since the clock was set back,
@@ -381,9 +410,9 @@ func TestCheckpointSparesReplay(t *testing.T) {
 }
 
 func FuzzReadMark(f *testing.F) {
-	f.Add([]byte{1, 1, 2, 4, 0, 0, 1, 1, 2, 3, 4, 0})
-	f.Add([]byte{1, 2, 2, 4, 3, 1, 0, 0})
-	f.Add([]byte{1, 3, 2, 4, 0, 0, 0, 0})
+	f.Add([]byte{2, 1, 2, 4, 0, 0, 1, 1, 2, 3, 4, 0})
+	f.Add([]byte{2, 2, 2, 4, 3, 1, 0, 0})
+	f.Add([]byte{2, 3, 2, 4, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, src []byte) {
 		written, err := detect.ReadMark(src)
 		if err != nil {
@@ -424,14 +453,7 @@ func TestReplayOfPortions(t *testing.T) {
 		})
 		r.at(5_700)
 		r.fleet(nodes, all(0.01))
-		func() {
-			defer func() {
-				if v := recover(); v != nil && v != errKilled {
-					panic(v)
-				}
-			}()
-			r.to(6_050)
-		}()
+		r.dies(func() { r.to(6_050) })
 		r.recover()
 		r.to(6_060) // a rule that was not judged before still has time
 		fired := map[string]int{}

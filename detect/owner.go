@@ -20,18 +20,22 @@ const (
 	// advanceFor bounds how long the engine works before others may ask it
 	// something.
 	advanceFor = 50 * time.Millisecond
+	// turnNs bounds the work of a turn: the values of all its rules are read at once,
+	// for which whoever sends waits.
+	turnNs = 2 * sliceNs
 )
 
 // owner is whose rules share a slice of time.
 type owner struct {
-	name   string
-	rules  int
-	credit int64      // ns it may spend before the others come first, at most sliceNs
-	due    []*running // rules with a step to close, by id
-	first  int64      // the earliest of these steps
-	at     int        // where it got to in due in the current turn
-	wrote  int        // changes of the current turn that are to be stored
-	stats  OwnerStats
+	name    string
+	rules   int
+	credit  int64      // ns it may spend before the others come first, at most sliceNs
+	due     []*running // rules with a step to close, by id
+	first   int64      // the earliest of these steps
+	at      int        // where it got to in due in the current turn
+	planned int64      // ns that the rules chosen in it are expected to take
+	wrote   int        // changes of the current turn that are to be stored
+	stats   OwnerStats
 }
 
 // OwnerStats are counts of all rules of an owner since the start.
@@ -150,50 +154,91 @@ func (e *Engine) takeTurn(now int64) bool {
 		return false
 	}
 	e.explained, e.scanned = 0, 0
+	e.choose(t, now)
+	e.markClosing(t, now)
+	e.closeChosen(t, now)
+	e.storeTurn()
+	e.follow(t)
+	return true
+}
+
+// choose finds the rules that close step t in this turn, going by what they took the
+// last time.
+func (e *Engine) choose(t, now int64) {
 	e.round = e.o.Hub.Round()
+	e.planned = 0
 	queue := e.queue[:0]
 	for _, o := range e.circle {
-		if len(o.due) > 0 && o.credit > 0 && o.first == t {
+		if o.planned = 0; len(o.due) > 0 && o.credit > 0 && o.first == t {
 			queue = append(queue, o)
 		}
 	}
 	e.queue = queue
 	slices.SortStableFunc(queue, func(a, b *owner) int { return cmp.Compare(b.credit, a.credit) })
-	for len(queue) > 0 {
-		queue = slices.DeleteFunc(queue, func(o *owner) bool { return !e.closeOne(o, t, now) })
+	for len(queue) > 0 && e.planned < turnNs {
+		queue = slices.DeleteFunc(queue, func(o *owner) bool { return !e.chooseOne(o, t, now) })
 	}
 	e.round = 0
-	e.markClosed(t, now)
-	e.storeTurn()
-	e.markStored(t, now)
-	e.follow(t)
-	return true
 }
 
-// closeOne tries the next rule of o that has step t to close, and reports whether
+// chooseOne looks at the next rule of o that has step t to close, and reports whether
 // o goes on in this turn.
-func (e *Engine) closeOne(o *owner, t, now int64) bool {
+func (e *Engine) chooseOne(o *owner, t, now int64) bool {
 	for ; o.at < len(o.due); o.at++ {
 		r := o.due[o.at]
 		if r.next != t || r.waits {
 			continue
 		}
-		began, changes := e.o.Clock.Now(), e.entry.size()
-		result := e.tryClose(r, now, began.Add(time.Duration(o.credit)))
+		began := e.o.Clock.Now()
+		result := e.look(r, now, began.Add(time.Duration(o.credit-o.planned)))
 		cost := e.o.Clock.Now().Sub(began).Nanoseconds()
-		o.wrote += e.entry.size() - changes
 		o.at++
 		if r.waits = result == stepWaits; r.waits {
 			return true // it was only looked at
 		}
-		e.worked += cost
-		r.stats.CostNs += cost
-		if o.spend(cost); o.credit <= 0 {
+		e.spend(r, cost)
+		if result == stepCloses {
+			r.closes = true
+			e.closing = append(e.closing, r)
+			o.planned += r.expected()
+			e.planned += r.expected()
+		}
+		if o.credit <= o.planned {
 			o.stats.Deferred++
 		}
-		return o.credit > 0
+		return o.credit > o.planned
 	}
 	return false
+}
+
+// expected is how many ns the next close is going to take.
+func (r *running) expected() int64 {
+	if r.cost == 0 {
+		return sliceNs / 16
+	}
+	return r.cost
+}
+
+// closeChosen closes the step of the rules that are chosen.
+func (e *Engine) closeChosen(t, now int64) {
+	began := e.o.Clock.Now()
+	for i, r := range e.closing {
+		changes := e.entry.size()
+		e.close(r, t, now)
+		r.owner.wrote += max(0, e.entry.size()-changes)
+		ended := e.o.Clock.Now()
+		r.cost = max(1, ended.Sub(began).Nanoseconds())
+		e.spend(r, r.cost)
+		began, e.closing[i], r.closes = ended, nil, false
+	}
+	e.closing = e.closing[:0]
+}
+
+// spend charges the owner of r for work on it.
+func (e *Engine) spend(r *running, ns int64) {
+	e.worked += ns
+	r.stats.CostNs += ns
+	r.owner.spend(ns)
 }
 
 func (o *owner) spend(ns int64) {

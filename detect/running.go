@@ -33,12 +33,14 @@ type running struct {
 	behind bool   // the detectors must catch up from history before next
 	blind  span   // steps that count as no data although the store may have some
 	turn   int    // how often the clock had been set back when it last followed
-	fresh  int    // steps closed since the rule was started
+	fresh  int    // steps closed since the rule was started, or since some were missed
+	missed bool   // there were steps to catch up
 
-	justClosed bool   // a step that is not marked yet
-	inPortions bool   // the step being settled is marked already
-	complete   bool   // all sources had reported it
-	unsettled  moment // a step that was judged before a restart and not stored; t 0: none
+	closes    bool               // next closes in the current turn
+	sources   store.Completeness // of that step
+	cost      int64              // ns that the last close took, 0: there was none
+	last      moment             // the last step judged in a replay
+	postponed int64              // the step put off last, in a replay
 
 	pending, firing, absent int // alerts in that state
 
@@ -147,9 +149,7 @@ func (e *Engine) followClock(r *running, now int64) {
 	case (at-r.next)/r.c.step > maxBacklog:
 		skipped := (at - r.next) / r.c.step
 		r.stats.Skipped += skipped
-		for i := range r.alerts {
-			r.alerts[i].state.Pause(at - r.next)
-		}
+		r.skipTo(at)
 	default:
 		return
 	}
@@ -186,13 +186,13 @@ type attempt uint8
 const (
 	stepWaits      attempt = iota // for a source, or for the time when that is given up
 	stepUnfinished                // time is up before the detectors have caught up
-	stepClosed
+	stepCloses
 )
 
-// tryClose closes the rule's next step if it is time: every expected source has
-// reported it, or the wait for the missing ones is over. The step must not be
+// look finds out whether it is time to close the rule's next step: every expected
+// source has reported it, or the wait for the missing ones is over. The step must not be
 // later than now. What has to be caught up before takes until the given time.
-func (e *Engine) tryClose(r *running, now int64, until time.Time) attempt {
+func (e *Engine) look(r *running, now int64, until time.Time) attempt {
 	t := r.next
 	c := r.stream.CompletenessIn(e.round, t, now)
 	complete := c.Expected > 0 && c.Reported >= c.Expected
@@ -207,12 +207,27 @@ func (e *Engine) tryClose(r *running, now int64, until time.Time) attempt {
 		r.putOff = true
 		r.stats.PutOff++
 		r.deferStep(t, now, c)
+		e.puttingOff = append(e.puttingOff, r)
 		return stepWaits
 	}
+	r.sources = c
+	return stepCloses
+}
+
+// close closes step t of a rule, whose values are read.
+func (e *Engine) close(r *running, t, now int64) {
+	c := r.sources
 	e.observe(r, t)
 	e.settle(r, t, now, c)
 	e.finish(r, t, now, c)
-	return stepClosed
+}
+
+// waitsOnceMore returns the step that was put off and is not judged, 0 when there is none.
+func (r *running) waitsOnceMore() int64 {
+	if r.putOff {
+		return r.next
+	}
+	return 0
 }
 
 // observe evaluates the step and judges every group. A failing expression is a
@@ -296,10 +311,6 @@ func (e *Engine) finish(r *running, t, now int64, c store.Completeness) {
 	r.judged = t
 	r.next, r.putOff = t+r.c.step, false
 	r.fresh++
-	if !r.inPortions {
-		r.justClosed, r.complete = true, c.Expected > 0 && c.Complete()
-	}
-	r.inPortions = false
 	r.closedOn.put(r.c.step, t, c)
 	r.trust(t, c)
 	e.mark(r, t)

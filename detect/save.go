@@ -9,7 +9,6 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"pulse/detect/algo"
 	"pulse/store/field"
 )
 
@@ -21,13 +20,15 @@ import (
 //	       trusted  1 byte: 1 when it is what history gives
 //	       t        8 bytes, little endian: the last step the detectors saw
 //	       turn     uvarint: how often the clock had been set back
+//	       fresh    uvarint: steps closed since one was missed
+//	       putOff   varint: the step that waits for its sources once more, 0: none
 //	       judges   uvarint of its length and what the rule judged, to know a changed one
 //	       parts    uvarint, then of each varint: t - the step of its whole state
 //	       state    of the stream
 //	key of a part: rule id, 0, 4 bytes number, `d`; of a whole one: the same with `w`
 //	and 8 bytes step, big endian
 const (
-	headVersion = 3
+	headVersion = 4
 	partGroups  = 256
 )
 
@@ -73,7 +74,7 @@ func (e *Engine) saveSoon(r *running) {
 // saveFirst stores the states of rules that have none in the database, as far as one
 // transaction goes: the rest of very large ones follows, since pages wait.
 func (e *Engine) saveFirst() {
-	for written := 0; len(e.saves.first) > 0 && written < saveBytes && e.now >= e.saves.hold; {
+	for written := 0; len(e.saves.first) > 0 && written < saveBytes && e.now >= e.saves.hold && e.entry.empty(); {
 		n, err := e.saveFrom(&e.saves.first)
 		if err != nil {
 			e.saveFailed(err)
@@ -95,7 +96,7 @@ func (e *Engine) saveSome(now int64) (more bool) {
 	s := &e.saves
 	s.credit = min(saveBurst, s.credit+max(0, now-s.at)*saveRate/1000)
 	s.at = now
-	if len(s.queue)+len(s.first) == 0 || s.credit <= 0 || now < s.hold {
+	if len(s.queue)+len(s.first) == 0 || s.credit <= 0 || now < s.hold || !e.entry.empty() { // alerts are stored before states that know them
 		return false
 	}
 	more, err := e.saveNext()
@@ -234,7 +235,8 @@ func (r *running) save(root *bbolt.Bucket, most int) (written int, whole []int64
 // appendPart appends a part of the judge's state.
 func (r *running) appendPart(dst []byte, part int) []byte {
 	groups := r.judge.groups
-	return r.judge.appendGroups(dst, groups[part*partGroups:min((part+1)*partGroups, len(groups))])
+	from, to := part*partGroups, min((part+1)*partGroups, len(groups))
+	return r.judge.appendGroups(dst, groups[from:to], r.alerts[min(from, len(r.alerts)):min(to, len(r.alerts))])
 }
 
 // dropStale deletes the parts of a rule that are no longer part of its state.
@@ -283,6 +285,8 @@ func (r *running) head(whole []int64) []byte {
 	}
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.judged))
 	dst = binary.AppendUvarint(dst, uint64(r.turn))
+	dst = binary.AppendUvarint(dst, uint64(r.fresh))
+	dst = binary.AppendVarint(dst, r.waitsOnceMore())
 	judges := r.c.judges()
 	dst = binary.AppendUvarint(dst, uint64(len(judges)))
 	dst = append(dst, judges...)
@@ -328,7 +332,7 @@ func (r *running) load(states *bbolt.Bucket, head []byte) error {
 	}
 	trusted := in.Byte() == 1
 	t := int64(in.Uint64())
-	turn := in.Number(math.MaxInt32)
+	turn, fresh, putOff := in.Number(math.MaxInt32), in.Number(math.MaxInt32), in.Varint()
 	judges := in.Text()
 	whole := make([]int64, in.Count(1))
 	for i := range whole {
@@ -340,6 +344,10 @@ func (r *running) load(states *bbolt.Bucket, head []byte) error {
 	if string(judges) != r.c.judges() {
 		return fmt.Errorf("%w: it is of %s", errCheckpoint, judges)
 	}
+	alerted := func(i int, a groupAlert) {
+		r.fit()
+		r.alerts[i] = a
+	}
 	for part, at := range whole {
 		state := states.Get(wholeKey(r.c.rule.ID, part, at))
 		if at != t {
@@ -348,7 +356,7 @@ func (r *running) load(states *bbolt.Bucket, head []byte) error {
 				return err
 			}
 		}
-		if _, err := r.judge.restoreGroups(state, []algo.Detector(nil)); err != nil {
+		if _, err := r.judge.restoreGroups(state, nil, alerted); err != nil {
 			return err
 		}
 	}
@@ -356,5 +364,6 @@ func (r *running) load(states *bbolt.Bucket, head []byte) error {
 		return err
 	}
 	r.judged, r.saved, r.turn, r.trusted, r.parts = t, t, turn, trusted, whole
+	r.fresh, r.postponed = fresh, putOff
 	return nil
 }

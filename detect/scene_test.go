@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"pulse/bench/testkit"
@@ -56,7 +57,7 @@ var sceneLines = []struct {
 // sceneSignals make a condition of an expression of about 100 to 400.
 var sceneSignals = []string{
 	"%s,90,:lt", "%s,:dup,10,0.1,0.5,:des,0.7,:mul,:lt", "%s,:dup,:sdes-fast,0.6,:mul,:lt", "%s,10,0.1,0.5,0.2,0.2,4,:des-epic-signal",
-	"%s,5,:rolling-min,60,:lt", "%s,:derivative,-70,:lt",
+	"%s,5,:rolling-min,60,:lt", "%s,:derivative,-70,:lt", "%s,:dup,%s,:offset,0.8,:mul,:lt", "%s,:dup,%s,:offset,:sub,-60,:lt",
 }
 
 // newScene draws one with n steps.
@@ -86,7 +87,8 @@ func (s *scene) rule(t testing.TB, r *rand.Rand, kind *algo.Kind, start int64) s
 		spec.Params["baseline"] = lines.base
 	}
 	if kind.Name == "signal" {
-		lines.expr = fmt.Sprintf(sceneSignals[r.IntN(len(sceneSignals))], lines.expr)
+		lines.expr = strings.Replace(sceneSignals[r.IntN(len(sceneSignals))], "%s", lines.expr, 1)
+		lines.expr = strings.ReplaceAll(lines.expr, "%s", ms(s.step*(1+r.Int64N(shortScene)))) // of a shift
 	}
 	detector := map[string]any{"kind": kind.Name}
 	for key, v := range spec.Params {

@@ -15,60 +15,64 @@ import (
 )
 
 // holdSteps is how many steps after a start missing data decides nothing, under
-// any policy: the senders have not had the time to come back.
+// any policy, unless no step was missed: the senders have not had the time to come back.
 const holdSteps = 2
 
 // settle runs the alert of every group over the verdicts of step t and collects
 // what changed in e.entry.
 func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
+	config, retention := e.configAt(r), e.o.Store.Options().Retention
+	for i := range r.judge.groups {
+		change, gone := e.stepAlert(r, i, t, &config, retention)
+		if gone {
+			e.giveUp(r, i, now)
+			continue
+		}
+		if change != 0 {
+			e.change(r, i, change, moment{t, now, c})
+		}
+		if e.entry.size() >= e.journal.portion && !e.failing {
+			e.commit()
+		}
+	}
+}
+
+// configAt returns what alerts go by at the step after the last one judged.
+func (e *Engine) configAt(r *running) alert.Config {
 	config := r.c.config
 	if r.fresh < holdSteps {
 		config.NoData = alert.Keep
 	}
-	retention := e.o.Store.Options().Retention
-	for i := range r.judge.groups {
-		g, a := &r.judge.groups[i], &r.alerts[i]
-		o := r.judge.observation(g)
-		if a.gone(g.value, r.c.step, retention) {
-			e.giveUp(r, i, now)
-			continue
-		}
-		if o == alert.Out && r.c.absence() && a.state.Phase == alert.Inactive && int64(r.fresh) < r.c.lookback/r.c.step+holdSteps {
-			o = alert.Missing // who sends may have been cut off from a server that was not there
-		}
-		if o == alert.Missing {
-			config.AbsenceAfter = r.absenceAfter(i)
-		}
-		if o == alert.Out && a.state.Phase == alert.Inactive && r.pending+r.firing >= maxAlerts {
-			r.stats.Suppressed++
-			o = alert.Unjudged
-		}
-		e.whys.lastOut = a.state.LastOut
-		if change := a.state.Step(&config, t, o); change != 0 {
-			e.change(r, i, change, moment{t, now, c})
-		}
-		if e.round != 0 && e.entry.size() >= e.journal.portion && !e.failing {
-			e.storePortion(r, t, now, c)
-		}
+	return config
+}
+
+// stepAlert runs the alert of group i over step t, or reports that nothing of the
+// group can be left.
+func (e *Engine) stepAlert(r *running, i int, t int64, config *alert.Config, retention int64) (changed alert.Change, gone bool) {
+	g, a := &r.judge.groups[i], &r.alerts[i]
+	o := r.judge.observation(g)
+	if a.gone(g.value, r.c.step, retention) {
+		return 0, true
 	}
+	if o == alert.Out && r.c.absence() && a.state.Phase == alert.Inactive && int64(r.fresh) < r.c.lookback/r.c.step+holdSteps {
+		o = alert.Missing // who sends may have been cut off from a server that was not there
+	}
+	if o == alert.Missing {
+		config.AbsenceAfter = r.absenceAfter(i)
+	}
+	if o == alert.Out && a.state.Phase == alert.Inactive && r.pending+r.firing >= maxAlerts {
+		r.stats.Suppressed++
+		o = alert.Unjudged
+	}
+	e.whys.lastOut = a.state.LastOut
+	return a.state.Step(config, t, o), false
 }
 
 // portion is after how many changes those of a step are stored and sent without
 // waiting for the rest of it, so that memory is bounded. It is as many as one rule can
 // make: usually all transitions of a step are one transaction. Should the process end
-// between two, the restart settles the step again, as a whole: what is stored stays,
-// and what is not follows. While the database fails, it is tried once a turn.
+// between two, the restart stores the rest. While the database fails, it is tried once a turn.
 const portion = 2 * maxAlerts
-
-// storePortion stores what the step has changed so far, of which rule r is a part.
-func (e *Engine) storePortion(r *running, t, now int64, c store.Completeness) {
-	if !r.inPortions {
-		r.inPortions = true
-		r.justClosed, r.complete = true, c.Expected > 0 && c.Complete()
-	}
-	e.markClosed(t, now)
-	e.commit()
-}
 
 // giveUp ends the incidents of a group that has had no data for the whole
 // retention: nothing of it is left in the store, so it is gone and not late.

@@ -64,18 +64,23 @@ func (s *Store) Import(b *ImportBatch, now int64) (ImportResult, error) {
 }
 
 // Mark writes bytes that come back through Hooks.Mark, at their place among
-// everything else. It returns when they are written, which is before they are
-// durable; without a log it does nothing.
-func (s *Store) Mark(mark []byte) error {
+// everything else, and calls at, unless it is nil, when everything before them has happened to the store
+// and nothing after them: what at reads is what Hooks.Mark will read. Commits wait for it.
+// Mark returns when that is done, which is before the bytes are durable; without a log
+// it only calls at, and after an error it has not.
+func (s *Store) Mark(mark []byte, at func()) error {
 	f := s.folder
 	if f == nil || f.journal == nil && f.ready.Load() {
+		if at != nil {
+			at()
+		}
 		return nil
 	}
 	if !f.ready.Load() {
 		return ErrNotReady
 	}
 	op := f.journal.operation()
-	op.kind = opMark
+	op.kind, op.at = opMark, at
 	op.mark = append(append(op.mark[:0], markOthers), mark...)
 	err := f.journal.submit(op)
 	f.journal.recycle(op)
@@ -88,6 +93,7 @@ type operation struct {
 	batch   *Batch
 	imports *ImportBatch
 	mark    []byte
+	at      func() // nil: nothing is to be done at the mark
 	event   event
 	now     int64
 	series  []wal.Series // to be defined with it

@@ -3,8 +3,11 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"pulse/store"
 	"pulse/store/disk/faulty"
@@ -40,7 +43,7 @@ func TestCommitConcurrent(t *testing.T) {
 				if _, _, err := r.s.Scan(context.Background(), store.Scan{Query: match.True, Start: start - 10_000, End: start}); err != nil {
 					t.Error(err)
 				}
-				if err := r.s.Mark([]byte("m")); err != nil {
+				if err := r.s.Mark([]byte("m"), nil); err != nil {
 					t.Error(err)
 				}
 				_, _ = r.s.Stats(), r.s.Durability()
@@ -164,5 +167,63 @@ func TestOptionsChange(t *testing.T) {
 		}
 		r.now += 20_000
 		before = r.dump(r.s)
+	}
+}
+
+// TestMarkReads: what is read at a mark while many commit is what a replay finds at
+// the mark, also what a group of commits that were written together has done.
+func TestMarkReads(t *testing.T) {
+	fs := faulty.New(1)
+	r := newRig(t, fs, 1)
+	r.mode = store.Interval
+	if err := r.open(); err != nil {
+		t.Fatal(err)
+	}
+	read := func(s *store.Store) (sum int) {
+		w := s.Watch(store.WatchSpec{Query: match.True, Agg: store.AggSum})
+		defer w.Close()
+		for _, v := range w.Column(start, false, nil) { // none, or no data, before the first
+			if v == v {
+				sum = int(v)
+			}
+		}
+		return sum
+	}
+	var work sync.WaitGroup
+	for k := range 4 {
+		work.Go(func() {
+			for range 200 {
+				b := &store.Batch{Source: r.s.Source(fmt.Sprint(k), start), Arrival: start, Amount: true}
+				ref, err := resolveIn(r.s, tags.Of("name", "sum", "atlas.dstype", "sum", "id", fmt.Sprint(k)), start)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				b.Add(ref, start, 1)
+				if _, err := r.s.Commit(b, start); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	var seen, found []int
+	for range 100 {
+		if err := r.s.Mark([]byte("m"), func() { seen = append(seen, read(r.s)) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	work.Wait()
+	kept := fs.Kill(5)
+	_ = r.s.Close()
+	again, err := store.Open(r.opts, store.Durable{FS: kept, Mode: r.mode, Clock: r.clk, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if _, err := again.Replay(context.Background(), store.Hooks{Mark: func([]byte) { found = append(found, read(again)) }}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(seen, found) || seen[len(seen)-1] == seen[0] {
+		t.Errorf("seen %v, found by the replay %v", seen, found)
 	}
 }

@@ -29,7 +29,7 @@ func TestFailingSnapshotsAreUnhealthy(t *testing.T) {
 	}
 	take := func() {
 		t.Helper()
-		if err := s.Mark([]byte("x")); err != nil {
+		if err := s.Mark([]byte("x"), nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Snapshot(context.Background()); !errors.Is(err, fails) {

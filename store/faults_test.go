@@ -88,7 +88,7 @@ func TestFullDisk(t *testing.T) {
 	if h := r.s.Health(); !h.Ready || !h.Degraded || !strings.Contains(h.Reason, "disk full") {
 		t.Errorf("health of a full disk: %+v", h)
 	}
-	if err := r.s.Mark([]byte("m")); !errors.Is(err, store.ErrFull) {
+	if err := r.s.Mark([]byte("m"), nil); !errors.Is(err, store.ErrFull) {
 		t.Errorf("a mark on a full disk: %v", err)
 	}
 	if err := r.s.Snapshot(context.Background()); err == nil {
@@ -398,7 +398,7 @@ func TestNotReady(t *testing.T) {
 	if _, err := s.Commit(&store.Batch{}, start); !errors.Is(err, store.ErrNotReady) {
 		t.Errorf("commit: %v", err)
 	}
-	if err := s.Mark(nil); !errors.Is(err, store.ErrNotReady) {
+	if err := s.Mark(nil, nil); !errors.Is(err, store.ErrNotReady) {
 		t.Errorf("mark: %v", err)
 	}
 	if h := s.Health(); h.Ready {

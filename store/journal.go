@@ -381,6 +381,10 @@ func (j *journal) apply(op *operation) {
 		op.result = s.apply(op.batch, op.now, op.lsn)
 	case opImport:
 		op.imported = s.applyImport(op.imports, op.now, op.lsn)
+	case opMark:
+		if op.at != nil {
+			op.at()
+		}
 	case opEvent:
 		op.event.happen(s, op.lsn)
 	}

@@ -303,7 +303,7 @@ func (r *rig) mark() error {
 	r.mu.Lock()
 	r.marks = append(r.marks, m)
 	r.mu.Unlock()
-	return r.s.Mark([]byte(m))
+	return r.s.Mark([]byte(m), nil)
 }
 
 // pass lets time go by, on both.

@@ -27,12 +27,12 @@ func TestTooLargeForTheLog(t *testing.T) {
 	}
 	operations := []func() error{
 		commit(0),
-		func() error { return a.Mark([]byte("before")) },
+		func() error { return a.Mark([]byte("before"), nil) },
 		commit(1),
-		func() error { return a.Mark(huge) },
+		func() error { return a.Mark(huge, nil) },
 		commit(3),
-		func() error { return a.Mark(huge) },
-		func() error { return a.Mark([]byte("behind")) },
+		func() error { return a.Mark(huge, nil) },
+		func() error { return a.Mark([]byte("behind"), nil) },
 	}
 	errs := make([]chan error, len(operations))
 	a.Between(func() {

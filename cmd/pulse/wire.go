@@ -82,7 +82,7 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	if s.detect, err = detect.New(detect.Options{
 		Store: s.store, Hub: hub, DB: s.db, Notify: s.notify, Clock: clk,
 		Log: log.With().Str("component", "detect").Logger(), Grace: c.Grace.ms(), MaxGroups: c.MaxRuleGroups, BaseURL: c.base(ln),
-		Marks: s.store, Replay: true,
+		Marks: s.store, Replay: !s.store.Health().Ready,
 	}); err != nil {
 		return s, err
 	}

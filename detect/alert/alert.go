@@ -204,6 +204,9 @@ func (s *State) Lost() Change {
 	return DataReturn
 }
 
+// End makes the alert inactive, as it was when its incident ended.
+func (s *State) End() { s.clear() }
+
 func (s *State) clear() {
 	s.Phase, s.PendingSince, s.StartsAt, s.LastOut, s.Held = Inactive, 0, 0, 0, 0
 }

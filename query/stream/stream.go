@@ -35,6 +35,8 @@ type Stream struct {
 	began    bool  // a step was evaluated
 	last     int64 // the newest step evaluated
 	round    Round // of the step being evaluated
+	read     int64 // the step whose data was read already, 0: none
+	readErr  error
 
 	memory    *budget.Budget // nil: no limit
 	held      int64          // bytes of it
@@ -114,10 +116,17 @@ func (s *Stream) StepIn(in Round, t int64) ([]Line, error) {
 	return lines, err
 }
 
+// Read reads the data of the step stamped t as part of a round. StepIn evaluates
+// that then, whatever is written meanwhile.
+func (s *Stream) Read(in Round, t int64) {
+	s.round = in
+	s.read, s.readErr = t, s.fetch(t)
+}
+
 // Peek returns what StepIn would return, and changes nothing: the step may still
 // be evaluated, with points that come in the meantime.
 func (s *Stream) Peek(in Round, t int64) ([]Line, error) {
-	s.round = in
+	s.round, s.read = in, 0
 	lines, err := s.evaluate(t, s.ev.Peek)
 	for _, input := range s.inputs {
 		if input.aheadStart+int64(input.aheadSteps-1)*s.step <= t {
@@ -135,25 +144,33 @@ func (s *Stream) evaluate(t int64, eval func(expr.Window) error) ([]Line, error)
 	if s.began && t <= s.last {
 		return nil, fmt.Errorf("step %d was evaluated before, up to %d", t, s.last)
 	}
-	var held int64
-	for i, in := range s.inputs {
-		lines, changed, err := in.step(s, t)
-		if err != nil {
-			return nil, err
-		}
-		s.ev.SetData(i, lines, changed)
-		if held += int64(len(lines)) * expr.LineBytes; held > s.options.MemoryBytes {
-			return nil, s.tooLarge()
-		}
+	if s.read != t {
+		s.readErr = s.fetch(t)
 	}
-	if err := s.supply(held); err != nil {
-		return nil, err
+	if s.read = 0; s.readErr != nil {
+		return nil, s.readErr
 	}
 	w := expr.Window{Start: t, End: t + s.step, Step: s.step, Now: t, Aligned: true, Unknown: s.options.Rule}
 	if err := eval(w); err != nil {
 		return nil, err
 	}
 	return s.collect(0)
+}
+
+// fetch hands the data of the step stamped t to the evaluator.
+func (s *Stream) fetch(t int64) error {
+	var held int64
+	for i, in := range s.inputs {
+		lines, changed, err := in.step(s, t)
+		if err != nil {
+			return err
+		}
+		s.ev.SetData(i, lines, changed)
+		if held += int64(len(lines)) * expr.LineBytes; held > s.options.MemoryBytes {
+			return s.tooLarge()
+		}
+	}
+	return s.supply(held)
 }
 
 // chunk returns how much of the history after from is read at once, a multiple of

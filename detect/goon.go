@@ -1,0 +1,164 @@
+package detect
+
+import "pulse/detect/alert"
+
+// goOn gives a rule that a restart has brought to the last step that was marked its
+// open incidents back, and sets it on the step of now. What it judged and did not
+// store before the process ended is stored.
+func (e *Engine) goOn(r *running, now int64) {
+	id, known := r.c.rule.ID, r.judged
+	r.marked = e.lastMarks[id]
+	adopted := e.takeBack(r, e.asleep[id], known)
+	e.payBack(r)
+	e.wakeRule(r, now)
+	r.putOff = r.postponed != 0 && r.postponed == r.next
+	r.postponed = 0
+	if known == 0 {
+		r.passTime(adopted, r.next-r.c.step)
+		return
+	}
+	r.passTime(adopted, known)
+	r.skipTo(r.next)
+}
+
+// skipTo takes the steps between the last one judged and next off the clocks of
+// alerts: nobody has judged them. Missing data decides nothing in the first steps after
+// that.
+func (r *running) skipTo(next int64) {
+	if next <= r.judged+r.c.step {
+		return
+	}
+	r.fresh = 0
+	for i := range r.alerts {
+		r.alerts[i].state.Pause(next - r.c.step - r.judged)
+	}
+}
+
+// takeBack gives the groups of r their incidents, and returns those whose records are
+// newer than the rule's state, or all there is: their alerts are as these say.
+func (e *Engine) takeBack(r *running, incidents []*incident, known int64) (adopted map[int]*incident) {
+	r.pending, r.firing, r.absent = 0, 0, 0
+	for _, in := range incidents {
+		i := r.groupFor(in)
+		a := &r.alerts[i]
+		e.lookAgain(r, i, in)
+		m := &in.Machine
+		if in.Absence {
+			a.absence = in
+			r.absent++
+			if in.At > known {
+				a.state.HadData, a.state.Absent, a.state.NoDataAt = true, m.Absent, m.NoDataAt
+			}
+			continue
+		}
+		a.breach = in
+		if m.Phase == alert.Firing {
+			r.firing++
+		} else {
+			r.pending++
+		}
+		if in.At > known || m.Phase == alert.Pending && r.marked > known || r.last.t == 0 && a.state.Phase != m.Phase ||
+			m.Phase == alert.Firing && a.state.Phase == alert.Pending && !a.another(in) {
+			a.state.HadData = true
+			a.state.Phase, a.state.PendingSince, a.state.StartsAt, a.state.LastOut, a.state.Held = m.Phase, m.PendingSince, m.StartsAt, m.LastOut, m.Held
+			if adopted == nil {
+				adopted = map[int]*incident{}
+			}
+			adopted[i] = in
+		}
+	}
+	return adopted
+}
+
+// passTime brings the clocks of adopted alerts to the given step.
+func (r *running) passTime(adopted map[int]*incident, to int64) {
+	for i, in := range adopted {
+		s := &r.alerts[i].state
+		if s.Phase == alert.Firing {
+			s.LastOut, s.Held = to, 0
+			continue
+		}
+		switch gap := to - max(r.marked, in.At); {
+		case gap >= 0:
+			s.Pause(gap)
+		case gap < -r.c.step:
+			s.Shift(gap)
+		}
+	}
+}
+
+// groupFor returns the index of the incident's group, which is made when there
+// is none.
+func (r *running) groupFor(in *incident) int {
+	t := tagsOf(in.Sent.Tags)
+	at, ok := r.judge.index[string(t.AppendKey(nil))]
+	if !ok {
+		at = r.judge.add(t)
+	}
+	r.fit()
+	return at
+}
+
+// payBack stores and sends what the alerts of r say and its incidents do not: that was
+// judged and not stored when the process ended. Where the database knows more than the
+// log, it is right.
+func (e *Engine) payBack(r *running) {
+	for i := range r.alerts {
+		a := &r.alerts[i]
+		if a.breach == nil && a.state.Phase != alert.Inactive && (r.last.t == 0 || e.hasEnded(r, i, false, a.state.PendingSince)) {
+			a.state.End()
+		}
+		if a.absence == nil && a.state.NoDataAt != 0 && (r.last.t == 0 || e.hasEnded(r, i, true, r.judged-a.state.Absent+r.c.step)) {
+			a.state.NoDataAt = 0
+		}
+		if r.last.t == 0 {
+			continue
+		}
+		e.whys.lastOut = a.state.LastOut
+		if change := a.ended(); change != 0 {
+			e.change(r, i, change, r.last)
+		}
+		if change := a.owed(); change != 0 {
+			e.change(r, i, change, r.last)
+		}
+	}
+}
+
+// hasEnded reports whether the database has the incident of group i that began at step
+// since among those that have ended.
+func (e *Engine) hasEnded(r *running, i int, absence bool, since int64) bool {
+	in, err := e.journal.endedByID(incidentID(r.c.rule.ID, r.created, r.judge.groups[i].key, absence, since))
+	return err == nil && in != nil
+}
+
+// another reports whether the alert is not the incident's any more.
+func (a *groupAlert) another(in *incident) bool {
+	return a.state.Phase == alert.Inactive || a.state.PendingSince > in.At
+}
+
+// ended is what ended since the incidents were stored.
+func (a *groupAlert) ended() (c alert.Change) {
+	if in := a.breach; in != nil && a.another(in) {
+		if c = alert.Resolved; in.State == StatePending {
+			c = alert.Dropped
+		}
+	}
+	if a.absence != nil && a.state.NoDataAt == 0 {
+		c |= alert.DataReturn
+	}
+	return c
+}
+
+// owed is what began since then.
+func (a *groupAlert) owed() (c alert.Change) {
+	if a.state.Phase != alert.Inactive && a.breach == nil {
+		c |= alert.Pended
+	}
+	if a.state.Phase == alert.Firing && (a.breach == nil || a.breach.State == StatePending) {
+		c |= alert.Fired
+	}
+	if a.state.NoDataAt != 0 && a.absence == nil {
+		c |= alert.DataLost
+	}
+	return c
+}
