@@ -22,6 +22,7 @@ type WatchSpec struct {
 type WatchGroup struct {
 	Tags  tags.Tags // as Line.Tags
 	Gauge bool      // every member so far is a gauge
+	Gone  bool      // no member is left
 }
 
 // Watch follows the series of a query so that the column of any recent step is
@@ -50,6 +51,7 @@ type members struct {
 type watchGroup struct {
 	tags    tags.Tags
 	gauge   bool
+	members int
 	sources []SourceID // each once
 }
 
@@ -106,8 +108,18 @@ func (w *Watch) add(ref Ref, dict index.Dictionary, pairs []uint32) {
 		w.groups[n].gauge = false
 		w.public = nil
 	}
+	w.count(n, 1)
 	m.slots = slices.Insert(m.slots, i, ref.slot())
 	m.groups = slices.Insert(m.groups, i, n)
+}
+
+// count counts members of group n that come or go. The caller holds w.mu.
+func (w *Watch) count(n int32, members int) {
+	g := &w.groups[n]
+	if gone := g.members == 0; gone != (g.members+members == 0) {
+		w.public = nil
+	}
+	g.members += members
 }
 
 // drop takes the members out that are among the given slots of each partition,
@@ -122,7 +134,9 @@ func (w *Watch) drop(dead *[partitions][]uint32) (found bool) {
 			if _, gone := slices.BinarySearch(dead[part], slot); !gone {
 				m.slots[kept], m.groups[kept] = slot, m.groups[i]
 				kept++
-			} else if w.spec.Agg == AggAll {
+				continue
+			}
+			if w.count(m.groups[i], -1); w.spec.Agg == AggAll {
 				w.gone[makeRef(part, slot)] = m.groups[i]
 			}
 		}
@@ -172,7 +186,7 @@ func (w *Watch) Groups() []WatchGroup {
 	defer w.mu.Unlock()
 	w.public = make([]WatchGroup, len(w.groups))
 	for i, g := range w.groups {
-		w.public[i] = WatchGroup{g.tags, g.gauge}
+		w.public[i] = WatchGroup{g.tags, g.gauge, g.members == 0}
 	}
 	return w.public
 }

@@ -240,7 +240,7 @@ func TestKillRigGoesRed(t *testing.T) {
 		{"receiver", "receiver a has revision", func(tx *bbolt.Tx) error {
 			return tx.Bucket([]byte("notify")).Bucket([]byte("receivers")).Delete([]byte("a"))
 		}},
-		{"incident", "paged twice", func(tx *bbolt.Tx) error { return empty(tx, "detect", "incidents") }},
+		{"incident", "had the body", func(tx *bbolt.Tx) error { return empty(tx, "detect", "incidents") }},
 		{"resolve", "never got its resolve", func(tx *bbolt.Tx) error { return empty(tx, "notify", "outbox", "a", "pending") }},
 	} {
 		t.Run(plant.name, func(t *testing.T) {

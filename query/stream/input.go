@@ -38,6 +38,8 @@ type input struct {
 	ahead      []expr.Line
 	aheadStart int64 // stamp of the first value
 	aheadSteps int
+	aheadGen   uint64 // of the source's lines then
+	reach      int64  // how many steps may be read ahead, 0: prefetch
 
 	// shaped is what the evaluator has seen: 0 nothing, 1 columns, 2 a scan.
 	shaped int
@@ -111,9 +113,10 @@ func (in *input) fit() (changed bool) {
 func (in *input) scanned(s *Stream, t int64) ([]expr.Line, bool, error) {
 	i := int((t - in.aheadStart) / s.step)
 	changed := false
-	if in.shaped != 2 || t < in.aheadStart || i >= in.aheadSteps {
+	gen := in.generation()
+	if in.shaped != 2 || t < in.aheadStart || i >= in.aheadSteps || gen != in.aheadGen {
 		k := (in.offset - s.hub.store.Options().MaxPast) / s.step // what can change no more
-		k = max(1, min(k, prefetch))
+		k = max(1, min(k, in.reaches(i, gen)))
 		lines, err := in.scan(context.Background(), s, t-s.step, t+(k-1)*s.step)
 		if k > 1 && errors.Is(err, query.ErrLimit) {
 			k = 1
@@ -127,11 +130,35 @@ func (in *input) scanned(s *Stream, t int64) ([]expr.Line, bool, error) {
 		in.lines = append(in.lines[:0], lines...)
 		in.values = make([]float64, len(lines))
 	}
+	in.aheadGen = gen
 	for j := range in.lines {
 		in.values[j] = in.ahead[j].Values[i]
 		in.lines[j].Values = in.values[j : j+1 : j+1]
 	}
 	return in.lines, changed, nil
+}
+
+// generation changes with the lines of the source. Of shifted data, too, there is a line
+// as long as there is such a series now, whenever it was read.
+func (in *input) generation() uint64 {
+	if in.source == nil {
+		return 0
+	}
+	return in.source.current().gen
+}
+
+// reaches returns how many steps are worth reading ahead when so many of those read
+// last were used: fewer where lines come and go all the time.
+func (in *input) reaches(used int, gen uint64) int64 {
+	switch {
+	case in.reach == 0:
+		in.reach = prefetch
+	case gen != in.aheadGen && used < in.aheadSteps:
+		in.reach = max(1, 2*int64(used))
+	default:
+		in.reach = min(prefetch, 2*in.reach)
+	}
+	return in.reach
 }
 
 // scan returns the lines for the steps in (start, end] from stored data.

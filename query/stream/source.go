@@ -33,8 +33,9 @@ type source struct {
 type shape struct {
 	gen   uint64
 	watch *store.Watch // whose numbers group has
-	lines []expr.Line  // without values
+	lines []expr.Line  // without values, of the groups that are not gone
 	group []int32      // group of each line
+	known int          // groups that the watch has
 }
 
 // column is the values of all groups at one step.
@@ -91,11 +92,13 @@ func (s *source) current() shape {
 		return s.shape
 	}
 	s.groups, s.byKey = groups, nil
-	next := shape{gen: s.shape.gen + 1, watch: s.watch, lines: make([]expr.Line, len(groups)), group: make([]int32, len(groups))}
+	next := shape{gen: s.shape.gen + 1, watch: s.watch, known: len(groups)}
 	keys := make([]string, len(groups))
 	for i, g := range groups {
-		next.group[i] = int32(i)
-		keys[i] = s.orderKey(g.Tags)
+		if !g.Gone {
+			next.group = append(next.group, int32(i))
+			keys[i] = s.orderKey(g.Tags)
+		}
 	}
 	slices.SortStableFunc(next.group, func(a, b int32) int {
 		if keys[a] != keys[b] || keys[a] != "" {
@@ -103,6 +106,7 @@ func (s *source) current() shape {
 		}
 		return groups[a].Tags.Compare(groups[b].Tags)
 	})
+	next.lines = make([]expr.Line, len(next.group))
 	for i, n := range next.group {
 		next.lines[i] = query.LineOf(s.data, groups[n].Tags, groups[n].Gauge)
 	}
@@ -134,7 +138,7 @@ func (s *source) read(in Round, t int64, zeroFill bool, of *shape, dst []float64
 	}
 	version := s.store.Appended() // before the column, which may then be newer
 	current := c.version == version || in != 0 && c.round == in
-	if !c.known || c.t != t || !current || len(c.values) < len(of.group) {
+	if !c.known || c.t != t || !current || len(c.values) < of.known {
 		c.values = s.watch.Column(t, zeroFill, c.values)
 		c.t, c.version, c.known = t, version, true
 	}
