@@ -196,8 +196,8 @@ func TestOneAnswer(t *testing.T) {
 }
 
 // punctual makes what comes in the grace or later come in time, all sources begin before the
-// rules, and no rule judge rates, whose values reach back over a hole, or take
-// missing data for a value, also in the history from before the stream.
+// rules, and holes of rates so long that no report reaches back over them to a step that
+// is closed.
 func (s *scene) punctual() {
 	begun := map[string]bool{}
 	from := s.end
@@ -212,11 +212,28 @@ func (s *scene) punctual() {
 		}
 	}
 	s.inOrder()
-	s.rules = slices.DeleteFunc(s.rules, func(r sceneRule) bool {
-		return strings.Contains(r.body, "name,hits") || strings.Contains(r.body, `"zero"`) || strings.Contains(r.body, `"no_data":"alert"`)
-	})
+	s.widenHoles()
 	for i := range s.rules {
 		s.rules[i].put = max(s.rules[i].put, from+20*s.step+s.step/2)
+	}
+}
+
+// widenHoles leaves out the reports of a rate that come after fewer steps than it takes to
+// begin anew.
+func (s *scene) widenHoles() {
+	last := map[string]int64{}
+	for i := range s.deliveries {
+		d := &s.deliveries[i]
+		d.points = slices.DeleteFunc(slices.Clone(d.points), func(x point) bool {
+			if kind, _ := x.tags.Get("atlas.dstype"); kind != "rate" {
+				return false
+			}
+			if gap := d.at - last[d.source]; gap > s.step && gap < 3*s.step {
+				return true
+			}
+			last[d.source] = d.at
+			return false
+		})
 	}
 }
 

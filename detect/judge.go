@@ -335,13 +335,17 @@ func (j *judge) groupOf(i int, line *stream.Line) int {
 }
 
 // makes reports whether a line that belongs to no group, as find has just said,
-// makes one if there is room.
+// makes one if there is room. A group begins with its first value. The one group of a rule
+// without grouping is there before, where having no data is out of band.
 func (j *judge) makes(line *stream.Line) bool {
-	return j.tells(line.Value) && (j.only == nil || j.only[string(j.keyScratch)])
+	if math.IsNaN(line.Value) && (j.noData != alert.Alert || j.keys == nil || len(j.keys) > 0) {
+		return false
+	}
+	return j.only == nil || j.only[string(j.keyScratch)]
 }
 
-// tells reports whether a line with value v is something else than no line: no data is,
-// where the rule says what that means.
+// tells reports whether a line of a group with value v is something else than no line: no
+// data is, where the rule says what that means.
 func (j *judge) tells(v float64) bool {
 	return !math.IsNaN(v) || j.noData == alert.Zero || j.noData == alert.Alert
 }

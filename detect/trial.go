@@ -31,7 +31,6 @@ type trial struct {
 	judge  *judge
 	stream *stream.Stream
 	block  block
-	lines  []stream.Line
 	alerts []*tried // one per judge.groups
 	quiet  int64    // no alert before the step after this one
 	born   int64    // the step before the first one that a live rule would have judged
@@ -165,7 +164,7 @@ func (t *trial) take(at int64, lines []stream.Line) error {
 		t.wake()
 	}
 	t.judge.past = !t.awake
-	t.judge.take(t.begun(lines))
+	t.judge.take(lines)
 	t.excess = t.excess || t.judge.excess > 0
 	if err := t.fit(); err != nil {
 		return err
@@ -204,27 +203,6 @@ func (t *trial) wake() {
 			t.alerts[i].state.HadData = true
 		}
 	}
-}
-
-// begun leaves out the lines that have had no value yet: history shows the series
-// of today, and live rules do not know them before they are sent.
-func (t *trial) begun(lines []stream.Line) []stream.Line {
-	j := t.judge
-	if j.noData != alert.Alert && j.noData != alert.Zero {
-		return lines // the judge waits for a value itself
-	}
-	t.lines = t.lines[:0]
-	for i := range lines {
-		if math.IsNaN(lines[i].Value) {
-			j.idScratch = identity(j.idScratch[:0], lines[i].Tags, j.keys)
-			j.keyScratch = j.idScratch.AppendKey(j.keyScratch[:0])
-			if _, ok := j.index[string(j.keyScratch)]; !ok {
-				continue
-			}
-		}
-		t.lines = append(t.lines, lines[i])
-	}
-	return t.lines
 }
 
 // fit makes room for the groups that the judge has now.
