@@ -70,20 +70,9 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	if err := c.openData(s, clk); err != nil {
 		return s, err
 	}
-	allow, err := c.egress()
-	if err != nil {
-		return s, err
-	}
-	if s.notify, err = notify.New(notify.Options{DB: s.db, Clock: clk, EgressAllow: allow, Log: log.With().Str("component", "notify").Logger(), Link: c.base(ln)}); err != nil {
-		return s, err
-	}
 	hub := stream.NewHub(s.store)
 	hub.Within(s.memory.Streams)
-	if s.detect, err = detect.New(detect.Options{
-		Store: s.store, Hub: hub, DB: s.db, Notify: s.notify, Clock: clk,
-		Log: log.With().Str("component", "detect").Logger(), Grace: c.Grace.ms(), MaxGroups: c.MaxRuleGroups, BaseURL: c.base(ln),
-		Marks: s.store, Replay: !s.store.Health().Ready,
-	}); err != nil {
+	if err := c.openDetect(s, hub, c.base(ln)); err != nil {
 		return s, err
 	}
 	rules := c.reloader(s.detect, s.notify, clk, log)
@@ -93,9 +82,6 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	}
 	reload := guard.reloader(rules)
 	o := c.webOptions(s, hub, reload)
-	if s.data != "" {
-		o.Backup = s.backup
-	}
 	o.Tokens, o.TLS, o.Origins = guard.tokens.Load, guard.encryption(), c.AllowOrigin
 	if s.web, err = web.New(o); err != nil {
 		return s, err
@@ -116,17 +102,40 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	}
 	s.loop("guard", func() error { return guard.watch(loops, clk.After) })
 	close(started)
-	s.loop("store", func() error { return s.age(loops) })
+	s.run(loops)
+	return s, nil
+}
+
+// openDetect opens what judges and what tells, which read their state.
+func (c *serveCmd) openDetect(s *server, hub *stream.Hub, base string) error {
+	allow, err := c.egress()
+	if err != nil {
+		return err
+	}
+	log := func(part string) zerolog.Logger { return s.log.With().Str("component", part).Logger() }
+	if s.notify, err = notify.New(notify.Options{DB: s.db, Clock: s.clock, EgressAllow: allow, Log: log("notify"), Link: base}); err != nil {
+		return err
+	}
+	s.detect, err = detect.New(detect.Options{
+		Store: s.store, Hub: hub, DB: s.db, Notify: s.notify, Clock: s.clock,
+		Log: log("detect"), Grace: c.Grace.ms(), MaxGroups: c.MaxRuleGroups, BaseURL: base,
+		Marks: s.store, Replay: true,
+	})
+	return err
+}
+
+// run starts the loops of the parts, which end with ctx.
+func (s *server) run(ctx context.Context) {
+	s.loop("store", func() error { return s.age(ctx) })
 	s.loop("detect", func() error {
-		if _, manual := clk.(*clock.Manual); manual { // whoever moves the clock advances the engine
-			<-loops.Done()
+		if _, manual := s.clock.(*clock.Manual); manual { // whoever moves the clock advances the engine
+			<-ctx.Done()
 			return s.detect.Close()
 		}
-		return s.detect.Run(loops, clk)
+		return s.detect.Run(ctx, s.clock)
 	})
-	s.loop("notify", func() error { return s.notify.Run(loops) })
-	s.loop("own metrics", func() error { return s.web.RunOwnMetrics(loops) })
-	return s, nil
+	s.loop("notify", func() error { return s.notify.Run(ctx) })
+	s.loop("own metrics", func() error { return s.web.RunOwnMetrics(ctx) })
 }
 
 func (c *serveCmd) storeOptions(memory *budget.Memory) store.Options {
@@ -139,8 +148,12 @@ func (c *serveCmd) storeOptions(memory *budget.Memory) store.Options {
 
 func (c *serveCmd) webOptions(s *server, hub *stream.Hub, reload func() error) web.Options {
 	zone, _ := time.LoadLocation(c.Timezone) // checked by complete
+	var backup func(context.Context) (string, error)
+	if s.data != "" {
+		backup = s.backup
+	}
 	return web.Options{
-		Store: s.store, Detect: s.detect, Notify: s.notify, Hub: hub, Clock: s.clock, Zone: zone, Version: version, Reload: reload, Memory: s.memory,
+		Store: s.store, Detect: s.detect, Notify: s.notify, Hub: hub, Clock: s.clock, Zone: zone, Version: version, Reload: reload, Backup: backup, Memory: s.memory,
 		Log:      s.log.With().Str("component", "web").Logger(),
 		Pipeline: ingest.New(s.store, ingest.Options{Budget: s.memory.Ingest, Limits: ingest.Limits{Body: int(c.MaxExpanded), Points: c.MaxPoints, ImportBody: int(c.MaxImportBody), Keys: c.MaxRepeatable}}),
 		Query: query.New(s.store, query.Options{Clock: s.clock, Memory: s.memory.Queries, Limits: query.Limits{
