@@ -1,6 +1,8 @@
 package web
 
 import (
+	"maps"
+
 	"pulse/detect"
 	"pulse/detect/notify"
 	"pulse/store/match"
@@ -14,10 +16,22 @@ type limit struct {
 
 // limits are all bounds, by what they count, with what is used of them now.
 func (s *Server) limits() map[string]limit {
-	o, in, q, words := s.opts.Store.Options(), s.opts.Pipeline.Limits(), s.opts.Query.Limits(), s.opts.Query.Interpreter().Limits()
-	st := s.opts.Store.Stats()
-	shared := func(most int, used int) limit { n := int64(used); return limit{int64(most), &n} }
-	each := func(most int) limit { return limit{Limit: int64(most)} }
+	out := s.sharedLimits()
+	maps.Copy(out, s.requestLimits())
+	maps.Copy(out, s.queryLimits())
+	return out
+}
+
+func shared(most, used int) limit {
+	n := int64(used)
+	return limit{int64(most), &n}
+}
+
+func each(most int) limit { return limit{Limit: int64(most)} }
+
+// sharedLimits are what the server has of series, connections, rules and the like.
+func (s *Server) sharedLimits() map[string]limit {
+	o, in, st := s.opts.Store.Options(), s.opts.Pipeline.Limits(), s.opts.Store.Stats()
 	return map[string]limit{
 		"series":                shared(o.MaxSeries, st.Active),
 		"keys":                  shared(o.MaxKeys, st.Keys),
@@ -37,7 +51,13 @@ func (s *Server) limits() map[string]limit {
 		"groupsPerRule":         each(s.opts.Detect.MaxGroups()),
 		"alertsPerRule":         each(detect.MaxAlertsPerRule),
 		"receivers":             shared(notify.MaxReceivers, len(s.opts.Notify.Stats().Receivers)),
+	}
+}
 
+// requestLimits are what one request that brings something may have.
+func (s *Server) requestLimits() map[string]limit {
+	in := s.opts.Pipeline.Limits()
+	return map[string]limit{
 		"headerBytes":        each(s.opts.MaxHeader),
 		"headers":            each(maxHeaders),
 		"headerTimeoutMs":    each(int(s.opts.HeaderTimeout.Milliseconds())),
@@ -55,23 +75,30 @@ func (s *Server) limits() map[string]limit {
 		"importsAtOnce":      each(in.Imports),
 		"tagsPerSeries":      each(in.Tags),
 		"messagesPerAnswer":  each(in.Messages),
-		"expressionBytes":    each(words.Bytes),
-		"expressionWords":    each(words.Words),
-		"expressionStack":    each(words.Stack),
-		"expressionDepth":    each(words.Depth),
-		"expressionNodes":    each(words.Nodes),
-		"patternBytes":       each(match.MaxPattern),
-		"patternSteps":       each(match.MaxInstructions),
-		"lines":              each(q.Lines),
-		"datapointsPerLine":  each(q.DatapointsPerLine),
-		"datapointsRead":     each(int(q.DatapointsRead)),
-		"queryTimeMs":        each(int(min(q.Time, s.opts.QueryTimeout).Milliseconds())),
-		"queryBytes":         each(int(q.MemoryBytes)),
-		"answerBytes":        each(s.opts.MaxAnswer),
-		"backtestTimeMs":     each(int(s.opts.BacktestTimeout.Milliseconds())),
-		"backtestGroups":     each(detect.MaxBacktestGroups),
-		"backtestVerdicts":   each(detect.MaxBacktestVerdicts),
 		"backlogSteps":       each(maxBacklog),
 		"unknownTokensBurst": each(int(s.failures.burst)),
+	}
+}
+
+// queryLimits are what one expression, query or back-test may have.
+func (s *Server) queryLimits() map[string]limit {
+	q, words := s.opts.Query.Limits(), s.opts.Query.Interpreter().Limits()
+	return map[string]limit{
+		"expressionBytes":   each(words.Bytes),
+		"expressionWords":   each(words.Words),
+		"expressionStack":   each(words.Stack),
+		"expressionDepth":   each(words.Depth),
+		"expressionNodes":   each(words.Nodes),
+		"patternBytes":      each(match.MaxPattern),
+		"patternSteps":      each(match.MaxInstructions),
+		"lines":             each(q.Lines),
+		"datapointsPerLine": each(q.DatapointsPerLine),
+		"datapointsRead":    each(int(q.DatapointsRead)),
+		"queryTimeMs":       each(int(min(q.Time, s.opts.QueryTimeout).Milliseconds())),
+		"queryBytes":        each(int(q.MemoryBytes)),
+		"answerBytes":       each(s.opts.MaxAnswer),
+		"backtestTimeMs":    each(int(s.opts.BacktestTimeout.Milliseconds())),
+		"backtestGroups":    each(detect.MaxBacktestGroups),
+		"backtestVerdicts":  each(detect.MaxBacktestVerdicts),
 	}
 }

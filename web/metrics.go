@@ -41,89 +41,112 @@ type sample struct {
 	v       float64
 }
 
-// samples reads the counters that the parts keep, in a fixed order in which
-// samples of one name are neighbours.
-func (s *Server) samples() []sample {
-	out := s.boundSamples()
-	add := func(name, help string, counter bool, v float64) {
-		out = append(out, sample{name: name, help: help, counter: counter, v: v})
-	}
-	tagged := func(name, help string, counter bool, key, value string, v float64) {
-		out = append(out, sample{name, help, counter, key, value, v})
-	}
+// samples is a list of them, in which those of one name are neighbours.
+type samples []sample
+
+func (l *samples) add(name, help string, counter bool, v float64) {
+	*l = append(*l, sample{name: name, help: help, counter: counter, v: v})
+}
+
+func (l *samples) tagged(name, help string, counter bool, key, value string, v float64) {
+	*l = append(*l, sample{name, help, counter, key, value, v})
+}
+
+// samples reads the counters that the parts keep, in a fixed order.
+func (s *Server) samples() samples {
+	l := samples(s.boundSamples())
+	s.ingestSamples(&l)
+	s.storeSamples(&l)
+	s.detectSamples(&l)
+	s.notifySamples(&l)
+	s.httpSamples(&l)
+	s.processSamples(&l)
+	return l
+}
+
+func (s *Server) ingestSamples(l *samples) {
 	in := s.opts.Pipeline.Stats()
 	points := "Datapoints accepted, by what became of them."
-	tagged("pulse.ingest.points", points, true, "outcome", "stored", float64(in.Total.Stored))
-	tagged("pulse.ingest.points", points, true, "outcome", "superseded", float64(in.Total.Superseded))
-	tagged("pulse.ingest.points", points, true, "outcome", "late", float64(in.Total.Late))
+	l.tagged("pulse.ingest.points", points, true, "outcome", "stored", float64(in.Total.Stored))
+	l.tagged("pulse.ingest.points", points, true, "outcome", "superseded", float64(in.Total.Superseded))
+	l.tagged("pulse.ingest.points", points, true, "outcome", "late", float64(in.Total.Late))
 	for _, reason := range ingest.Reasons() {
-		tagged("pulse.ingest.rejected", "Datapoints refused, by reason.", true, "reason", reason.String(), float64(in.Total.Rejected[reason]))
+		l.tagged("pulse.ingest.rejected", "Datapoints refused, by reason.", true, "reason", reason.String(), float64(in.Total.Rejected[reason]))
 	}
-	add("pulse.ingest.requests", "Requests that brought datapoints.", true, float64(in.Total.Requests))
-	add("pulse.ingest.unreadable", "Requests refused as a whole.", true, float64(in.Total.Unreadable))
-	add("pulse.ingest.turnedAway", "Requests that the store could not take or whose idempotency key was in use.", true, float64(in.Total.Turned))
-	add("pulse.ingest.again", "Requests answered as before, by their idempotency key.", true, float64(in.Total.Again))
+	l.add("pulse.ingest.requests", "Requests that brought datapoints.", true, float64(in.Total.Requests))
+	l.add("pulse.ingest.unreadable", "Requests refused as a whole.", true, float64(in.Total.Unreadable))
+	l.add("pulse.ingest.turnedAway", "Requests that the store could not take or whose idempotency key was in use.", true, float64(in.Total.Turned))
+	l.add("pulse.ingest.again", "Requests answered as before, by their idempotency key.", true, float64(in.Total.Again))
 	imported := "Points of the import route, by what became of them."
-	tagged("pulse.ingest.imported", imported, true, "outcome", "accepted", float64(in.Import.Accepted))
-	tagged("pulse.ingest.imported", imported, true, "outcome", "rejected", float64(in.Import.Rejected))
+	l.tagged("pulse.ingest.imported", imported, true, "outcome", "accepted", float64(in.Import.Accepted))
+	l.tagged("pulse.ingest.imported", imported, true, "outcome", "rejected", float64(in.Import.Rejected))
+}
 
+func (s *Server) storeSamples(l *samples) {
 	st := s.opts.Store.Stats()
-	add("pulse.store.series", "Series that can be found.", false, float64(st.Series))
-	add("pulse.store.refused", "New series refused by a limit.", true, float64(st.Refused))
-	add("pulse.store.blocks", "Sealed blocks.", false, float64(st.Blocks))
-	add("pulse.store.blockBytes", "Bytes of sealed blocks and their directories.", false, float64(st.BlockBytes))
-	add("pulse.store.headBytes", "Bytes of open columns.", false, float64(st.HeadBytes))
-	add("pulse.store.sources", "Senders known.", false, float64(st.Sources))
+	l.add("pulse.store.series", "Series that can be found.", false, float64(st.Series))
+	l.add("pulse.store.refused", "New series refused by a limit.", true, float64(st.Refused))
+	l.add("pulse.store.blocks", "Sealed blocks.", false, float64(st.Blocks))
+	l.add("pulse.store.blockBytes", "Bytes of sealed blocks and their directories.", false, float64(st.BlockBytes))
+	l.add("pulse.store.headBytes", "Bytes of open columns.", false, float64(st.HeadBytes))
+	l.add("pulse.store.sources", "Senders known.", false, float64(st.Sources))
+}
 
+func (s *Server) detectSamples(l *samples) {
 	d := s.opts.Detect.Stats()
-	add("pulse.detect.rules", "Rules.", false, float64(d.Rules))
-	add("pulse.detect.groups", "Groups of rules, each with a detector.", false, float64(d.Groups))
+	l.add("pulse.detect.rules", "Rules.", false, float64(d.Rules))
+	l.add("pulse.detect.groups", "Groups of rules, each with a detector.", false, float64(d.Groups))
 	alerts := "Alerts, by state."
-	tagged("pulse.detect.alerts", alerts, false, "state", "firing", float64(d.Firing))
-	tagged("pulse.detect.alerts", alerts, false, "state", "pending", float64(d.Pending))
-	tagged("pulse.detect.alerts", alerts, false, "state", "nodata", float64(d.NoData))
-	add("pulse.detect.closed", "Steps judged.", true, float64(d.Closed))
-	add("pulse.detect.missed", "Steps judged more than a step too late.", true, float64(d.Missed))
-	add("pulse.detect.putOff", "Closes put off for a missing source.", true, float64(d.PutOff))
-	add("pulse.detect.unexplained", "Decisions of which only the notification was kept, because there were too many at once.", true, float64(d.Unexplained))
-	add("pulse.detect.errors", "Steps whose expression failed.", true, float64(d.Errors))
+	l.tagged("pulse.detect.alerts", alerts, false, "state", "firing", float64(d.Firing))
+	l.tagged("pulse.detect.alerts", alerts, false, "state", "pending", float64(d.Pending))
+	l.tagged("pulse.detect.alerts", alerts, false, "state", "nodata", float64(d.NoData))
+	l.add("pulse.detect.closed", "Steps judged.", true, float64(d.Closed))
+	l.add("pulse.detect.missed", "Steps judged more than a step too late.", true, float64(d.Missed))
+	l.add("pulse.detect.putOff", "Closes put off for a missing source.", true, float64(d.PutOff))
+	l.add("pulse.detect.unexplained", "Decisions of which only the notification was kept, because there were too many at once.", true, float64(d.Unexplained))
+	l.add("pulse.detect.errors", "Steps whose expression failed.", true, float64(d.Errors))
 
-	add("pulse.detect.stateBytes", "Bytes of detector states written to the database.", true, float64(d.SavedBytes))
-	add("pulse.detect.checkpointBytes", "Bytes of detector states kept in memory for bands.", false, float64(d.CheckpointBytes))
+	l.add("pulse.detect.stateBytes", "Bytes of detector states written to the database.", true, float64(d.SavedBytes))
+	l.add("pulse.detect.checkpointBytes", "Bytes of detector states kept in memory for bands.", false, float64(d.CheckpointBytes))
 	for _, o := range costliest(s.opts.Detect.Owners()) {
-		tagged("pulse.detect.costSeconds", "Time spent on an owner's rules, of the 50 costliest.", true, "owner", o.Owner, float64(o.CostNs)/1e9)
-		tagged("pulse.detect.lagSeconds", "How late an owner's rules are.", false, "owner", o.Owner, float64(o.LagMs)/1e3)
-		tagged("pulse.detect.deferred", "Times that an owner's rules had to wait for those of others.", true, "owner", o.Owner, float64(o.Deferred))
+		l.tagged("pulse.detect.costSeconds", "Time spent on an owner's rules, of the 50 costliest.", true, "owner", o.Owner, float64(o.CostNs)/1e9)
+		l.tagged("pulse.detect.lagSeconds", "How late an owner's rules are.", false, "owner", o.Owner, float64(o.LagMs)/1e3)
+		l.tagged("pulse.detect.deferred", "Times that an owner's rules had to wait for those of others.", true, "owner", o.Owner, float64(o.Deferred))
 	}
+}
 
+func (s *Server) notifySamples(l *samples) {
 	n := s.opts.Notify.Stats()
-	add("pulse.notify.attempts", "Attempts to deliver a notification.", true, float64(n.Attempts))
-	add("pulse.notify.accepted", "Notifications that a receiver accepted.", true, float64(n.Accepted))
-	add("pulse.notify.retries", "Attempts after which another was due.", true, float64(n.Retries))
-	add("pulse.notify.deadLetters", "Notifications given up.", true, float64(n.DeadLetters))
+	l.add("pulse.notify.attempts", "Attempts to deliver a notification.", true, float64(n.Attempts))
+	l.add("pulse.notify.accepted", "Notifications that a receiver accepted.", true, float64(n.Accepted))
+	l.add("pulse.notify.retries", "Attempts after which another was due.", true, float64(n.Retries))
+	l.add("pulse.notify.deadLetters", "Notifications given up.", true, float64(n.DeadLetters))
+}
 
+func (s *Server) httpSamples(l *samples) {
 	for class := range s.stats.byClass {
 		text := strconv.Itoa(class) + "xx"
 		if class == 0 {
 			text = "unreadable"
 		}
-		tagged("pulse.http.requests", "Requests answered, by class of status.", true, "status", text, float64(s.stats.byClass[class].Load()))
+		l.tagged("pulse.http.requests", "Requests answered, by class of status.", true, "status", text, float64(s.stats.byClass[class].Load()))
 	}
 	unlet := "Requests refused for their token, by what was wrong with it."
-	tagged("pulse.http.unauthorized", unlet, true, "reason", "token", float64(s.stats.unauthorized.Load()))
-	tagged("pulse.http.unauthorized", unlet, true, "reason", "scope", float64(s.stats.forbidden.Load()))
-	add("pulse.http.connections", "Open connections.", false, float64(s.http.GetOpenConnectionsCount()))
-	add("pulse.http.streams", "Event streams.", false, float64(s.open.Load()))
-	add("pulse.http.panics", "Requests that failed by a fault of the server.", true, float64(s.stats.panics.Load()))
-	add("pulse.query.count", "Queries evaluated.", true, float64(s.stats.queries.Load()))
-	add("pulse.query.running", "Queries running.", false, float64(s.gate.running()))
+	l.tagged("pulse.http.unauthorized", unlet, true, "reason", "token", float64(s.stats.unauthorized.Load()))
+	l.tagged("pulse.http.unauthorized", unlet, true, "reason", "scope", float64(s.stats.forbidden.Load()))
+	l.add("pulse.http.connections", "Open connections.", false, float64(s.http.GetOpenConnectionsCount()))
+	l.add("pulse.http.streams", "Event streams.", false, float64(s.open.Load()))
+	l.add("pulse.http.panics", "Requests that failed by a fault of the server.", true, float64(s.stats.panics.Load()))
+	l.add("pulse.query.count", "Queries evaluated.", true, float64(s.stats.queries.Load()))
+	l.add("pulse.query.running", "Queries running.", false, float64(s.gate.running()))
+}
 
+func (s *Server) processSamples(l *samples) {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
-	add("pulse.process.heapBytes", "Bytes of live and not yet collected heap.", false, float64(mem.HeapAlloc))
-	add("pulse.process.goroutines", "Goroutines.", false, float64(runtime.NumGoroutine()))
-	add("pulse.process.gcCpuSeconds", "CPU time of garbage collection.", true, mem.GCCPUFraction*time.Since(s.started).Seconds()*float64(runtime.GOMAXPROCS(0)))
-	return out
+	l.add("pulse.process.heapBytes", "Bytes of live and not yet collected heap.", false, float64(mem.HeapAlloc))
+	l.add("pulse.process.goroutines", "Goroutines.", false, float64(runtime.NumGoroutine()))
+	l.add("pulse.process.gcCpuSeconds", "CPU time of garbage collection.", true, mem.GCCPUFraction*time.Since(s.started).Seconds()*float64(runtime.GOMAXPROCS(0)))
 }
 
 // metrics answers in the Prometheus text format.
