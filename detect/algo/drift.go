@@ -12,6 +12,7 @@ type drift struct {
 	heard float32 // evidence of the last bucket
 	side  int32
 	depth float32
+	base  float32 // level from which it was heard
 	usual float32 // level of the last days
 	calm  float32 // median change of the followed course over a quarter of an hour
 	seen  int32
@@ -19,6 +20,7 @@ type drift struct {
 	cause Cause
 	young bool // the day has begun not long ago
 	free  bool // the day goes the way of a free day
+	homes [homesKept]home
 	step  slowStretch
 	leak  slowStretch
 	own   [driftRing]float32 // distance of buckets from the profile, unknownBucket when absent
@@ -73,8 +75,9 @@ func (w *drift) push(s *seasonSettings, own, other float32, usual float64, since
 	if w.seen < seenMax {
 		w.seen++
 	}
-	w.heard, w.depth, w.usual = 0, 0, float32(usual)
+	w.heard, w.depth, w.base, w.usual = 0, 0, 0, float32(usual)
 	w.free = free
+	w.age()
 	if free {
 		w.calm = median(&w.other, w.head)
 	} else {
@@ -124,7 +127,8 @@ func (w *drift) judgeStep(s *seasonSettings, linear, learning bool) {
 		return
 	}
 	heard = heard && (linear || math.Abs(off) >= max(stepLeast, calmTimes*float64(w.calm))) && !(w.young && math.Abs(off) < holidayMost)
-	if now := over(w.own[:], w.head, 0, stepSpan).mean(); heard && w.returns(now-off, now) {
+	now := over(w.own[:], w.head, 0, stepSpan).mean()
+	if heard && !linear && (w.returns(now-off, now) || w.homeward(now-off, now)) {
 		heard = false
 	}
 	if other, too, known := w.stepIn(w.other[:]); heard && known && (!too || other/off < leakBelow) {
@@ -133,6 +137,7 @@ func (w *drift) judgeStep(s *seasonSettings, linear, learning bool) {
 	evidence, side := w.step.judge(s, off, looks, w.seen, learning, heard)
 	if evidence > 0 {
 		w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), causeOf(side)
+		w.base = float32(now - off)
 	}
 }
 
@@ -179,6 +184,7 @@ func (w *drift) judgeLeak(s *seasonSettings, usual float64, since int, linear, l
 	evidence, side := w.leak.judge(s, off, leakLooks, w.seen, learning, heard)
 	if evidence > float64(w.heard) {
 		w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), CauseDrift
+		w.base = float32(now - off)
 	}
 }
 
@@ -268,21 +274,12 @@ func (w *drift) holiday(since int, off float64) bool {
 }
 
 const (
-	holidayMost   = 0.5  // log
-	holidayBefore = 0.3  // of the fall that may have come before the day began
-	holidayEarly  = 15   // buckets
-	holidayPace   = 0.4  // of a steady pace that the first of them have at least
-	youngDay      = 34   // buckets
-	returnFrom    = 0.07 // log, from the usual level
-	returnMost    = 1.3  // of that distance
+	holidayMost   = 0.5 // log
+	holidayBefore = 0.3 // of the fall that may have come before the day began
+	holidayEarly  = 15  // buckets
+	holidayPace   = 0.4 // of a steady pace that the first of them have at least
+	youngDay      = 34  // buckets
 )
-
-// returns reports whether the way from one level to another leads back to usual.
-func (w *drift) returns(from, to float64) bool {
-	off := to - from
-	from -= float64(w.usual)
-	return math.Abs(from) > returnFrom && off*from < 0 && math.Abs(off) < returnMost*math.Abs(from)
-}
 
 // median returns the median change over a quarter of an hour, 0 when too little is
 // known.

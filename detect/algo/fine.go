@@ -93,11 +93,11 @@ func (d *seasonal) tickDone(ends bool) float64 {
 	w.push(x, ends)
 	stuck := d.frozen.see(mean, d.unitDeviation(e))
 	f := w.judge(s, e, linear, ends, !d.pager.out)
-	if w.slow.seen >= slowWarm && float64(w.slow.heard) > f.evidence {
-		f = found{float64(w.slow.heard), int(w.slow.side), float64(w.slow.depth), w.slow.cause}
+	if w.slow.seen >= slowWarm && float64(w.slow.heard) > f.evidence && d.lasts() {
+		f = found{float64(w.slow.heard), int(w.slow.side), float64(w.slow.depth), w.slow.cause, f.back}
 	}
 	if stuck {
-		f = found{max(f.evidence, s.limit+1), f.side, 0, CauseFrozen}
+		f = found{max(f.evidence, s.limit+1), f.side, 0, CauseFrozen, false}
 	}
 	if !d.pager.out && d.stage == stageIdle {
 		w.noise.gather(w.off(x, linear), e)
@@ -114,8 +114,39 @@ func (d *seasonal) tickDone(ends bool) float64 {
 		speed = 0.1
 	}
 	w.follow(s, x, e, speed, linear)
+	if f.back && !d.pager.out {
+		if m := over(w.ticks[:], w.head, 0, s.spans[0].n); m.n > 0 {
+			w.level = max(m.mean(), 1e-9)
+			level := math.Log(w.level)
+			w.slow.arrive(level)
+			if math.Abs(level-float64(w.slow.usual)) > homeSame {
+				d.settle()
+				w.slow.usual = float32(level)
+			}
+		}
+	}
 	return shown
 }
+
+// lasts reports whether what the buckets showed still shows in the last ticks.
+func (d *seasonal) lasts() bool {
+	w := &d.windows
+	if d.scale.linear || d.free {
+		return true
+	}
+	m := over(w.ticks[:], w.head, 0, d.set.spans[0].n)
+	if m.n == 0 {
+		return false
+	}
+	base := float64(w.slow.base)
+	way := math.Log1p(-float64(w.slow.depth))
+	if w.slow.side == up {
+		way = math.Log1p(float64(w.slow.depth))
+	}
+	return (math.Log(max(m.mean(), tiny))-base)/way >= lastsShare
+}
+
+const lastsShare = 0.5
 
 // page moves the pager and returns the evidence to show.
 func (d *seasonal) page(f found, stuck bool) float64 {
@@ -138,12 +169,18 @@ func (d *seasonal) page(f found, stuck bool) float64 {
 		}
 		if int64(p.quiet)*s.tick >= quietMs {
 			p.out, p.quiet = false, 0
+			if m := over(d.windows.ticks[:], d.windows.head, 0, s.spans[0].n); m.n > 0 && !d.scale.linear {
+				d.windows.slow.arrive(math.Log(max(m.mean(), tiny)))
+			}
 		} else if int64(p.outFor)*s.tick >= int64(s.learnShift)*s.step {
 			d.acceptLevel()
 			p.out, p.quiet = false, 0
 		}
 	} else if news && f.evidence >= s.limit {
 		*p = pager{out: true, side: uint8(f.side), cause: f.cause, depth: float32(f.depth), peak: p.peak}
+		if !d.scale.linear {
+			d.leave(f)
+		}
 	}
 	if news && f.evidence >= s.limit {
 		p.peak = float32(f.evidence)
@@ -152,6 +189,15 @@ func (d *seasonal) page(f found, stuck bool) float64 {
 		return f.evidence
 	}
 	return min(f.evidence, -math.Log1p(-repeatScore)-s.certainty)
+}
+
+// leave remembers the level that the stream had before f.
+func (d *seasonal) leave(f found) {
+	level := math.Log(d.windows.level)
+	if f.cause == CauseDrift {
+		level = float64(d.windows.slow.base)
+	}
+	d.windows.slow.leave(level)
 }
 
 // back reports whether the stream has come back.
@@ -186,11 +232,18 @@ func (d *seasonal) acceptLevel() {
 			w.level = max(w.level, 1e-9)
 		}
 	}
-	y := w.level
+	d.settle()
+	w.forget()
+	w.slow.forget()
+}
+
+// settle takes the level for the usual one: for each candidate it is as far from the
+// profile as the stream now lies.
+func (d *seasonal) settle() {
+	y := d.windows.level
 	if !d.scale.linear {
-		y = math.Log(w.level)
+		y = math.Log(y)
 	}
-	// For each candidate it is as far from the profile as the stream now lies.
 	s, at := &d.set.shape, d.bucketAt+d.set.shape.bucket/2
 	base, _ := d.course(at)
 	for c := range d.profile.tracks {
@@ -200,8 +253,6 @@ func (d *seasonal) acceptLevel() {
 			t.fast, t.usual = t.slow, t.slow
 		}
 	}
-	w.forget()
-	w.slow.forget()
 }
 
 // countsWhole notes whether all ticks are whole numbers of events.

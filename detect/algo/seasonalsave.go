@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-const seasonalVersion = 1
+const seasonalVersion = 2
 
 // Limits of fields of a saved state.
 const (
@@ -44,6 +44,9 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 	for c := range d.profile.tracks {
 		counts(&d.profile.tracks[c].predicted, seenMax)
 	}
+	for i := range w.slow.homes {
+		counts(&w.slow.homes[i].since, homeKept)
+	}
 	begins(&d.begin)
 	begins(&d.beginNext)
 	flags(&w.slow.young)
@@ -73,8 +76,11 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 		doubles(&t.miss)
 		doubles(&t.square)
 	}
-	for _, x := range [...]*float32{&w.minSum, &w.slow.heard, &w.slow.depth, &w.slow.usual, &w.slow.calm, &d.frozen.usual, &p.depth, &p.peak} {
+	for _, x := range [...]*float32{&w.minSum, &w.slow.heard, &w.slow.depth, &w.slow.base, &w.slow.usual, &w.slow.calm, &d.frozen.usual, &p.depth, &p.peak} {
 		singles(x)
+	}
+	for i := range w.slow.homes {
+		singles(&w.slow.homes[i].level)
 	}
 	w.singles(singles)
 	for i := range d.set.shape.days {

@@ -57,6 +57,7 @@ type found struct {
 	side     int
 	depth    float64 // share by which the stream is off, positive
 	cause    Cause
+	back     bool // it went back to where it was before
 }
 
 const (
@@ -219,9 +220,15 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 		heard = false
 		w.ramp = w.ramp || x > 2*u
 	}
-	if heard && i > 0 && !linear {
+	if heard && !linear {
 		from := math.Log(w.level)
-		heard = !w.slow.returns(from, from+math.Log1p(max(off, -0.99)))
+		to := from + math.Log1p(max(off, -0.99))
+		if w.slow.homeward(from, to) {
+			heard = false
+			f.back = f.back || i == 0
+		} else if i > 0 {
+			heard = !w.slow.returns(from, to)
+		}
 	}
 	if learning && head%sp.stride == 0 {
 		w.learn(sp, st, off, e, ticks, side, x, u, heard)
@@ -234,7 +241,7 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 		evidence = x * x / 2
 	}
 	if evidence > f.evidence {
-		*f = found{evidence, side, math.Abs(off), causeOf(side)}
+		*f = found{evidence, side, math.Abs(off), causeOf(side), f.back}
 	}
 }
 
@@ -354,7 +361,7 @@ func (w *windows) judgeHalf(s *seasonSettings, e float64, linear bool, f *found)
 		evidence = x * x / 2
 	}
 	if evidence > f.evidence {
-		*f = found{evidence, down, -off, CauseDrop}
+		*f = found{evidence, down, -off, CauseDrop, f.back}
 	}
 }
 
@@ -414,4 +421,7 @@ func (w *windows) rescale(factor float64, linear bool) {
 	}
 	w.level = max(w.level*factor, 1e-9)
 	w.minSum *= float32(factor)
+	for i := range w.slow.homes {
+		w.slow.homes[i].level += float32(math.Log(factor))
+	}
 }

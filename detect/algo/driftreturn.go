@@ -1,0 +1,101 @@
+package algo
+
+import "math"
+
+// home is a level that a stream left when something happened to it. Going back
+// there within a day is recovery, and no news.
+type home struct {
+	level float32 // log
+	since int32   // buckets until it is forgotten
+}
+
+const (
+	homesKept   = 2
+	homeKept    = 240  // buckets
+	homeBack    = 18   // buckets, once the stream is back
+	homeSame    = 0.05 // log, levels that are one
+	homeLeast   = 0.02 // log, of a way home
+	homeMargin  = 0.03 // log, by which it may end beyond
+	homeShare   = 0.1  // and of the way
+	returnFrom  = 0.07 // log, from the usual level
+	returnMost  = 1.3  // of that distance
+	pathHour    = 12   // buckets
+	pathLeast   = 0.035
+	pathLanding = 0.3 // of the way, by which it may end elsewhere
+)
+
+// leave remembers the level that the stream had when it went out. The first of two
+// that differ stays.
+func (w *drift) leave(level float64) {
+	h := &w.homes[0]
+	if h.since > 0 && math.Abs(float64(h.level)-level) > homeSame {
+		h = &w.homes[1]
+	}
+	*h = home{float32(level), homeKept}
+}
+
+// arrive notes that the stream is back at a level.
+func (w *drift) arrive(level float64) {
+	for i := range w.homes {
+		if h := &w.homes[i]; math.Abs(float64(h.level)-level) < homeSame {
+			h.since = min(h.since, homeBack)
+		}
+	}
+}
+
+// age lets a bucket pass.
+func (w *drift) age() {
+	for i := range w.homes {
+		if h := &w.homes[i]; h.since > 0 {
+			h.since--
+		}
+	}
+}
+
+// returns reports whether the way from one level to another leads back to usual.
+func (w *drift) returns(from, to float64) bool {
+	off := to - from
+	from -= float64(w.usual)
+	return math.Abs(from) > returnFrom && off*from < 0 && math.Abs(off) < returnMost*math.Abs(from)
+}
+
+// homeward reports whether the way from one level to another leads to where the
+// stream lay before something happened: where it was when it last went out, or hours
+// ago, when that was nearer to its usual level.
+func (w *drift) homeward(from, to float64) bool {
+	for i := range w.homes {
+		if h := &w.homes[i]; h.since > 0 && leads(from, to, float64(h.level), homeLeast) {
+			return true
+		}
+	}
+	if to < from {
+		return false
+	}
+	ring := w.own[:]
+	if w.free {
+		ring = w.other[:]
+	}
+	usual := float64(w.usual)
+	for k := 1; (k+1)*pathHour <= driftRing; k++ {
+		then := over(ring, w.head, k*pathHour, (k+1)*pathHour)
+		if 2*then.n < pathHour {
+			continue
+		}
+		level := then.mean()
+		if math.Abs(level-usual) < math.Abs(from-usual) && leads(from, to, level, pathLeast) &&
+			math.Abs(to-level) < max(homeMargin, pathLanding*math.Abs(to-from)) {
+			return true
+		}
+	}
+	return false
+}
+
+// leads reports whether the way leads to a level that is further than least, and not far
+// beyond.
+func leads(from, to, level, least float64) bool {
+	off, way := to-from, level-from
+	if off < 0 {
+		off, way = -off, -way
+	}
+	return way > least && off < way+homeMargin+float64(homeShare*way)
+}
