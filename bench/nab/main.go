@@ -32,15 +32,27 @@ import (
 	"pulse/detect/algo"
 )
 
+type options struct {
+	detector  string
+	spec      algo.Spec // its parameters
+	cpus      int
+	out       string
+	results   string
+	threshold float64
+	verbose   bool
+	check     bool
+}
+
 func main() {
-	var spec algo.Spec
-	detector := flag.String("detector", "auto", "kinds, separated by commas, or all")
-	flag.Func("set", "key=value of the detector; may be given again", spec.Set)
-	cpus := flag.Int("cpu", runtime.NumCPU(), "streams judged at a time")
-	out := flag.String("out", "", "folder to write score files into, <kind>/<category>/<file>")
-	results := flag.String("results", "", "folder with score files to judge instead of a detector")
-	threshold := flag.Float64("threshold", 0, "score that counts as shipped; 0 takes the detector's default")
-	verbose := flag.Bool("v", false, "one line per stream as shipped")
+	var o options
+	flag.StringVar(&o.detector, "detector", "auto", "kinds, separated by commas, or all")
+	flag.Func("set", "key=value of the detector; may be given again", o.spec.Set)
+	flag.IntVar(&o.cpus, "cpu", runtime.NumCPU(), "streams judged at a time")
+	flag.StringVar(&o.out, "out", "", "folder to write score files into, <kind>/<category>/<file>")
+	flag.StringVar(&o.results, "results", "", "folder with score files to judge instead of a detector")
+	flag.Float64Var(&o.threshold, "threshold", 0, "score that counts as shipped; 0 takes the detector's default")
+	flag.BoolVar(&o.verbose, "v", false, "one line per stream as shipped")
+	flag.BoolVar(&o.check, "check", false, "end with 1 when a kind misses a target")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: nab [flags] DIR")
 		flag.PrintDefaults()
@@ -50,13 +62,13 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), *detector, spec, *cpus, *out, *results, *threshold, *verbose); err != nil {
+	if err := run(flag.Arg(0), o); err != nil {
 		fmt.Fprintln(os.Stderr, "nab:", err)
 		os.Exit(1)
 	}
 }
 
-func run(dir, detector string, spec algo.Spec, cpus int, out, results string, threshold float64, verbose bool) error {
+func run(dir string, o options) error {
 	c, err := openCorpus(dir)
 	if err != nil {
 		return err
@@ -66,34 +78,45 @@ func run(dir, detector string, spec algo.Spec, cpus int, out, results string, th
 		fmt.Printf("; %d labelled streams have no data here", c.absent)
 	}
 	fmt.Println()
-	if results != "" {
-		streams, err := c.readResults(results, cpus)
+	missed := 0
+	if o.results != "" {
+		streams, err := c.readResults(o.results, o.cpus)
 		if err != nil {
 			return err
 		}
-		if threshold == 0 {
-			threshold = spec.Threshold()
-		}
-		report(os.Stdout, filepath.Base(results), streams, threshold, verbose)
-		return nil
+		missed = report(os.Stdout, filepath.Base(o.results), streams, o.limit(), o.verbose)
+	} else if missed, err = judgeKinds(c, o); err != nil {
+		return err
 	}
-	for _, kind := range kindsOf(detector) {
-		folder := out
-		if out != "" {
-			folder = filepath.Join(out, kind)
-		}
-		spec.Kind = kind
-		streams, err := c.judge(spec, cpus, folder)
-		if err != nil {
-			return err
-		}
-		limit := threshold
-		if limit == 0 {
-			limit = spec.Threshold()
-		}
-		report(os.Stdout, kind, streams, limit, verbose)
+	if o.check && missed > 0 {
+		return fmt.Errorf("%d targets are missed", missed)
 	}
 	return nil
+}
+
+// judgeKinds runs every kind over the corpus, and returns how many targets they miss.
+func judgeKinds(c *corpus, o options) (missed int, err error) {
+	for _, kind := range kindsOf(o.detector) {
+		folder := o.out
+		if folder != "" {
+			folder = filepath.Join(folder, kind)
+		}
+		o.spec.Kind = kind
+		streams, err := c.judge(o.spec, o.cpus, folder)
+		if err != nil {
+			return 0, err
+		}
+		missed += report(os.Stdout, kind, streams, o.limit(), o.verbose)
+	}
+	return missed, nil
+}
+
+// limit is the score that counts as shipped.
+func (o *options) limit() float64 {
+	if o.threshold != 0 {
+		return o.threshold
+	}
+	return o.spec.Threshold()
 }
 
 func (c *corpus) labelled() int {

@@ -4,6 +4,7 @@
 //	go run ./bench/sps -detector auto -seeds 1,2,3
 //	go run ./bench/sps -detector exponential,double-exponential -quick -set alpha=0.1
 //	go run ./bench/sps -detector auto -seeds 2 -only leak -v
+//	go run ./bench/sps -detector all -quick -check
 //	go run ./bench/sps -detector auto -seeds 1 -dump 1/minute-07 > stream.csv
 //
 // Each stream has three weeks in which nothing happens and then weeks with
@@ -42,6 +43,7 @@ type options struct {
 	verbose bool
 	sweep   bool
 	dump    string
+	check   bool
 }
 
 func main() {
@@ -56,6 +58,7 @@ func main() {
 	flag.BoolVar(&o.verbose, "v", false, "list incidents missed and pages that nobody wanted")
 	flag.BoolVar(&o.sweep, "sweep", false, "also run with other thresholds: takes a dozen times as long")
 	flag.StringVar(&o.dump, "dump", "", "write the verdicts on this stream as CSV instead, with what happens in the last column")
+	flag.BoolVar(&o.check, "check", false, "end with 1 when a kind misses a target")
 	flag.IntVar(&o.streams.Minute, "minute", 0, "streams at 1 min; 0 is the default of 40, negative is none")
 	flag.IntVar(&o.streams.Fine, "fine", 0, "streams at 10 s; 0 is the default of 8, negative is none")
 	flag.IntVar(&o.streams.Families, "families", 0, "groups of three regions and their sum; 0 is the default of 4, negative is none")
@@ -113,11 +116,15 @@ func run(w io.Writer, o options) error {
 			results[i].bySeed = append(results[i].bySeed, courses[i])
 		}
 	}
+	missed := 0
 	for k, kind := range o.kinds {
-		show(w, &results[k], o)
+		missed += show(w, &results[k], o)
 		if o.sweep && o.only == "" {
 			printSweep(w, slices.DeleteFunc(slices.Clone(results[len(o.kinds):]), func(j judged) bool { return j.kind != kind }))
 		}
+	}
+	if o.check && missed > 0 {
+		return fmt.Errorf("%d targets are missed", missed)
 	}
 	return nil
 }
@@ -159,7 +166,8 @@ func watchAll(streams []*gen.Stream, all []variant, cpus int) ([][]*course, erro
 	return out, failed
 }
 
-func show(w io.Writer, j *judged, o options) {
+// show prints what a kind did, and returns how many of its targets it missed.
+func show(w io.Writer, j *judged, o options) (missed int) {
 	courses := slices.Concat(j.bySeed...)
 	all := judgeOnsets(courses)
 	fmt.Fprintf(w, "\n%s, %d streams, seeds %v, as shipped\n", j.kind, len(courses), o.seeds)
@@ -168,9 +176,9 @@ func show(w io.Writer, j *judged, o options) {
 		all.details(w, o.only)
 	}
 	if o.only != "" {
-		return
+		return 0
 	}
-	check(w, j.kind, courses)
+	missed = check(w, j.kind, courses)
 	if len(j.bySeed) > 1 {
 		for i, courses := range j.bySeed {
 			one := judgeOnsets(courses)
@@ -183,6 +191,7 @@ func show(w io.Writer, j *judged, o options) {
 	}
 	spec := algo.Spec{Params: o.params}
 	fmt.Fprintf(w, "  were the score alone to page, at %.6g: found %s, false %.3f\n", spec.Threshold(), percent(scored.share(wanted).of()), scored.rate())
+	return missed
 }
 
 // dump writes the verdicts of the first kind on one stream.

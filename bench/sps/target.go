@@ -64,8 +64,8 @@ func targets(name string) []target {
 }
 
 // check prints what the pages on courses reach of the targets of a kind, altogether and
-// by volume.
-func check(w io.Writer, name string, courses []*course) {
+// by volume, and returns how many targets are missed.
+func check(w io.Writer, name string, courses []*course) (missed int) {
 	passed, n := 0, 0
 	o, parts := judgeOnsets(courses), byVolume(courses)
 	for _, t := range targets(name) {
@@ -94,4 +94,5 @@ func check(w io.Writer, name string, courses []*course) {
 	if n > 0 {
 		fmt.Fprintf(w, "  %d of %d targets\n", passed, n)
 	}
+	return n - passed
 }
