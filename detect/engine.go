@@ -261,6 +261,7 @@ func (e *Engine) advance(now int64) (next int64, worked time.Duration) {
 	e.gather(now)
 	for e.takeTurn(now) {
 		if e.o.Clock.Now().Sub(began) >= advanceFor && e.backlog(now) {
+			e.storeTurn()
 			return now, time.Duration(e.worked)
 		}
 	}

@@ -11,8 +11,9 @@ import (
 // owner by owner in a circle; an owner whose slice of time is used up waits until
 // the others have had theirs, and its rules close later, in order, counted as
 // missed when that is more than a step too late. Each turn is stored before the
-// next, so that nobody's notifications wait for all of another's rules. A rule is
-// not interrupted: what it took too long is taken from its owner's next slices.
+// next, so that nobody's notifications wait for all of another's rules; while nobody
+// else has anything due, the turns of a step are stored together. A rule is not
+// interrupted: what it took too long is taken from its owner's next slices.
 
 const (
 	// sliceNs is what an owner may spend while another has something due.
@@ -153,13 +154,36 @@ func (e *Engine) takeTurn(now int64) bool {
 	if !found {
 		return false
 	}
-	e.explained, e.scanned = 0, 0
+	if e.entry.empty() {
+		e.explained, e.scanned = 0, 0
+	}
 	e.choose(t, now)
 	e.markClosing(t, now)
 	e.closeChosen(t, now)
-	e.storeTurn()
+	if !e.alone(t, now) {
+		e.storeTurn()
+	}
 	e.follow(t)
 	return true
+}
+
+// alone reports whether an owner has more rules that may close step t, and nobody else
+// has anything due.
+func (e *Engine) alone(t, now int64) (more bool) {
+	waiting := 0
+	for _, o := range e.circle {
+		due := false
+		for _, r := range o.due {
+			if r.waits || r.next > now {
+				continue
+			}
+			due, more = true, more || r.next == t
+		}
+		if due {
+			waiting++
+		}
+	}
+	return more && waiting == 1
 }
 
 // choose finds the rules that close step t in this turn, going by what they took the

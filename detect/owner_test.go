@@ -107,6 +107,39 @@ func TestOwnersTakeTurns(t *testing.T) {
 	}
 }
 
+// TestStepOfOneOwnerIsStoredOnce: the alerts of a step are one transaction, also when
+// the rules take more than a slice of time, as long as nobody else waits.
+func TestStepOfOneOwnerIsStoredOnce(t *testing.T) {
+	for _, others := range []int{0, 1} {
+		const many = 20
+		r := newCostlyRig(t, 10_000, 200*time.Microsecond)
+		for i := range many {
+			owner := "one"
+			if i < others {
+				owner = "two"
+			}
+			r.put(fmt.Sprintf(`{"id":"a%02d","owner":%q,"expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`, i, owner))
+		}
+		for s := int64(10); s <= 60; s += 10 {
+			r.at(s*1000 - 300)
+			r.send("a", p(100, "name", "sps"))
+			r.to(s*1000 + 50)
+		}
+		r.none()
+		commits := 0
+		r.engine.OnCommit(func() { commits++ })
+		r.at(69_700)
+		r.send("a", p(10, "name", "sps"))
+		r.to(70_050)
+		if n := len(r.took()); n != many || commits > 1+others {
+			t.Errorf("%d alerts of %d rules in %d transactions", n, many, commits)
+		}
+		if one := owners(r)["one"]; one.Deferred == 0 {
+			t.Errorf("it took one turn: %+v", one)
+		}
+	}
+}
+
 // TestCatchUpInPieces: a rule that has much to catch up does not hold up others, and
 // knows in the end what it would have known at once.
 func TestCatchUpInPieces(t *testing.T) {
