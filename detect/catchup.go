@@ -42,7 +42,7 @@ func (e *Engine) catchUp(r *running, t int64, until time.Time) (done bool) {
 			break
 		}
 	}
-	if r.trusted {
+	if r.trusted && r.judge.ahead < r.judged {
 		e.kept.merge(&r.trail, &run.found)
 	}
 	r.fit()
@@ -190,7 +190,8 @@ func (e *Engine) wakeRule(r *running, now int64) {
 // was sent in the running step before the restart is gone, and rates and counters
 // need a report to begin from: two steps are not whole.
 func (e *Engine) wakeBlind(r *running, now int64) {
-	r.next += holdSteps * r.c.step
+	r.judged = max(r.judged, r.judge.ahead)
+	r.next = max(r.next, r.judged) + holdSteps*r.c.step
 	r.blind = span{now - e.o.Store.Options().Retention, r.next - r.c.step}
 	if r.trusted = r.judged > 0; r.trusted { // without history its state is all there is
 		e.kept.keep(&r.trail, r.judged, r.judge)

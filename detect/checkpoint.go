@@ -48,7 +48,10 @@ func (e *Engine) keep(r *running, t int64) {
 	if t-r.saved >= saveMs {
 		e.saveSoon(r)
 	}
-	if !r.trusted {
+	if r.judge.ahead >= t {
+		return // it is not a state of all groups
+	}
+	if !r.trusted && len(r.judge.groups)*checkpointSteps <= verifySteps { // or it will not be verified
 		if r.candidate.t != 0 && r.tainted <= r.candidate.t {
 			e.doubted[r] = r.candidate
 		}

@@ -154,6 +154,7 @@ func New(o Options) (*Engine, error) {
 		kept:    checkpointBudget{limit: o.CheckpointBytes},
 		whys:    whys{wake: make(chan struct{}, 1)},
 	}
+	e.saves.most = saveBytes
 	journal, stored, err := openJournal(o.DB, o.Notify)
 	if err != nil {
 		return nil, err

@@ -96,3 +96,26 @@ func (e *Engine) Portion(n int) {
 	defer e.mu.Unlock()
 	e.journal.portion = n
 }
+
+// SavePortions makes one transaction look at so many bytes of states only.
+func (e *Engine) SavePortions(bytes int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.saves.most = bytes
+}
+
+// SaveBegin begins to store all states, SavePortion stores the next of them and reports
+// whether there is more.
+func (e *Engine) SaveBegin() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.order {
+		e.saveSoon(r)
+	}
+}
+
+func (e *Engine) SavePortion() (more bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.saveNext()
+}

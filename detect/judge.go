@@ -31,6 +31,9 @@ type judge struct {
 	past   bool         // steps are read from history, in which nobody's data means that nobody was there
 
 	forget uint32 // steps; see leave
+	gone   int    // groups that left so far
+	at     int64  // the step of the last observe
+	ahead  int64  // the latest step that a group has seen before the others, 0: none
 	most   int    // groups
 	excess int    // lines of the last step that would have made more
 
@@ -63,6 +66,7 @@ type group struct {
 	verdict  algo.Verdict
 	tick     uint64 // of the last step that had a line for it
 	absent   uint32 // steps without data since the last with some
+	seen     int64  // up to this step it was judged before, and passes by what is observed; 0: none
 }
 
 // lineRef remembers the group of a line, so that a step whose lines are those of
@@ -91,6 +95,7 @@ func newJudge(c *compiled) (*judge, error) {
 // without a line have no data. Before, groups that are long gone leave; left are
 // the numbers that they had, ascending, and is overwritten by the next call.
 func (j *judge) observe(t int64, lines []stream.Line) (left []int) {
+	j.at = t
 	left = j.leave(t)
 	j.take(lines)
 	j.decideAll(t)
@@ -114,6 +119,9 @@ func (j *judge) take(lines []stream.Line) {
 	}
 	for i := range j.groups {
 		g := &j.groups[i]
+		if j.passes(g) {
+			continue
+		}
 		if j.baseline != nil {
 			g.baseline = j.baseline.of(g.tags, &g.against)
 			j.fillBaseline(g)
@@ -127,6 +135,17 @@ func (j *judge) take(lines []stream.Line) {
 		}
 		g.value = math.NaN()
 	}
+}
+
+// passes reports whether g has seen the step being observed.
+func (j *judge) passes(g *group) bool { return j.ahead != 0 && j.at <= g.seen }
+
+// allSee makes all groups see the next step, whichever it is.
+func (j *judge) allSee() {
+	for i := range j.groups {
+		j.groups[i].seen = 0
+	}
+	j.ahead = 0
 }
 
 // takeBaseline takes the lines of the baseline and returns the others.
@@ -155,13 +174,14 @@ func (j *judge) leave(t int64) []int {
 		return nil
 	}
 	for i := range j.groups {
-		if j.isGone(&j.groups[i]) {
+		if g := &j.groups[i]; j.isGone(g) && !j.passes(g) {
 			j.left = append(j.left, i)
 		}
 	}
 	if len(j.left) == 0 {
 		return nil
 	}
+	j.gone += len(j.left)
 	for _, i := range j.left {
 		delete(j.index, j.groups[i].key)
 	}
@@ -227,7 +247,9 @@ func (j *judge) decideAll(t int64) {
 
 func (j *judge) decideSome(groups []group, t int64) {
 	for i := range groups {
-		j.decide(&groups[i], t)
+		if !j.passes(&groups[i]) {
+			j.decide(&groups[i], t)
+		}
 	}
 }
 

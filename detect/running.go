@@ -47,7 +47,8 @@ type running struct {
 	marked    int64     // last step stored as mark, 0: none
 	saved     int64     // last step whose state is in the database
 	unsaved   bool      // it is to be stored soon
-	parts     []int64   // steps of the whole states in the database, see save.go
+	parts     []int64   // steps of the whole parts in the database, see save.go
+	saving    *saving   // nil: nothing of the state is on its way there
 	trail     trail     // see checkpoint.go
 	trusted   bool      // the live state is what history gives
 	tainted   int64     // the last step that may have been closed too early for that
@@ -162,6 +163,7 @@ func (e *Engine) followClock(r *running, now int64) {
 func (e *Engine) turnBack(r *running, at int64) {
 	e.kept.dropIf(&r.trail, func(c checkpoint) bool { return c.t >= at })
 	r.trusted, r.tainted, r.candidate = false, at, candidate{}
+	r.judge.allSee()
 	r.saved = min(r.saved, at-r.c.step)
 	if r.marked != 0 {
 		r.marked = min(r.marked, at-second)

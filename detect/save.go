@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,29 +15,35 @@ import (
 
 // The state of a rule in the database is a head and parts of partGroups groups
 // each. A part is whole about once a day; in between only what differs from the whole
-// one is written. All parts of a head are as of the same step.
+// one is written. Parts are written a few at a time, while the rule goes on, and the
+// head is of the time when the first of them was: what a restart replays from there
+// passes by the groups that have seen it.
 //
 //	head   version  1 byte
 //	       trusted  1 byte: 1 when it is what history gives
 //	       t        8 bytes, little endian: the last step the detectors saw
+//	       number   4 bytes: what marks call the rule
 //	       turn     uvarint: how often the clock had been set back
 //	       fresh    uvarint: steps closed since one was missed
 //	       putOff   varint: the step that waits for its sources once more, 0: none
 //	       judges   uvarint of its length and what the rule judged, to know a changed one
-//	       parts    uvarint, then of each varint: t - the step of its whole state
-//	       state    of the stream
+//	       state    of the stream, with its length
+//	       parts    uvarint, how many
 //	key of a part: rule id, 0, 4 bytes number, `d`; of a whole one: the same with `w`
 //	and 8 bytes step, big endian
+//	part   turn     uvarint, as in the head
+//	       base, t  in `d` only, varints: the steps of the whole part and of this one
+//	       state    of the groups, or what they have that the whole part has not
 const (
-	headVersion = 4
+	headVersion = 5
 	partGroups  = 256
 )
 
 const (
 	// saveMs is the least time between two states of a rule in the database.
 	saveMs = 60 * second
-	// saveBytes is about how much one transaction writes, and saveRate how much is
-	// written in a second on average; a snapshot does not wait.
+	// saveBytes is about how much of states one transaction looks at, and saveRate how
+	// much is written in a second on average; a snapshot does not wait.
 	saveBytes = 4 << 20
 	saveRate  = 1 << 20
 	saveBurst = 64 * saveRate
@@ -51,6 +58,20 @@ type saves struct {
 	credit int64      // bytes
 	at     int64      // when credit was given
 	hold   int64      // nothing is tried before
+	most   int        // bytes that one transaction looks at
+}
+
+// saving is how far a state is on its way to the database.
+type saving struct {
+	t       int64  // step of the head
+	head    []byte // all but the number of parts
+	turn    int
+	left    int // groups that had left the rule then
+	next    int // part
+	renewed int // parts that were written as a whole
+	wrote   int // bytes in the transaction
+	looked  int // bytes of states in it
+	whole   []int64
 }
 
 func (s *saves) drop(r *running) {
@@ -136,39 +157,53 @@ func (e *Engine) saveAll() error {
 // saveFrom stores states from the front of a queue in one transaction, until that
 // is large enough, and takes those that are done out of the queue.
 func (e *Engine) saveFrom(queue *[]*running) (written int, err error) {
-	done := 0
-	var parts [][]int64
+	var saved []saving
+	done, looked := 0, 0
 	err = e.journal.db.Update(func(tx *bbolt.Tx) error {
 		root := tx.Bucket(keyDetect)
 		for _, r := range *queue {
-			if written >= saveBytes {
-				break
-			}
-			n, whole, complete, err := r.save(root, saveBytes-written)
+			s := r.goOnSaving()
+			complete, err := r.save(root, &s, e.saves.most-looked)
 			if err != nil {
 				return fmt.Errorf("rule %q: %w", r.c.rule.ID, err)
 			}
-			written += n
-			parts = append(parts, whole)
-			if !complete {
+			written += s.wrote
+			looked += s.looked
+			if saved = append(saved, s); !complete {
 				break
 			}
-			done++
+			if done++; looked >= e.saves.most {
+				break
+			}
 		}
 		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrNotStored, err)
 	}
-	for i, r := range (*queue)[:len(parts)] {
-		if r.parts = parts[i]; i < done {
-			r.saved, r.unsaved = r.judged, false
+	for i, r := range (*queue)[:len(saved)] {
+		r.parts, r.saving = saved[i].whole, &saved[i]
+		if i < done {
+			r.saved, r.unsaved, r.saving = saved[i].t, false, nil
 		}
 	}
 	*queue = slices.Delete(*queue, 0, done)
 	e.saves.credit -= int64(written)
 	e.stats.SavedBytes += int64(written)
 	return written, nil
+}
+
+// goOnSaving returns how far the rule's state is on its way. It begins anew when the
+// parts that are written do not fit those to come.
+func (r *running) goOnSaving() saving {
+	s := saving{t: r.judged, turn: r.turn, left: r.judge.gone}
+	if r.saving != nil && r.saving.turn == s.turn && r.saving.left == s.left {
+		s = *r.saving
+	} else {
+		s.head = r.head()
+	}
+	s.whole, s.wrote, s.looked = slices.Clone(r.parts), 0, 0
+	return s
 }
 
 func partKey(rule string, part int, kind byte) []byte {
@@ -180,56 +215,74 @@ func wholeKey(rule string, part int, t int64) []byte {
 	return binary.BigEndian.AppendUint64(partKey(rule, part, 'w'), uint64(t))
 }
 
-// save writes the rule's state, or, while there is too much to be written at once,
-// whole parts for later. It returns how many bytes that were and of which steps the whole
-// parts are now.
-func (r *running) save(root *bbolt.Bucket, most int) (written int, whole []int64, complete bool, err error) {
-	b, id, t := root.Bucket(keyStates), r.c.rule.ID, r.judged
+// save writes the next parts of the rule's state, and when all are written its head:
+// then it is complete.
+func (r *running) save(root *bbolt.Bucket, s *saving, most int) (complete bool, err error) {
+	b, id := root.Bucket(keyStates), r.c.rule.ID
 	n := (len(r.judge.groups) + partGroups - 1) / partGroups
-	whole = make([]int64, n)
-	copy(whole, r.parts)
-	var state, delta []byte
-	putWhole := func(part int) error {
-		state = r.appendPart(state[:0], part)
-		written += len(state)
-		whole[part] = t
-		return b.Put(wholeKey(id, part, t), slices.Clone(state))
-	}
-	renewed := 0
-	for part := range whole {
-		old := whole[part] == 0 || t < whole[part]
-		if aged := t-whole[part] >= day && renewed <= n/16; !old && !aged {
-			continue
+	for ; s.next < n; s.next++ {
+		if s.looked > 0 && s.looked >= most {
+			return false, nil
 		}
-		if renewed > 0 && written >= most {
-			return written, whole, false, nil
+		for len(s.whole) <= s.next {
+			s.whole = append(s.whole, 0)
 		}
-		renewed++
-		if err := putWhole(part); err != nil {
-			return 0, nil, false, err
+		if err := r.savePart(b, s, n); err != nil {
+			return false, err
 		}
 	}
-	for part, at := range whole {
-		if at == t {
-			continue
+	s.whole = s.whole[:n]
+	if err := dropStale(b, id, n); err != nil {
+		return false, err
+	}
+	head := binary.AppendUvarint(slices.Clone(s.head), uint64(n))
+	s.wrote += len(head)
+	return true, root.Bucket(keyCheckpoints).Put([]byte(id), head)
+}
+
+// savePart writes the next of n parts as of the last step judged.
+func (r *running) savePart(b *bbolt.Bucket, s *saving, n int) error {
+	id, t, part := r.c.rule.ID, r.judged, s.next
+	state := r.appendPart(nil, part)
+	s.looked += len(state)
+	at := s.whole[part]
+	old := at == 0 || t < at
+	if aged := t-at >= day && s.renewed <= n/16; !old && !aged {
+		_, base, err := readPart(b.Get(wholeKey(id, part, at)))
+		if err != nil {
+			return err
 		}
-		state = r.appendPart(state[:0], part)
-		if delta, err = appendDelta(delta[:0], b.Get(wholeKey(id, part, at)), state); err != nil || len(delta) > len(state)/2 {
-			if err := putWhole(part); err != nil {
-				return 0, nil, false, err
-			}
-			continue
-		}
-		written += len(delta)
-		if err := b.Put(partKey(id, part, 'd'), slices.Clone(delta)); err != nil {
-			return 0, nil, false, err
+		delta := binary.AppendUvarint(nil, uint64(s.turn))
+		delta = binary.AppendVarint(binary.AppendVarint(delta, at), t)
+		if delta, err = appendDelta(delta, base, state); err == nil && len(delta) <= len(state)/2 {
+			s.wrote += len(delta)
+			return b.Put(partKey(id, part, 'd'), delta)
 		}
 	}
-	if err := dropStale(b, id, whole); err != nil {
-		return 0, nil, false, err
+	s.renewed++
+	s.wrote += len(state)
+	s.whole[part] = t
+	if err := b.Delete(partKey(id, part, 'd')); err != nil {
+		return err
 	}
-	head := r.head(whole)
-	return written + len(head), whole, true, root.Bucket(keyCheckpoints).Put([]byte(id), head)
+	whole := partKey(id, part, 'w')
+	cursor := b.Cursor()
+	for key, _ := cursor.Seek(whole); bytes.HasPrefix(key, whole); key, _ = cursor.Seek(whole) {
+		if err := b.Delete(key); err != nil {
+			return err
+		}
+	}
+	return b.Put(wholeKey(id, part, t), append(binary.AppendUvarint(nil, uint64(s.turn)), state...))
+}
+
+// readPart reads the turn of a part and returns what follows.
+func readPart(src []byte) (turn int, rest []byte, err error) {
+	in := field.Reader{Rest: src}
+	turn = in.Number(math.MaxInt32)
+	if in.Bad {
+		return 0, nil, errShort
+	}
+	return turn, in.Rest, nil
 }
 
 // appendPart appends a part of the judge's state.
@@ -239,10 +292,10 @@ func (r *running) appendPart(dst []byte, part int) []byte {
 	return r.judge.appendGroups(dst, groups[from:to], r.alerts[min(from, len(r.alerts)):min(to, len(r.alerts))])
 }
 
-// dropStale deletes the parts of a rule that are no longer part of its state.
-func dropStale(b *bbolt.Bucket, rule string, whole []int64) error {
-	return eachPart(b, rule, func(key []byte, part int, kind byte, t int64) error {
-		if part >= len(whole) || kind == 'w' && t != whole[part] {
+// dropStale deletes the parts of a rule from the given number on.
+func dropStale(b *bbolt.Bucket, rule string, parts int) error {
+	return eachPart(b, rule, func(key []byte, part int, _ byte, _ int64) error {
+		if part >= parts {
 			return b.Delete(key)
 		}
 		return nil
@@ -254,7 +307,7 @@ func forgetState(root *bbolt.Bucket, rule string) error {
 	if err := root.Bucket(keyCheckpoints).Delete([]byte(rule)); err != nil {
 		return err
 	}
-	return dropStale(root.Bucket(keyStates), rule, nil)
+	return dropStale(root.Bucket(keyStates), rule, 0)
 }
 
 // eachPart calls f with the keys of all parts of a rule.
@@ -278,23 +331,19 @@ func eachPart(b *bbolt.Bucket, rule string, f func(key []byte, part int, kind by
 	return nil
 }
 
-func (r *running) head(whole []int64) []byte {
+// head returns the head of the state as of now, but for the number of parts.
+func (r *running) head() []byte {
 	dst := []byte{headVersion, 0}
 	if r.trusted {
 		dst[1] = 1
 	}
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.judged))
+	dst = binary.LittleEndian.AppendUint32(dst, r.number)
 	dst = binary.AppendUvarint(dst, uint64(r.turn))
 	dst = binary.AppendUvarint(dst, uint64(r.fresh))
 	dst = binary.AppendVarint(dst, r.waitsOnceMore())
-	judges := r.c.judges()
-	dst = binary.AppendUvarint(dst, uint64(len(judges)))
-	dst = append(dst, judges...)
-	dst = binary.AppendUvarint(dst, uint64(len(whole)))
-	for _, t := range whole {
-		dst = binary.AppendVarint(dst, r.judged-t)
-	}
-	return r.stream.AppendState(dst)
+	dst = field.AppendText(dst, r.c.judges())
+	return field.AppendText(dst, r.stream.AppendState(nil))
 }
 
 // errNoState says that the database has no state of a rule.
@@ -318,7 +367,7 @@ func (e *Engine) loadState(r *running) error {
 		return err
 	}
 	e.turn = max(e.turn, r.turn)
-	if r.trusted {
+	if r.trusted && r.judge.ahead == 0 {
 		e.kept.keep(&r.trail, r.judged, r.judge)
 	}
 	return nil
@@ -331,39 +380,67 @@ func (r *running) load(states *bbolt.Bucket, head []byte) error {
 		return fmt.Errorf("%w: version %d, expected %d", errCheckpoint, v, headVersion)
 	}
 	trusted := in.Byte() == 1
-	t := int64(in.Uint64())
+	t, number := int64(in.Uint64()), in.Bytes(4)
 	turn, fresh, putOff := in.Number(math.MaxInt32), in.Number(math.MaxInt32), in.Varint()
-	judges := in.Text()
-	whole := make([]int64, in.Count(1))
-	for i := range whole {
-		whole[i] = t - in.Varint()
-	}
-	if in.Bad {
+	judges, remembered, parts := in.Text(), in.Text(), in.Number(maxParts)
+	if in.Bad || len(in.Rest) > 0 {
 		return errShort
+	}
+	if binary.LittleEndian.Uint32(number) != r.number {
+		return errNoState // a rule of its name had it
 	}
 	if string(judges) != r.c.judges() {
 		return fmt.Errorf("%w: it is of %s", errCheckpoint, judges)
 	}
-	alerted := func(i int, a groupAlert) {
-		r.fit()
-		r.alerts[i] = a
-	}
-	for part, at := range whole {
-		state := states.Get(wholeKey(r.c.rule.ID, part, at))
-		if at != t {
-			var err error
-			if state, err = appendPatched(nil, state, states.Get(partKey(r.c.rule.ID, part, 'd'))); err != nil {
-				return err
-			}
-		}
-		if _, err := r.judge.restoreGroups(state, nil, alerted); err != nil {
-			return err
-		}
-	}
-	if _, err := r.stream.Restore(in.Rest); err != nil {
+	if _, err := r.stream.Restore(remembered); err != nil {
 		return err
 	}
-	r.judged, r.saved, r.turn, r.trusted, r.parts = t, t, turn, trusted, whole
+	r.judged, r.saved, r.turn, r.trusted, r.parts = t, t, turn, trusted, make([]int64, parts)
 	r.fresh, r.postponed = fresh, putOff
-	return nil
+	err := eachPart(states, r.c.rule.ID, func(_ []byte, part int, kind byte, at int64) error {
+		if kind == 'w' && part < parts {
+			r.parts[part] = max(r.parts[part], at)
+		}
+		return nil
+	})
+	for part := 0; part < parts && err == nil; part++ {
+		err = r.loadPart(states, part)
+	}
+	return err
+}
+
+// maxParts is more parts than a rule can have.
+const maxParts = 1 << 20
+
+// loadPart reads a part, which may be of a later step than the head.
+func (r *running) loadPart(states *bbolt.Bucket, part int) error {
+	id, at := r.c.rule.ID, r.parts[part]
+	turn, state, err := readPart(states.Get(wholeKey(id, part, at)))
+	if err != nil {
+		return err
+	}
+	if delta := states.Get(partKey(id, part, 'd')); delta != nil {
+		in := field.Reader{Rest: delta}
+		turn = in.Number(math.MaxInt32)
+		base, t := in.Varint(), in.Varint()
+		if in.Bad || base != at {
+			return errShort
+		}
+		if state, err = appendPatched(nil, state, in.Rest); err != nil {
+			return err
+		}
+		at = t
+	}
+	if turn != r.turn || at < r.judged {
+		return fmt.Errorf("%w: part %d is of step %d and turn %d, its head of %d and %d", errCheckpoint, part, at, turn, r.judged, r.turn)
+	}
+	_, err = r.judge.restoreGroups(state, nil, func(i int, a groupAlert) {
+		r.fit()
+		r.alerts[i] = a
+		if r.judge.groups[i].seen = 0; at > r.judged {
+			r.judge.groups[i].seen = at
+			r.judge.ahead = max(r.judge.ahead, at)
+		}
+	})
+	return err
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pulse/store"
@@ -116,4 +118,66 @@ func TestSavedStates(t *testing.T) {
 		t.Errorf("%d groups, want those that are not gone", got)
 	}
 	t.Log(wrote)
+}
+
+// TestSavedInPortions: rules go on while the state of one with very many groups is stored
+// part by part; whenever the process ends in between, nothing is lost, whatever points come
+// late, and groups and alerts come and go.
+func TestSavedInPortions(t *testing.T) {
+	for seed := range uint64(2) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		plain, killed := newTapedRig(t, 1000), newTapedRig(t, 1000)
+		both := []*rig{plain, killed}
+		for _, r := range both {
+			r.put(`{"id":"wide","expr":"name,sps,:eq,:sum,(,node,),:by,3,:rolling-max","detector":{"kind":"exponential","train":"20s"},"for":"2s","keep":"5s","absence_after":"7s"}`)
+			r.put(`{"id":"zero","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"for":"3s","no_data":"alert"}`)
+		}
+		portions := 0
+		for s := int64(1); s <= 80; s++ {
+			var nodes []int
+			for n := range int(400 + 3*s) {
+				if n%7 != int(s/20)%7 {
+					nodes = append(nodes, n)
+				}
+			}
+			low, late, kill := random.IntN(900), random.IntN(4) == 0, random.IntN(12) == 0
+			for _, r := range both {
+				r.at(s*1000 - 300)
+				r.fleet(nodes, func(n int) float64 {
+					if n%900 == low || n%97 == int(s/10) {
+						return 10
+					}
+					return float64(100 + (n*int(s))%7)
+				})
+				r.to(s*1000 + 50)
+				if late {
+					r.at(s*1000 + 400)
+					r.fleet(nodes[:20], func(n int) float64 { return 300 })
+				}
+			}
+			if s%10 == 0 {
+				killed.engine.SavePortions(1)
+				killed.engine.SaveBegin()
+			}
+			if more, err := killed.engine.SavePortion(); err != nil {
+				t.Fatal(err)
+			} else if more {
+				portions++
+			}
+			if kill {
+				killed.recover()
+			}
+			if x, y := plain.engine.State(), killed.engine.State(); !bytes.Equal(x, y) {
+				t.Fatalf("seed %d, %d s, killed %v: %s", seed, s, kill, difference(x, y))
+			}
+		}
+		if x, y := texts(plain.took()), texts(killed.took()); !slices.Equal(x, y) {
+			t.Errorf("seed %d: %s", seed, firstDifference(x, y))
+		}
+		if portions < 10 {
+			t.Errorf("seed %d: %d portions", seed, portions)
+		}
+		_ = plain.engine.Close()
+		_ = killed.engine.Close()
+	}
 }

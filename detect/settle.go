@@ -50,6 +50,9 @@ func (e *Engine) configAt(r *running) alert.Config {
 // group can be left.
 func (e *Engine) stepAlert(r *running, i int, t int64, config *alert.Config, retention int64) (changed alert.Change, gone bool) {
 	g, a := &r.judge.groups[i], &r.alerts[i]
+	if r.judge.passes(g) {
+		return 0, false
+	}
 	o := r.judge.observation(g)
 	if a.gone(g.value, r.c.step, retention) {
 		return 0, true
