@@ -197,7 +197,8 @@ func TestOneAnswer(t *testing.T) {
 
 // punctual makes what comes in the grace or later come in time, all sources begin before the
 // rules, and holes of rates so long that no report reaches back over them to a step that
-// is closed.
+// is closed. After which silence there is no data is said: how often sources used to send
+// is not kept.
 func (s *scene) punctual() {
 	begun := map[string]bool{}
 	from := s.end
@@ -214,6 +215,9 @@ func (s *scene) punctual() {
 	s.inOrder()
 	s.widenHoles()
 	for i := range s.rules {
+		if r := &s.rules[i]; !strings.Contains(r.body, "absence_after") && r.id != "absence" {
+			r.body = strings.Replace(r.body, "{", fmt.Sprintf(`{"absence_after":%q,`, ms(max(3*r.step, 60_000))), 1)
+		}
 		s.rules[i].put = max(s.rules[i].put, from+20*s.step+s.step/2)
 	}
 }
