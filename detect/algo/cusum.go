@@ -17,7 +17,10 @@ import "math"
 // A fall by about half and more is no dip. It has a sum of its own, which is
 // full after about a third of the hold.
 //
-// The state has 256 bytes, four cache lines.
+// The way back to what was normal is as sudden as the way out, and no excursion: see
+// yesterday.go.
+//
+// The state has 320 bytes, five cache lines.
 type cusum struct {
 	set *sumSettings
 
@@ -27,14 +30,15 @@ type cusum struct {
 	fitAt        int64   // stamp from which the next fit may be due
 	repeats      repeats
 	standing
-	tuning  tuning
-	low     float32 // least value, or just below 0
-	gap     float32 // steps without data, forgotten as values arrive
-	deep    float32 // steps of a deep fall, in full
-	deepSum float32 // their distances
-	seen    int32   // values, at most seenMax
-	waited  int32   // steps for which learning has waited, at most maxSteps
-	fitIn   int8    // steps until a fit takes effect, 0 when there is none
+	tuning    tuning
+	yesterday yesterday
+	low       float32 // least value, or just below 0
+	gap       float32 // steps without data, forgotten as values arrive
+	deep      float32 // steps of a deep fall, in full
+	deepSum   float32 // their distances
+	seen      int32   // values, at most seenMax
+	waited    int32   // steps for which learning has waited, at most maxSteps
+	fitIn     int8    // steps until a fit takes effect, 0 when there is none
 }
 
 // sumSettings are the parameters of a cusum.
@@ -50,7 +54,7 @@ type sumSettings struct {
 }
 
 const (
-	reachStart    = 10.0 // excesses at the default threshold
+	reachStart    = 10   // excesses at the default threshold
 	deepHoldShare = 0.35 // of the hold
 	deepFall      = 0.43 // share of the expected value that is missing
 	deepWidth     = 0.03 // from half a step of a deep fall to a whole one
@@ -68,6 +72,9 @@ const (
 	shiftAlpha    = 0.2
 	gapTrendKept  = 0.98
 	lastingMost   = 1 << 30
+	alikeLeast    = 0.35 // of an episode's depth, in a return from it
+	alikeMost     = 2
+	soonMs        = 3 * hourMs
 )
 
 func (s *settings) newCusum(p *params, u tuner) func() Detector {
@@ -111,8 +118,16 @@ func (d *cusum) Step(t int64, v float64) Verdict {
 	z := clamp(r/p.wide, surpriseMax)
 	evidence, side := d.measure(v, z, &p, trained)
 	frozen := d.repeats.see(v, int32(d.set.hold), int32(d.set.learnShift), d.seen >= repeatKnown) && trained
-	if d.decide(d.set, evidence, side, z, frozen) {
+	d.yesterday.see(t, v, !d.out && evidence < d.set.limit)
+	out, left := d.out, false
+	if evidence >= d.set.limit && !out && !frozen && d.returned(t, v, z, side, &p) {
+		d.leave(d.set)
+		evidence, left = 0, true
+	}
+	if d.decide(d.set, evidence, side, z, frozen) || left {
 		d.deep, d.deepSum, d.waited = 0, 0, 0
+	} else if d.out && !out {
+		d.yesterday.remember(t, p.expected)
 	}
 	d.learn(v, r, &p)
 	if d.seen < seenMax {
@@ -139,6 +154,7 @@ func (d *cusum) first(v float64) {
 	d.repeats.last = v
 	d.low = float32(max(-1, min(v, 1)))
 	d.standing.start()
+	d.yesterday.start()
 	d.tuning.start(&d.set.tuner, v)
 }
 
@@ -213,6 +229,24 @@ func (d *cusum) fall(v, z float64, p *prediction) {
 	d.deepSum = min(lastingMost, d.deepSum+float32(min(-z, deepStepMost)))
 }
 
+// returned reports whether an excursion on a side, z away, is the way back to normal:
+// from an episode about as far out on the other side within a day, or up from where
+// the stream sank unseen. A deep fall must lead to where that episode began.
+func (d *cusum) returned(t int64, v, z float64, side int, p *prediction) bool {
+	y, since := &d.yesterday, int64(d.since)*d.set.step
+	size, depth, other := math.Abs(z), float64(d.depth), int(d.side) != side
+	alike := other && since <= dayHours*hourMs && size >= alikeLeast*depth && size <= alikeMost*depth
+	switch {
+	case side == down && v < (1-deepFrom)*p.expected:
+		return alike && y.returns(t, p.expected, v, float64(y.left), lackLeast)
+	case other && d.since <= d.set.rest, alike && since <= soonMs:
+		return y.strayed(t, p.expected, v)
+	case alike:
+		return y.returns(t, p.expected, v, float64(y.base), lackLeast) || y.returns(t, p.expected, v, 0, lackLeast)
+	}
+	return y.sank(t, p.expected, v)
+}
+
 // learn moves level, trend and deviation by the residual r = v − expected.
 func (d *cusum) learn(v, r float64, p *prediction) {
 	alpha, slow := float64(d.tuning.alpha), slowRate
@@ -222,14 +256,14 @@ func (d *cusum) learn(v, r float64, p *prediction) {
 	}
 	waiting, clip, kept := d.waiting(), float64(learnClip), 1.0
 	beta := float64(d.tuning.beta)
-	shifted := d.out && d.outFor >= int32(d.set.learnShift)
+	shifted := d.out && d.since >= int32(d.set.learnShift)
 	switch {
 	case shifted:
 		alpha, clip, kept, beta = shiftAlpha, surpriseMax, 0, 0
 	case d.out:
 		alpha, kept, beta = alpha*outSlow, outTrendKept, 0
 	case d.recovery > 0:
-		alpha, clip, beta = max(alpha, backAlpha), backClip, 0
+		alpha, clip, beta = max(alpha, 1/float64(int32(d.set.hold)-d.recovery+1)), surpriseMax, 0
 		d.recovery--
 	case waiting:
 		alpha, beta = 0, 0

@@ -2,7 +2,7 @@ package algo
 
 import "encoding/binary"
 
-const cusumVersion = 2
+const cusumVersion = 3
 
 // AppendState appends the state: counts, the next fit, doubles, singles, see
 // state.go.
@@ -10,7 +10,7 @@ func (d *cusum) AppendState(dst []byte) []byte {
 	dst = append(dst, cusumVersion)
 	dst = append(appendCount(appendCount(dst, d.seen), d.waited), byte(d.fitIn))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(d.fitAt))
-	dst = d.standing.append(d.repeats.append(dst))
+	dst = d.yesterday.append(d.standing.append(d.repeats.append(dst)))
 	d.doubles(func(x *float64) { dst = appendFloat64(dst, *x) })
 	d.singles(func(x *float32) { dst = appendFloat32(dst, *x) })
 	return dst
@@ -27,6 +27,7 @@ func (d *cusum) Restore(src []byte) (rest []byte, err error) {
 	d.fitAt = int64(binary.LittleEndian.Uint64(r.take(8)))
 	d.repeats.restore(&r)
 	d.standing.restore(&r, d.set)
+	d.yesterday.restore(&r)
 	d.doubles(func(x *float64) { *x = r.float64() })
 	d.singles(func(x *float32) { *x = r.float32() })
 	if r.err != nil {

@@ -36,7 +36,7 @@ func stateMost(kind string) int {
 	if kind == "seasonal" || kind == "auto" {
 		return 24_000
 	}
-	return 300
+	return 320
 }
 
 func newDetector(t testing.TB, spec algo.Spec, step int64) algo.Detector {

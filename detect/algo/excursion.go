@@ -58,13 +58,13 @@ func (x *excursion) most(s *sumSettings) float64 {
 
 // advance adds the distance z of a step, positive outwards, in mean absolute
 // residuals. While out the sum falls as fast as it rose, and nothing is edge.
-func (x *excursion) advance(s *sumSettings, z float64, out bool) {
+func (x *excursion) advance(s *sumSettings, z, back float64, out bool) {
 	if x.sum == 0 && z <= s.allowance {
 		return
 	}
 	height, most := x.height(s), x.most(s)
 	sum, top := float64(x.sum), float64(x.top)
-	change := clamp(z-s.allowance, most)
+	change := clamp(z-max(s.allowance, back), most)
 	if !out {
 		switch {
 		case change < -lossMax:

@@ -22,7 +22,7 @@ const (
 	bandRate     = 0.004 // of the band's length by which an edge moves
 	bandFirst    = 4000  // values that only stretch the band
 	bandSizeMax  = 8
-	bandVersion  = 2
+	bandVersion  = 3
 	bandShiftOut = 0.5 // of the band's length by which it follows a new level, per step
 )
 
@@ -93,7 +93,7 @@ func (d *learnedBand) devAt(level float64) float64 {
 func (d *learnedBand) learn(v float64) {
 	length := d.high - d.low
 	switch {
-	case d.out && d.outFor >= int32(d.set.learnShift):
+	case d.out && d.since >= int32(d.set.learnShift):
 		length *= bandShiftOut
 		d.low, d.high = min(d.low, max(v, d.low-length)), max(d.high, min(v, d.high+length))
 	case d.out:

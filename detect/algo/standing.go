@@ -7,8 +7,7 @@ import "math"
 // an episode the sums rest for a hold, since the way back is no excursion.
 type standing struct {
 	excursions  [sides]excursion
-	shown       float32 // distance at the last onset
-	outFor      int32   // steps since the onset, at most maxSteps
+	depth       float32 // how far out the last episode was
 	since       int32   // steps since the last onset, at most maxSteps
 	recovery    int32   // steps until sums count again
 	out, frozen bool
@@ -17,8 +16,10 @@ type standing struct {
 }
 
 const (
-	shiftSteps = 20 // in which a new level is learned, once it is
-	driftHolds = 2  // age of a sum, in holds, from which its cause is drift
+	shiftSteps = 20   // in which a new level is learned, once it is
+	driftHolds = 2    // age of a sum, in holds, from which its cause is drift
+	depthRate  = 0.3  // weight of a hold
+	wayBack    = 0.35 // of the depth of an episode, within which a step is on the way back
 )
 
 func (d *standing) start() {
@@ -41,7 +42,14 @@ func (d *standing) measure(s *sumSettings, z float64, trained bool) (evidence fl
 		if i == down {
 			distance = -z
 		}
-		x.advance(s, distance, d.out)
+		back := 0.0
+		if d.out && i == int(d.side) {
+			if deeper := distance - float64(d.depth); deeper > 0 {
+				d.depth += float32(depthRate / float64(s.hold) * deeper)
+			}
+			back = float64(wayBack * d.depth)
+		}
+		x.advance(s, distance, back, d.out)
 		if !trained {
 			continue
 		}
@@ -62,9 +70,6 @@ func (d *standing) decide(s *sumSettings, evidence float64, side int, z float64,
 	if d.since < maxSteps {
 		d.since++
 	}
-	if d.out && d.outFor < maxSteps {
-		d.outFor++
-	}
 	switch {
 	case frozen && !d.out:
 		d.enter(CauseFrozen, 0)
@@ -73,10 +78,10 @@ func (d *standing) decide(s *sumSettings, evidence float64, side int, z float64,
 		d.leave(s)
 		return true
 	case d.frozen:
-	case !d.out && evidence >= s.limit && d.news(s, z):
+	case !d.out && evidence >= s.limit && d.news(s, side, z):
 		d.enter(d.because(s, side), math.Abs(z))
 		d.side = uint8(side)
-	case d.out && (d.over(s) || d.outFor > int32(s.learnShift)+shiftSteps):
+	case d.out && (d.over(s) || d.since > int32(s.learnShift)+shiftSteps):
 		d.leave(s)
 		return true
 	}
@@ -90,10 +95,10 @@ func (d *standing) over(s *sumSettings) bool {
 	return x.sum <= x.usual || x.evidence(s) < s.clear
 }
 
-// news reports whether an onset is one: soon after another only when it is
-// clearly worse.
-func (d *standing) news(s *sumSettings, z float64) bool {
-	return d.since > s.rest || math.Abs(z) > float64(repeatFactor*float64(d.shown))+repeatMargin
+// news reports whether an onset on a side is one: soon after another on the same side
+// only when it is clearly worse.
+func (d *standing) news(s *sumSettings, side int, z float64) bool {
+	return d.since > s.rest || side != int(d.side) || math.Abs(z) > float64(repeatFactor*float64(d.depth))+repeatMargin
 }
 
 func (d *standing) because(s *sumSettings, side int) Cause {
@@ -107,13 +112,13 @@ func (d *standing) because(s *sumSettings, side int) Cause {
 }
 
 func (d *standing) enter(c Cause, distance float64) {
-	d.out, d.outFor, d.since = true, 0, 0
-	d.cause, d.shown = c, float32(distance)
+	d.out, d.since = true, 0
+	d.cause, d.depth = c, float32(distance)
 }
 
 // leave ends an episode. What was normal is learned anew for a moment.
 func (d *standing) leave(s *sumSettings) {
-	d.out, d.frozen, d.cause, d.outFor = false, false, CauseNone, 0
+	d.out, d.frozen, d.cause = false, false, CauseNone
 	d.recovery = int32(s.hold)
 	for side := range d.excursions {
 		x := &d.excursions[side]
@@ -138,7 +143,7 @@ func (d *standing) score(s *sumSettings, evidence float64, frozen bool) float64 
 func (d *standing) facts(s *sumSettings, dst []Fact) []Fact {
 	out := 0.0
 	if d.out {
-		out = float64(d.outFor) + 1
+		out = float64(d.since) + 1
 	}
 	a, b := &d.excursions[up], &d.excursions[down]
 	held := min(max(a.age, b.age), int32(s.hold))
@@ -156,10 +161,10 @@ func (d *standing) append(dst []byte) []byte {
 			dst = appendFloat32(dst, f)
 		}
 	}
-	for _, n := range [...]int32{d.outFor, d.since, d.recovery} {
+	for _, n := range [...]int32{d.since, d.recovery} {
 		dst = appendCount(dst, n)
 	}
-	dst = appendFlag(appendFlag(appendFloat32(dst, d.shown), d.out), d.frozen)
+	dst = appendFlag(appendFlag(appendFloat32(dst, d.depth), d.out), d.frozen)
 	return append(dst, byte(d.cause), d.side)
 }
 
@@ -171,8 +176,8 @@ func (d *standing) restore(r *reader, s *sumSettings) {
 			*f = r.float32()
 		}
 	}
-	d.outFor, d.since, d.recovery = r.count(maxSteps), r.count(maxSteps), r.count(int32(s.hold))
-	d.shown, d.out, d.frozen = r.float32(), r.flag(), r.flag()
+	d.since, d.recovery = r.count(maxSteps), r.count(int32(s.hold))
+	d.depth, d.out, d.frozen = r.float32(), r.flag(), r.flag()
 	if d.cause = Cause(r.byte()); d.cause > CauseWorse {
 		r.fail("cause %d", d.cause)
 	}
