@@ -19,6 +19,8 @@ type watch struct {
 	out            io.Writer
 
 	answered map[int64]int64 // step, Unix ms → last answer, Unix ns
+	fell     map[int][]int64 // how many groups → at which steps
+	late     map[int64]bool  // steps that the machine was too busy to send in time
 	failed   int
 }
 
@@ -42,7 +44,7 @@ const (
 )
 
 func (w *watch) run(ctx context.Context) error {
-	w.answered = map[int64]int64{}
+	w.answered, w.fell, w.late = map[int64]int64{}, map[int][]int64{}, map[int64]bool{}
 	step := w.step.Milliseconds()
 	t := (time.Now().UnixMilli()/step + 2) * step
 	t, err := w.send(ctx, t, w.warm, order{})
@@ -87,6 +89,7 @@ func (w *watch) measure(ctx context.Context, t int64, n, rounds, pause int, last
 	began, from := time.Now(), t
 	every := w.groups / n // so that all rules and receivers have a part in it
 	for i := range rounds {
+		w.fell[n] = append(w.fell[n], t)
 		if t, err = w.send(ctx, t, 1, order{rest: i * every / rounds, every: every}); err != nil {
 			return t, err
 		}
@@ -141,7 +144,11 @@ func (w *watch) send(ctx context.Context, t int64, steps int, x order) (next int
 		}
 		w.answered[at] = last
 		w.failed += failed
-		t = max(t+w.step.Milliseconds(), time.Now().UnixMilli()/w.step.Milliseconds()*w.step.Milliseconds()) // the machine may be too slow
+		next := max(t+w.step.Milliseconds(), time.Now().UnixMilli()/w.step.Milliseconds()*w.step.Milliseconds())
+		if t += w.step.Milliseconds(); next > t || last > (at+w.step.Milliseconds())*int64(time.Millisecond) {
+			w.late[at] = true
+			t = next
+		}
 	}
 	return t, nil
 }
@@ -189,8 +196,26 @@ func (w *watch) alone(address string) error {
 	return nil
 }
 
+// disturbed reports whether alerts of a step may be due to a machine that was too
+// busy to send the steps before in time, or to go on when they were answered.
+func (w *watch) disturbed(step int64) bool {
+	for at := range w.late {
+		if at <= step && step <= at+5*w.step.Milliseconds() {
+			return true
+		}
+	}
+	return false
+}
+
 // report prints the latencies of the alerts that began at the steps from from to to.
 func (w *watch) report(n, rounds int, list []hook, from, to int64) {
+	list = slices.DeleteFunc(list, func(h hook) bool { return w.disturbed(h.step / w.step.Milliseconds() * w.step.Milliseconds()) })
+	fell := 0
+	for _, at := range w.fell[n] {
+		if !w.disturbed(at) {
+			fell++
+		}
+	}
 	var all, after, summaries []time.Duration
 	first := map[int64]time.Duration{}
 	summed := 0
@@ -218,12 +243,12 @@ func (w *watch) report(n, rounds int, list []hook, from, to int64) {
 	}
 	q := server.Quantile
 	firsts := slices.Collect(maps.Values(first))
-	fmt.Fprintf(w.out, "%5d firing, %d rounds: pages %d p50 %s p99 %s max %s; first of a step p50 %s max %s\n",
-		n, rounds, len(all), q(all, .5), q(all, .99), q(all, 1), q(firsts, .5), q(firsts, 1))
+	fmt.Fprintf(w.out, "%5d firing, %d of %d rounds in time: pages %d p50 %s p99 %s max %s; first of a step p50 %s max %s\n",
+		n, fell, rounds, len(all), q(all, .5), q(all, .99), q(all, 1), q(firsts, .5), q(firsts, 1))
 	if len(summaries) > 0 {
 		fmt.Fprintf(w.out, "       summaries %d of %d alerts, p50 %s p99 %s max %s\n", len(summaries), summed, q(summaries, .5), q(summaries, .99), q(summaries, 1))
 	}
-	fmt.Fprintf(w.out, "       told of %d of %d; page of the step after: %d of %d, p50 %s max %s\n", len(all)+summed, n*rounds, len(after), rounds, q(after, .5), q(after, 1))
+	fmt.Fprintf(w.out, "       told of %d of %d; page of the step after: %d of %d, p50 %s max %s\n", len(all)+summed, n*fell, len(after), fell, q(after, .5), q(after, 1))
 	if w.failed > 0 {
 		fmt.Fprintf(w.out, "       publishes refused %d\n", w.failed)
 	}

@@ -190,7 +190,7 @@ func (q *queue) plan(now int64) plan {
 		}
 		due := max(it.Next, q.hold)
 		if limited(it) {
-			if free := q.free(); free > now {
+			if free := q.free(it); free > now {
 				due = max(due, free)
 				if foldable(it) {
 					blocked = append(blocked, it)
@@ -272,12 +272,17 @@ func (q *queue) countIn(incident string) {
 	}
 }
 
-// free returns from when on the rate limit allows one more.
-func (q *queue) free() int64 {
-	if len(q.sent) < q.perMinute {
+// free returns from when on the rate limit allows one more. Ends leave a quarter of it
+// to beginnings: when all of a storm is over, the next page does not wait for that.
+func (q *queue) free(it *item) int64 {
+	most := q.perMinute
+	if it.Type == TypeResolved {
+		most -= most / 4
+	}
+	if len(q.sent) < most {
 		return 0
 	}
-	return q.sent[0] + minuteMs
+	return q.sent[len(q.sent)-most] + minuteMs
 }
 
 func (q *queue) count(now int64) {

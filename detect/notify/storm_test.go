@@ -150,6 +150,30 @@ func TestSecondStormWaits(t *testing.T) {
 	})
 }
 
+// TestPageAfterAStorm: the ends of a storm, which are many too, do not hold up the
+// next page.
+func TestPageAfterAStorm(t *testing.T) {
+	bubble(t, notify.Options{}, func(r *rig) {
+		r.put("a")
+		begin, end := storm(200)
+		r.enqueue(begin...)
+		after(time.Second)
+		r.enqueue(end...)
+		after(62 * time.Second)
+		n := len(r.made())
+		r.enqueue(firing("next"))
+		after(0)
+		if calls := r.made()[n:]; len(calls) != 1 || calls[0].id != "next-firing" {
+			t.Errorf("sent %+v", calls)
+		}
+		after(3 * time.Minute)
+		perMinute(t, r.made())
+		if calls := r.made(); len(calls) != 61+60+1 {
+			t.Errorf("%d calls, want the storm, its ends and a page", len(calls))
+		}
+	})
+}
+
 // TestUnknownReceiverOfAStorm: a name that no receiver has keeps nobody else's
 // notifications back.
 func TestUnknownReceiverOfAStorm(t *testing.T) {
