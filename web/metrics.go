@@ -54,7 +54,8 @@ func (l *samples) tagged(name, help string, counter bool, key, value string, v f
 
 // samples reads the counters that the parts keep, in a fixed order.
 func (s *Server) samples() samples {
-	l := samples(s.boundSamples())
+	var l samples
+	s.boundSamples(&l)
 	s.ingestSamples(&l)
 	s.storeSamples(&l)
 	s.detectSamples(&l)
