@@ -58,29 +58,35 @@ func TestWordsOfCauses(t *testing.T) {
 			if got := sent[0].Annotations["summary"]; len(got) < len(c.cause)+2 || got[:len(c.cause)] != c.cause || !words.MatchString(got[len(c.cause)+2:]) {
 				t.Errorf("summary %q", got)
 			}
-			r.explain()
-			a, err := r.engine.AlertByID(context.Background(), sent[0].Incident)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, err := json.Marshal(a)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var shown struct {
-				Cause string
-				Why   struct {
-					Text      string
-					Decisions []struct{ Cause string }
-				}
-			}
-			if err := json.Unmarshal(body, &shown); err != nil {
-				t.Fatal(err)
-			}
-			decisions := shown.Why.Decisions
-			if shown.Cause != c.cause || !words.MatchString(shown.Why.Text) || len(decisions) == 0 || decisions[len(decisions)-1].Cause != c.cause {
-				t.Errorf("the API says %+v", shown)
-			}
+			r.shows(sent[0].Incident, c.cause, words)
 		})
+	}
+}
+
+// shows checks what the API says of an alert.
+func (r *rig) shows(incident, cause string, words *regexp.Regexp) {
+	r.t.Helper()
+	r.explain()
+	a, err := r.engine.AlertByID(context.Background(), incident)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	body, err := json.Marshal(a)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var shown struct {
+		Cause string
+		Why   struct {
+			Text      string
+			Decisions []struct{ Cause string }
+		}
+	}
+	if err := json.Unmarshal(body, &shown); err != nil {
+		r.t.Fatal(err)
+	}
+	decisions := shown.Why.Decisions
+	if shown.Cause != cause || !words.MatchString(shown.Why.Text) || len(decisions) == 0 || decisions[len(decisions)-1].Cause != cause {
+		r.t.Errorf("the API says %+v", shown)
 	}
 }

@@ -67,19 +67,7 @@ func TestBacktestIsWhatWasTold(t *testing.T) {
 	told := pages.pages()
 	found := 0
 	for id, body := range rules {
-		ask := fmt.Appendf(nil, `{"rule":{"id":%q,%s},"start":%d,"end":%d}`, id, body, streamOrigin, streamOrigin+steps*stageStep)
-		status, answer, err := g.api.do(ctx, http.MethodPost, "/api/v1/backtest", ask)
-		must(t, err)
-		if status != http.StatusOK {
-			t.Fatalf("%s: status %d, %.300s", id, status, answer)
-		}
-		var o outcome
-		must(t, json.Unmarshal(answer, &o))
-		var got []string
-		for _, p := range o.Pages {
-			got = append(got, pageLine(p.Type, p.Tags["nf.node"], *p.StartsAt, p.EndsAt))
-		}
-		slices.Sort(got)
+		got := g.backtest(id, body, streamOrigin+steps*stageStep)
 		if !slices.Equal(got, told[id]) {
 			t.Errorf("%s: told\n  %s\nback-test\n  %s", id, strings.Join(told[id], "\n  "), strings.Join(got, "\n  "))
 		}
@@ -88,6 +76,26 @@ func TestBacktestIsWhatWasTold(t *testing.T) {
 	if kinds := len(told); kinds < len(rules) || found < 12 {
 		t.Errorf("%d pages of %d rules: the scenario shows too little: %v", found, kinds, told)
 	}
+}
+
+// backtest returns the pages that a rule gives from the beginning, one line each,
+// ascending.
+func (g *stage) backtest(id, rule string, end int64) []string {
+	g.t.Helper()
+	ask := fmt.Appendf(nil, `{"rule":{"id":%q,%s},"start":%d,"end":%d}`, id, rule, streamOrigin, end)
+	status, answer, err := g.api.do(context.Background(), http.MethodPost, "/api/v1/backtest", ask)
+	must(g.t, err)
+	if status != http.StatusOK {
+		g.t.Fatalf("%s: status %d, %.300s", id, status, answer)
+	}
+	var o outcome
+	must(g.t, json.Unmarshal(answer, &o))
+	var got []string
+	for _, p := range o.Pages {
+		got = append(got, pageLine(p.Type, p.Tags["nf.node"], *p.StartsAt, p.EndsAt))
+	}
+	slices.Sort(got)
+	return got
 }
 
 func pageLine(kind, node string, starts time.Time, ends *time.Time) string {
