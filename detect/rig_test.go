@@ -34,6 +34,7 @@ type rig struct {
 	tape   *tape   // nil: no log
 	watch  *costly // nil: the engine takes no time
 	groups int     // that a rule may have; 0: the default
+	hub    *stream.Hub
 }
 
 // outbox remembers what was enqueued by transactions that were committed.
@@ -91,8 +92,9 @@ func (r *rig) newStore() {
 // start starts an engine over what the rig has.
 func (r *rig) start() {
 	r.t.Helper()
+	r.hub = stream.NewHub(r.store)
 	o := detect.Options{
-		Store: r.store, Hub: stream.NewHub(r.store), DB: r.db, Notify: r.outbox, Clock: r.clock,
+		Store: r.store, Hub: r.hub, DB: r.db, Notify: r.outbox, Clock: r.clock,
 		Log: zerolog.Nop(), BaseURL: "http://pulse", MaxGroups: r.groups,
 	}
 	if r.watch != nil {

@@ -241,8 +241,8 @@ func (e *Engine) observe(r *running, t int64) {
 		lines = nil
 	}
 	r.judge.observe(t, lines)
-	if n := r.judge.excess; n > 0 {
-		e.fail(r, fmt.Errorf("expr gives %d groups more than the %d that are judged; group by fewer tags or select fewer series", n, r.judge.most))
+	if r.judge.excess > 0 {
+		e.fail(r, fmt.Errorf("expr gives more than the %d groups that are judged; group by fewer tags or select fewer series", r.judge.most))
 	}
 	e.followLeft(r)
 	r.fit()
