@@ -119,3 +119,6 @@ func (e *Engine) SavePortion() (more bool, err error) {
 	defer e.mu.Unlock()
 	return e.saveNext()
 }
+
+// ClosedOf returns how many steps the rules of an owner have judged, within OnCommit.
+func (e *Engine) ClosedOf(owner string) int64 { return e.owners[owner].stats.Closed }
