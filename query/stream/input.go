@@ -51,6 +51,9 @@ func (s *Stream) newInput(d expr.DataExpr) *input {
 	in.stored = s.options.Stored || in.offset > 0 || in.m > columnsPerStep || in.m > 1 && expr.PerSeries(d)
 	if !s.options.Stored {
 		in.source = s.hub.acquire(d)
+		if !in.stored {
+			in.source.keeps(in.m)
+		}
 	}
 	return in
 }

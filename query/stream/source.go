@@ -25,7 +25,8 @@ type source struct {
 	groups  []store.WatchGroup
 	shape   shape
 	byKey   map[string]int // group by key string, built when asked for
-	columns [2]column      // without and with zeros filled in
+	columns [2][]column    // read last, without and with zeros filled in
+	keep    int            // how many of each: as many as the longest step of a user has
 	waits   waits
 }
 
@@ -64,7 +65,7 @@ func (s *source) follow() {
 	scan := query.ScanOf(s.data)
 	s.watch = s.store.Watch(store.WatchSpec{Query: scan.Query, By: scan.By, Agg: scan.Agg})
 	s.live = len(s.watch.Groups())
-	s.columns = [2]column{}
+	s.columns = [2][]column{}
 }
 
 func (s *source) close() {
@@ -132,10 +133,7 @@ func (s *source) read(in Round, t int64, zeroFill bool, of *shape, dst []float64
 	if of.watch != s.watch {
 		return false
 	}
-	c := &s.columns[0]
-	if zeroFill {
-		c = &s.columns[1]
-	}
+	c := s.column(t, zeroFill)
 	version := s.store.Appended() // before the column, which may then be newer
 	current := c.version == version || in != 0 && c.round == in
 	if !c.known || c.t != t || !current || len(c.values) < of.known {
@@ -147,6 +145,36 @@ func (s *source) read(in Round, t int64, zeroFill bool, of *shape, dst []float64
 		dst[i*stride] = c.values[n]
 	}
 	return true
+}
+
+// column returns where the step stamped t is or shall be read: the place of the earliest
+// when all are taken. The caller holds s.mu.
+func (s *source) column(t int64, zeroFill bool) *column {
+	list := &s.columns[0]
+	if zeroFill {
+		list = &s.columns[1]
+	}
+	first := 0
+	for i := range *list {
+		if (*list)[i].t == t {
+			return &(*list)[i]
+		}
+		if (*list)[i].t < (*list)[first].t {
+			first = i
+		}
+	}
+	if len(*list) < s.keep {
+		*list = append(*list, column{})
+		first = len(*list) - 1
+	}
+	return &(*list)[first]
+}
+
+// keeps makes room for the columns of a step of m primary ones.
+func (s *source) keeps(m int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keep = max(s.keep, m)
 }
 
 func (s *source) completeness(in Round, t, now int64) store.Completeness {
