@@ -27,18 +27,19 @@ type cusum struct {
 	level, trend float64
 	usual        float64 // slow level
 	dev          float64 // mean absolute residual at the usual level
-	fitAt        int64   // stamp from which the next fit may be due
+	wakeAt       int64   // stamp from which an hour or a round of fits may begin, in the hour before it
 	repeats      repeats
 	standing
-	tuning    tuning
-	yesterday yesterday
-	low       float32 // least value, or just below 0
-	gap       float32 // steps without data, forgotten as values arrive
-	deep      float32 // steps of a deep fall, in full
-	deepSum   float32 // their distances
-	seen      int32   // values, at most seenMax
-	waited    int32   // steps for which learning has waited, at most maxSteps
-	fitIn     int8    // steps until a fit takes effect, 0 when there is none
+	tuning  tuning
+	low     float32 // least value, or just below 0
+	gap     float32 // steps without data, forgotten as values arrive
+	deep    float32 // steps of a deep fall, in full
+	deepSum float32 // their distances
+	seen    int32   // values, at most seenMax
+	waited  int32   // steps for which learning has waited, at most maxSteps
+	fitIn   int8    // steps until a fit takes effect, 0 when there is none
+	today   today
+	yesterday
 }
 
 // sumSettings are the parameters of a cusum.
@@ -100,7 +101,12 @@ func (d *cusum) Step(t int64, v float64) Verdict {
 	fresh := d.seen == 0 || d.repeats.first < 0 || d.excursions[up].usual < 0 || d.tuning.alpha < 0
 	nan := math.NaN()
 	verdict := Verdict{Expected: nan, Lower: nan, Upper: nan, Out: d.out, Cause: d.cause}
-	d.tune(t)
+	if t >= d.wakeAt {
+		d.wake(t)
+	}
+	if d.fitIn > 0 {
+		d.tune()
+	}
 	if math.IsNaN(v) || math.Abs(v) > valueMax {
 		d.pass(&verdict)
 		return verdict
@@ -117,18 +123,15 @@ func (d *cusum) Step(t int64, v float64) Verdict {
 	r := v - p.expected
 	z := clamp(r/p.wide, surpriseMax)
 	evidence, side := d.measure(v, z, &p, trained)
-	frozen := d.repeats.see(v, int32(d.set.hold), int32(d.set.learnShift), d.seen >= repeatKnown) && trained
-	d.yesterday.see(t, v, !d.out && evidence < d.set.limit)
-	out, left := d.out, false
-	if evidence >= d.set.limit && !out && !frozen && d.returned(t, v, z, side, &p) {
+	if evidence >= d.set.limit && !d.out && d.returned(t, v, z, side, &p) {
 		d.leave(d.set)
-		evidence, left = 0, true
+		d.deep, d.deepSum, d.waited, evidence = 0, 0, 0, 0
 	}
-	if d.decide(d.set, evidence, side, z, frozen) || left {
-		d.deep, d.deepSum, d.waited = 0, 0, 0
-	} else if d.out && !out {
-		d.yesterday.remember(t, p.expected)
+	frozen := d.repeats.see(v, int32(d.set.hold), int32(d.set.learnShift), d.seen >= repeatKnown) && trained
+	if !d.out && evidence < d.set.limit {
+		d.today.see(v)
 	}
+	d.conclude(t, v, z, evidence, side, frozen, &p)
 	d.learn(v, r, &p)
 	if d.seen < seenMax {
 		d.seen++
@@ -195,9 +198,11 @@ func (d *cusum) predict() prediction {
 // side, which of them that is counts.
 func (d *cusum) measure(v, z float64, p *prediction, trained bool) (evidence float64, side int) {
 	s := d.set
-	d.fall(v, z, p)
+	if d.deep > 0 || z <= -deepStepLeast {
+		d.fall(v, z, p)
+	}
 	evidence, side = d.standing.measure(s, z, trained)
-	if d.deep >= s.deepHold && float64(d.deepSum) >= deepSumLeast && trained && s.counts(down) {
+	if d.deep > 0 && d.deep >= s.deepHold && float64(d.deepSum) >= deepSumLeast && trained && s.counts(down) {
 		d.excursions[down].fill(s)
 		evidence, side = s.limit, down
 	}
@@ -229,16 +234,30 @@ func (d *cusum) fall(v, z float64, p *prediction) {
 	d.deepSum = min(lastingMost, d.deepSum+float32(min(-z, deepStepMost)))
 }
 
+// conclude moves in and out.
+func (d *cusum) conclude(t int64, v, z, evidence float64, side int, frozen bool, p *prediction) {
+	out, falling := d.out, d.excursions[down]
+	left := d.decide(d.set, evidence, side, z, frozen)
+	switch {
+	case left && z < -edgeFrom && v < (1-deepFrom)*p.expected: // from above, but not to what is normal
+		d.excursions[down], d.recovery = falling, 0
+	case left:
+		d.deep, d.deepSum, d.waited = 0, 0, 0
+	case d.out && !out:
+		d.remember(t, p.expected)
+	}
+}
+
 // returned reports whether an excursion on a side, z away, is the way back to normal:
 // from an episode about as far out on the other side within a day, or up from where
-// the stream sank unseen. A deep fall must lead to where that episode began.
+// the stream sank unseen. A deep fall must lead to where an episode soon before began.
 func (d *cusum) returned(t int64, v, z float64, side int, p *prediction) bool {
 	y, since := &d.yesterday, int64(d.since)*d.set.step
 	size, depth, other := math.Abs(z), float64(d.depth), int(d.side) != side
 	alike := other && since <= dayHours*hourMs && size >= alikeLeast*depth && size <= alikeMost*depth
 	switch {
 	case side == down && v < (1-deepFrom)*p.expected:
-		return alike && y.returns(t, p.expected, v, float64(y.left), lackLeast)
+		return alike && since <= soonMs && y.returns(t, p.expected, v, float64(y.left), lackLeast)
 	case other && d.since <= d.set.rest, alike && since <= soonMs:
 		return y.strayed(t, p.expected, v)
 	case alike:
@@ -275,7 +294,7 @@ func (d *cusum) learn(v, r float64, p *prediction) {
 	}
 	still := d.out || waiting
 	// What a fit reads does not change until it has been read.
-	d.tuning.see(&d.set.tuner, v, r, p, !still && d.seen >= freeSpread && d.fitIn == 0, d.seen%d.set.look == 0)
+	d.tuning.see(&d.set.tuner, v, r, p, !still && d.seen >= freeSpread && d.fitIn == 0, d.seen&(d.set.look-1) == 0)
 	if d.out && !shifted {
 		// What is far out teaches less than what is near, which may be normal soon.
 		far := r / (outFar * p.dev)

@@ -9,8 +9,9 @@ const cusumVersion = 3
 func (d *cusum) AppendState(dst []byte) []byte {
 	dst = append(dst, cusumVersion)
 	dst = append(appendCount(appendCount(dst, d.seen), d.waited), byte(d.fitIn))
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(d.fitAt))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(d.wakeAt))
 	dst = d.yesterday.append(d.standing.append(d.repeats.append(dst)))
+	dst = binary.LittleEndian.AppendUint16(dst, d.today.count)
 	d.doubles(func(x *float64) { dst = appendFloat64(dst, *x) })
 	d.singles(func(x *float32) { dst = appendFloat32(dst, *x) })
 	return dst
@@ -24,10 +25,11 @@ func (d *cusum) Restore(src []byte) (rest []byte, err error) {
 	if d.fitIn = int8(r.byte()); d.fitIn < 0 || d.fitIn > fitDelay {
 		r.fail("fit in %d steps", d.fitIn)
 	}
-	d.fitAt = int64(binary.LittleEndian.Uint64(r.take(8)))
+	d.wakeAt = int64(binary.LittleEndian.Uint64(r.take(8)))
 	d.repeats.restore(&r)
 	d.standing.restore(&r, d.set)
 	d.yesterday.restore(&r)
+	d.today.count = binary.LittleEndian.Uint16(r.take(2))
 	d.doubles(func(x *float64) { *x = r.float64() })
 	d.singles(func(x *float32) { *x = r.float32() })
 	if r.err != nil {
@@ -48,7 +50,7 @@ func (d *cusum) doubles(f func(x *float64)) {
 func (d *cusum) singles(f func(x *float32)) {
 	n := &d.tuning
 	for _, x := range [...]*float32{
-		&d.low, &d.gap, &d.deep, &d.deepSum,
+		&d.low, &d.gap, &d.deep, &d.deepSum, &d.today.sum,
 		&n.alpha, &n.beta, &n.share, &n.found[0], &n.found[1], &n.found[2],
 		&n.middle, &n.place, &n.places, &n.rough, &n.roughPlaces,
 	} {

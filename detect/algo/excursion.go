@@ -105,7 +105,7 @@ func (x *excursion) fill(s *sumSettings) { x.sum = float32(x.height(s)) }
 func (x *excursion) learn(s *sumSettings) {
 	sum, usual, excess := float64(x.sum), float64(x.usual), float64(x.excess)
 	if sum <= usual {
-		x.usual = float32(max(usualMin, usual-float64(usual*usualRate*tailShare)))
+		x.calm()
 		return
 	}
 	if !x.full(s) {
@@ -113,4 +113,13 @@ func (x *excursion) learn(s *sumSettings) {
 		x.excess = float32(max(excessMin, excess+float64(excessRate*(over-excess))))
 	}
 	x.usual = float32(usual + float64(usual*usualRate*(1-tailShare)))
+}
+
+// calm takes a sum that is not unusual into usual.
+func (x *excursion) calm() {
+	usual := float64(x.usual)
+	if usual -= float64(usual * usualRate * tailShare); usual < usualMin {
+		usual = usualMin
+	}
+	x.usual = float32(usual)
 }

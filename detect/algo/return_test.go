@@ -36,6 +36,8 @@ func TestReturnIsNotPaged(t *testing.T) {
 		{"outage soon after spike", []spell{{0, 0.2, 2, 2, true}, {1, 1.5, 0, 0, true}}},
 		{"spike soon after drop", []spell{{0, 0.5, 0.7, 0.7, true}, {2, 2.5, 1.5, 1.5, true}}},
 		{"outage out of a shift up", []spell{{0, 6, 1.25, 1.25, true}, {6, 6.5, 0, 0, true}}},
+		{"half out of a rise", []spell{{0, 0.5, 1.15, 1.15, true}, {0.5, 1, 0.5, 0.5, true}}},
+		{"half the day after a leak", []spell{{0, 4, 1, 0.5, false}, {16, 16.5, 0.5, 0.5, true}}},
 		{"outage out of a leak", []spell{{0, 4, 1, 0.7, false}, {4, 4.5, 0, 0, true}}},
 	}
 	for _, kind := range bandedKinds {

@@ -32,6 +32,14 @@ func (d *standing) start() {
 // measure adds a step to the sums, z mean absolute residuals away from what is
 // normal, and returns the evidence of the more telling side that counts.
 func (d *standing) measure(s *sumSettings, z float64, trained bool) (evidence float64, side int) {
+	a, b := &d.excursions[up], &d.excursions[down]
+	if a.sum == 0 && b.sum == 0 && math.Abs(z) <= s.allowance && !d.out && d.recovery == 0 { // as most steps are
+		if trained {
+			a.calm()
+			b.calm()
+		}
+		return 0, up
+	}
 	for i := range d.excursions {
 		x := &d.excursions[i]
 		if d.recovery > 0 {
@@ -71,6 +79,7 @@ func (d *standing) decide(s *sumSettings, evidence float64, side int, z float64,
 		d.since++
 	}
 	switch {
+	case evidence == 0 && !frozen && !d.out:
 	case frozen && !d.out:
 		d.enter(CauseFrozen, 0)
 		d.frozen = true

@@ -43,7 +43,7 @@ type tuner struct {
 	fitAlpha, fitBeta bool
 	alpha, beta       float32 // to begin with, or as given
 	trials            [trialCount]weights
-	look              int32   // steps between two looks at how rough the stream is
+	look              int32   // steps between two looks at how rough the stream is, a power of 2
 	slow              float64 // weight of one of them in means over days
 }
 
@@ -80,7 +80,10 @@ const (
 // newTuner returns what finds alpha and beta, or only the one that is negative.
 func newTuner(step int64, alpha, beta float64) tuner {
 	u := tuner{step: step, fitAlpha: alpha < 0, fitBeta: beta < 0, alpha: float32(alpha), beta: float32(beta)}
-	u.look = int32(max(1, min(lookMs/step, 8)))
+	u.look = 1
+	for u.look < 8 && 2*int64(u.look)*step <= lookMs {
+		u.look *= 2
+	}
 	u.slow = min(1.0/200, max(1.0/20_000, float64(u.look)*float64(step)/placeMemoryMs))
 	alphas, betas := [trialCount]float64{0.1, 0.3, 0.3, 0.7}, [trialCount]float64{0.1, 0.03, 0.15, 0.07}
 	if beta == 0 {
@@ -159,14 +162,22 @@ func (n *tuning) look(u *tuner, size, expected float64) {
 	n.roughPlaces += single(u.slow * (float64(rough*place) - float64(n.roughPlaces)))
 }
 
-// tune starts, computes and adopts fits as their steps come.
-func (d *cusum) tune(t int64) {
-	if d.fitIn == 0 {
-		if t < d.fitAt || !d.due(t) {
-			return
-		}
+// wake does what comes up at the beginning of an hour and of a round of fits.
+func (d *cusum) wake(t int64) {
+	step, hour := d.set.step, floorDiv(t, hourMs)
+	if was := floorDiv(d.wakeAt-1, hourMs); was != hour && d.seen > 0 {
+		d.yesterday.close(&d.today, was, hour)
+	}
+	index := floorDiv(t, step)
+	round := floorDiv(index, fitEvery)
+	if d.fitIn == 0 && index == round*fitEvery && d.seen >= fitLeast && (d.seen <= fitOften*fitEvery || round%fitRarely == 0) {
 		d.fitIn = fitDelay + 1
 	}
+	d.wakeAt = min((hour+1)*hourMs, (round+1)*fitEvery*step)
+}
+
+// tune computes and adopts a fit as its steps come.
+func (d *cusum) tune() {
 	d.fitIn--
 	n := &d.tuning
 	// Which of the steps computes depends on the stream, and on nothing that
@@ -177,16 +188,6 @@ func (d *cusum) tune(t int64) {
 	if d.fitIn == 0 && n.found[0] > 0 {
 		n.alpha, n.beta, n.share = n.found[0], n.found[1], n.found[2]
 	}
-}
-
-// due reports whether t is a step whose data are fitted, and finds the next that
-// may be.
-func (d *cusum) due(t int64) bool {
-	step := d.set.step
-	index := floorDiv(t, step)
-	round := floorDiv(index, fitEvery)
-	d.fitAt = (round + 1) * fitEvery * step
-	return index == round*fitEvery && d.seen >= fitLeast && (d.seen <= fitOften*fitEvery || round%fitRarely == 0)
 }
 
 // fit finds alpha, beta and share from what was seen.

@@ -14,20 +14,22 @@ import (
 // Levels are logarithms here, against those of the day before: what a day has of its
 // own course is not in them.
 type yesterday struct {
-	hours [hoursKept]uint16 // codes, see hourCode, at the hour modulo hoursKept
-	count uint16            // normal values in the hour that is not over
-	sum   float32           // of them
-	hour  int32             // since the epoch, modulo hoursWrap
+	hours [hoursKept]uint16 // codes, see hourCode, at the hour since the epoch modulo hoursKept
 	base  float32           // slow mean of hours
 	odd   float32           // slow mean of how far they lie from base
 	left  float32           // when the last episode began
+}
+
+// today is the hour that is not over.
+type today struct {
+	sum   float32 // of normal values
+	count uint16
 }
 
 const (
 	hourMs     = 3_600_000
 	dayHours   = 24
 	hoursKept  = dayHours + 1
-	hoursWrap  = hoursKept << 24
 	hourBits   = 1150.0 // of a code per unit of the logarithm
 	hourLeast  = -22.0  // logarithm of the least level that a code holds
 	baseRate   = 0.1
@@ -41,43 +43,36 @@ const (
 
 func (y *yesterday) start() { y.odd = oddStart }
 
-// see takes a value stamped t, and closes hours as they end.
-func (y *yesterday) see(t int64, v float64, normal bool) {
-	if hour := int32(floorDiv(t, hourMs) % hoursWrap); hour != y.hour {
-		y.close(hour)
-	}
-	if normal && y.count < math.MaxUint16 {
-		y.count++
-		y.sum += single(v)
+// see takes a normal value.
+func (h *today) see(v float64) {
+	if h.count < math.MaxUint16 {
+		h.count++
+		h.sum += single(v)
 	}
 }
 
-// close keeps the hour that is over. One without normal values is like that of the day
-// before.
-func (y *yesterday) close(next int32) {
-	was := y.hours[ringed(y.hour-dayHours)]
+// close keeps an hour that is over, and those after it before next. One without normal
+// values is like that of the day before.
+func (y *yesterday) close(h *today, hour, next int64) {
+	was := y.hours[ringed(hour-dayHours)]
 	code := was
-	if y.count > 0 {
-		code = hourCode(float64(y.sum) / float64(y.count))
+	if h.count > 0 {
+		code = hourCode(float64(h.sum) / float64(h.count))
 		if code > 0 && was > 0 {
 			off := hourLog(code) - hourLog(was) - float64(y.base)
 			y.base += float32(baseRate * off)
 			y.odd += float32(oddRate * (math.Abs(off) - float64(y.odd)))
 		}
 	}
-	y.hours[ringed(y.hour)] = code
-	if gone := next - y.hour; gone < 0 || gone > dayHours {
-		y.hours = [hoursKept]uint16{}
-	} else {
-		for h := y.hour + 1; h < next; h++ {
-			y.hours[ringed(h)] = y.hours[ringed(h-dayHours)]
-		}
+	y.hours[ringed(hour)] = code
+	for k := hour + 1; k < min(next, hour+hoursKept); k++ {
+		y.hours[ringed(k)] = y.hours[ringed(k-dayHours)]
 	}
-	y.hour, y.count, y.sum = next, 0, 0
+	*h = today{}
 }
 
 // ringed returns where an hour is kept.
-func ringed(hour int32) int32 { return (hour%hoursKept + hoursKept) % hoursKept }
+func ringed(hour int64) int64 { return (hour%hoursKept + hoursKept) % hoursKept }
 
 // hourCode returns the logarithm of a mean in whole parts, 0 when there is none.
 func hourCode(mean float64) uint16 {
@@ -91,8 +86,8 @@ func hourLog(code uint16) float64 { return float64(code)/hourBits + hourLeast }
 
 // at returns the logarithm of the level a day before t, between the middles of hours.
 func (y *yesterday) at(t int64) (level float64, known bool) {
-	first := y.hour - dayHours
-	w := float64(t-floorDiv(t, hourMs)*hourMs)/hourMs - 0.5
+	hour := floorDiv(t, hourMs)
+	first, w := hour-dayHours, float64(t-hour*hourMs)/hourMs-0.5
 	if w < 0 {
 		first, w = first-1, w+1
 	}
@@ -140,9 +135,7 @@ func (y *yesterday) append(dst []byte) []byte {
 	for _, code := range y.hours {
 		dst = binary.LittleEndian.AppendUint16(dst, code)
 	}
-	dst = binary.LittleEndian.AppendUint16(dst, y.count)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(y.hour))
-	for _, x := range [...]float32{y.sum, y.base, y.odd, y.left} {
+	for _, x := range [...]float32{y.base, y.odd, y.left} {
 		dst = appendFloat32(dst, x)
 	}
 	return dst
@@ -152,11 +145,7 @@ func (y *yesterday) restore(r *reader) {
 	for i := range y.hours {
 		y.hours[i] = binary.LittleEndian.Uint16(r.take(2))
 	}
-	y.count = binary.LittleEndian.Uint16(r.take(2))
-	if y.hour = int32(binary.LittleEndian.Uint32(r.take(4))); y.hour <= -hoursWrap || y.hour >= hoursWrap {
-		r.fail("hour %d", y.hour)
-	}
-	for _, x := range [...]*float32{&y.sum, &y.base, &y.odd, &y.left} {
+	for _, x := range [...]*float32{&y.base, &y.odd, &y.left} {
 		*x = r.float32()
 	}
 }
