@@ -3,15 +3,19 @@ package algo
 import "math"
 
 // home is a level that a stream left when something happened to it. Going back
-// there within a day is recovery, and no news.
+// there before the day is over is recovery, and no news; and whenever it is there
+// again, that level is the usual one again.
 type home struct {
 	level float32 // log
-	since int32   // buckets until it is forgotten
+	close int32   // buckets for which going back is no news
+	kept  int32   // buckets until it is forgotten
 }
 
 const (
 	homesKept   = 2
-	homeKept    = 240  // buckets
+	homeClose   = 240  // buckets
+	homeKept    = 864  // buckets
+	homeThere   = 6    // buckets, to be there
 	homeBack    = 18   // buckets, once the stream is back
 	homeSame    = 0.05 // log, levels that are one
 	homeLeast   = 0.02 // log, of a way home
@@ -28,27 +32,45 @@ const (
 // that differ stays.
 func (w *drift) leave(level float64) {
 	h := &w.homes[0]
-	if h.since > 0 && math.Abs(float64(h.level)-level) > homeSame {
+	if h.kept > 0 && math.Abs(float64(h.level)-level) > homeSame {
 		h = &w.homes[1]
 	}
-	*h = home{float32(level), homeKept}
+	*h = home{float32(level), homeClose, homeKept}
 }
 
 // arrive notes that the stream is back at a level.
 func (w *drift) arrive(level float64) {
 	for i := range w.homes {
 		if h := &w.homes[i]; math.Abs(float64(h.level)-level) < homeSame {
-			h.since = min(h.since, homeBack)
+			h.close, h.kept = min(h.close, homeBack), 0
 		}
 	}
+}
+
+// home reports whether the stream has been at a level that it left for half an hour,
+// while another one is thought to be the usual one.
+func (w *drift) home(level float64) bool {
+	ring := w.own[:]
+	if w.free {
+		ring = w.other[:]
+	}
+	now := over(ring, w.head, 0, homeThere)
+	if now.n < homeThere || math.Abs(now.mean()-level) > homeSame || math.Abs(level-float64(w.usual)) < homeSame {
+		return false
+	}
+	for i := range w.homes {
+		if h := &w.homes[i]; h.kept > 0 && math.Abs(float64(h.level)-level) < homeSame {
+			return true
+		}
+	}
+	return false
 }
 
 // age lets a bucket pass.
 func (w *drift) age() {
 	for i := range w.homes {
-		if h := &w.homes[i]; h.since > 0 {
-			h.since--
-		}
+		h := &w.homes[i]
+		h.close, h.kept = max(h.close-1, 0), max(h.kept-1, 0)
 	}
 }
 
@@ -64,7 +86,7 @@ func (w *drift) returns(from, to float64) bool {
 // ago, when that was nearer to its usual level.
 func (w *drift) homeward(from, to float64) bool {
 	for i := range w.homes {
-		if h := &w.homes[i]; h.since > 0 && leads(from, to, float64(h.level), homeLeast) {
+		if h := &w.homes[i]; h.close > 0 && leads(from, to, float64(h.level), homeLeast) {
 			return true
 		}
 	}

@@ -117,12 +117,7 @@ func (d *seasonal) tickDone(ends bool) float64 {
 	if f.back && !d.pager.out {
 		if m := over(w.ticks[:], w.head, 0, s.spans[0].n); m.n > 0 {
 			w.level = max(m.mean(), 1e-9)
-			level := math.Log(w.level)
-			w.slow.arrive(level)
-			if math.Abs(level-float64(w.slow.usual)) > homeSame {
-				d.settle()
-				w.slow.usual = float32(level)
-			}
+			d.arrive()
 		}
 	}
 	return shown
@@ -235,6 +230,16 @@ func (d *seasonal) acceptLevel() {
 	d.settle()
 	w.forget()
 	w.slow.forget()
+}
+
+// arrive notes that the stream is back where it was.
+func (d *seasonal) arrive() {
+	slow, level := &d.windows.slow, math.Log(d.windows.level)
+	slow.arrive(level)
+	if math.Abs(level-float64(slow.usual)) > homeSame {
+		d.settle()
+		slow.usual = float32(level)
+	}
 }
 
 // settle takes the level for the usual one: for each candidate it is as far from the

@@ -229,7 +229,7 @@ func (d *seasonal) since(at int64) int {
 }
 
 // dayLead is how long before the bucket that tells two days apart a day has begun.
-const dayLead = 10
+const dayLead = 16
 
 // course returns what the profile says about local time at.
 func (d *seasonal) course(at int64) (float64, bool) {
@@ -279,6 +279,9 @@ func (d *seasonal) close(at int64, v float64) {
 		}
 		d.windows.slow.push(d.set, own, other, d.profile.tracks[d.choice].usual, d.since(at), d.free, d.scale.linear, !d.pager.out)
 		d.goFree(at, ok)
+		if !d.scale.linear && !d.pager.out && d.windows.slow.home(math.Log(d.windows.level)) {
+			d.arrive()
+		}
 	}
 	d.profile.learn(s, at, y, d.out() || d.free)
 	if !d.set.auto && d.choice == seasonNone {

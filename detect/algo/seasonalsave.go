@@ -45,7 +45,8 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 		counts(&d.profile.tracks[c].predicted, seenMax)
 	}
 	for i := range w.slow.homes {
-		counts(&w.slow.homes[i].since, homeKept)
+		counts(&w.slow.homes[i].close, homeClose)
+		counts(&w.slow.homes[i].kept, homeKept)
 	}
 	begins(&d.begin)
 	begins(&d.beginNext)

@@ -220,6 +220,10 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 		heard = false
 		w.ramp = w.ramp || x > 2*u
 	}
+	if heard && i == 0 && !linear && w.slow.young && math.Abs(off) < youngMinutes && !w.jumped(sp, off) {
+		heard = false
+		w.ramp = true
+	}
 	if heard && !linear {
 		from := math.Log(w.level)
 		to := from + math.Log1p(max(off, -0.99))
@@ -295,6 +299,15 @@ func (w *windows) sudden(sp *span, off float64, linear bool) bool {
 	}
 	return (off-line)/off > suddenLeast
 }
+
+// jumped reports whether most of the share off came within a tick or two before the
+// first stretch: what comes in with the day takes its time.
+func (w *windows) jumped(sp *span, off float64) bool {
+	then := over(w.ticks[:], w.head, sp.n+1, sp.n+1+max(2, sp.edge))
+	return then.n == 0 || (off-w.off(then.mean(), false))/off > jumpLeast
+}
+
+const jumpLeast = 0.7
 
 func causeOf(side int) Cause {
 	if side == up {
