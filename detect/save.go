@@ -14,8 +14,9 @@ import (
 )
 
 // The state of a rule in the database is a head and parts of partGroups groups
-// each. A part is whole about once a day; in between only what differs from the whole
-// one is written. Parts are written a few at a time, while the rule goes on, and the
+// each. A part is whole about once a day; in between only what differs is written, from
+// the whole one at first, and when that gets longer than deltaBytes a group, from the state
+// written last: differences follow each other then. Parts are written a few at a time, while the rule goes on, and the
 // head is of the time when the first of them was: what a restart replays from there
 // passes by the groups that have seen it.
 //
@@ -29,14 +30,15 @@ import (
 //	       judges   uvarint of its length and what the rule judged, to know a changed one
 //	       state    of the stream, with its length
 //	       parts    uvarint, how many
-//	key of a part: rule id, 0, 4 bytes number, `d`; of a whole one: the same with `w`
-//	and 8 bytes step, big endian
+//	key of a part: rule id, 0, 4 bytes number, `d`, 1 byte how many differences are before
+//	it; of a whole one: the same up to number, `w`, and 8 bytes step, big endian
 //	part   turn     uvarint, as in the head
-//	       base, t  in `d` only, varints: the steps of the whole part and of this one
-//	       state    of the groups, or what they have that the whole part has not
+//	       base, t  in `d` only, varints: the steps of the state before and of this one
+//	       state    of the groups, or what they have that the state before has not
 const (
-	headVersion = 5
+	headVersion = 6
 	partGroups  = 256
+	maxDeltas   = 16 // that follow each other
 )
 
 const (
@@ -211,6 +213,10 @@ func partKey(rule string, part int, kind byte) []byte {
 	return append(binary.BigEndian.AppendUint32(key, uint32(part)), kind)
 }
 
+func deltaKey(rule string, part, place int) []byte {
+	return append(partKey(rule, part, 'd'), byte(place))
+}
+
 func wholeKey(rule string, part int, t int64) []byte {
 	return binary.BigEndian.AppendUint64(partKey(rule, part, 'w'), uint64(t))
 }
@@ -248,28 +254,26 @@ func (r *running) savePart(b *bbolt.Bucket, s *saving, n int) error {
 	at := s.whole[part]
 	old := at == 0 || t < at
 	if aged := t-at >= day && s.renewed <= n/16; !old && !aged {
-		_, base, err := readPart(b.Get(wholeKey(id, part, at)))
+		chain, err := readChain(b, id, part, at)
 		if err != nil {
 			return err
 		}
-		delta := binary.AppendUvarint(nil, uint64(s.turn))
-		delta = binary.AppendVarint(binary.AppendVarint(delta, at), t)
-		if delta, err = appendDelta(delta, base, state); err == nil && len(delta) <= len(state)/2 {
+		s.looked += len(chain) * len(state) // what it took to read it
+		if place, delta := chain.add(s.turn, t, state, min(partGroups, len(r.judge.groups)-part*partGroups)); len(delta) > 0 {
 			s.wrote += len(delta)
-			return b.Put(partKey(id, part, 'd'), delta)
+			return b.Put(deltaKey(id, part, place), delta)
 		}
 	}
 	s.renewed++
 	s.wrote += len(state)
 	s.whole[part] = t
-	if err := b.Delete(partKey(id, part, 'd')); err != nil {
-		return err
-	}
-	whole := partKey(id, part, 'w')
-	cursor := b.Cursor()
-	for key, _ := cursor.Seek(whole); bytes.HasPrefix(key, whole); key, _ = cursor.Seek(whole) {
-		if err := b.Delete(key); err != nil {
-			return err
+	for _, kind := range []byte("dw") {
+		old := partKey(id, part, kind)
+		cursor := b.Cursor()
+		for key, _ := cursor.Seek(old); bytes.HasPrefix(key, old); key, _ = cursor.Seek(old) {
+			if err := b.Delete(key); err != nil {
+				return err
+			}
 		}
 	}
 	return b.Put(wholeKey(id, part, t), append(binary.AppendUvarint(nil, uint64(s.turn)), state...))
@@ -414,23 +418,12 @@ const maxParts = 1 << 20
 
 // loadPart reads a part, which may be of a later step than the head.
 func (r *running) loadPart(states *bbolt.Bucket, part int) error {
-	id, at := r.c.rule.ID, r.parts[part]
-	turn, state, err := readPart(states.Get(wholeKey(id, part, at)))
+	read, err := readChain(states, r.c.rule.ID, part, r.parts[part])
 	if err != nil {
 		return err
 	}
-	if delta := states.Get(partKey(id, part, 'd')); delta != nil {
-		in := field.Reader{Rest: delta}
-		turn = in.Number(math.MaxInt32)
-		base, t := in.Varint(), in.Varint()
-		if in.Bad || base != at {
-			return errShort
-		}
-		if state, err = appendPatched(nil, state, in.Rest); err != nil {
-			return err
-		}
-		at = t
-	}
+	last := &read[len(read)-1]
+	turn, at, state := last.turn, last.t, last.state
 	if turn != r.turn || at < r.judged {
 		return fmt.Errorf("%w: part %d is of step %d and turn %d, its head of %d and %d", errCheckpoint, part, at, turn, r.judged, r.turn)
 	}

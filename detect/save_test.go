@@ -181,3 +181,40 @@ func TestSavedInPortions(t *testing.T) {
 		_ = killed.engine.Close()
 	}
 }
+
+// TestDifferencesStaySmall: what is written of a detector between two whole states is
+// about a kilobyte per group and 120 steps at most, until the end of the day, but where a
+// choice is made anew; a restart from a row of differences changes no state.
+func TestDifferencesStaySmall(t *testing.T) {
+	const step, groups, every = 10_000, 10, 120
+	r := newTapedRig(t, step)
+	r.put(`{"id":"auto","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"auto"}}`)
+	random := rand.New(rand.NewPCG(1, 1))
+	nodes := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+	before, long, whole := int64(0), 0, 0
+	for i := int64(1); i <= 2*8640; i++ {
+		r.at(i*step - 300)
+		day := 1000 + 600*math.Sin(float64(i)/8640*2*math.Pi)
+		r.fleet(nodes, func(int) float64 { return math.Round(day + math.Sqrt(day)*random.NormFloat64()) })
+		r.to(i*step + 50)
+		if i%every != 0 {
+			continue
+		}
+		now := r.engine.Stats().SavedBytes // stored at every 120th step
+		wrote := (now - before) / groups
+		if before = now; wrote > 5_000 {
+			whole++
+		} else if wrote > 1_050 { // with the head
+			long++
+		}
+		r.tape.events = r.tape.events[max(0, len(r.tape.events)-2*every):]
+	}
+	if whole == 0 || whole > 3 || long > 2 || before < 50_000*groups {
+		t.Errorf("%d whole states and %d long differences in two days, %d bytes in all", whole, long, before)
+	}
+	want := r.engine.State()
+	r.recover()
+	if !bytes.Equal(want, r.engine.State()) {
+		t.Error("the detectors differ after a restart")
+	}
+}
