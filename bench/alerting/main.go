@@ -64,7 +64,7 @@ func main() {
 	flag.IntVar(&o.rules, "rules", 20, "rules; each has its share of the groups and, up to 20, a receiver")
 	flag.DurationVar(&o.step, "step", time.Second, "primary step")
 	flag.IntVar(&o.warm, "warm", 90, "steps before the first measurement")
-	flag.IntVar(&o.rounds, "rounds", 60, "times that groups fall when one does; ten at most when more do, three when so many do that receivers get a summary")
+	flag.IntVar(&o.rounds, "rounds", 60, "times that groups fall when one does; ten at most when more do, two when so many do that receivers get a summary")
 	flag.StringVar(&o.firing, "firing", "1,100,10000", "how many groups fire in one step, comma separated")
 	flag.StringVar(&o.detector, "detector", `{kind: double-exponential, train: 60s, width: 6, hold: 1s}`, "detector of the rules")
 	flag.StringVar(&o.durability, "durability", "sync", "sync, interval or none")

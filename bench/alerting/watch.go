@@ -59,7 +59,7 @@ func (w *watch) run(ctx context.Context) error {
 		rounds, pause := w.rounds, 3
 		switch {
 		case n > perMinute*min(w.rules, 20):
-			rounds, pause = min(rounds, 3), minute
+			rounds, pause = min(rounds, 2), minute
 		case n > 1:
 			rounds, pause = min(rounds, 10), 12
 		}
@@ -76,6 +76,9 @@ func (w *watch) run(ctx context.Context) error {
 func (w *watch) measure(ctx context.Context, t int64, n, rounds, pause int, last bool) (next int64, err error) {
 	if w.profile != "" {
 		took := min(time.Minute, time.Duration(rounds*(pause+2))*w.step)
+		if last && rounds == 1 {
+			took = settled * w.step
+		}
 		go func() {
 			if err := profile(w.server.URL, fmt.Sprintf("%s.%d", w.profile, n), took); err != nil {
 				fmt.Fprintln(w.out, err)
