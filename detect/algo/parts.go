@@ -35,6 +35,10 @@ const (
 	fadeMin       = 1e-3 // at which it is worked into the tails
 )
 
+// bandLeast is what a band alone is not surprised by, in lengths of its range: records
+// become rare, and then do not tell how far the next one goes.
+var bandLeast = [...]float64{0.005, 0.02}
+
 var (
 	meanRates   = [...]float64{2.0 / 5, 2.0 / 21, 2.0 / 61}
 	partWeights = [partCount]float64{1, 0.5, 0.5, 0.5, 1, 1}
@@ -77,6 +81,9 @@ func (p *parts) judge(s *settings, e *episode, l lesson, v, z, floor float64, se
 		size, side := math.Abs(x[i]), int(math.Float64bits(x[i])>>63)
 		q := &p.tails[i][side]
 		u := q.quantile(p.fade)
+		if s.band && u < bandLeast[i-rangePart] {
+			u = bandLeast[i-rangePart]
+		}
 		if !(size > u) {
 			continue
 		}
