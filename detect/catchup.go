@@ -12,32 +12,25 @@ import (
 // look-back that the detector states for a new rule, what was missed for one that
 // goes on after a restart or a long pause. It begins when t closes, so that late
 // points of the steps before are in; alerts are not run over it. It ends early, and
-// goes on with the next call, when it is later than until, unless that is zero. The
-// steps that late points can still change are read at once.
+// goes on with the next call, when it is later than until.
 func (e *Engine) catchUp(r *running, t int64, until time.Time) (done bool) {
-	end := t - r.c.step
+	return e.catchUpTo(r, t-r.c.step, t-r.c.step, until)
+}
+
+// catchUpTo is catchUp as far as the step stop on the way to end; without a time it
+// takes as long as it takes. What late points can still change is read at the place of
+// a mark, a piece at a time, since whoever sends waits for it.
+func (e *Engine) catchUpTo(r *running, end, stop int64, until time.Time) (done bool) {
 	if r.judged == 0 && !e.warmUp(r, end, until) {
 		return false
 	}
 	from := min(max(r.judged, e.oldest(end, r.c.step)), end)
 	run := bandRun{c: r.c, judge: r.judge, final: e.final(), memory: e.kept.share()}
-	each := func(t int64) error {
-		e.followLeft(r)
-		return run.remember(t)
-	}
 	r.missed = r.missed || from < end
-	for {
-		part := catchUpSteps / int64(max(1, len(r.judge.groups)))
-		to := from + min(max(part, minCatchUp), checkpointSteps)*r.c.step
-		if to > run.final || to > end {
-			to = end
-		}
-		if err := e.replay(context.Background(), r.stream, r.judge, span{from, to}, r.blind, each); err != nil {
-			e.fail(r, err)
-		}
-		if r.judged, from = to, to; from == end {
-			break
-		}
+	for words := from == end && !r.stream.Began(); from < stop || words; words = false { // their memory needs history, too
+		to := min(e.piece(r, from, run.final), stop)
+		e.markCatching(r, to, end, to > run.final, func() { e.readMissed(r, &run, span{from, to}) })
+		r.judged, from = to, to
 		if !until.IsZero() && e.o.Clock.Now().After(until) {
 			break
 		}
@@ -57,6 +50,28 @@ func (e *Engine) catchUp(r *running, t int64, until time.Time) (done bool) {
 	return true
 }
 
+// piece returns up to where the steps after from are caught up at once, which late points
+// can either change no more, all of them, or still may.
+func (e *Engine) piece(r *running, from, final int64) (to int64) {
+	groups := int64(max(1, len(r.judge.groups)))
+	final = step.Floor(final, r.c.step)
+	if from < final {
+		return min(from+min(max(catchUpSteps/groups, minCatchUp), checkpointSteps)*r.c.step, final)
+	}
+	return from + min(max(openSteps/groups, 1), checkpointSteps)*r.c.step
+}
+
+// readMissed feeds the steps of s to the rule's detectors.
+func (e *Engine) readMissed(r *running, run *bandRun, s span) {
+	err := e.replay(context.Background(), r.stream, r.judge, s, r.blind, func(t int64) error {
+		e.followLeft(r)
+		return run.remember(t)
+	})
+	if err != nil {
+		e.fail(r, err)
+	}
+}
+
 // haveData notes of which groups there was data in the history that was read.
 func (r *running) haveData(retention int64) {
 	for i := range r.alerts {
@@ -68,10 +83,12 @@ func (r *running) haveData(retention int64) {
 }
 
 // Steps that are caught up between two looks at the clock: so many of all groups
-// together, but at least minCatchUp, since stored blocks are read as a whole.
+// together, but at least minCatchUp, since stored blocks are read as a whole; fewer,
+// openSteps, of those that late points can change.
 const (
 	catchUpSteps = 20_000
 	minCatchUp   = 8
+	openSteps    = 5_000
 )
 
 // span is the steps in (start, end].
@@ -174,7 +191,7 @@ func (e *Engine) recallRule(s storedRule, now int64) (*running, error) {
 // not judged and still has time to be complete. Those before were missed.
 func (e *Engine) wakeRule(r *running, now int64) {
 	r.next, r.behind = step.Ceil(now, r.c.step), true
-	if e.o.Store.Stats().Series == 0 && (r.judged > 0 || !e.o.Replay) { // a log that has nothing has lost nothing
+	if e.o.Store.Stats().Series == 0 && (r.judge.hasSeen() || !e.o.Replay) { // or nothing was sent so far
 		e.wakeBlind(r, now)
 		return
 	}

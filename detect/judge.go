@@ -137,6 +137,11 @@ func (j *judge) take(lines []stream.Line) {
 	}
 }
 
+// hasSeen reports whether there was data for any group.
+func (j *judge) hasSeen() bool {
+	return slices.ContainsFunc(j.groups, func(g group) bool { return g.detector != nil })
+}
+
 // passes reports whether g has seen the step being observed.
 func (j *judge) passes(g *group) bool { return j.ahead != 0 && j.at <= g.seen }
 

@@ -32,9 +32,11 @@ import (
 //	listed     1 byte: 0 when the rules listed are those that closed, 1 when they are those that did not
 //	rules      uvarint, then 4 bytes of each
 //	partial    uvarint, then 4 bytes of each rule that closed without all its sources
+//	end        varint, of kind 3 only: the step up to which it will be caught up
 type mark struct {
 	kind    markKind
 	t, now  int64
+	end     int64
 	turn    int
 	others  bool // the rules listed did not close, all others did
 	rules   []uint32
@@ -83,6 +85,9 @@ func (m *mark) appendTo(dst []byte) []byte {
 			dst = binary.LittleEndian.AppendUint32(dst, n)
 		}
 	}
+	if m.kind == markCaught {
+		dst = binary.AppendVarint(dst, m.end)
+	}
 	return dst
 }
 
@@ -100,6 +105,9 @@ func parseMark(src []byte) (m mark, err error) {
 		for ; len(b) > 0; b = b[4:] {
 			*list = append(*list, binary.LittleEndian.Uint32(b))
 		}
+	}
+	if m.kind == markCaught {
+		m.end = r.Varint()
 	}
 	if r.Bad {
 		return m, errors.New("mark ends early")
@@ -152,6 +160,16 @@ func (e *Engine) markPutOff(t, now int64) {
 	if len(m.rules) > 0 {
 		e.write(&m, func() {})
 	}
+}
+
+// markCatching marks that the rule catches up to the given step on its way to end, when
+// it matters at which place in the log that is, and does so.
+func (e *Engine) markCatching(r *running, t, end int64, matters bool, at func()) {
+	if !matters || !e.resumed {
+		at()
+		return
+	}
+	e.write(&mark{kind: markCaught, t: t, end: end, now: e.now, turn: e.turn, rules: []uint32{r.number}}, at)
 }
 
 // mayHaveClosed reports whether a mark at t that names the rules that did not
@@ -213,7 +231,7 @@ func (e *Engine) again(r *running, m mark, partial bool) {
 		r.postponed = m.t
 	case markCaught:
 		e.follows(r, m.t+r.c.step, m.turn)
-		e.catchUp(r, m.t+r.c.step, time.Time{})
+		e.catchUpTo(r, m.end, m.t, time.Time{})
 	}
 }
 

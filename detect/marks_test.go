@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"pulse/detect"
 	"pulse/detect/notify"
@@ -186,6 +187,47 @@ func TestMarkIsWhereItWasRead(t *testing.T) {
 		if r.recover(); !bytes.Equal(before, r.engine.State()) {
 			t.Errorf("%s: %s", expr, difference(before, r.engine.State()))
 		}
+	}
+}
+
+// TestCaughtUpInPieces: what late points can still change is caught up piece by piece, and
+// each piece is, after a kill, what it was at its place among these points.
+func TestCaughtUpInPieces(t *testing.T) {
+	r := newTapedRig(t, 1000)
+	r.watch = &costly{Manual: r.clock, each: 4 * time.Millisecond}
+	r.start()
+	r.engine.Resume(r.now())
+	const nodes = 600
+	send := func(s int64) {
+		r.at(s*1000 - 300)
+		for node := range int64(nodes) {
+			r.send("a", p(float64(100+(s*node)%13), "name", "sps", "node", fmt.Sprint(node)))
+		}
+	}
+	for s := int64(1); s <= 150; s++ {
+		send(s)
+	}
+	r.at(150_050)
+	r.put(`{"id":"long","owner":"a","expr":"name,sps,:eq,:sum,(,node,),:by,5,3,:rolling-mean","detector":{"kind":"double-exponential","train":"20s"},"for":"2s"}`)
+	r.put(`{"id":"short","owner":"b","expr":"name,sps,:eq,:sum,5,3,:rolling-mean","detector":{"kind":"static","below":1}}`)
+	random := rand.New(rand.NewPCG(1, 2))
+	late := func() {
+		r.sendAt("a", r.now()-1000*random.Int64N(50), p(7, "name", "sps", "node", fmt.Sprint(random.IntN(nodes))))
+	}
+	r.tape.before = late
+	pieces := 0
+	for s := int64(151); s <= 153; s++ {
+		send(s)
+		for r.at(s*1000 + 50); r.engine.Advance(r.now()) <= r.now(); pieces++ {
+			late()
+		}
+	}
+	before := r.engine.State()
+	if r.recover(); !bytes.Equal(before, r.engine.State()) {
+		t.Error(difference(before, r.engine.State()))
+	}
+	if pieces < 3 {
+		t.Errorf("%d pieces", pieces)
 	}
 }
 
@@ -412,7 +454,7 @@ func TestCheckpointSparesReplay(t *testing.T) {
 func FuzzReadMark(f *testing.F) {
 	f.Add([]byte{2, 1, 2, 4, 0, 0, 1, 1, 2, 3, 4, 0})
 	f.Add([]byte{2, 2, 2, 4, 3, 1, 0, 0})
-	f.Add([]byte{2, 3, 2, 4, 0, 0, 0, 0})
+	f.Add([]byte{2, 3, 2, 4, 0, 0, 0, 0, 6})
 	f.Fuzz(func(t *testing.T, src []byte) {
 		written, err := detect.ReadMark(src)
 		if err != nil {

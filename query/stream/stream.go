@@ -116,6 +116,9 @@ func (s *Stream) StepIn(in Round, t int64) ([]Line, error) {
 	return lines, err
 }
 
+// Began reports whether a step was evaluated, or a state restored that knows of one.
+func (s *Stream) Began() bool { return s.began }
+
 // Read reads the data of the step stamped t as part of a round. StepIn evaluates
 // that then, whatever is written meanwhile.
 func (s *Stream) Read(in Round, t int64) {
