@@ -98,7 +98,11 @@ const nearRuns = 2
 // appendRuns appends the bytes of next that differ from base.
 func appendRuns(dst, base, next []byte) []byte {
 	same := func(i int) bool { return i < len(base) && base[i] == next[i] }
+	both := min(len(base), len(next))
 	for i, done := 0, 0; ; {
+		for i+8 <= both && binary.LittleEndian.Uint64(base[i:]) == binary.LittleEndian.Uint64(next[i:]) {
+			i += 8
+		}
 		for i < len(next) && same(i) {
 			i++
 		}
