@@ -92,14 +92,17 @@ func (d *seasonal) tickDone(ends bool) float64 {
 	d.countsWhole(mean)
 	w.push(x, ends)
 	stuck := d.frozen.see(mean, d.unitDeviation(e))
-	f := w.judge(s, e, linear, ends, !d.pager.out)
-	if w.slow.seen >= slowWarm && float64(w.slow.heard) > f.evidence && d.lasts() {
+	gone := d.nothing(w.level, goneShare)
+	f := w.judge(s, e, linear, ends, !d.pager.out && !gone)
+	if gone {
+		f = d.returned()
+	} else if w.slow.seen >= slowWarm && float64(w.slow.heard) > f.evidence && d.lasts() {
 		f = found{float64(w.slow.heard), int(w.slow.side), float64(w.slow.depth), w.slow.cause, f.back}
 	}
-	if stuck {
+	if stuck && !gone {
 		f = found{max(f.evidence, s.limit+1), f.side, 0, CauseFrozen, false}
 	}
-	if !d.pager.out && d.stage == stageIdle {
+	if !d.pager.out && !gone && d.stage == stageIdle {
 		w.noise.gather(w.off(x, linear), e)
 	}
 	shown := 0.0
@@ -112,6 +115,9 @@ func (d *seasonal) tickDone(ends bool) float64 {
 	}
 	if d.pager.out {
 		speed = 0.1
+		if d.nothing(x, nothingShare) {
+			speed = 0
+		}
 	}
 	w.follow(s, x, e, speed, linear)
 	if f.back && !d.pager.out {
@@ -167,8 +173,7 @@ func (d *seasonal) page(f found, stuck bool) float64 {
 			if m := over(d.windows.ticks[:], d.windows.head, 0, s.spans[0].n); m.n > 0 && !d.scale.linear {
 				d.windows.slow.arrive(math.Log(max(m.mean(), tiny)))
 			}
-		} else if int64(p.outFor)*s.tick >= int64(s.learnShift)*s.step {
-			d.acceptLevel()
+		} else if int64(p.outFor)*s.tick >= int64(s.learnShift)*s.step && d.acceptLevel() {
 			p.out, p.quiet = false, 0
 		}
 	} else if news && f.evidence >= s.limit {
@@ -218,18 +223,26 @@ func (d *seasonal) back(stuck bool) bool {
 	return off < backShare*float64(p.depth) // false without data
 }
 
-// acceptLevel takes the level of the last minutes for normal.
-func (d *seasonal) acceptLevel() {
+// acceptLevel takes the level of the last minutes for normal. One that is next to
+// nothing is an outage until it has lasted for a day.
+func (d *seasonal) acceptLevel() bool {
 	w := &d.windows
-	if m := over(w.minutes[:], w.minHead, 0, before); m.n > 0 {
+	m := over(w.minutes[:], w.minHead, 0, before)
+	if m.n > 0 && d.nothing(m.mean(), nothingShare) && int64(d.pager.outFor)*d.set.tick < dayMs {
+		return false
+	}
+	if m.n > 0 {
 		w.level = m.mean()
 		if !d.scale.linear {
 			w.level = max(w.level, 1e-9)
 		}
 	}
-	d.settle()
+	if !d.nothing(w.level, goneShare) {
+		d.settle()
+	}
 	w.forget()
 	w.slow.forget()
+	return true
 }
 
 // arrive notes that the stream is back where it was.

@@ -283,7 +283,8 @@ func (d *seasonal) close(at int64, v float64) {
 			d.arrive()
 		}
 	}
-	d.profile.learn(s, at, y, d.out() || d.free)
+	gone := d.set.fine && d.choice != seasonNone && d.nothing(d.windows.level, goneShare)
+	d.profile.learn(s, at, y, d.out() || d.free || gone)
 	if !d.set.auto && d.choice == seasonNone {
 		if c := d.profile.best(s, d.set.allowed, d.choice); c != seasonNone {
 			d.follow(c)

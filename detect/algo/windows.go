@@ -228,7 +228,7 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 		from := math.Log(w.level)
 		to := from + math.Log1p(max(off, -0.99))
 		if w.slow.homeward(from, to) {
-			heard = false
+			heard, learning = false, false
 			f.back = f.back || i == 0
 		} else if i > 0 {
 			heard = !w.slow.returns(from, to)
