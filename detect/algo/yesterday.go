@@ -6,10 +6,10 @@ import (
 )
 
 // yesterday remembers the mean of each hour of the last day, by which a smoothing
-// tells the way back from an excursion. It was there before what it follows forgot the
-// level that held then: a stream that lay lower than it should against the same time a
-// day before, and after a jump does not any more, is back where it was, whether the
-// way down was paged or too slow to be seen.
+// tells the way back from an excursion when its level has followed the stream on the
+// way out: a stream that lay lower than it should against the same time a day before,
+// and after a jump does not any more, is back where it was, whether the way down was
+// paged or too slow to be seen.
 //
 // Levels are logarithms here, against those of the day before: what a day has of its
 // own course is not in them.
