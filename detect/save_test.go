@@ -124,7 +124,11 @@ func TestSavedStates(t *testing.T) {
 // part by part; whenever the process ends in between, nothing is lost, whatever points come
 // late, and groups and alerts come and go.
 func TestSavedInPortions(t *testing.T) {
-	for seed := range uint64(2) {
+	runs := uint64(2)
+	if testing.Short() {
+		runs = 1
+	}
+	for seed := range runs {
 		random := rand.New(rand.NewPCG(seed, 1))
 		plain, killed := newTapedRig(t, 1000), newTapedRig(t, 1000)
 		both := []*rig{plain, killed}
