@@ -26,7 +26,7 @@ func (d *seasonal) Learn(t int64, v float64, width int64) {
 	if width <= bucket {
 		d.fill(middle)
 		if v == v {
-			d.add(v)
+			d.addWide(v, int32(max(1, width/d.set.step)))
 		}
 		return
 	}
@@ -50,7 +50,7 @@ func (d *seasonal) learnBetween(middle int64, v float64, width int64) {
 	for at := from + bucket; at <= to; at += bucket {
 		d.fill(at)
 		share := float64(at-from) / float64(to-from)
-		d.add(before + float64(share*(v-before)))
+		d.addWide(before+float64(share*(v-before)), int32(bucket/d.set.step))
 	}
 }
 

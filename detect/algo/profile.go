@@ -125,15 +125,15 @@ func (p *profile) at(s *shape, c season, at int64) (float64, bool) {
 	return float64(a) + float64(share*(float64(b)-float64(a))), true
 }
 
-// learn takes the mean y of the bucket that holds local time at. While the stream
-// is out only what is unknown is learned.
-func (p *profile) learn(s *shape, at int64, y float64, out bool) {
+// learn takes the mean y of the bucket that holds local time at, of which a share has
+// come. While the stream is out only what is unknown is learned.
+func (p *profile) learn(s *shape, at int64, y, share float64, out bool) {
 	for c := range seasons {
 		cell, base := p.cell(s, c, at), 0.0
 		t := &p.tracks[c]
 		if cell != nil {
 			if *cell == unknownBucket {
-				*cell = float32(y - t.slow)
+				*cell = float32(p.guess(s, c, at, y, share) - t.slow)
 				continue
 			}
 			base = float64(*cell)
@@ -152,7 +152,7 @@ func (p *profile) learn(s *shape, at int64, y float64, out bool) {
 		if c == seasonWeek {
 			cycle *= 7
 		}
-		weight := max(profileLeast, 1/float64(2+int(t.predicted)/cycle))
+		weight := share * max(profileLeast, 1/float64(2+int(t.predicted)/cycle))
 		clip := profileClip * t.miss
 		if out {
 			clip = profileOut * t.miss
@@ -160,6 +160,16 @@ func (p *profile) learn(s *shape, at int64, y float64, out bool) {
 		off := clamp(y-t.slow-base, clip+1e-9)
 		*cell += float32(weight * off)
 	}
+}
+
+// guess is what to put into an unknown cell of c: y, but what the day says for the part
+// that has not come.
+func (p *profile) guess(s *shape, c season, at int64, y, share float64) float64 {
+	t := &p.tracks[seasonDay]
+	if day := *p.cell(s, seasonDay, at); share < 1 && c == seasonWeek && day != unknownBucket && t.predicted > seamBuckets {
+		y = float64(day) + t.fast + float64(share*(y-float64(day)-t.fast))
+	}
+	return y
 }
 
 // learn takes the distance x of a bucket from the profile.

@@ -198,7 +198,11 @@ func (d *seasonal) fill(middle int64) {
 	if at == d.bucketAt {
 		return
 	}
-	if d.bucketN > 0 {
+	switch first := d.scale.floor == 0; {
+	case d.bucketN == 0:
+	case first && d.share() < 1: // a stream begins anywhere
+		d.scale.see(d.bucketMean())
+	default:
 		d.close(d.bucketAt+d.set.shape.bucket/2, d.bucketMean())
 	}
 	d.bucketAt, d.bucketSum, d.bucketN = at, 0, 0
@@ -243,12 +247,23 @@ func (d *seasonal) course(at int64) (float64, bool) {
 
 // add takes a value into the bucket.
 func (d *seasonal) add(v float64) {
+	d.addWide(v, 1)
+}
+
+// addWide takes a value that stands for n steps.
+func (d *seasonal) addWide(v float64, n int32) {
 	if d.bucketN == 0 {
 		d.bucketLow, d.bucketHigh = v, v
 	}
-	d.bucketSum += v
+	d.bucketSum += v * float64(n)
 	d.bucketLow, d.bucketHigh = min(d.bucketLow, v), max(d.bucketHigh, v)
-	d.bucketN++
+	d.bucketN += n
+}
+
+// share is how much of the bucket that is being filled has come, as a part of what makes
+// it a whole one: more than half of its steps.
+func (d *seasonal) share() float64 {
+	return min(1, 2*float64(d.bucketN)*float64(d.set.step)/float64(d.set.shape.bucket))
 }
 
 // bucketMean returns the mean of the bucket without its least and largest value,
@@ -284,7 +299,7 @@ func (d *seasonal) close(at int64, v float64) {
 		}
 	}
 	gone := d.set.fine && d.choice != seasonNone && d.nothing(d.windows.level, goneShare)
-	d.profile.learn(s, at, y, d.out() || d.free || gone)
+	d.profile.learn(s, at, y, d.share(), d.out() || d.free || gone)
 	if !d.set.auto && d.choice == seasonNone {
 		if c := d.profile.best(s, d.set.allowed, d.choice); c != seasonNone {
 			d.follow(c)
