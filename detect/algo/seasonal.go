@@ -205,6 +205,7 @@ func (d *seasonal) fill(middle int64) {
 	default:
 		d.close(d.bucketAt+d.set.shape.bucket/2, d.bucketMean())
 	}
+	d.goOn(d.bucketAt+d.set.shape.bucket/2, at+d.set.shape.bucket/2)
 	d.bucketAt, d.bucketSum, d.bucketN = at, 0, 0
 }
 
@@ -338,7 +339,7 @@ func (d *seasonal) follow(c season) {
 		d.adjusted = smoothing{set: d.set.settings}
 		d.pager = pager{out: d.plainOut && !d.excused, side: down, depth: 0.1}
 	} else {
-		d.windows.level = d.scale.factor(d.profile.tracks[c].fast)
+		d.windows.level = d.levelFor(c)
 		d.windows.unlearn()
 	}
 	if c == seasonNone {
