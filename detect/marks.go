@@ -333,26 +333,25 @@ func (e *Engine) Resume(now int64) {
 // not be replayed. Closes go on meanwhile.
 func (e *Engine) Checkpoint() error {
 	e.mu.Lock()
-	if e.closed {
-		e.mu.Unlock()
-		return nil // Close has stored it
-	}
-	err := e.settled()
-	for _, r := range e.order {
-		e.saveSoon(r)
-	}
+	e.saveAnew()
 	e.mu.Unlock()
-	for more := true; more && err == nil; {
-		e.mu.Lock()
-		if e.closed {
-			e.mu.Unlock()
-			return nil
+	for more := true; more; {
+		var err error
+		if more, err = e.checkpointSome(); err != nil {
+			return fmt.Errorf("store detectors: %w", err)
 		}
-		more, err = e.saveNext()
-		e.mu.Unlock()
-	}
-	if err != nil {
-		return fmt.Errorf("store detectors: %w", err)
 	}
 	return nil
+}
+
+func (e *Engine) checkpointSome() (more bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false, nil // Close has stored it
+	}
+	if err := e.settled(); err != nil { // alerts are stored before states that know them
+		return false, err
+	}
+	return e.saveNext()
 }

@@ -142,11 +142,18 @@ func (e *Engine) saveNext() (more bool, err error) {
 	return len(e.saves.queue)+len(e.saves.first) > 0, nil
 }
 
-// saveAll stores every state.
-func (e *Engine) saveAll() error {
+// saveAnew has every state stored as of now or later: what was on its way is as of
+// earlier, and marks since then may never be read again.
+func (e *Engine) saveAnew() {
 	for _, r := range e.order {
+		r.saving = nil
 		e.saveSoon(r)
 	}
+}
+
+// saveAll stores every state.
+func (e *Engine) saveAll() error {
+	e.saveAnew()
 	for more := true; more; {
 		var err error
 		if more, err = e.saveNext(); err != nil {
