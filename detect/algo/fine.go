@@ -107,6 +107,9 @@ func (d *seasonal) tickDone(ends bool) float64 {
 	}
 	shown := 0.0
 	if d.judging() {
+		if f.evidence >= s.limit && !d.pager.out && !d.still(f, e) {
+			f.evidence = s.limit - stillWaits
+		}
 		shown = d.page(f, stuck)
 	}
 	speed := 1.0
