@@ -142,11 +142,20 @@ func (e *Engine) markClosing(t, now int64) {
 		m.others, m.rules = true, others
 	}
 	e.round = e.o.Hub.Round()
-	e.write(&m, func() {
-		for _, r := range e.closing {
-			r.stream.Read(e.round, t)
-		}
-	})
+	began := e.o.Clock.Now()
+	e.write(&m, func() { e.readClosing(t) })
+	e.worked += e.o.Clock.Now().Sub(began).Nanoseconds()
+}
+
+// readClosing reads the values of the rules that close step t.
+func (e *Engine) readClosing(t int64) {
+	began := e.o.Clock.Now()
+	for _, r := range e.closing {
+		r.stream.Read(e.round, t)
+		ended := e.o.Clock.Now()
+		r.reading = ended.Sub(began).Nanoseconds()
+		began = ended
+	}
 }
 
 // markPutOff marks the rules that wait for sources of step t once more, so that a

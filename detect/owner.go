@@ -220,7 +220,8 @@ func (e *Engine) chooseOne(o *owner, t, now int64) bool {
 		if r.waits = result == stepWaits; r.waits {
 			return true // it was only looked at
 		}
-		e.spend(r, cost)
+		e.worked += cost
+		r.spend(cost)
 		if result == stepCloses {
 			r.closes = true
 			e.closing = append(e.closing, r)
@@ -251,16 +252,17 @@ func (e *Engine) closeChosen(t, now int64) {
 		e.close(r, t, now)
 		r.owner.wrote += max(0, e.entry.size()-changes)
 		ended := e.o.Clock.Now()
-		r.cost = max(1, ended.Sub(began).Nanoseconds())
-		e.spend(r, r.cost)
+		judging := ended.Sub(began).Nanoseconds()
+		r.cost = max(1, judging+r.reading)
+		e.worked += judging
+		r.spend(r.cost)
 		began, e.closing[i], r.closes = ended, nil, false
 	}
 	e.closing = e.closing[:0]
 }
 
 // spend charges the owner of r for work on it.
-func (e *Engine) spend(r *running, ns int64) {
-	e.worked += ns
+func (r *running) spend(ns int64) {
 	r.stats.CostNs += ns
 	r.owner.spend(ns)
 }

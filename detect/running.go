@@ -38,7 +38,8 @@ type running struct {
 
 	closes    bool               // next closes in the current turn
 	sources   store.Completeness // of that step
-	cost      int64              // ns that the last close took, 0: there was none
+	reading   int64              // ns that its values took
+	cost      int64              // ns that the last close took with them, 0: there was none
 	last      moment             // the last step judged in a replay
 	postponed int64              // the step put off last, in a replay
 
