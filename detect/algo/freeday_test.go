@@ -44,3 +44,22 @@ func TestExpectationDoesNotJump(t *testing.T) {
 		}
 	}
 }
+
+// The noise of a few events per step is no way back to an earlier level.
+func TestFewEventsDoNotMoveTheLevelAtOnce(t *testing.T) {
+	const step, day = 10_000, 8640
+	for _, rate := range []float64{0.3, 0.8, 2} {
+		values := starts(21*day, step, rate, 41)
+		d, jumps, last := newDetector(t, algo.Spec{Kind: "seasonal", Params: map[string]any{"season": "day"}}, step), 0, 0.0
+		for i, v := range values {
+			got := d.Step(monday+int64(i+1)*step, v*(1+0.15*math.Sin(float64(i)/3000)))
+			if i > 7*day && math.Abs(math.Log(got.Expected/last)) > 0.1 && !got.Out {
+				jumps++
+			}
+			last = got.Expected
+		}
+		if jumps > 0 {
+			t.Errorf("%v events a second: the expectation jumps %d times", rate, jumps)
+		}
+	}
+}

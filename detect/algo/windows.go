@@ -76,6 +76,7 @@ const (
 	oddLeast     = 0.08  // the same on such a day, or on one that goes as a free day
 	calmTicks    = 1.0   // changes of a calm quarter of an hour that the share must exceed
 	calmMinutes  = 2.0
+	backSure     = 0.5 // of the evidence of a page, from which a way back is believed at once
 	looks        = 1.6 // −log of the share of a chance that one of many stretches has
 )
 
@@ -229,7 +230,7 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 		to := from + math.Log1p(max(off, -0.99))
 		if w.slow.homeward(from, to) {
 			heard, learning = false, false
-			f.back = f.back || i == 0
+			f.back = f.back || i == 0 && math.Log(x/u)/float64(q.index)-looks >= backSure*s.limit
 		} else if i > 0 {
 			heard = !w.slow.returns(from, to)
 		}
