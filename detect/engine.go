@@ -106,6 +106,7 @@ type Engine struct {
 	resumed     bool                   // the replay is over
 	asleep      map[string][]*incident // open incidents by rule, until Resume
 	lastMarks   map[string]int64       // marks of the database by rule, until Resume
+	ended       map[string]bool        // incidents that the database has as ended, in Resume
 	turn        int                    // how often the clock was set back
 	closing     []*running             // rules that close a step in the current turn
 	puttingOff  []*running             // rules that put their step off in it

@@ -127,8 +127,13 @@ func (e *Engine) payBack(r *running) {
 // hasEnded reports whether the database has the incident of group i that began at step
 // since among those that have ended.
 func (e *Engine) hasEnded(r *running, i int, absence bool, since int64) bool {
-	in, err := e.journal.endedByID(incidentID(r.c.rule.ID, r.created, r.judge.groups[i].key, absence, since))
-	return err == nil && in != nil
+	if e.ended == nil { // a storm may ask for thousands
+		var err error
+		if e.ended, err = e.journal.endedIDs(); err != nil {
+			e.o.Log.Error().Err(err).Msg("incidents that have ended cannot be read")
+		}
+	}
+	return e.ended[incidentID(r.c.rule.ID, r.created, r.judge.groups[i].key, absence, since)]
 }
 
 // another reports whether the alert is not the incident's any more.

@@ -388,3 +388,15 @@ func (j *journal) endedByID(id string) (in *incident, err error) {
 	})
 	return in, err
 }
+
+// endedIDs returns the ids of all ended incidents.
+func (j *journal) endedIDs() (map[string]bool, error) {
+	out := make(map[string]bool, j.resolved)
+	err := j.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(keyDetect).Bucket(keyResolved).ForEach(func(key, _ []byte) error {
+			out[string(key[8:])] = true
+			return nil
+		})
+	})
+	return out, err
+}

@@ -334,7 +334,7 @@ func (e *Engine) Resume(now int64) {
 	for _, left := range e.asleep {
 		e.loose = append(e.loose, left...)
 	}
-	e.asleep, e.lastMarks = nil, nil
+	e.asleep, e.lastMarks, e.ended = nil, nil, nil
 	e.commit()
 }
 

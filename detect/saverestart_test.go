@@ -16,10 +16,10 @@ func TestAllIsStored(t *testing.T) {
 		for i := range nodes {
 			nodes[i] = i
 		}
-		for s := int64(1); s <= 20; s++ {
+		for s := int64(1); s <= 12; s++ {
 			r.at(s*1000 - 300)
 			r.fleet(nodes, func(n int) float64 {
-				if s > 15 && n%100 == 1 {
+				if s > 8 && n%100 == 1 {
 					return 10
 				}
 				return float64(100 + (n*int(s))%7)
@@ -27,7 +27,7 @@ func TestAllIsStored(t *testing.T) {
 			r.to(s*1000 + 50)
 			r.at(s*1000 + 400)
 			r.fleet(nodes[:20], func(int) float64 { return 300 }) // too late to be judged
-			if s == 19 {
+			if s == 11 {
 				r.engine.SavePortions(1)
 				r.engine.SaveBegin()
 				if more, err := r.engine.SavePortion(); err != nil || !more {
