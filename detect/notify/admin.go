@@ -144,22 +144,16 @@ func (s *Service) sorted() []*channel {
 }
 
 // disable stops a receiver whose URL answered 410, durably, and tells the
-// others. One that has another URL by now is left alone.
+// others. One that has another URL by now, or was deleted, is left alone.
 func (s *Service) disable(c *channel, url string, now int64) {
 	s.admin.Lock()
 	defer s.admin.Unlock()
 	r := c.snapshot()
-	if r.Disabled || r.URL != url {
+	if r.Disabled || r.URL != url || s.channel(c.name) != c { // or another one has its name
 		return
 	}
 	r.Disabled, r.DisabledAt, r.DisabledReason = true, now, "it answered 410 Gone"
-	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
-		if tx.Bucket(keyRoot).Bucket(keyReceivers).Get([]byte(r.Name)) == nil {
-			return nil // deleted meanwhile
-		}
-		return storeReceiver(tx, r)
-	})
-	if err != nil {
+	if err := s.o.DB.Update(func(tx *bbolt.Tx) error { return storeReceiver(tx, r) }); err != nil {
 		s.databaseFailed("disable receiver", err)
 	}
 	c.replace(r)

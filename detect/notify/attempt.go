@@ -127,6 +127,7 @@ func (s *Service) attempt(run *running, c *channel, it *item) {
 		c.mu.Lock()
 		c.queue.finished(it, it, true)
 		c.mu.Unlock()
+		c.poke()
 		return
 	}
 	s.stats.attempts.Add(1)
@@ -188,6 +189,7 @@ type outcome struct {
 func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outcome {
 	o := outcome{item: *it}
 	o.item.Attempts++
+	o.item.guessed = false
 	o.item.LastError = a.err
 	if a.err == "" && judge(a.status) != accepted {
 		o.item.LastError = fmt.Sprintf("status %d", a.status)

@@ -3,8 +3,6 @@ package notify
 import (
 	"context"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 // longestWaitMs bounds how long a dispatcher waits for its next look.
@@ -43,48 +41,20 @@ func (s *Service) dispatch(run *running, c *channel) {
 	}
 }
 
-// persistDrops stores what the queue has let go. If the database fails, the
-// items come back at the next start and are dropped again.
+// persistDrops stores what the queue has let go.
 func (s *Service) persistDrops(c *channel, drops []drop, now int64) {
 	if len(drops) == 0 {
 		return
 	}
-	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
-		b, ok := boxOf(tx, c.name)
-		if !ok {
-			return nil
+	list := make([]ended, len(drops))
+	for i, a := range noted(c, drops, now) {
+		d := &drops[i]
+		list[i] = ended{c, d.it, outcome{item: *d.it, gone: true, open: d.markOpen, close: d.over, attempt: a}, now}
+		if d.bury {
+			list[i].o.dead = d.reason
 		}
-		buried := false
-		for _, d := range drops {
-			if d.markOpen {
-				if err := b.open.Put([]byte(d.it.Incident), nil); err != nil {
-					return err
-				}
-			}
-			if d.over {
-				if err := b.open.Delete([]byte(d.it.Incident)); err != nil {
-					return err
-				}
-			}
-			remove := b.remove
-			if d.bury {
-				buried = true
-				remove = func(it *item) error { return b.bury(it, now, d.reason) }
-			}
-			if err := remove(d.it); err != nil {
-				return err
-			}
-		}
-		if buried {
-			if err := b.trimDead(); err != nil {
-				return err
-			}
-		}
-		return s.remember(tx, noted(c, drops, now))
-	})
-	if err != nil {
-		s.databaseFailed("drop notifications", err)
 	}
+	s.persist("drop notifications", list, nil)
 	for _, d := range drops {
 		s.countDrop(c, d)
 	}

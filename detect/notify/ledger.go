@@ -15,10 +15,12 @@ type ledger struct {
 	mu      sync.Mutex
 	ended   []ended
 	notes   []Attempt
+	owed    []ended // what the database did not take: it goes with the next transaction
 	writing bool
 }
 
-// ended is an attempt that has ended at now, Unix ms.
+// ended is an attempt that has ended at now, Unix ms, or a notification that the queue
+// has let go.
 type ended struct {
 	c   *channel
 	it  *item
@@ -30,9 +32,13 @@ type ended struct {
 // for it.
 const noteBatch = 500
 
+// maxOwed bounds what waits for a database that cannot be written.
+const maxOwed = 20_000
+
 // record stores the end of an attempt and then lets its incident go on. It may
 // return before that, when somebody else writes.
 func (s *Service) record(x ended) {
+	x.o.attempt.Receiver = x.c.name
 	s.ledger.mu.Lock()
 	s.ledger.ended = append(s.ledger.ended, x)
 	s.ledger.mu.Unlock()
@@ -80,25 +86,41 @@ func (s *Service) write() {
 	l.notes, l.writing = nil, false
 }
 
-// store writes outcomes and notes in one transaction and brings the queues to it.
-// When the database fails, the queues go on all the same: what is not stored is
-// repeated after a restart.
+// store writes outcomes and notes and brings the queues to them. When the database
+// fails, the queues go on all the same.
 func (s *Service) store(batch []ended, notes []Attempt) {
+	s.persist("store outcomes of attempts", batch, notes)
 	for i := range batch {
-		batch[i].o.attempt.Receiver = batch[i].c.name
-		notes = append(notes, batch[i].o.attempt)
+		s.applyOutcome(&batch[i])
+	}
+}
+
+// persist writes a list, after what is owed, and notes in one transaction. When the
+// database fails, the list is owed, and repeated after a restart until it is stored.
+func (s *Service) persist(what string, list []ended, notes []Attempt) {
+	l := &s.ledger
+	l.mu.Lock()
+	list = slices.Concat(l.owed, list)
+	l.owed = nil
+	l.mu.Unlock()
+	if len(list)+len(notes) == 0 {
+		return
+	}
+	notes = slices.Clone(notes)
+	for i := range list {
+		notes = append(notes, list[i].o.attempt)
 	}
 	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
 		var buried []box
-		for i := range batch {
-			b, ok := boxOf(tx, batch[i].c.name)
+		for i := range list {
+			b, ok := boxOf(tx, list[i].c.name)
 			if !ok {
 				continue // the receiver was deleted
 			}
-			if err := b.settle(&batch[i].o); err != nil {
+			if err := b.settle(&list[i].o); err != nil {
 				return err
 			}
-			if batch[i].o.dead != "" && !slices.Contains(buried, b) {
+			if list[i].o.dead != "" && !slices.Contains(buried, b) {
 				buried = append(buried, b)
 			}
 		}
@@ -110,15 +132,37 @@ func (s *Service) store(batch []ended, notes []Attempt) {
 		return s.remember(tx, notes)
 	})
 	if err != nil {
-		s.databaseFailed("store outcomes of attempts", err)
-	}
-	for i := range batch {
-		s.applyOutcome(&batch[i])
+		s.databaseFailed(what, err)
+		l.owe(list)
 	}
 }
 
-// settle writes an outcome.
+// owe keeps a list for the next transaction, of each item the newest.
+func (l *ledger) owe(list []ended) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	type key struct {
+		c   *channel
+		seq uint64
+	}
+	seen := map[key]bool{}
+	var kept []ended
+	for _, x := range slices.Backward(slices.Concat(l.owed, list)) {
+		if k := (key{x.c, x.o.item.Seq}); !seen[k] && len(kept) < maxOwed {
+			seen[k] = true
+			kept = append(kept, x)
+		}
+	}
+	slices.Reverse(kept)
+	l.owed = kept
+}
+
+// settle writes an outcome, unless its item is not there: then its receiver was
+// deleted, and this is another one of that name.
 func (b box) settle(o *outcome) (err error) {
+	if b.pending.Get(sequence(o.item.Seq)) == nil {
+		return nil
+	}
 	switch {
 	case o.dead != "":
 		err = b.bury(&o.item, o.attempt.T, o.dead)

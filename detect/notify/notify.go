@@ -35,6 +35,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -156,7 +157,44 @@ func New(o Options) (*Service, error) {
 	if err := o.DB.Update(s.load); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
+	s.storeGuesses()
 	return s, nil
+}
+
+// storeGuesses stores which beginnings may have been attempted before an unclean end,
+// since the next end may be a clean one. When that fails, it will not be.
+func (s *Service) storeGuesses() {
+	guessed := map[*channel][]*item{}
+	for _, c := range s.channels {
+		for _, it := range c.queue.items {
+			if it.guessed {
+				guessed[c] = append(guessed[c], it)
+			}
+		}
+	}
+	if len(guessed) == 0 {
+		return
+	}
+	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
+		for c, list := range guessed {
+			b, _ := boxOf(tx, c.name)
+			for _, it := range list {
+				if err := b.put(it); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.databaseFailed("store what may have been attempted", err)
+		return
+	}
+	for _, list := range guessed {
+		for _, it := range list {
+			it.guessed = false
+		}
+	}
 }
 
 // load reads everything from the database.
@@ -241,7 +279,36 @@ func (s *Service) Run(ctx context.Context) error {
 		cancel()
 		<-stopped
 	}
+	s.persist("store outcomes of attempts", nil, nil)
+	if !s.certain() {
+		return nil
+	}
 	return s.setClean(true)
+}
+
+// certain reports whether the database knows of all attempts that were made.
+func (s *Service) certain() bool {
+	s.ledger.mu.Lock()
+	owed := len(s.ledger.owed)
+	s.ledger.mu.Unlock()
+	if owed > 0 {
+		return false
+	}
+	for _, c := range s.sorted() {
+		if c.guesses() {
+			return false
+		}
+	}
+	return true
+}
+
+// guesses reports whether the queue takes anything for attempted that was perhaps
+// not, because of an unclean end before.
+func (c *channel) guesses() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.queue.items, func(it *item) bool { return it.guessed }) ||
+		slices.ContainsFunc(c.queue.drops, func(d drop) bool { return d.it.guessed })
 }
 
 func (s *Service) dispatchIn(run *running, c *channel) {

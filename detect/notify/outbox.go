@@ -64,6 +64,7 @@ type item struct {
 
 	inFlight bool // until its outcome is stored
 	answered bool // the attempt under way has ended
+	guessed  bool // Unsure since an unclean end, and not so in the database
 }
 
 // DeadLetter is a notification that was given up.
@@ -186,7 +187,9 @@ func (b box) load(clean bool) (items []*item, open map[string]bool, err error) {
 		if err := json.Unmarshal(value, it); err != nil {
 			return fmt.Errorf("read pending notification %d: %w", it.Seq, err)
 		}
-		it.Unsure = it.Unsure || !clean && opens(it.Type)
+		if !clean && !it.Unsure && opens(it.Type) {
+			it.Unsure, it.guessed = true, true
+		}
 		items = append(items, it)
 		return nil
 	})

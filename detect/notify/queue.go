@@ -251,23 +251,28 @@ func (q *queue) mayFold(now int64) bool {
 // room returns how many notifications that come now can go before the rate limit
 // holds the next one back.
 func (q *queue) room(now int64) int {
-	n := q.perMinute
+	n, ends := q.perMinute, 0
 	for _, t := range q.sent {
 		if t+minuteMs > now {
 			n--
 		}
 	}
+	mayEnd := max(0, n-q.perMinute/4)
 	for _, it := range q.items {
-		if limited(it) && !it.inFlight {
+		switch {
+		case !limited(it) || it.inFlight:
+		case it.Type == TypeResolved:
+			ends++
+		default:
 			n--
 		}
 	}
-	return max(0, n)
+	return max(0, n-min(ends, mayEnd))
 }
 
-// countIn notes that a summary is all that is said of an incident.
+// countIn notes that a summary is all that is said of an incident, if that is so.
 func (q *queue) countIn(incident string) {
-	if len(q.counted) < q.limitOpen {
+	if len(q.counted) < q.limitOpen && !q.open[incident] && len(q.byIncident[incident]) == 0 {
 		q.counted[incident] = true
 	}
 }

@@ -174,6 +174,26 @@ func TestPageAfterAStorm(t *testing.T) {
 	})
 }
 
+// TestStormAmongEnds: the ends of a storm leave pages of the next their room.
+func TestStormAmongEnds(t *testing.T) {
+	bubble(t, notify.Options{}, func(r *rig) {
+		r.put("a")
+		begin, end := storm(300)
+		r.enqueue(begin[:200]...)
+		after(time.Second)
+		r.enqueue(end[:200]...)
+		after(62 * time.Second)
+		n := len(r.made())
+		r.enqueue(begin[200:]...)
+		after(0)
+		if pages, counted := told(t, r.made()[n:]); pages != 15 || counted != 85 {
+			t.Errorf("%d pages and %d counted, want 15 and 85", pages, counted)
+		}
+		after(3 * time.Minute)
+		perMinute(t, r.made())
+	})
+}
+
 // TestUnknownReceiverOfAStorm: a name that no receiver has keeps nobody else's
 // notifications back.
 func TestUnknownReceiverOfAStorm(t *testing.T) {
