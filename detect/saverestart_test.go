@@ -12,7 +12,7 @@ func TestAllIsStored(t *testing.T) {
 	for _, end := range []bool{false, true} {
 		r := newTapedRig(t, 1000)
 		r.put(`{"id":"wide","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"exponential","train":"5s"},"for":"9s","keep":"9s"}`)
-		nodes := make([]int, 3000)
+		nodes := make([]int, 1100)
 		for i := range nodes {
 			nodes[i] = i
 		}
