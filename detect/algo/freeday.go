@@ -3,19 +3,19 @@ package algo
 import "math"
 
 // goOn keeps the expectation where it is when the bucket around local time to, which
-// begins, has its free day elsewhere than that around from had: the end of a Saturday is
-// not followed by its beginning, and without a time zone that is at any time of the day.
-func (d *seasonal) goOn(from, to int64) {
+// begins, has its free day elsewhere than away, where the one before had it: the end of a
+// Saturday is not followed by its beginning, and without a time zone that is at any time
+// of the day.
+func (d *seasonal) goOn(away int64, was bool, to int64) {
 	if d.choice != seasonWeek || !d.set.fine {
 		return
 	}
 	s := &d.set.shape
-	then, was := d.profile.freeDay(s, d.choice, from)
 	now, is := d.profile.freeDay(s, d.choice, to)
-	if then-from == now-to {
+	if away == now-to {
 		return
 	}
-	before, known := d.profile.at(s, d.choice, to+then-from)
+	before, known := d.profile.at(s, d.choice, to+away)
 	after, too := d.profile.at(s, d.choice, now)
 	if !known || !too {
 		return

@@ -198,14 +198,16 @@ func (d *seasonal) fill(middle int64) {
 	if at == d.bucketAt {
 		return
 	}
+	from := d.bucketAt + d.set.shape.bucket/2
+	then, was := d.profile.freeDay(&d.set.shape, d.choice, from) // before it is learned
 	switch first := d.scale.floor == 0; {
 	case d.bucketN == 0:
 	case first && d.share() < 1: // a stream begins anywhere
 		d.scale.see(d.bucketMean())
 	default:
-		d.close(d.bucketAt+d.set.shape.bucket/2, d.bucketMean())
+		d.close(from, d.bucketMean())
 	}
-	d.goOn(d.bucketAt+d.set.shape.bucket/2, at+d.set.shape.bucket/2)
+	d.goOn(then-from, was, at+d.set.shape.bucket/2)
 	d.bucketAt, d.bucketSum, d.bucketN = at, 0, 0
 }
 
