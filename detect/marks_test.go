@@ -2,7 +2,6 @@ package detect_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -11,93 +10,6 @@ import (
 	"pulse/detect"
 	"pulse/detect/notify"
 )
-
-// tape is a log: what the store was sent and what the engine marked, in order.
-type tape struct {
-	events []event
-	// cut, when set, is asked when a mark is taken; true ends the process there.
-	cut func(mark []byte) bool
-	// before, when set, is called before a mark takes its place.
-	before func()
-}
-
-type event struct {
-	mark    []byte // nil: points
-	source  string
-	at, now int64
-	points  []point
-}
-
-var errKilled = errors.New("killed")
-
-func (l *tape) Mark(mark []byte, at func()) error {
-	if l.before != nil {
-		l.before()
-	}
-	l.events = append(l.events, event{mark: bytes.Clone(mark)})
-	if l.cut != nil && l.cut(mark) {
-		panic(errKilled)
-	}
-	at()
-	return nil
-}
-
-// killed does what is due at ms and is killed when a step is marked, or when what
-// its verdicts changed is stored.
-func (r *rig) killed(ms int64, stored bool) {
-	r.t.Helper()
-	if r.tape.cut = func(mark []byte) bool { return mark[1] == 1 }; stored {
-		r.tape.cut = nil
-		r.engine.OnCommit(func() { panic(errKilled) })
-	}
-	if !r.dies(func() { r.to(ms) }) && !stored {
-		r.t.Fatal("not killed")
-	}
-}
-
-// dies reports whether f ends in a kill.
-func (r *rig) dies(f func()) (died bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			if died = v == errKilled; !died {
-				panic(v)
-			}
-		}
-	}()
-	f()
-	return false
-}
-
-// newTapedRig returns a rig whose engine marks its closes.
-func newTapedRig(t testing.TB, step int64) *rig {
-	r := newRig(t, step)
-	if err := r.engine.Close(); err != nil {
-		t.Fatal(err)
-	}
-	r.tape = &tape{}
-	r.start()
-	r.engine.Resume(r.now())
-	return r
-}
-
-// recover drops the engine and the store as a kill does and starts new ones from
-// the tape and the database.
-func (r *rig) recover() {
-	r.t.Helper()
-	past := r.tape.events
-	r.tape = &tape{}
-	r.newStore()
-	r.start()
-	for _, x := range past {
-		if x.mark != nil {
-			r.engine.ReplayMark(x.mark)
-			continue
-		}
-		r.publish(x.source, x.at, x.now, x.points...)
-	}
-	r.tape.events = past
-	r.engine.Resume(r.now())
-}
 
 // TestReplay: after a kill anywhere the detectors know what they knew before,
 // although points came late, sources were missing and closes were put off, and
@@ -108,7 +20,7 @@ func TestReplay(t *testing.T) {
 		`{"id":"low","expr":"name,sps,:eq,:sum,5,3,:rolling-mean","detector":{"kind":"static","below":150},"for":"3s"}`,
 		`{"id":"slow","expr":"name,sps,:eq,:sum","step":"5s","grace":"3s","detector":{"kind":"exponential","train":"1m"}}`,
 	}
-	for seed := range uint64(20) {
+	for seed := range runs(20) {
 		random := rand.New(rand.NewPCG(seed, 3))
 		plain, killed := newTapedRig(t, 1000), newTapedRig(t, 1000)
 		both := []*rig{plain, killed}
@@ -200,9 +112,11 @@ func TestCaughtUpInPieces(t *testing.T) {
 	const nodes = 600
 	send := func(s int64) {
 		r.at(s*1000 - 300)
-		for node := range int64(nodes) {
-			r.send("a", p(float64(100+(s*node)%13), "name", "sps", "node", fmt.Sprint(node)))
+		points := make([]point, nodes)
+		for node := range points {
+			points[node] = p(float64(100+(s*int64(node))%13), "name", "sps", "node", fmt.Sprint(node))
 		}
+		r.send("a", points...)
 	}
 	for s := int64(1); s <= 150; s++ {
 		send(s)
@@ -287,7 +201,7 @@ func TestReplayReplaced(t *testing.T) {
 		rule(",(,region,),:by", `"kind":"static","below":50`),
 		rule("", `"kind":"static","below":150`),
 	}
-	for seed := range uint64(10) {
+	for seed := range runs(10) {
 		random := rand.New(rand.NewPCG(seed, 3))
 		plain, killed := newTapedRig(t, 1000), newTapedRig(t, 1000)
 		both := []*rig{plain, killed}
