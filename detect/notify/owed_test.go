@@ -117,10 +117,16 @@ func TestCleanEndAfterAKill(t *testing.T) {
 		}
 		o := r.o
 		o.DB, o.Clock, o.Resolver = db, bubbleClock{}, names{}
-		if _, err := notify.New(o); err != nil { // is ended before it runs
+		svc, err := notify.New(o) // which ends before it could try
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("notify")).Put([]byte("clean"), []byte{1}) }); err != nil {
+		if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: "https://a.example.com/hook", Disabled: true}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := svc.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
 		if err := db.Close(); err != nil {
@@ -128,8 +134,9 @@ func TestCleanEndAfterAKill(t *testing.T) {
 		}
 		r.start()
 		r.enqueue(resolved("i"))
+		r.put("a")
 		after(time.Second)
-		if got := r.seen(); got[len(got)-1] != "resolved i-resolved" {
+		if got := strings.Join(r.seen(), ", "); got != "firing i-firing, resolved i-resolved" {
 			t.Errorf("sent %s", got)
 		}
 	})
