@@ -149,7 +149,7 @@ func TestPage(t *testing.T) {
 	p.shoot("page-dark")
 	p.do("graph of the alert", chromedp.Click(".alerts button"), chromedp.WaitVisible(".chart canvas"))
 	p.until("band", `new URLSearchParams(location.search).get("band") === "starts-drop"`)
-	p.shows("#why .words", "below what was expected for")
+	p.shows("#why .words", "below what was expected")
 	p.shows("#why .words", "completeness 4/4")
 	p.shows("#why .decisions", "firing")
 	p.shows("#why .decisions", "drop")
