@@ -116,15 +116,20 @@ func (b box) enqueue(tx *bbolt.Tx, l *letter, now int64) (*item, error) {
 	if err != nil {
 		return nil, err
 	}
-	seq, err := tx.Bucket(keyRoot).NextSequence()
-	if err != nil {
-		return nil, err
-	}
-	it := &item{Seq: seq, ID: l.ID, Incident: l.Incident, Type: l.Type, Rule: l.Rule, Bytes: len(body), Enqueued: now}
-	if err := b.add(it, body); err != nil {
+	it := l.item(now)
+	it.Bytes = len(body)
+	if err := b.addNext(tx, it, body); err != nil {
 		return nil, fmt.Errorf("store notification %s: %w", l.ID, err)
 	}
 	return it, nil
+}
+
+// addNext gives an item the next sequence number and stores it.
+func (b box) addNext(tx *bbolt.Tx, it *item, body []byte) (err error) {
+	if it.Seq, err = tx.Bucket(keyRoot).NextSequence(); err != nil {
+		return err
+	}
+	return b.add(it, body)
 }
 
 // sorted is what becomes of the notifications of one transaction for a receiver.

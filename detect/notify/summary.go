@@ -48,11 +48,7 @@ func (s *Service) addSummary(tx *bbolt.Tx, b box, list []*letter, now int64) (*i
 		ids[i], rules[i] = l.ID, l.Rule
 	}
 	it, body := s.newSummary(ids, rules, now)
-	var err error
-	if it.Seq, err = tx.Bucket(keyRoot).NextSequence(); err != nil {
-		return nil, err
-	}
-	return it, b.add(it, body)
+	return it, b.addNext(tx, it, body)
 }
 
 // fold replaces items by one summary, in one transaction.
@@ -64,7 +60,7 @@ func (s *Service) fold(c *channel, items []*item, now int64) {
 		ids[i], rules[i] = it.ID, it.Rule
 	}
 	summary, body := s.newSummary(ids, rules, now)
-	err := s.o.DB.Update(func(tx *bbolt.Tx) (err error) {
+	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
 		b, ok := boxOf(tx, c.name)
 		if !ok {
 			return nil
@@ -74,10 +70,7 @@ func (s *Service) fold(c *channel, items []*item, now int64) {
 				return err
 			}
 		}
-		if summary.Seq, err = tx.Bucket(keyRoot).NextSequence(); err != nil {
-			return err
-		}
-		if err := b.add(summary, body); err != nil {
+		if err := b.addNext(tx, summary, body); err != nil {
 			return err
 		}
 		return s.remember(tx, noted(c, drops, now))
