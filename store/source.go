@@ -141,7 +141,8 @@ func (s *source) count(c stepCount) {
 	s.steps[i] = c
 }
 
-// usualInterval returns the median distance of the last five reports.
+// usualInterval returns the median distance of the last five reports; the shortest one
+// while there are fewer, since a report that was lost makes a distance long.
 func (s *source) usualInterval(g grid) int64 {
 	var d [usualReports]int64
 	n := 0
@@ -153,7 +154,11 @@ func (s *source) usualInterval(g grid) int64 {
 		return g.step
 	}
 	slices.Sort(d[:n])
-	return max(g.step, d[n/2])
+	usual := 0
+	if n == usualReports {
+		usual = n / 2
+	}
+	return max(g.step, d[usual])
 }
 
 // standing is how a source stands towards one step.
@@ -165,7 +170,8 @@ type standing struct {
 
 // at returns how the source stands towards step t. It is expected when its
 // last reported step before t plus its interval is not after t, until it has
-// been silent for so long that it is given up. It has reported t when it sent
+// been silent for so long that it is given up, and when it has begun to report t,
+// whether that was due or not. It has reported t when it sent
 // a later time, or for t as many points as in the fewest of its last five
 // reported steps before, without the first of all.
 func (s *source) at(g grid, t int64) standing {
@@ -187,7 +193,7 @@ func (s *source) at(g grid, t int64) standing {
 	}
 	last := s.steps[before-1].step
 	silent := t - max(last, min(s.lastTime, t))
-	st.expected = last+s.interval <= t && silent <= max(3*s.interval, 3*g.step, silentMs)
+	st.expected = count > 0 || last+s.interval <= t && silent <= max(3*s.interval, 3*g.step, silentMs)
 	st.reported = s.lastTime > t || count > 0 && count >= s.fewest(before)
 	return st
 }

@@ -131,6 +131,36 @@ func TestNewSourceIsNotExpectedBeforeItsFirstReport(t *testing.T) {
 	f.check(t, at+10*sec, 0, 1, "a")
 }
 
+// A source that sends in every step, and was silent in most of the first, is not taken
+// for one that reports every other step.
+func TestSilenceOfANewSource(t *testing.T) {
+	f := newFleet(t, "a")
+	for _, i := range []int64{1, 2, 4, 6} {
+		at := start + i*10*sec
+		f.send("a", at, at, 3, 1)
+	}
+	f.check(t, start+70*sec, 0, 1, "a")
+}
+
+// A source that has sent some of a step is waited for, also when it was not due.
+func TestReportThatIsNotDue(t *testing.T) {
+	f := newFleet(t, "slow")
+	for i := range int64(6) {
+		at := start + i*60*sec
+		f.send("slow", at, at, 3, 1)
+	}
+	at := start + 330*sec
+	f.check(t, at, 0, 0)
+	f.send("slow", at, at, 1, 1)
+	f.check(t, at, 0, 1, "slow")
+	f.send("slow", at, at, 2, 1)
+	f.check(t, at, 1, 1)
+	at += 300 * sec // given up, and back
+	f.check(t, at, 0, 0)
+	f.send("slow", at, at, 1, 1)
+	f.check(t, at, 0, 1, "slow")
+}
+
 // Two requests for one step do not make a source look faster than it is.
 func TestIntervalOfSplitReports(t *testing.T) {
 	f := newFleet(t, "a")
