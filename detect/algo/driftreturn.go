@@ -19,6 +19,7 @@ const (
 	homeBack    = 18   // buckets, once the stream is back
 	homeSame    = 0.05 // log, levels that are one
 	homeLeast   = 0.02 // log, of a way home
+	homeWay     = 0.6  // of a way home that it must have come
 	homeMargin  = 0.03 // log, by which it may end beyond
 	homeShare   = 0.1  // and of the way
 	returnFrom  = 0.07 // log, from the usual level
@@ -42,6 +43,9 @@ func (w *drift) leave(level float64) {
 func (w *drift) arrive(level float64) {
 	for i := range w.homes {
 		if h := &w.homes[i]; math.Abs(float64(h.level)-level) < homeSame {
+			if other := &w.homes[homesKept-1-i]; other.close > h.close { // was left later, on the way
+				other.close, other.kept = min(other.close, homeBack), 0
+			}
 			h.close, h.kept = min(h.close, homeBack), 0
 		}
 	}
@@ -86,7 +90,8 @@ func (w *drift) returns(from, to float64) bool {
 // ago, when that was nearer to its usual level.
 func (w *drift) homeward(from, to float64) bool {
 	for i := range w.homes {
-		if h := &w.homes[i]; h.close > 0 && leads(from, to, float64(h.level), homeLeast) {
+		if h := &w.homes[i]; h.close > 0 && leads(from, to, float64(h.level), homeLeast) &&
+			math.Abs(to-from) > homeWay*math.Abs(float64(h.level)-from) {
 			return true
 		}
 	}

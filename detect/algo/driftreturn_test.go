@@ -27,6 +27,7 @@ func TestTheWayBackIsNoNews(t *testing.T) {
 		}, 240, 0},
 		{"shift for a day", func(v []float64) { scale(v, at, at+15*60, 0.8) }, 15 * 60, 0},
 		{"drop, and another", func(v []float64) { scale(v, at, at+40, 0.8); scale(v, at+90, at+120, 0.8) }, 120, 90},
+		{"rise for ten hours, and a drop within it", func(v []float64) { scale(v, at, at+600, 1.25); scale(v, at+300, at+330, 0.9) }, 330, 300},
 		{"shift, and an outage after it", func(v []float64) { scale(v, at, at+15*60, 0.8); scale(v, at+16*60, at+17*60, 0.2) }, 17 * 60, 16 * 60},
 	}
 	for _, c := range cases {

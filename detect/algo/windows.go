@@ -294,6 +294,9 @@ func (w *windows) sudden(sp *span, off float64, linear bool) bool {
 	line := w.off(near.mean(), linear)
 	if far.n >= before/2 {
 		slope := (line - w.off(far.mean(), linear)) / before
+		if !linear && math.Abs(off) < turnLeast*math.Abs(slope)*before {
+			return false
+		}
 		if slope*off > 0 {
 			line += slope * float64(before+sp.skip) / 2
 		}
@@ -308,7 +311,10 @@ func (w *windows) jumped(sp *span, off float64) bool {
 	return then.n == 0 || (off-w.off(then.mean(), false))/off > jumpLeast
 }
 
-const jumpLeast = 0.7
+const (
+	jumpLeast = 0.7
+	turnLeast = 1.5 // changes of the ten minutes before that a share off must exceed
+)
 
 func causeOf(side int) Cause {
 	if side == up {
