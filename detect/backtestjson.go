@@ -114,8 +114,8 @@ func ParseIncidents(text []byte) ([]Marked, error) {
 	if len(text) > maxFile {
 		return nil, fmt.Errorf("%d bytes, at most %d", len(text), maxFile)
 	}
-	if line := tooDeep(text); line > 0 {
-		return nil, &Fault{Line: line, Err: errNesting}
+	if p := tooDeep(text); p.known() {
+		return nil, &Fault{Place: p, Err: errNesting}
 	}
 	var v any
 	if err := yaml.Unmarshal(text, &v); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -14,20 +15,29 @@ import (
 // Fault is what is wrong with a file, and where.
 type Fault struct {
 	File string // "" when it has no name
-	Line int    // 1 is the first; 0: not known
+	Place
 	Rule string // id of the rule, "" when it is about none
 	Err  error
 }
 
-// Error is `file:line: what`.
+// Place is a position in a file. 1 is the first line and the first character of
+// one; 0: not known.
+type Place struct{ Line, Column int }
+
+// known reports whether there is a position.
+func (p Place) known() bool { return p.Line > 0 }
+
+func (p Place) String() string { return fmt.Sprintf("%d:%d", p.Line, p.Column) }
+
+// Error is `file:line:column: what`.
 func (f *Fault) Error() string {
 	switch {
-	case f.File != "" && f.Line > 0:
-		return fmt.Sprintf("%s:%d: %v", f.File, f.Line, f.Err)
+	case f.File != "" && f.known():
+		return fmt.Sprintf("%s:%s: %v", f.File, f.Place, f.Err)
 	case f.File != "":
 		return fmt.Sprintf("%s: %v", f.File, f.Err)
-	case f.Line > 0:
-		return fmt.Sprintf("line %d: %v", f.Line, f.Err)
+	case f.known():
+		return fmt.Sprintf("line %d, column %d: %v", f.Line, f.Column, f.Err)
 	}
 	return f.Err.Error()
 }
@@ -51,16 +61,25 @@ type RuleError struct {
 func (e *RuleError) Error() string { return e.Err.Error() }
 func (e *RuleError) Unwrap() error { return e.Err }
 
-// source is a file that was read, for finding lines in it.
+// ReceiverError is what is wrong with one receiver of several.
+type ReceiverError struct {
+	Name string
+	Err  error
+}
+
+func (e *ReceiverError) Error() string { return e.Err.Error() }
+func (e *ReceiverError) Unwrap() error { return e.Err }
+
+// source is a file that was read, for finding places in it.
 type source struct {
 	name   string
 	text   []byte
 	ids    []string // of its rules, in order; "" where a rule has none
+	names  []string // of its receivers, in the same way
 	parsed bool
 	body   ast.Node // nil when it is no YAML
 
-	receivers int
-	values    int // of the series of its tests
+	values int // of the series of its tests
 }
 
 // root returns the tree of the file with its positions.
@@ -76,93 +95,127 @@ func (s *source) root() ast.Node {
 
 // syntax is the fault of a text that is no YAML.
 func (s *source) syntax(err error) *Fault {
-	f := &Fault{File: s.name, Err: fmt.Errorf("not YAML: %s", strings.TrimSpace(withoutSecrets(yaml.FormatError(err, false, true))))}
+	f := &Fault{File: s.name}
+	text := strings.TrimSpace(withoutSecrets(yaml.FormatError(err, false, true)))
 	var known yaml.Error
 	if errors.As(err, &known) && known.GetToken() != nil {
-		f.Line = known.GetToken().Position.Line
+		p := known.GetToken().Position
+		f.Place = Place{p.Line, p.Column}
+		text = strings.TrimPrefix(text, fmt.Sprintf("[%s] ", f.Place))
 	}
+	f.Err = fmt.Errorf("not YAML: %s", text)
 	return f
 }
 
 // fault is about the i-th entry of a section, rules or receivers.
 func (s *source) fault(section string, i int, err error) *Fault {
 	f := &Fault{File: s.name, Err: err}
-	if section == "rules" && i < len(s.ids) {
+	name := ""
+	switch {
+	case section == "rules" && i < len(s.ids):
 		f.Rule = s.ids[i]
+		name = fmt.Sprintf("rule %q: ", clip(f.Rule, maxID))
+	case section == "receivers" && i < len(s.names):
+		name = "receiver " + s.names[i] + ": "
 	}
 	node := child(s.root(), section)
 	if list, ok := plain(node).(*ast.SequenceNode); ok && i < len(list.Values) {
-		f.Line = lineIn(list.Values[i], reason(err, f.Rule))
+		f.Place = placeIn(list.Values[i], reason(err, section, i, name))
 	} else {
-		f.Line = lineOf(node)
+		f.Place = placeOf(node)
 	}
 	return f
 }
 
-// reason is the text of an error about a rule without the rule's name.
-func reason(err error, id string) string {
-	text := err.Error()
-	if _, rest, ok := strings.Cut(text, fmt.Sprintf("rule %q: ", clip(id, maxID))); ok {
+// reason is the text of an error about an entry without the entry's name.
+func reason(err error, section string, i int, name string) string {
+	text := strings.TrimPrefix(err.Error(), fmt.Sprintf("%s[%d]: ", section, i))
+	if _, rest, ok := strings.Cut(text, name); ok && name != "" {
 		return rest
 	}
-	return strings.TrimPrefix(text, "rule: ")
+	return strings.TrimPrefix(strings.TrimPrefix(text, "rule: "), "receiver: ")
 }
 
-// lineIn returns the line of the part of an entry that a message is about. The
-// messages about an entry begin with the key that is at fault, or name it in quotes.
-func lineIn(entry ast.Node, message string) int {
-	if _, rest, ok := strings.Cut(message, `key "`); ok {
-		if key, _, ok := strings.Cut(rest, `"`); ok {
-			if line := lineOfKey(entry, key, 3); line > 0 {
-				return line
+// placeIn returns the place of the part of an entry that a message is about. The
+// messages about an entry begin with the path to what is at fault, such as
+// notify[0] or detector.alpha, or name a key in quotes.
+func placeIn(entry ast.Node, message string) Place {
+	for _, before := range []string{`key "`, `unknown field "`} {
+		if _, rest, ok := strings.Cut(message, before); ok {
+			key, _, _ := strings.Cut(rest, `"`)
+			if p := placeOfKey(entry, key, 3); p.known() {
+				return p
 			}
 		}
 	}
-	m, _ := plain(entry).(*ast.MappingNode)
-	if m == nil {
-		return lineOf(entry)
+	if _, rest, ok := strings.Cut(message, "Go struct field Receiver."); ok { // of encoding/json
+		message = rest
+	}
+	if strings.HasPrefix(message, "egress ") {
+		message = "url " + message
 	}
 	message = strings.Replace(strings.Replace(message, "label key", "labels", 1), "annotation key", "annotations", 1)
-	best, length := lineOf(entry), 0
-	for _, pair := range m.Values {
-		key := keyText(pair)
-		if !strings.HasPrefix(message, key) || len(key) <= length {
-			continue
+	best := placeOf(entry)
+	for node := entry; ; {
+		next, p, rest := follow(node, message)
+		if next == nil {
+			return best
 		}
-		rest := message[len(key):]
-		if rest != "" && !strings.ContainsAny(rest[:1], " .:[") {
-			continue
+		if p.known() {
+			best = p
 		}
-		best, length = lineOf(pair.Key), len(key)
-		if sub, ok := strings.CutPrefix(rest, "."); ok {
-			sub, _, _ = strings.Cut(sub, " ")
-			if line := lineOfKey(pair.Value, strings.TrimSuffix(sub, ":"), 1); line > 0 {
-				best = line
+		node, message = next, strings.TrimPrefix(rest, ".")
+		if !strings.HasPrefix(rest, ".") && !strings.HasPrefix(rest, "[") {
+			return best
+		}
+	}
+}
+
+// follow takes one step of the path at the beginning of a message: a key or an
+// index. It returns where that leads, nil for nowhere, and what is left.
+func follow(n ast.Node, message string) (next ast.Node, at Place, rest string) {
+	switch n := plain(n).(type) {
+	case *ast.SequenceNode:
+		digits, after, ok := strings.Cut(strings.TrimPrefix(message, "["), "]")
+		i, err := strconv.Atoi(digits)
+		if !ok || !strings.HasPrefix(message, "[") || err != nil || i < 0 || i >= len(n.Values) {
+			return nil, Place{}, ""
+		}
+		return n.Values[i], placeOf(n.Values[i]), after
+	case *ast.MappingNode:
+		length := 0
+		for _, pair := range n.Values {
+			key := keyText(pair)
+			if len(key) <= length || !strings.HasPrefix(message, key) {
+				continue
+			}
+			if after := message[len(key):]; after == "" || strings.ContainsAny(after[:1], " .:[") {
+				next, at, rest, length = pair.Value, placeOf(pair.Key), after, len(key)
 			}
 		}
 	}
-	return best
+	return next, at, rest
 }
 
-// lineOfKey finds a key of a mapping, or of those in it up to a depth.
-func lineOfKey(n ast.Node, key string, depth int) int {
+// placeOfKey finds a key of a mapping, or of those in it up to a depth.
+func placeOfKey(n ast.Node, key string, depth int) Place {
 	m, ok := plain(n).(*ast.MappingNode)
 	if !ok {
-		return 0
+		return Place{}
 	}
 	for _, pair := range m.Values {
 		if keyText(pair) == key {
-			return lineOf(pair.Key)
+			return placeOf(pair.Key)
 		}
 	}
 	if depth > 1 {
 		for _, pair := range m.Values {
-			if line := lineOfKey(pair.Value, key, depth-1); line > 0 {
-				return line
+			if p := placeOfKey(pair.Value, key, depth-1); p.known() {
+				return p
 			}
 		}
 	}
-	return 0
+	return Place{}
 }
 
 // child returns the value of a key of a mapping, nil when there is none.
@@ -198,37 +251,52 @@ func keyText(p *ast.MappingValueNode) string {
 	return ""
 }
 
-// lineOf returns the line at which a node begins, 0 when it is not known.
-func lineOf(n ast.Node) int {
+// placeOf returns where a node begins.
+func placeOf(n ast.Node) Place {
 	if m, ok := plain(n).(*ast.MappingNode); ok && len(m.Values) > 0 && !m.IsFlowStyle {
 		n = m.Values[0].Key
 	}
 	if n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
-		return 0
+		return Place{}
 	}
-	return n.GetToken().Position.Line
+	p := n.GetToken().Position
+	return Place{p.Line, p.Column}
 }
 
-// Place adds file and line to an error about one of the file's rules.
+// Place adds file and place to an error about one of the file's rules or receivers.
 func (file *File) Place(err error) error {
-	var about *RuleError
-	if !errors.As(err, &about) {
+	var rule *RuleError
+	var receiver *ReceiverError
+	section, name := "rules", ""
+	switch {
+	case errors.As(err, &rule):
+		name = rule.ID
+	case errors.As(err, &receiver):
+		section, name = "receivers", receiver.Name
+	default:
 		return err
 	}
 	for _, s := range file.sources {
-		if i := slices.Index(s.ids, about.ID); i >= 0 {
-			return s.fault("rules", i, err)
+		list := s.ids
+		if section == "receivers" {
+			list = s.names
+		}
+		if i := slices.Index(list, name); i >= 0 {
+			return s.fault(section, i, err)
 		}
 	}
 	return err
 }
+
+// Source returns the name of the file that a rule, or a receiver, came from.
+func (file *File) Source(what, name string) string { return file.known[what+" "+name] }
 
 // Count returns how many rules and receivers a file of that name has, those with
 // faults among them.
 func (file *File) Count(name string) (rules, receivers int) {
 	for _, s := range file.sources {
 		if s.name == name {
-			rules, receivers = rules+len(s.ids), receivers+s.receivers
+			rules, receivers = rules+len(s.ids), receivers+len(s.names)
 		}
 	}
 	return rules, receivers

@@ -34,8 +34,8 @@ type File struct {
 	Rules     []Rule
 	Receivers []notify.Receiver
 
-	sources []*source       // where they come from
-	known   map[string]bool // `rule` or `receiver` and the id of each
+	sources []*source         // where they come from
+	known   map[string]string // `rule` or `receiver` and the id of each; the name of its file
 }
 
 // Empty reports whether there is neither a rule nor a receiver.
@@ -60,8 +60,8 @@ func (file *File) read(name string, text []byte) []*Fault {
 	if len(text) > maxFile {
 		return broken(fmt.Errorf("%d bytes, at most %d", len(text), maxFile))
 	}
-	if line := tooDeep(text); line > 0 {
-		return []*Fault{{File: name, Line: line, Err: errNesting}}
+	if p := tooDeep(text); p.known() {
+		return []*Fault{{File: name, Place: p, Err: errNesting}}
 	}
 	var v any
 	if err := yaml.Unmarshal(text, &v); err != nil {
@@ -75,13 +75,13 @@ func (file *File) read(name string, text []byte) []*Fault {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return broken(fmt.Errorf("content is %s, want the keys rules and receivers", typeName(v)))
+		return []*Fault{{File: name, Place: placeOf(s.root()), Err: fmt.Errorf("content is %s, want the keys rules and receivers", typeName(v))}}
 	}
 	f := fields{m: m}
 	f.known("rules", "receivers")
 	rules, receivers := f.items("rules"), f.items("receivers")
 	if f.err != nil {
-		return []*Fault{{File: name, Line: lineIn(s.root(), f.err.Error()), Err: f.err}}
+		return []*Fault{{File: name, Place: placeIn(s.root(), f.err.Error()), Err: f.err}}
 	}
 	return append(file.readRules(s, rules), file.readReceivers(s, receivers)...)
 }
@@ -102,7 +102,7 @@ func (file *File) readRules(s *source, items []any) (faults []*Fault) {
 		if err != nil && s.ids[i] == "" {
 			err = fmt.Errorf("rules[%d]: %w", i, err)
 		} else if err == nil {
-			err = file.unique("rule", r.ID)
+			err = file.unique(s, "rule", r.ID)
 		}
 		if err == nil {
 			file.Rules = append(file.Rules, r)
@@ -114,7 +114,13 @@ func (file *File) readRules(s *source, items []any) (faults []*Fault) {
 }
 
 func (file *File) readReceivers(s *source, items []any) (faults []*Fault) {
-	s.receivers = len(items)
+	for _, item := range items {
+		name := ""
+		if m, ok := item.(map[string]any); ok {
+			name, _ = m["name"].(string)
+		}
+		s.names = append(s.names, name)
+	}
 	for i, item := range items {
 		var r notify.Receiver
 		text, err := json.Marshal(item)
@@ -123,7 +129,7 @@ func (file *File) readReceivers(s *source, items []any) (faults []*Fault) {
 		}
 		if err != nil {
 			err = fmt.Errorf("receivers[%d]: %w", i, err)
-		} else if err = file.unique("receiver", r.Name); err == nil {
+		} else if err = file.unique(s, "receiver", r.Name); err == nil {
 			file.Receivers = append(file.Receivers, r)
 		}
 		if err != nil {
@@ -134,14 +140,18 @@ func (file *File) readReceivers(s *source, items []any) (faults []*Fault) {
 }
 
 // unique refuses the second of a name.
-func (file *File) unique(what, name string) error {
+func (file *File) unique(s *source, what, name string) error {
 	if file.known == nil {
-		file.known = map[string]bool{}
+		file.known = map[string]string{}
 	}
-	if file.known[what+" "+name] {
-		return fmt.Errorf("%s %q is defined twice", what, clip(name, maxID))
+	if other, found := file.known[what+" "+name]; found {
+		err := fmt.Errorf("%s %q is defined twice", what, clip(name, maxID))
+		if other != s.name {
+			err = fmt.Errorf("%w, first in %s", err, other)
+		}
+		return err
 	}
-	file.known[what+" "+name] = true
+	file.known[what+" "+name] = s.name
 	return nil
 }
 

@@ -57,7 +57,10 @@ func LintFiles(names []string, primary int64) (File, []Finding, error) {
 		if c := slices.Index(names, a.File) - slices.Index(names, b.File); c != 0 {
 			return c
 		}
-		return a.Line - b.Line
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
 	})
 	return file, out, nil
 }
@@ -127,7 +130,7 @@ func (file *File) finding(id, check string, err error) Finding {
 	f.Fault = Fault{Rule: id, Err: err}
 	var placed *Fault
 	if errors.As(file.Place(&RuleError{id, err}), &placed) {
-		f.File, f.Line = placed.File, placed.Line
+		f.File, f.Fault.Place = placed.File, placed.Place
 	}
 	return f
 }

@@ -29,12 +29,12 @@ func lint(t *testing.T, files ...string) (detect.File, []string) {
 	}
 	var out []string
 	for _, f := range findings {
-		out = append(out, fmt.Sprintf("%s:%d %s %v %s", filepath.Base(f.File), f.Line, f.Check, f.Warning, f.Err))
+		out = append(out, fmt.Sprintf("%s:%s %s %v %s", filepath.Base(f.File), f.Fault.Place, f.Check, f.Warning, f.Err))
 	}
 	return file, out
 }
 
-// TestLint: everything that is wrong is found at once, each with its line.
+// TestLint: everything that is wrong is found at once, each with its place.
 func TestLint(t *testing.T) {
 	_, got := lint(t, "a.yaml", `rules:
   - id: good
@@ -81,21 +81,21 @@ receivers:
     urll: "https://x.example"
 `, "b.yaml", "rules:\n  - {id: good, expr: 'name,x,:eq,:sum', for: 1m}\n", "c.yaml", "rules:\n  - id: a\n   b: [\n", "d.yaml", "rulse: []\n")
 	want := []string{
-		`a.yaml:7 duplicate true rule "twice": expr and detector are those of rule "good"`,
-		`a.yaml:12 template false rule "twice": annotations.summary names .Tags.regoin, but groups have region`,
-		`a.yaml:14 hold true rule "hasty": expr and detector page on a single step`,
-		`a.yaml:16 receiver false rule "hasty": notify names "onkall", which is no receiver of the file, did you mean "oncall"?`,
-		`a.yaml:20 syntax false rule "bare": key "detektor" is unknown, did you mean "detector"?`,
-		`a.yaml:25 rule false rule "each": detector static: key "belov" is unknown, did you mean "below"?`,
-		`a.yaml:27 runbook true rule "every": annotations.runbook is missing`,
-		`a.yaml:28 groups true rule "every": expr gives one alert per series`,
-		`a.yaml:32 hold true rule "jumpy": detector.hold is at most one step and there is no for`,
-		`a.yaml:34 rule false rule "": id is missing`,
-		`a.yaml:39 rule false rule "steps": step is 15s`,
-		`a.yaml:42 syntax false receivers[1]: `,
-		`b.yaml:2 syntax false rule "good" is defined twice`,
-		`c.yaml:3 syntax false not YAML: `,
-		`d.yaml:1 syntax false key "rulse" is unknown, did you mean "rules"?`,
+		`a.yaml:7:5 duplicate true rule "twice": expr and detector are those of rule "good"`,
+		`a.yaml:12:7 template false rule "twice": annotations.summary names .Tags.regoin, but groups have region`,
+		`a.yaml:14:5 hold true rule "hasty": expr and detector page on a single step`,
+		`a.yaml:16:5 receiver false rule "hasty": notify names "onkall", which is no receiver of the file, did you mean "oncall"?`,
+		`a.yaml:20:5 syntax false rule "bare": key "detektor" is unknown, did you mean "detector"?`,
+		`a.yaml:25:7 rule false rule "each": detector static: key "belov" is unknown, did you mean "below"?`,
+		`a.yaml:27:5 runbook true rule "every": annotations.runbook is missing`,
+		`a.yaml:28:5 groups true rule "every": expr gives one alert per series`,
+		`a.yaml:32:35 hold true rule "jumpy": detector.hold is at most one step and there is no for`,
+		`a.yaml:34:5 rule false rule "": id is missing`,
+		`a.yaml:39:5 rule false rule "steps": step is 15s`,
+		`a.yaml:43:5 syntax false receivers[1]: `,
+		`b.yaml:2:5 syntax false rule "good" is defined twice`,
+		`c.yaml:3:4 syntax false not YAML: `,
+		`d.yaml:1:1 syntax false key "rulse" is unknown, did you mean "rules"?`,
 	}
 	for i, w := range want {
 		if i >= len(got) || !strings.HasPrefix(got[i], w) {

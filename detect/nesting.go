@@ -8,16 +8,16 @@ const maxNesting = 500
 
 var errNesting = fmt.Errorf("nested more than %d deep", maxNesting)
 
-// tooDeep returns the first line, from 1, at which the text is nested too deeply,
-// 0 when none is. It looks at brackets and at marks in front of a line; what is in
-// quotes counts too.
-func tooDeep(text []byte) (line int) {
+// tooDeep returns the first place at which the text is nested too deeply, or none.
+// It looks at brackets and at marks in front of a line; what is in quotes counts too.
+func tooDeep(text []byte) Place {
 	brackets, marks, leading := 0, 0, true
-	line = 1
+	p := Place{Line: 1}
 	for _, c := range text {
+		p.Column++
 		switch c {
 		case '\n':
-			line++
+			p = Place{Line: p.Line + 1}
 			marks, leading = 0, true
 			continue
 		case '[', '{':
@@ -31,8 +31,8 @@ func tooDeep(text []byte) (line int) {
 		}
 		leading = leading && (c == '-' || c == '?' || c == ' ' || c == '\t')
 		if brackets > maxNesting || marks > maxNesting {
-			return line
+			return p
 		}
 	}
-	return 0
+	return Place{}
 }

@@ -143,10 +143,10 @@ func TestFileErrors(t *testing.T) {
 			t.Errorf("%s\ngot  %v\nwant %s", text, err, want)
 		}
 	}
-	f("rulez: []", `line 1: key "rulez" is unknown, did you mean "rules"? (known: rules, receivers)`)
+	f("rulez: []", `line 1, column 1: key "rulez" is unknown, did you mean "rules"? (known: rules, receivers)`)
 	f("- a", "content is a list")
 	f("rules: 3", "rules is a number, want a list")
-	f("rules: [{id: a, expr: x, foo: 1}]", `line 1: rule "a": key "foo" is unknown`)
+	f("rules: [{id: a, expr: x, foo: 1}]", `line 1, column 26: rule "a": key "foo" is unknown`)
 	f("rules: [{id: a, expr: x}, {id: a, expr: y}]", `rule "a" is defined twice`)
 	f("rules:\n - id: a\n   id: b\n", "not YAML")
 	f("receivers: [{name: a, urll: x}]", `receivers[0]: `)
@@ -168,7 +168,7 @@ func TestLoadFiles(t *testing.T) {
 		t.Errorf("LoadFiles: %v, %+v", err, file.Rules)
 	}
 	write("c.yaml", "rules: [{id: a, expr: y}]")
-	if _, err := detect.LoadFiles(filepath.Join(dir, "*.yaml")); err == nil || !strings.Contains(err.Error(), "c.yaml:1: rule \"a\" is defined twice") {
+	if _, err := detect.LoadFiles(filepath.Join(dir, "*.yaml")); err == nil || !strings.Contains(err.Error(), "c.yaml:1:9: rule \"a\" is defined twice, first in "+filepath.Join(dir, "a.yaml")) {
 		t.Errorf("repeated id: %v", err)
 	}
 	if _, err := detect.LoadFiles(filepath.Join(dir, "none.yaml")); err == nil {

@@ -91,8 +91,8 @@ func TestRules(name string) ([]TestResult, error) {
 
 // readTests reads the rules and the tests of a file.
 func (s *source) readTests() ([]Rule, []ruleTest, error) {
-	if line := tooDeep(s.text); line > 0 {
-		return nil, nil, &Fault{File: s.name, Line: line, Err: errNesting}
+	if p := tooDeep(s.text); p.known() {
+		return nil, nil, &Fault{File: s.name, Place: p, Err: errNesting}
 	}
 	var v any
 	if err := yaml.Unmarshal(s.text, &v); err != nil {
@@ -103,7 +103,7 @@ func (s *source) readTests() ([]Rule, []ruleTest, error) {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return nil, nil, &Fault{File: s.name, Err: fmt.Errorf("content is %s, want the keys rule_files, rules, step and tests", typeName(v))}
+		return nil, nil, &Fault{File: s.name, Place: placeOf(s.root()), Err: fmt.Errorf("content is %s, want the keys rule_files, rules, step and tests", typeName(v))}
 	}
 	f := fields{m: m}
 	f.known("rule_files", "rules", "step", "tests")
@@ -115,7 +115,7 @@ func (s *source) readTests() ([]Rule, []ruleTest, error) {
 		f.fail("tests has %d entries, at most %d", len(items), maxTests)
 	}
 	if f.err != nil {
-		return nil, nil, &Fault{File: s.name, Line: lineIn(s.root(), f.err.Error()), Err: f.err}
+		return nil, nil, &Fault{File: s.name, Place: placeIn(s.root(), f.err.Error()), Err: f.err}
 	}
 	rules, err := s.testedRules(files, f.items("rules"))
 	if err != nil {
@@ -156,7 +156,7 @@ func (s *source) testedRules(files []string, items []any) ([]Rule, error) {
 		return nil, first(faults)
 	}
 	if len(all.Rules) == 0 {
-		return nil, &Fault{File: s.name, Line: 1, Err: errors.New("there are no rules: name files under rule_files, or write rules")}
+		return nil, &Fault{File: s.name, Place: Place{1, 1}, Err: errors.New("there are no rules: name files under rule_files, or write rules")}
 	}
 	return all.Rules, nil
 }
@@ -179,12 +179,12 @@ func (s *source) at(err error, path ...any) *Fault {
 			break
 		}
 		node = next
-		if line := lineOf(node); line > 0 {
-			f.Line = line
+		if p := placeOf(node); p.known() {
+			f.Place = p
 		}
 	}
-	if line := lineIn(node, err.Error()); line > 0 {
-		f.Line = line
+	if p := placeIn(node, err.Error()); p.known() {
+		f.Place = p
 	}
 	return f
 }

@@ -146,13 +146,13 @@ func TestRuleTestsFail(t *testing.T) {
 		t.Fatalf("%v, %+v", err, results)
 	}
 	want := []string{
-		`a_test.yaml:22: test "wrong in every way": at 10s rule ratio has no alert (- wanted):
+		`a_test.yaml:22:10: test "wrong in every way": at 10s rule ratio has no alert (- wanted):
   - firing `,
-		`a_test.yaml:16: test "wrong in every way": at 1m rule low has other alerts (- wanted, + got, ! differs):
+		`a_test.yaml:16:9: test "wrong in every way": at 1m rule low has other alerts (- wanted, + got, ! differs):
   ! firing region=eu: value is 10, want 11..12; since 0s, want 10s; severity is "page", want "warn"; labels.team is "playback", want "x"; annotations.summary is "eu has 10", want "y"
   - firing region=ap score 0.5
   + firing region=us value 20 score 1 since 0s`,
-		`a_test.yaml:23: test "wrong in every way": pages.low: it pages 2 times, want 1`,
+		`a_test.yaml:23:13: test "wrong in every way": pages.low: it pages 2 times, want 1`,
 	}
 	for i, f := range results[0].Faults {
 		if got := f.Error(); !strings.HasSuffix(got, want[i]) {

@@ -11,7 +11,7 @@ import (
 )
 
 type rulesCmd struct {
-	Check    rulesCheckCmd    `cmd:"" help:"Read rule files and report every fault and doubt, with file, line and rule."`
+	Check    rulesCheckCmd    `cmd:"" help:"Read rule files and report every fault and doubt, with file, line, column and rule."`
 	Test     rulesTestCmd     `cmd:"" help:"Run unit tests of rules: series in, alerts out."`
 	Backtest rulesBacktestCmd `cmd:"" help:"Ask a server what the rules of a file would have paged for on its history."`
 }
@@ -103,6 +103,7 @@ func printFindingsJSON(w io.Writer, findings []detect.Finding) error {
 	type finding struct {
 		File    string `json:"file"`
 		Line    int    `json:"line,omitempty"`
+		Column  int    `json:"column,omitempty"`
 		Rule    string `json:"rule,omitempty"`
 		Level   string `json:"level"`
 		Check   string `json:"check"`
@@ -114,7 +115,7 @@ func printFindingsJSON(w io.Writer, findings []detect.Finding) error {
 		if f.Warning {
 			level = "warning"
 		}
-		out = append(out, finding{f.File, f.Line, f.Rule, level, f.Check, f.Err.Error()})
+		out = append(out, finding{f.File, f.Line, f.Column, f.Rule, level, f.Check, f.Err.Error()})
 	}
 	return writeJSON(w, map[string]any{"findings": out})
 }

@@ -135,8 +135,8 @@ func TestBacktestCommand(t *testing.T) {
 		`incident .* region=eu  found after 3m\n  incident .* region=eu  MISSED\n`)
 	want(1, append([]string{"backtest", rules, "--rule", "nosuch"}, common...), `has no rule "nosuch"`)
 	want(1, append([]string{"backtest", write("bad.yaml", "rules:\n  - {id: a, expr: 'name,sps,:eq'}\n  - id: b\n    expr: name,sps,:eq,:integral\n")}, common...),
-		`bad.yaml:4: rule "b": .*integral`, `1 of 2 rules could not be judged`, `b +not judged`)
-	want(1, append([]string{"backtest", write("syntax.yaml", "rules:\n  - {id: a, exprr: 'name,sps,:eq'}\n")}, common...), `syntax.yaml:2: .*did you mean "expr"`)
+		`bad.yaml:4:5: rule "b": .*integral`, `1 of 2 rules could not be judged`, `b +not judged`)
+	want(1, append([]string{"backtest", write("syntax.yaml", "rules:\n  - {id: a, exprr: 'name,sps,:eq'}\n")}, common...), `syntax.yaml:2:13: .*did you mean "expr"`)
 	want(1, []string{"backtest", rules, "--target", "http://127.0.0.1:1"}, `refused`)
 	want(1, []string{"backtest", rules, "--target", url, "--start", "then"}, `--start .* is not before --end`)
 	want(1, []string{"backtest", rules, "--target", url, "--start", "5 o'clock"}, `--start and --end`)
@@ -153,8 +153,8 @@ func TestBacktestCommand(t *testing.T) {
 	}
 
 	want(0, []string{"check", rules, "--target", url},
-		`rules.yaml:2: rule "floor": was firing all of the last week for 1 of 2 groups, such as region=us`,
-		`rules.yaml:8: rule "none": expr matched nothing in the last week`,
+		`rules.yaml:2:5: rule "floor": was firing all of the last week for 1 of 2 groups, such as region=us`,
+		`rules.yaml:8:16: rule "none": expr matched nothing in the last week`,
 		`rules.yaml: 2 rules, no receiver, no fault, 2 warnings`)
 	want(1, []string{"check", rules, "--target", url, "--strict"}, `1 of 1 files`)
 }
