@@ -1,9 +1,7 @@
 package detect
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"math"
 	"slices"
 
@@ -76,23 +74,6 @@ type PutOff struct {
 	Reported int      `json:"reported"`
 	Sources  int      `json:"sources"`
 	Silent   []string `json:"silent,omitempty"`
-}
-
-// MarshalJSON writes the number in full, NaN and infinities as null.
-func (n Number) MarshalJSON() ([]byte, error) {
-	if x := float64(n); !math.IsNaN(x) && !math.IsInf(x, 0) {
-		return json.Marshal(x)
-	}
-	return []byte("null"), nil
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (n *Number) UnmarshalJSON(src []byte) error {
-	if bytes.Equal(src, []byte("null")) {
-		*n = Number(math.NaN())
-		return nil
-	}
-	return json.Unmarshal(src, (*float64)(n))
 }
 
 // Bounds of what is kept of one alert.
