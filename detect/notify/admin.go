@@ -28,7 +28,7 @@ func (s *Service) PutReceiver(r Receiver) error {
 	}
 	ctx, cancel := s.within(context.Background(), lookupTimeout)
 	defer cancel()
-	if err := s.guard.check(ctx, r.URL, s.o.Resolver); err != nil {
+	if err := s.judgeTarget(ctx, &r); err != nil {
 		return fmt.Errorf("receiver %s: %w", r.Name, err)
 	}
 	if c == nil {
@@ -143,13 +143,13 @@ func (s *Service) sorted() []*channel {
 	return out
 }
 
-// disable stops a receiver whose URL answered 410, durably, and tells the
-// others. One that has another URL by now, or was deleted, is left alone.
-func (s *Service) disable(c *channel, url string, now int64) {
+// disable stops a receiver whose target answered 410, durably, and tells the
+// others. One that has another target by now, or was deleted, is left alone.
+func (s *Service) disable(c *channel, asked Receiver, now int64) {
 	s.admin.Lock()
 	defer s.admin.Unlock()
 	r := c.snapshot()
-	if r.Disabled || r.URL != url || s.channel(c.name) != c { // or another one has its name
+	if r.Disabled || !r.sameTarget(asked) || s.channel(c.name) != c { // or another one has its name
 		return
 	}
 	r.Disabled, r.DisabledAt, r.DisabledReason = true, now, "it answered 410 Gone"

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,47 +30,68 @@ func transport(g *guard) *http.Transport {
 	}
 }
 
-// answer is what one request came to.
+// answer is what one attempt came to.
 type answer struct {
-	status    int // of HTTP, 0 = none
+	verdict   verdict
+	status    int // of the protocol, 0 = none
 	latencyMs int64
-	pause     time.Duration // Retry-After
-	err       string        // "" when there is a status
+	pause     time.Duration // asked for, or fit for the kind
+	err       string        // what is wrong, beside a status or without one
 	blocked   bool          // egress refused it: nothing was sent
 }
 
-// post sends one webhook and reads the answer, of which nothing but status and
-// Retry-After is kept. Redirects are not followed.
-func (s *Service) post(ctx context.Context, r Receiver, id string, body []byte) answer {
+// failure is an answer without a status.
+func failure(text string, blocked bool) answer {
+	return answer{verdict: retry, err: text, blocked: blocked}
+}
+
+// exchange is one HTTP POST and how its answer is read.
+type exchange struct {
+	url    string
+	header http.Header // beside Content-Type and User-Agent; consumed
+	body   []byte
+	// read judges the answer and says what is wrong, in own words. nil goes by the
+	// status alone.
+	read func(status int, body []byte) (verdict, string)
+}
+
+// post makes an exchange. Redirects are not followed, and of the answer nothing but
+// status and Retry-After is kept, save what read makes of it.
+func (s *Service) post(ctx context.Context, e exchange) answer {
 	started := s.o.Clock.Now()
 	since := func() int64 { return s.o.Clock.Now().Sub(started).Milliseconds() }
-	if _, _, err := s.guard.parse(r.URL); err != nil {
-		return answer{err: err.Error(), blocked: true}
+	if _, _, err := s.guard.parse(e.url); err != nil {
+		return failure(err.Error(), true)
 	}
 	ctx, cancel := s.within(ctx, attemptTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, bytes.NewReader(e.body))
 	if err != nil {
-		return answer{err: "url: not a valid URL", blocked: true}
+		return failure("url: not a valid URL", true)
 	}
-	timestamp := started.Unix()
+	if e.header != nil {
+		req.Header = e.header
+	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "pulse")
-	req.Header.Set("Webhook-Id", id)
-	req.Header.Set("Idempotency-Key", id)
-	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(timestamp, 10))
-	if keys := r.keys(); len(keys) > 0 {
-		req.Header.Set("Webhook-Signature", signature(keys, id, timestamp, body))
-	}
 	resp, err := s.send.RoundTrip(req)
 	if err != nil {
 		var egress *EgressError
-		return answer{latencyMs: since(), err: errorText(ctx, err), blocked: errors.As(err, &egress)}
+		a := failure(errorText(ctx, err), errors.As(err, &egress))
+		a.latencyMs = since()
+		return a
 	}
-	latency := since()
-	io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswerBytes))
+	a := answer{verdict: judge(resp.StatusCode), status: resp.StatusCode, latencyMs: since(),
+		pause: retryAfter(resp.Header.Get("Retry-After"), s.o.Clock.Now())}
+	body := io.LimitReader(resp.Body, maxAnswerBytes)
+	if e.read == nil {
+		io.Copy(io.Discard, body)
+	} else {
+		text, _ := io.ReadAll(body) // what came of an answer that broke off is judged
+		a.verdict, a.err = e.read(a.status, text)
+	}
 	resp.Body.Close()
-	return answer{status: resp.StatusCode, latencyMs: latency, pause: retryAfter(resp.Header.Get("Retry-After"), s.o.Clock.Now())}
+	return a
 }
 
 // errorText returns what may be shown of a failed request: never bytes that
@@ -132,13 +152,13 @@ func (s *Service) attempt(run *running, c *channel, it *item) {
 	}
 	s.stats.attempts.Add(1)
 	receiver := c.snapshot()
-	a := s.post(run.attempts, receiver, it.ID, body)
+	a := s.deliver(run.attempts, &receiver, &bundle{ID: it.ID, Type: it.Type, body: body})
 	now := s.o.Clock.Now().UnixMilli()
 	stopped := a.status == 0 && run.attempts.Err() != nil
 	o := s.judgeAttempt(it, a, stopped, now)
 
 	if o.disable {
-		s.disable(c, receiver.URL, now)
+		s.disable(c, receiver, now)
 	}
 	c.mu.Lock()
 	c.queue.answered(it)
@@ -153,6 +173,15 @@ func (s *Service) attempt(run *running, c *channel, it *item) {
 	c.mu.Unlock()
 	c.poke()
 	s.record(ended{c, it, o, now})
+}
+
+// deliver makes one attempt in the way of the receiver's kind.
+func (s *Service) deliver(ctx context.Context, r *Receiver, b *bundle) answer {
+	k, err := kindOf(r.Kind)
+	if err != nil {
+		return failure(err.Error(), true)
+	}
+	return k.deliver(ctx, s, r, b)
 }
 
 // body reads the webhook body of an item; nil when it is no longer there.
@@ -191,10 +220,10 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 	o.item.Attempts++
 	o.item.guessed = false
 	o.item.LastError = a.err
-	if a.err == "" && judge(a.status) != accepted {
+	if a.err == "" && a.verdict != accepted {
 		o.item.LastError = fmt.Sprintf("status %d", a.status)
 	}
-	what := judge(a.status)
+	what := a.verdict
 	pause := max(backoff(o.item.Attempts, s.o.Rand()), a.pause)
 	o.pauseMs = pause.Milliseconds()
 	o.item.Next = now + o.pauseMs
@@ -214,6 +243,9 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 		o.item.Refusals++
 		if o.item.Refusals >= refusalsAllowed {
 			o.gone, o.dead = true, fmt.Sprintf("refused with status %d", a.status)
+			if a.err != "" {
+				o.dead += ": " + a.err
+			}
 			o.attempt.Outcome = OutcomeDead
 			o.open, o.close = opens(it.Type) && it.Unsure, it.Type == TypeResolved
 		}
@@ -252,6 +284,7 @@ func (s *Service) Test(ctx context.Context, name string) (TestResult, error) {
 	if err != nil {
 		return TestResult{}, err
 	}
-	a := s.post(ctx, c.snapshot(), n.ID, body)
-	return TestResult{OK: judge(a.status) == accepted, Status: a.status, LatencyMs: a.latencyMs, Error: a.err}, nil
+	receiver := c.snapshot()
+	a := s.deliver(ctx, &receiver, &bundle{ID: n.ID, Type: n.Type, body: body})
+	return TestResult{OK: a.verdict == accepted, Status: a.status, LatencyMs: a.latencyMs, Error: a.err}, nil
 }

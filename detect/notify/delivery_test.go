@@ -108,7 +108,7 @@ func TestSignature(t *testing.T) {
 	secretA := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef01234567"))
 	secretB := "whsec_" + base64.StdEncoding.EncodeToString([]byte("another secret of 24 byt"))
 	bubble(t, notify.Options{}, func(r *rig) {
-		hook := notify.Receiver{Name: "a", URL: "https://a.example.com/hook", Secret: secret.New(secretA)}
+		hook := notify.Receiver{Name: "a", URL: secret.NewURL("https://a.example.com/hook"), Secret: secret.New(secretA)}
 		if err := r.svc.PutReceiver(hook); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"pulse/detect/notify"
+	"pulse/detect/secret"
 )
 
 func nodata(incident string) notify.Notification {
@@ -71,7 +72,7 @@ func TestNewestStateWins(t *testing.T) {
 		bubble(t, notify.Options{}, func(r *rig) {
 			for _, s := range test.steps {
 				r.answers(s.answer)
-				hook := notify.Receiver{Name: "a", URL: "https://a.example.com", Disabled: s.paused}
+				hook := notify.Receiver{Name: "a", URL: secret.NewURL("https://a.example.com"), Disabled: s.paused}
 				if err := r.svc.PutReceiver(hook); err != nil {
 					t.Fatal(err)
 				}
@@ -91,7 +92,7 @@ func TestNewestStateWins(t *testing.T) {
 
 func TestDropsAreLoggedAndRemembered(t *testing.T) {
 	bubble(t, notify.Options{}, func(r *rig) {
-		if err := r.svc.PutReceiver(notify.Receiver{Name: "a", URL: "https://a.example.com", Disabled: true}); err != nil {
+		if err := r.svc.PutReceiver(notify.Receiver{Name: "a", URL: secret.NewURL("https://a.example.com"), Disabled: true}); err != nil {
 			t.Fatal(err)
 		}
 		r.enqueue(firing("i"), resolved("i"))
@@ -149,7 +150,7 @@ func TestRestart(t *testing.T) {
 func TestRestartBeforeTheFirstAttempt(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		bubble(t, notify.Options{}, func(r *rig) {
-			hook := notify.Receiver{Name: "a", URL: "https://a.example.com", Disabled: true}
+			hook := notify.Receiver{Name: "a", URL: secret.NewURL("https://a.example.com"), Disabled: true}
 			if err := r.svc.PutReceiver(hook); err != nil {
 				t.Fatal(err)
 			}
@@ -177,7 +178,7 @@ func TestRestartBeforeTheFirstAttempt(t *testing.T) {
 // incident leaves it at that.
 func TestRestartWithResolveOfWhatWasNeverSent(t *testing.T) {
 	bubble(t, notify.Options{}, func(r *rig) {
-		hook := notify.Receiver{Name: "a", URL: "https://a.example.com", Disabled: true}
+		hook := notify.Receiver{Name: "a", URL: secret.NewURL("https://a.example.com"), Disabled: true}
 		if err := r.svc.PutReceiver(hook); err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +223,7 @@ func TestStopLetsAttemptsFinishAndThenCutsThemOff(t *testing.T) {
 func TestQueueIsBounded(t *testing.T) {
 	for _, o := range []notify.Options{{QueueLimit: 5}, {QueueBytes: 5 * 400}} {
 		bubble(t, o, func(r *rig) {
-			if err := r.svc.PutReceiver(notify.Receiver{Name: "a", URL: "https://a.example.com", Disabled: true}); err != nil {
+			if err := r.svc.PutReceiver(notify.Receiver{Name: "a", URL: secret.NewURL("https://a.example.com"), Disabled: true}); err != nil {
 				t.Fatal(err)
 			}
 			for i := range 12 {
@@ -249,7 +250,7 @@ func TestQueueIsBounded(t *testing.T) {
 
 func TestDeadLettersAreBounded(t *testing.T) {
 	bubble(t, notify.Options{QueueLimit: 1}, func(r *rig) {
-		if err := r.svc.PutReceiver(notify.Receiver{Name: "a", URL: "https://a.example.com", Disabled: true}); err != nil {
+		if err := r.svc.PutReceiver(notify.Receiver{Name: "a", URL: secret.NewURL("https://a.example.com"), Disabled: true}); err != nil {
 			t.Fatal(err)
 		}
 		var list []notify.Notification

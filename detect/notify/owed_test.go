@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"pulse/detect/notify"
+	"pulse/detect/secret"
 )
 
 // bodies returns where the bodies of receiver a are.
@@ -121,7 +122,7 @@ func TestCleanEndAfterAKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: "https://a.example.com/hook", Disabled: true}); err != nil {
+		if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: secret.NewURL("https://a.example.com/hook"), Disabled: true}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -181,7 +182,7 @@ func TestNameOfADeletedReceiver(t *testing.T) {
 			go func() { done <- svc.Run(ctx) }()
 			put := func(url string) {
 				t.Helper()
-				if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: url}); err != nil {
+				if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: secret.NewURL(url)}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -204,7 +205,7 @@ func TestNameOfADeletedReceiver(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := again.Receiver("a"); err != nil || got.Disabled || got.URL != "https://b.example.com/hook" {
+			if got, err := again.Receiver("a"); err != nil || got.Disabled || got.URL.Reveal() != "https://b.example.com/hook" {
 				t.Errorf("status %d: receiver %+v, %v", status, got, err)
 			}
 			if s := again.Stats(); s.Receivers[0].Queued != 0 {

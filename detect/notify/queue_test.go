@@ -8,6 +8,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"pulse/detect/secret"
 	"pulse/store/clock"
 )
 
@@ -71,15 +72,17 @@ func TestGoneOfAnOldURL(t *testing.T) {
 	}
 	const was, is = "http://93.184.216.34/was", "http://93.184.216.34/is"
 	for _, url := range []string{was, is} {
-		if err := s.PutReceiver(Receiver{Name: "a", URL: url}); err != nil {
+		if err := s.PutReceiver(Receiver{Name: "a", URL: secret.NewURL(url)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.disable(s.channel("a"), was, 1)
+	former := s.channel("a").snapshot()
+	former.URL = secret.NewURL(was)
+	s.disable(s.channel("a"), former, 1)
 	if r := s.channel("a").snapshot(); r.Disabled {
 		t.Error("disabled by its former URL")
 	}
-	s.disable(s.channel("a"), is, 1)
+	s.disable(s.channel("a"), s.channel("a").snapshot(), 1)
 	if r := s.channel("a").snapshot(); !r.Disabled {
 		t.Error("not disabled by its own")
 	}

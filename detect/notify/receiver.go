@@ -2,18 +2,16 @@ package notify
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
+	"slices"
 	"strings"
 
 	"pulse/detect/secret"
 )
-
-// KindWebhook is the one kind of receiver: an HTTP POST of the JSON body.
-const KindWebhook = "webhook"
 
 // maxReceivers bounds how many receivers may exist.
 const maxReceivers = 100
@@ -35,7 +33,7 @@ type Receiver struct {
 	Kind string `json:"kind"`
 	// URL is http or https, without user information. Where it is shown, the
 	// values of its query, and what has no name there, are ***.
-	URL string `json:"url"`
+	URL secret.URL `json:"url,omitzero"`
 	// Secret signs the body: whsec_ and base64 of 24 to 64 bytes. Absent: no
 	// signature. *** keeps the stored one.
 	Secret secret.Text `json:"secret,omitzero"`
@@ -75,21 +73,46 @@ func (r Receiver) validate() (Receiver, error) {
 	if r.Kind == "" {
 		r.Kind = KindWebhook
 	}
-	if r.Kind != KindWebhook {
-		return r, fmt.Errorf("receiver %s: kind %.40q is not known, must be %q", r.Name, r.Kind, KindWebhook)
+	k, err := kindOf(r.Kind)
+	if err != nil {
+		return r, fmt.Errorf("receiver %s: %w", r.Name, err)
 	}
-	for _, s := range []struct {
-		field string
-		text  secret.Text
-	}{{"secret", r.Secret}, {"previous_secret", r.PreviousSecret}} {
-		if s.text.IsZero() {
-			continue
+	for _, s := range r.settings() {
+		if s.set && !slices.Contains(k.settings, s.key) {
+			return r, fmt.Errorf("receiver %s: key %q is not one of kind %s, which takes %s", r.Name, s.key, k.name, strings.Join(k.settings, ", "))
 		}
-		if _, err := signingKey(s.text); err != nil {
-			return r, fmt.Errorf("receiver %s: %s %w", r.Name, s.field, err)
+	}
+	for _, s := range r.settings() {
+		if s.secret != nil && s.secret.Reveal() == secret.Mask {
+			return r, fmt.Errorf("receiver %s: %s is %s, which keeps what is stored, and nothing is", r.Name, s.key, secret.Mask)
 		}
+	}
+	if err := k.check(&r); err != nil {
+		return r, fmt.Errorf("receiver %s: %w", r.Name, err)
 	}
 	return r, nil
+}
+
+// setting is a key of a receiver that belongs to some kinds.
+type setting struct {
+	key    string
+	set    bool
+	secret *secret.Text // nil when it is none
+}
+
+// settings returns every setting of r, those that are secrets with their place in r.
+func (r *Receiver) settings() []setting {
+	hidden := func(key string, t *secret.Text) setting { return setting{key, !t.IsZero(), t} }
+	return []setting{
+		{"url", !r.URL.IsZero(), nil},
+		hidden("secret", &r.Secret),
+		hidden("previous_secret", &r.PreviousSecret),
+	}
+}
+
+// judgeTarget has the egress guard judge where r leads, as far as that is known now.
+func (s *Service) judgeTarget(ctx context.Context, r *Receiver) error {
+	return s.guard.check(ctx, r.URL.Reveal(), s.o.Resolver)
 }
 
 // keys returns the signing keys of a valid receiver, the current one first.
@@ -103,13 +126,12 @@ func (r Receiver) keys() [][]byte {
 	return keys
 }
 
-// shown returns r as it may be shown: what the URL's query carries is masked,
-// secrets mask themselves.
+// shown returns r as it may be shown: nothing in it knows a secret.
 func (r Receiver) shown() Receiver {
-	r.URL = maskedURL(r.URL)
-	for _, s := range []*secret.Text{&r.Secret, &r.PreviousSecret} {
-		if !s.IsZero() {
-			*s = secret.New(secret.Mask)
+	r.URL = secret.NewURL(r.URL.String()).WithPath()
+	for _, s := range r.settings() {
+		if s.secret != nil && s.set {
+			*s.secret = secret.New(secret.Mask)
 		}
 	}
 	return r
@@ -118,33 +140,21 @@ func (r Receiver) shown() Receiver {
 // keeping returns r with every masked part replaced by what stored has, so
 // that a receiver read from the API can be written back.
 func (r Receiver) keeping(stored Receiver) Receiver {
-	if r.URL == maskedURL(stored.URL) {
+	if r.URL.Reveal() == stored.URL.String() {
 		r.URL = stored.URL
 	}
-	if r.Secret.Reveal() == secret.Mask {
-		r.Secret = stored.Secret
-	}
-	if r.PreviousSecret.Reveal() == secret.Mask {
-		r.PreviousSecret = stored.PreviousSecret
+	before := stored.settings()
+	for i, s := range r.settings() {
+		if s.secret != nil && s.secret.Reveal() == secret.Mask && before[i].set {
+			*s.secret = *before[i].secret
+		}
 	}
 	return r
 }
 
-func maskedURL(text string) string {
-	u, err := url.Parse(text)
-	if err != nil || u.RawQuery == "" {
-		return text
-	}
-	pairs := strings.Split(u.RawQuery, "&")
-	for i, pair := range pairs {
-		if key, _, named := strings.Cut(pair, "="); named {
-			pairs[i] = key + "=" + secret.Mask
-		} else {
-			pairs[i] = secret.Mask
-		}
-	}
-	u.RawQuery = strings.Join(pairs, "&")
-	return u.String()
+// sameTarget reports whether both send to one place in one name.
+func (r Receiver) sameTarget(o Receiver) bool {
+	return r.Kind == o.Kind && r.URL.Reveal() == o.URL.Reveal()
 }
 
 func validName(name string) bool {
@@ -161,35 +171,46 @@ func validName(name string) bool {
 	return true
 }
 
-// storedReceiver is a receiver in the database, the one place where secrets
-// are written out.
+// storedReceiver is a receiver in the database: as it is shown, and beside it what is
+// not, which is written out nowhere else.
 type storedReceiver struct {
-	Name           string `json:"name"`
-	Kind           string `json:"kind"`
-	URL            string `json:"url"`
-	Secret         string `json:"secret,omitempty"`
-	PreviousSecret string `json:"previous_secret,omitempty"`
-	Disabled       bool   `json:"disabled,omitempty"`
-	DisabledAt     int64  `json:"disabled_at,omitempty"`
-	DisabledReason string `json:"disabled_reason,omitempty"`
+	Receiver
+	Secrets map[string]string `json:"secrets,omitempty"` // the URL under url, the others under their keys
 }
 
 func encodeReceiver(r Receiver) ([]byte, error) {
-	return json.Marshal(storedReceiver{
-		Name: r.Name, Kind: r.Kind, URL: r.URL,
-		Secret: r.Secret.Reveal(), PreviousSecret: r.PreviousSecret.Reveal(),
-		Disabled: r.Disabled, DisabledAt: r.DisabledAt, DisabledReason: r.DisabledReason,
-	})
+	out := storedReceiver{Receiver: r, Secrets: map[string]string{}}
+	if !r.URL.IsZero() {
+		out.Secrets["url"] = r.URL.Reveal()
+	}
+	for _, s := range r.settings() {
+		if s.secret != nil && s.set {
+			out.Secrets[s.key] = s.secret.Reveal()
+		}
+	}
+	return json.Marshal(out)
 }
 
+// decodeReceiver reads what encodeReceiver wrote, and the form before it, in which
+// secrets stood in their own places.
 func decodeReceiver(src []byte) (Receiver, error) {
-	var s storedReceiver
-	if err := json.Unmarshal(src, &s); err != nil {
+	var in storedReceiver
+	if err := json.Unmarshal(src, &in); err != nil {
 		return Receiver{}, fmt.Errorf("read stored receiver: %w", err)
 	}
-	return Receiver{
-		Name: s.Name, Kind: s.Kind, URL: s.URL,
-		Secret: secret.New(s.Secret), PreviousSecret: secret.New(s.PreviousSecret),
-		Disabled: s.Disabled, DisabledAt: s.DisabledAt, DisabledReason: s.DisabledReason,
-	}, nil
+	r := in.Receiver
+	if text, ok := in.Secrets["url"]; ok {
+		r.URL = secret.NewURL(text)
+	}
+	for _, s := range r.settings() {
+		if text, ok := in.Secrets[s.key]; ok && s.secret != nil {
+			*s.secret = secret.New(text)
+		}
+	}
+	// Whatever a receiver is refused for today, it was taken when it was stored.
+	checked, err := r.validate()
+	if err != nil {
+		return r, nil
+	}
+	return checked, nil
 }

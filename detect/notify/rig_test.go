@@ -19,6 +19,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"pulse/detect/notify"
+	"pulse/detect/secret"
 )
 
 // bubbleClock is the clock of a synctest bubble.
@@ -156,7 +157,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (r *rig) put(name string) {
 	r.t.Helper()
-	if err := r.svc.PutReceiver(notify.Receiver{Name: name, URL: "https://" + name + ".example.com/hook"}); err != nil {
+	if err := r.svc.PutReceiver(notify.Receiver{Name: name, URL: secret.NewURL("https://" + name + ".example.com/hook")}); err != nil {
 		r.t.Fatal(err)
 	}
 }

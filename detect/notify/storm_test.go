@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"pulse/detect/notify"
+	"pulse/detect/secret"
 )
 
 // storm is n alerts that begin together, i0000 and so on.
@@ -240,7 +241,7 @@ func TestSlowDatabaseKeepsNobodyWaiting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: "https://a.example.com/hook"}); err != nil {
+	if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: secret.NewURL("https://a.example.com/hook")}); err != nil {
 		t.Fatal(err)
 	}
 	begin, _ := storm(all)

@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"pulse/detect/notify"
+	"pulse/detect/secret"
 )
 
 // BenchmarkDelivery stores the alerts of a step for twenty receivers of one host and
@@ -43,7 +44,7 @@ func BenchmarkDelivery(b *testing.B) {
 				b.Fatal(err)
 			}
 			for i := range receivers {
-				if err := svc.PutReceiver(notify.Receiver{Name: fmt.Sprint("r", i), URL: fmt.Sprintf("%s/%d", server.URL, i)}); err != nil {
+				if err := svc.PutReceiver(notify.Receiver{Name: fmt.Sprint("r", i), URL: secret.NewURL(fmt.Sprintf("%s/%d", server.URL, i))}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -76,7 +76,7 @@ func TestOverTheWire(t *testing.T) {
 	svc := local(t, openDB(t), "127.0.0.0/8")
 	test := func(path string) notify.TestResult {
 		t.Helper()
-		if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: server.URL + path}); err != nil {
+		if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: secret.NewURL(server.URL + path)}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := svc.Test(t.Context(), "a")
@@ -108,7 +108,7 @@ func TestRebinding(t *testing.T) {
 	}
 	defer listener.Close()
 	db, url := openDB(t), fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port)
-	if err := local(t, db, "127.0.0.0/8", "::1/128").PutReceiver(notify.Receiver{Name: "a", URL: url}); err != nil {
+	if err := local(t, db, "127.0.0.0/8", "::1/128").PutReceiver(notify.Receiver{Name: "a", URL: secret.NewURL(url)}); err != nil {
 		t.Fatal(err)
 	}
 	svc := local(t, db)
@@ -116,7 +116,7 @@ func TestRebinding(t *testing.T) {
 	if err != nil || got.OK || got.Status != 0 || !strings.Contains(got.Error, "a loopback address; --egress-allow") {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: url}); err == nil || !strings.Contains(err.Error(), "--egress-allow") {
+	if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: secret.NewURL(url)}); err == nil || !strings.Contains(err.Error(), "--egress-allow") {
 		t.Errorf("loopback at creation: %v", err)
 	}
 }
@@ -141,7 +141,7 @@ func TestErrorsShowNothingOfTheAnswer(t *testing.T) {
 			}
 		}()
 		svc := local(t, openDB(t), "127.0.0.0/8")
-		if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: "http://" + listener.Addr().String()}); err != nil {
+		if err := svc.PutReceiver(notify.Receiver{Name: "a", URL: secret.NewURL("http://" + listener.Addr().String())}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := svc.Test(t.Context(), "a")
@@ -154,7 +154,7 @@ func TestErrorsShowNothingOfTheAnswer(t *testing.T) {
 func TestNothingPrintsASecret(t *testing.T) {
 	text := base64.StdEncoding.EncodeToString([]byte("the secret of this receiver"))
 	key := secret.New("whsec_" + text)
-	hook := notify.Receiver{Name: "a", URL: "https://a.example.com/?token=tkn", Secret: key, PreviousSecret: key}
+	hook := notify.Receiver{Name: "a", URL: secret.NewURL("https://a.example.com/?token=tkn"), Secret: key, PreviousSecret: key}
 	hidden := struct {
 		hook  *notify.Receiver
 		plain notify.Receiver
@@ -192,7 +192,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 func TestReceiversAreMaskedAndCanBeWrittenBack(t *testing.T) {
 	text := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef01234567"))
 	bubble(t, notify.Options{}, func(r *rig) {
-		hook := notify.Receiver{Name: "a", URL: "https://a.example.com/hook?token=hidden&x=1&hidden", Secret: secret.New(text)}
+		hook := notify.Receiver{Name: "a", URL: secret.NewURL("https://a.example.com/hook?token=hidden&x=1&hidden"), Secret: secret.New(text)}
 		if err := r.svc.PutReceiver(hook); err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +243,7 @@ func TestBadReceivers(t *testing.T) {
 		for i := range 100 {
 			r.put(fmt.Sprint("r", i))
 		}
-		if err := r.svc.PutReceiver(notify.Receiver{Name: "one-more", URL: "https://a.example.com"}); err == nil || len(r.svc.Receivers()) != 100 {
+		if err := r.svc.PutReceiver(notify.Receiver{Name: "one-more", URL: secret.NewURL("https://a.example.com")}); err == nil || len(r.svc.Receivers()) != 100 {
 			t.Errorf("a receiver over the limit: %v", err)
 		}
 	})
