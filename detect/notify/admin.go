@@ -1,7 +1,7 @@
 package notify
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -12,38 +12,51 @@ import (
 
 // PutReceiver creates or replaces a receiver, durably. Parts of r that are
 // masked keep their stored value. A URL that egress does not allow is refused
-// with an *EgressError that names --egress-allow. Replacing a receiver that was
-// disabled by its own answer enables it, and what waits is sent.
+// with an *EgressError that names --egress-allow, a receiver that comes from a file
+// with an *OwnedError. Replacing a receiver that was disabled by its own answer
+// enables it, and what waits is sent.
 func (s *Service) PutReceiver(r Receiver) error {
 	s.admin.Lock()
 	defer s.admin.Unlock()
 	c := s.channel(r.Name)
+	var stored Receiver
 	if c != nil {
-		r = r.keeping(c.snapshot())
+		if err := s.owned(c); err != nil {
+			return err
+		}
+		stored = c.snapshot()
 	}
-	r.DisabledAt, r.DisabledReason = 0, ""
-	r, err := r.validate()
+	r, err := r.merged(stored)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := s.within(context.Background(), lookupTimeout)
-	defer cancel()
-	if err := s.judgeTarget(ctx, &r); err != nil {
-		return fmt.Errorf("receiver %s: %w", r.Name, err)
+	if err := s.reachable(r); err != nil {
+		return err
 	}
 	if c == nil {
 		return s.createReceiver(r)
 	}
-	if err := s.o.DB.Update(func(tx *bbolt.Tx) error { return storeReceiver(tx, r) }); err != nil {
+	err = s.o.DB.Update(func(tx *bbolt.Tx) error {
+		if err := tx.Bucket(keyRoot).Bucket(keyOwners).Delete([]byte(r.Name)); err != nil {
+			return err
+		}
+		return storeReceiver(tx, r)
+	})
+	if err != nil {
 		return fmt.Errorf("store receiver %s: %w: %w", r.Name, ErrNotStored, err)
 	}
-	was := c.replace(r)
+	c.own(owner{})
+	s.replaced(c, c.replace(r))
+	return nil
+}
+
+// replaced has what waits sent to the new form of a receiver.
+func (s *Service) replaced(c *channel, was Receiver) {
 	c.poke()
-	s.o.Log.Info().Str("receiver", r.Name).Bool("disabled", r.Disabled).Msg("receiver replaced")
+	s.o.Log.Info().Str("receiver", c.name).Bool("disabled", c.snapshot().Disabled).Msg("receiver replaced")
 	if was.DisabledAt != 0 {
 		s.announce(was, TypeResolved)
 	}
-	return nil
 }
 
 // createReceiver puts the channel in place before the transaction, so that a
@@ -51,29 +64,48 @@ func (s *Service) PutReceiver(r Receiver) error {
 func (s *Service) createReceiver(r Receiver) error {
 	c := newChannel(r, newQueue(s.o.QueueLimit, s.o.QueueBytes, s.o.PerMinute))
 	s.mu.Lock()
-	if len(s.channels) >= maxReceivers {
-		s.mu.Unlock()
+	n := len(s.channels)
+	s.mu.Unlock()
+	if n >= maxReceivers {
 		return fmt.Errorf("receiver %s: there are %d receivers, which is the most", r.Name, maxReceivers)
 	}
-	s.channels[r.Name] = c
-	s.mu.Unlock()
+	created := []*channel{c}
+	s.join(created)
 	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
 		if err := storeReceiver(tx, r); err != nil {
 			return err
 		}
 		return createBox(tx, r.Name)
 	})
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err != nil {
+		s.mu.Lock()
 		delete(s.channels, r.Name)
+		s.mu.Unlock()
 		return fmt.Errorf("store receiver %s: %w: %w", r.Name, ErrNotStored, err)
 	}
-	if s.run != nil {
-		s.dispatchIn(s.run, c)
-	}
-	s.o.Log.Info().Str("receiver", r.Name).Msg("receiver created")
+	s.begin(created)
 	return nil
+}
+
+// join puts channels in place; s.admin is held, so that none of their names is taken.
+func (s *Service) join(list []*channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range list {
+		s.channels[c.name] = c
+	}
+}
+
+// begin has new channels deliver.
+func (s *Service) begin(list []*channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range list {
+		if s.run != nil {
+			s.dispatchIn(s.run, c)
+		}
+		s.o.Log.Info().Str("receiver", c.name).Msg("receiver created")
+	}
 }
 
 func storeReceiver(tx *bbolt.Tx, r Receiver) error {
@@ -85,7 +117,8 @@ func storeReceiver(tx *bbolt.Tx, r Receiver) error {
 }
 
 // DeleteReceiver removes a receiver with everything that waits for it and its
-// dead letters.
+// dead letters; the timelines of what waited say so. One that comes from a file is
+// refused with an *OwnedError.
 func (s *Service) DeleteReceiver(name string) error {
 	s.admin.Lock()
 	defer s.admin.Unlock()
@@ -93,25 +126,61 @@ func (s *Service) DeleteReceiver(name string) error {
 	if c == nil {
 		return fmt.Errorf("%w %.70q", ErrUnknownReceiver, name)
 	}
-	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
-		root := tx.Bucket(keyRoot)
-		if err := root.Bucket(keyReceivers).Delete([]byte(name)); err != nil {
+	if err := s.owned(c); err != nil {
+		return err
+	}
+	var waiting []Attempt
+	err := s.o.DB.Update(func(tx *bbolt.Tx) (err error) {
+		if waiting, err = s.undelivered(tx, c); err != nil {
 			return err
 		}
-		return root.Bucket(keyOutbox).DeleteBucket([]byte(name))
+		if err := s.remember(tx, waiting); err != nil {
+			return err
+		}
+		return deleteReceiver(tx, name)
 	})
 	if err != nil {
 		return fmt.Errorf("delete receiver %s: %w: %w", name, ErrNotStored, err)
 	}
+	s.forget(c)
+	s.o.Log.Info().Str("receiver", name).Int("waiting", len(waiting)).Msg("receiver deleted")
+	return nil
+}
+
+// undelivered is what waits for c, as the timelines tell of it.
+func (s *Service) undelivered(tx *bbolt.Tx, c *channel) (out []Attempt, err error) {
+	b, ok := boxOf(tx, c.name)
+	if !ok {
+		return nil, nil
+	}
+	now := s.o.Clock.Now().UnixMilli()
+	err = b.pending.ForEach(func(_, src []byte) error {
+		var it item
+		if err := json.Unmarshal(src, &it); err != nil {
+			return fmt.Errorf("read notification: %w", err)
+		}
+		out = append(out, Attempt{T: now, Incident: it.Incident, Notification: it.ID, Type: it.Type, Receiver: c.name, Outcome: OutcomeDropped, Error: "the receiver was deleted"})
+		return nil
+	})
+	return out, err
+}
+
+func deleteReceiver(tx *bbolt.Tx, name string) error {
+	root := tx.Bucket(keyRoot)
+	for _, key := range [][]byte{keyReceivers, keyOwners} {
+		if err := root.Bucket(key).Delete([]byte(name)); err != nil {
+			return err
+		}
+	}
+	return root.Bucket(keyOutbox).DeleteBucket([]byte(name))
+}
+
+// forget ends the channel of a receiver that is deleted.
+func (s *Service) forget(c *channel) {
 	s.mu.Lock()
-	delete(s.channels, name)
+	delete(s.channels, c.name)
 	s.mu.Unlock()
 	close(c.stop)
-	c.mu.Lock()
-	waiting := len(c.queue.items)
-	c.mu.Unlock()
-	s.o.Log.Info().Str("receiver", name).Int("waiting", waiting).Msg("receiver deleted")
-	return nil
 }
 
 // Receivers returns all receivers by name, with secrets masked.
@@ -175,7 +244,7 @@ func (s *Service) announce(r Receiver, kind string) {
 		n.ID, n.Status, n.Value, n.EndsAt = n.Incident+"-resolved", "resolved", 0, n.EvaluatedAt
 	}
 	for _, c := range s.sorted() {
-		if c.name != r.Name {
+		if c.name != r.Name && c.origin().Leaving == 0 {
 			n.Notify = append(n.Notify, c.name)
 		}
 	}

@@ -19,6 +19,9 @@ func (s *Service) dispatch(run *running, c *channel) {
 		p := c.queue.plan(now)
 		c.mu.Unlock()
 		s.persistDrops(c, p.drops, now)
+		if s.retire(c) {
+			return
+		}
 		for _, it := range p.start {
 			run.group.Go(func() { s.attempt(run, c, it) })
 		}

@@ -90,6 +90,7 @@ func (s *Service) enqueueFor(tx *bbolt.Tx, name string, list []*letter, now int6
 	c := s.channel(name)
 	var x sorted
 	if x.keep = list; c != nil {
+		list = s.wanted(c, list)
 		x = c.sort(list, now)
 	}
 	var errs []error

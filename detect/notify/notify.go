@@ -103,7 +103,8 @@ type Service struct {
 	send  http.RoundTripper
 	stats counters
 
-	admin sync.Mutex // one change of receivers at a time
+	admin    sync.Mutex // one change of receivers at a time
+	released bool       // what came from files may be changed
 
 	mu       sync.Mutex
 	channels map[string]*channel
@@ -128,6 +129,7 @@ type channel struct {
 
 	mu       sync.Mutex
 	receiver Receiver
+	owner    owner
 	queue    *queue
 	state    deliveryState
 }
@@ -238,7 +240,9 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 	for _, it := range items {
 		q.insert(it)
 	}
-	return newChannel(r, q), nil
+	c := newChannel(r, q)
+	c.owner, err = ownerOf(tx, r.Name)
+	return c, err
 }
 
 func newChannel(r Receiver, q *queue) *channel {

@@ -15,6 +15,7 @@ import (
 //	notify
 //	  clean                 present while no process delivers: every pending item's count of attempts is exact
 //	  receivers             name → storedReceiver
+//	  owners                name → owner, of those that come from files
 //	  outbox
 //	    <receiver>
 //	      pending           sequence → item
@@ -29,6 +30,7 @@ var (
 	keyRoot      = []byte("notify")
 	keyClean     = []byte("clean")
 	keyReceivers = []byte("receivers")
+	keyOwners    = []byte("owners")
 	keyOutbox    = []byte("outbox")
 	keyPending   = []byte("pending")
 	keyBodies    = []byte("bodies")
@@ -88,7 +90,7 @@ func createBuckets(tx *bbolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range [][]byte{keyReceivers, keyOutbox, keyAttempts} {
+	for _, key := range [][]byte{keyReceivers, keyOwners, keyOutbox, keyAttempts} {
 		if _, err := root.CreateBucketIfNotExists(key); err != nil {
 			return err
 		}

@@ -28,6 +28,8 @@ type Stats struct {
 // ReceiverStats is the state of one receiver. Times are Unix ms, 0 for none.
 type ReceiverStats struct {
 	Name        string `json:"name"`
+	File        string `json:"file,omitempty"`    // that it comes from
+	Leaving     int64  `json:"leaving,omitempty"` // since when it is in no file any more
 	Disabled    bool   `json:"disabled"`
 	Queued      int    `json:"queued"`
 	QueuedBytes int    `json:"queuedBytes"`
@@ -58,7 +60,7 @@ func (c *channel) stats() ReceiverStats {
 	defer c.mu.Unlock()
 	q := c.queue
 	out := ReceiverStats{
-		Name: c.name, Disabled: q.disabled, Queued: len(q.items), QueuedBytes: q.bytes, InFlight: q.inFlight,
+		Name: c.name, File: c.owner.File, Leaving: c.owner.Leaving, Disabled: q.disabled, Queued: len(q.items), QueuedBytes: q.bytes, InFlight: q.inFlight,
 		LastAttempt: c.state.lastAttempt, LastStatus: c.state.lastStatus, LastError: c.state.lastError,
 	}
 	for _, it := range q.items {
