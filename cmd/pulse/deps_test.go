@@ -21,7 +21,7 @@ var order = []string{
 	"store",
 	"query/when", "query/expr", "query/asl", "query", "query/stream",
 	"ingest/publish", "ingest",
-	"detect/duration", "detect/secret", "detect/algo", "detect/alert", "detect/label", "detect/text", "detect/notify", "detect",
+	"detect/duration", "detect/secret", "detect/algo", "detect/alert", "detect/label", "detect/text", "detect/silence", "detect/notify", "detect",
 	"web/token", "web/render", "web/chart", "web/ui", "web",
 	"cmd/pulse",
 }
@@ -38,7 +38,7 @@ var apart = [][2]string{{"ingest", "query"}, {"query", "ingest"}}
 // alone lists modules with one door into the house.
 var alone = map[string][]string{
 	"github.com/valyala/fasthttp": {"web", "bench/load"},
-	"go.etcd.io/bbolt":            {"detect", "detect/notify", "detect/alert", "cmd/pulse"},
+	"go.etcd.io/bbolt":            {"detect", "detect/notify", "detect/silence", "detect/alert", "cmd/pulse"},
 	"unsafe":                      {"store/block", "store/arena"},
 }
 

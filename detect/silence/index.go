@@ -1,0 +1,181 @@
+package silence
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+
+	"pulse/detect/label"
+)
+
+// index finds the silences that mean an alert without looking at the others. Each
+// is filed under one of its matchers that wants its label to be there: under the
+// values it accepts when they can be listed, and otherwise among the patterns of the
+// label's key. Of several it is the one that shares its place with the fewest.
+//
+// Which patterns accept a value is remembered, so a pattern is run once per value and
+// not once per alert.
+type index struct {
+	keys map[string]*place
+}
+
+// place is what is filed under the matchers of one key.
+type place struct {
+	exact    map[string][]*entry
+	patterns []*entry
+	accepts  map[string][]*entry // value → patterns that accept it
+}
+
+// maxRemembered bounds how many values of a key are remembered.
+const maxRemembered = 10_000
+
+// add files x, which is not there yet.
+func (ix *index) add(x *entry) {
+	best, cost := -1, 0
+	var values []string
+	for i := range x.Matchers {
+		m := &x.Matchers[i]
+		if m.MatchesValue("") {
+			continue
+		}
+		listed := valuesOf(m)
+		n := ix.crowd(m.Key, listed)
+		if best < 0 || n < cost {
+			best, cost, values = i, n, listed
+		}
+	}
+	if best < 0 { // Check lets none through
+		return
+	}
+	if ix.keys == nil {
+		ix.keys = map[string]*place{}
+	}
+	p := ix.keys[x.Matchers[best].Key]
+	if p == nil {
+		p = &place{exact: map[string][]*entry{}, accepts: map[string][]*entry{}}
+		ix.keys[x.Matchers[best].Key] = p
+	}
+	x.filed = &x.Matchers[best]
+	if values == nil {
+		x.prefix = prefixOf(x.filed)
+		p.patterns = append(p.patterns, x)
+		clear(p.accepts)
+	}
+	for _, value := range values {
+		p.exact[value] = append(p.exact[value], x)
+	}
+}
+
+// crowd is how many have to be looked at with one that is filed so.
+func (ix *index) crowd(key string, values []string) int {
+	const aPattern = 4 // costs more than an entry of a list
+	p := ix.keys[key]
+	if p == nil {
+		p = &place{}
+	}
+	if values == nil {
+		return aPattern * (1 + len(p.patterns))
+	}
+	n := 0
+	for _, value := range values {
+		n = max(n, len(p.exact[value]))
+	}
+	return n
+}
+
+// remove takes x out.
+func (ix *index) remove(x *entry) {
+	if x.filed == nil {
+		return
+	}
+	p, same := ix.keys[x.filed.Key], func(o *entry) bool { return o == x }
+	if values := valuesOf(x.filed); values == nil {
+		p.patterns = slices.DeleteFunc(p.patterns, same)
+		clear(p.accepts)
+	} else {
+		for _, value := range values {
+			if p.exact[value] = slices.DeleteFunc(p.exact[value], same); len(p.exact[value]) == 0 {
+				delete(p.exact, value)
+			}
+		}
+	}
+	if x.filed = nil; len(p.exact)+len(p.patterns) == 0 {
+		for key, o := range ix.keys {
+			if o == p {
+				delete(ix.keys, key)
+			}
+		}
+	}
+}
+
+// visit calls f with every entry that may mean an alert of the set, each once.
+func (ix *index) visit(set label.Set, f func(*entry)) {
+	for key, p := range ix.keys {
+		value := set[key]
+		if value == "" {
+			continue
+		}
+		for _, x := range p.exact[value] {
+			f(x)
+		}
+		for _, x := range p.accepting(value) {
+			f(x)
+		}
+	}
+}
+
+func (p *place) accepting(value string) []*entry {
+	if len(p.patterns) == 0 {
+		return nil
+	}
+	list, known := p.accepts[value]
+	if known {
+		return list
+	}
+	for _, x := range p.patterns {
+		if strings.HasPrefix(value, x.prefix) && x.filed.MatchesValue(value) {
+			list = append(list, x)
+		}
+	}
+	if len(p.accepts) >= maxRemembered {
+		clear(p.accepts)
+	}
+	p.accepts[value] = list
+	return list
+}
+
+// valuesOf returns all values that m accepts, nil when they cannot be listed.
+func valuesOf(m *label.Matcher) []string {
+	switch m.Op {
+	case label.Equal:
+		return []string{m.Value}
+	case label.Regex:
+		if regexp.QuoteMeta(strings.ReplaceAll(m.Value, "|", "")) != strings.ReplaceAll(m.Value, "|", "") {
+			return nil
+		}
+		values := strings.Split(m.Value, "|") // words only: it matches these and nothing else
+		slices.Sort(values)
+		return slices.Compact(values)
+	}
+	return nil
+}
+
+// prefixOf returns what every value begins with that m accepts.
+func prefixOf(m *label.Matcher) string {
+	if m.Op != label.Regex {
+		return ""
+	}
+	tree, err := syntax.Parse(m.Value, syntax.Perl)
+	for err == nil {
+		switch {
+		case (tree.Op == syntax.OpConcat || tree.Op == syntax.OpCapture) && len(tree.Sub) > 0:
+			tree = tree.Sub[0]
+			continue
+		case tree.Op == syntax.OpLiteral && tree.Flags&syntax.FoldCase == 0:
+			return string(tree.Rune)
+		}
+		break
+	}
+	return ""
+}
