@@ -13,10 +13,20 @@ import (
 // keys of a matcher in JSON and YAML.
 var keys = []string{"key", "op", "value"}
 
+// ItemError is what is wrong with one item of a list.
+type ItemError struct {
+	Index int
+	Err   error
+}
+
+// Error is `[1]: what`.
+func (e *ItemError) Error() string { return fmt.Sprintf("[%d]: %v", e.Index, e.Err) }
+func (e *ItemError) Unwrap() error { return e.Err }
+
 // Decode reads matchers from a tree as JSON or YAML gives it: one text (ParseAll), or
 // a list whose items are texts or objects {key, op, value}; without op it is "=". A
-// number or boolean is taken as its text. nil is the empty list. Errors name the item
-// by its index, `[1]: ...`.
+// number or boolean is taken as its text. nil is the empty list. What is wrong with an
+// item of a list is an *ItemError.
 func Decode(tree any) (Matchers, error) {
 	switch x := tree.(type) {
 	case nil:
@@ -28,7 +38,7 @@ func Decode(tree any) (Matchers, error) {
 		for i, item := range x {
 			more, err := decodeItem(item)
 			if err != nil {
-				return nil, fmt.Errorf("[%d]: %w", i, err)
+				return nil, &ItemError{i, err}
 			}
 			if ms = append(ms, more...); len(ms) > MaxMatchers {
 				return nil, fmt.Errorf("%w: more than %d in a list", ErrMatcher, MaxMatchers)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -296,6 +297,90 @@ func TestOperatorsAreOpposites(t *testing.T) {
 			t.Fatalf("%s and %s agree on %v", m, not, s)
 		}
 	})
+}
+
+// TestPatterns compares what is decided without the engine with the engine.
+func TestPatterns(t *testing.T) {
+	f := func(text string, listed int, prefix string) {
+		t.Helper()
+		m, err := label.New("k", label.Regex, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, ok := m.Values()
+		if !ok {
+			values = nil
+		}
+		if ok != (listed > 0) || len(values) != listed || m.Prefix() != prefix {
+			t.Errorf("%s: %d values %q, prefix %q", text, len(values), values, m.Prefix())
+		}
+		checkEngine(t, text)
+	}
+	f(`eu`, 1, "")
+	f(`eu|us`, 2, "")
+	f(`eu-(east|west)?|us[1-3]`, 6, "")
+	f(`warn|wasp|war`, 3, "")
+	f(``, 1, "")
+	f(`a|`, 2, "")
+	f(`(?i)eu`, 0, "")
+	f(`a\.b`, 1, "")
+	f(`[a-z]`, 26, "")
+	f(`[a-z][a-z]`, 0, "")
+	f(`x[^a]`, 0, "x")
+	f(`eu-.*`, 0, "eu-")
+	f(`eu-.+`, 0, "eu-")
+	f(`.*`, 0, "")
+	f(`(?s)eu.*`, 0, "eu")
+	f(`.*eu`, 0, "")
+	f(`^eu$`, 0, "")
+	f(`a{2,3}`, 2, "")
+	f(`a{2,}`, 0, "a")
+	f(`[\x{d800}]`, 0, "")
+	f(`ab*`, 0, "a")
+	f(`(eu|us)-.*`, 0, "")
+	f(`eu|.*`, 0, "")
+	if values, ok := (label.Matcher{Key: "k", Op: label.Equal, Value: "v"}).Values(); !ok || len(values) != 1 {
+		t.Errorf("= lists %q", values)
+	}
+	if m, err := label.New("k", label.NotRegex, "a|b"); err != nil {
+		t.Error(err)
+	} else if values, ok := m.Values(); ok {
+		t.Errorf("!~ lists %q", values)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		checkEngine(t, rapid.StringMatching(`([ab]|\.\*|\[ab\]|\(a\|b\)|b\?|\|){0,5}`).Draw(t, "pattern"))
+	})
+}
+
+// checkEngine compares the matcher of a pattern with the engine for short values.
+func checkEngine(t interface{ Errorf(string, ...any) }, text string) {
+	m, err := label.New("k", label.Regex, text)
+	if err != nil {
+		return
+	}
+	engine := regexp.MustCompile("^(?:" + text + ")$")
+	values := []string{"", "eu", "EU", "us1", "us", "eu-", "eu-east", "eu-\n", "\neu", "x\n", "xa", "war", "aa", "aaa", "a.b", "z"}
+	for _, a := range "ab\n" {
+		for _, b := range "ab\n" {
+			values = append(values, string(a), string(a)+string(b), string(a)+string(b)+"a", string(b)+"b"+string(a)+"b")
+		}
+	}
+	listed, _ := m.Values()
+	for _, v := range append(values, listed...) {
+		if got, want := m.MatchesValue(v), engine.MatchString(v); got != want {
+			t.Errorf("%s of %q: got %v, want %v", text, v, got, want)
+		}
+		if engine.MatchString(v) && !strings.HasPrefix(v, m.Prefix()) {
+			t.Errorf("%s matches %q, which does not begin with %q", text, v, m.Prefix())
+		}
+	}
+}
+
+func FuzzPattern(f *testing.F) {
+	for _, text := range []string{`eu|us`, `a(b|c)?[d-f]`, `(?i)a.*`, `a{2,}|b`, `(?s)x.*`, `\Qa.b\E`, `(?U)a*`, `\pN|^$`, `[^a]`} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) { checkEngine(t, text) })
 }
 
 func FuzzParseAll(f *testing.F) {

@@ -3,8 +3,6 @@ package label
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"regexp/syntax"
 	"slices"
 	"unicode/utf8"
 )
@@ -38,7 +36,7 @@ type Matcher struct {
 	Op    Op
 	Value string // a pattern for Regex and NotRegex: it must match the whole value
 
-	compiled *regexp.Regexp // of the two operators with a pattern, else nil
+	pattern *pattern // of the two operators with one, else nil
 }
 
 // New returns a checked matcher. Its error wraps ErrMatcher and says what is wrong.
@@ -58,11 +56,10 @@ func New(key string, op Op, value string) (Matcher, error) {
 	case Equal, NotEqual:
 		return m, nil
 	case Regex, NotRegex:
-		compiled, err := compile(value)
-		if err != nil {
+		var err error
+		if m.pattern, err = compile(value); err != nil {
 			return m.wrong("%v", err)
 		}
-		m.compiled = compiled
 		return m, nil
 	}
 	return m.wrong("operator %.20q is unknown, want =, !=, =~ or !~", string(op))
@@ -70,34 +67,6 @@ func New(key string, op Op, value string) (Matcher, error) {
 
 func (m Matcher) wrong(format string, args ...any) (Matcher, error) {
 	return Matcher{}, fmt.Errorf("%w for label %.60q: %s", ErrMatcher, m.Key, fmt.Sprintf(format, args...))
-}
-
-// compile returns the pattern anchored at both ends.
-func compile(pattern string) (*regexp.Regexp, error) {
-	// On its own first: `a)(b` would become one with the anchors around it.
-	tree, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return nil, fmt.Errorf("regular expression %.80q: %w", pattern, err)
-	}
-	if size(tree) > MaxInstructions {
-		return nil, fmt.Errorf("regular expression %.80q needs more than %d instructions", pattern, MaxInstructions)
-	}
-	return regexp.Compile("^(?:" + pattern + ")$")
-}
-
-// size is about how many instructions a tree compiles to.
-func size(tree *syntax.Regexp) int {
-	n := 1
-	for _, sub := range tree.Sub {
-		n += size(sub)
-	}
-	switch tree.Op {
-	case syntax.OpLiteral:
-		n += len(tree.Rune)
-	case syntax.OpRepeat:
-		n *= max(1, tree.Min, tree.Max)
-	}
-	return n
 }
 
 // Matches reports whether s is meant. An absent label has the empty value.
@@ -111,11 +80,32 @@ func (m Matcher) MatchesValue(value string) bool {
 	case NotEqual:
 		return value != m.Value
 	case Regex:
-		return m.compiled != nil && m.compiled.MatchString(value)
+		return m.pattern != nil && m.pattern.matches(value)
 	case NotRegex:
-		return m.compiled != nil && !m.compiled.MatchString(value)
+		return m.pattern != nil && !m.pattern.matches(value)
 	}
 	return false
+}
+
+// Values returns every value that is meant, in ascending order, where they can be
+// listed: for Equal, and for a pattern such as `eu|us-(east|west)`.
+func (m Matcher) Values() ([]string, bool) {
+	switch {
+	case m.Op == Equal:
+		return []string{m.Value}, true
+	case m.Op == Regex && m.pattern != nil && m.pattern.values != nil:
+		return slices.Clone(m.pattern.values), true
+	}
+	return nil, false
+}
+
+// Prefix returns what every value begins with that a Regex means, "" when nothing is
+// known.
+func (m Matcher) Prefix() string {
+	if m.Op != Regex || m.pattern == nil {
+		return ""
+	}
+	return m.pattern.prefix
 }
 
 // Equal reports whether both say the same in the same words.
@@ -132,13 +122,18 @@ type Matchers []Matcher
 
 // Matches reports whether s is meant.
 func (ms Matchers) Matches(s Set) bool {
-	for i := range ms {
-		if !ms[i].MatchesValue(s[ms[i].Key]) {
-			return false
+	for _, engine := range []bool{false, true} { // what costs least first
+		for i := range ms {
+			if m := &ms[i]; m.costly() == engine && !m.MatchesValue(s[m.Key]) {
+				return false
+			}
 		}
 	}
 	return true
 }
+
+// costly reports whether the engine for regular expressions is needed.
+func (m *Matcher) costly() bool { return m.pattern != nil && m.pattern.values == nil }
 
 // MatchesAbsent reports whether an alert without any label would be meant: such
 // matchers, say `team!="a"` alone, are seldom what their author wants for a silence.
