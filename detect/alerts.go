@@ -16,12 +16,14 @@ var states = []string{StatePending, StateFiring, StateNoData, StateResolved}
 
 // Alerts returns the incidents in the given state, newest first: `pending`,
 // `firing`, `nodata`, `resolved`, or all for an empty text. Open incidents show the
-// newest verdict. Of those that ended, the newest 1,000 are listed.
+// newest verdict and the silences that mean them now. Of those that ended, the newest
+// 1,000 are listed.
 func (e *Engine) Alerts(state string) ([]Alert, error) {
 	if state != "" && !slices.Contains(states, state) {
 		return nil, fmt.Errorf("state is %q, want one of pending, firing, nodata, resolved", clip(state, 40))
 	}
 	out := e.openAlerts(func(in *incident) bool { return state == "" || in.State == state })
+	e.silenced(out)
 	if state == "" || state == StateResolved {
 		ended, err := e.journal.ended(maxListed)
 		if err != nil {
@@ -55,14 +57,18 @@ func (e *Engine) openAlerts(keep func(*incident) bool) []Alert {
 		for i := range r.alerts {
 			for _, in := range [...]*incident{r.alerts[i].breach, r.alerts[i].absence} {
 				if in != nil && keep(in) {
-					out = append(out, e.current(r, i, in))
+					a := e.current(r, i, in)
+					a.owner = r.c.rule.Owner
+					out = append(out, a)
 				}
 			}
 		}
 	}
 	for _, in := range e.loose {
 		if keep(in) {
-			out = append(out, shown(in))
+			a := shown(in)
+			a.owner = e.ruleOwner(in.Rule)
+			out = append(out, a)
 		}
 	}
 	return out
@@ -85,7 +91,7 @@ func (e *Engine) current(r *running, i int, in *incident) Alert {
 }
 
 func shown(in *incident) Alert {
-	return Alert{Notification: in.Sent, State: in.State, PendingSince: in.PendingSince}
+	return Alert{Notification: in.Sent, State: in.State, PendingSince: in.PendingSince, absence: in.Absence}
 }
 
 // AlertByID returns the incident of that id, or of one of its transitions, with
@@ -119,6 +125,7 @@ func (e *Engine) find(id string) (Alert, incident, error) {
 		return true
 	})
 	if len(open) > 0 {
+		e.silenced(open)
 		return open[0], copied, nil
 	}
 	ended, err := e.journal.endedByID(id)

@@ -30,6 +30,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.etcd.io/bbolt"
 
+	"pulse/detect/silence"
 	"pulse/query/asl"
 	"pulse/query/stream"
 	"pulse/store"
@@ -91,6 +92,7 @@ type Engine struct {
 	worked      int64    // ns that the last Advance spent on closes
 	round       stream.Round
 	journal     *journal
+	silences    *silence.Store
 	entry       entry // what the current step writes; kept and retried when that fails
 	now         int64 // of the last Advance
 	kept        checkpointBudget
@@ -161,6 +163,9 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.journal = journal
+	if err := e.openSilences(); err != nil {
+		return nil, err
+	}
 	e.recall(stored)
 	if !o.Replay {
 		e.Resume(o.Clock.Now().UnixMilli())

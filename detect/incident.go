@@ -166,9 +166,13 @@ func describe(n *notify.Notification) string {
 type Alert struct {
 	notify.Notification
 	State        string
-	PendingSince int64   // Unix ms
-	Timeline     []Event // only of a single alert, as the next
+	PendingSince int64    // Unix ms
+	SilencedBy   []string // silences that mean it now; of an open one only
+	Timeline     []Event  // only of a single alert, as the next
 	Why          *Why
+
+	owner   string // whose rule it is, if that is known
+	absence bool   // it is a no-data incident
 }
 
 // MarshalJSON writes the webhook body's members followed by the alert's own.
@@ -183,7 +187,7 @@ func (a Alert) MarshalJSON() ([]byte, error) {
 		SilencedBy   []string `json:"silencedBy"`
 		Timeline     []Event  `json:"timeline,omitempty"`
 		Why          *Why     `json:"why,omitempty"`
-	}{State: a.State, SilencedBy: []string{}, Timeline: a.Timeline, Why: a.Why}
+	}{State: a.State, SilencedBy: append([]string{}, a.SilencedBy...), Timeline: a.Timeline, Why: a.Why}
 	if a.PendingSince != 0 {
 		text := rfc3339(a.PendingSince)
 		own.PendingSince = &text
