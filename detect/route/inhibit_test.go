@@ -199,6 +199,24 @@ func storm(tb testing.TB, alerts int) (*route.Inhibitor, []label.Set) {
 	return n, sets
 }
 
+func TestInhibitorAllocations(t *testing.T) {
+	n, sets := storm(t, 10_000)
+	free := label.Of("other", "page", "o", false, nil, map[string]string{"host": "10"})
+	if got := testing.AllocsPerRun(100, func() { n.By(free) }); got != 0 {
+		t.Errorf("an alert that nothing holds back: %v allocations", got)
+	}
+	sources := 0
+	for _, s := range sets {
+		sources += len(n.By(s))
+	}
+	if sources != 0 { // every source is a target too
+		t.Errorf("%d are held back", sources)
+	}
+	if by := n.By(label.Of("slow", "warn", "o", false, nil, map[string]string{"host": "9970"})); len(by) != 1 || by[0].Source != "9970" {
+		t.Errorf("a host's own: %v", by)
+	}
+}
+
 // BenchmarkInhibitor is one step in which ten thousand alerts fire, each asking what
 // holds it back, and end.
 func BenchmarkInhibitor(b *testing.B) {
