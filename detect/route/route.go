@@ -20,7 +20,8 @@
 // Alerts of one route with the same values of the labels in group_by are one group
 // of a receiver. The first alert of a group is told after group_wait; what joins or
 // ends later is told group_interval after the group was last told of; a group that
-// goes on unchanged is told of again after repeat_interval.
+// goes on unchanged is told of again after repeat_interval. An alert that is a group
+// of its own has nobody to wait for: its end is told at once.
 //
 // Meaning and names are those of Alertmanager but for this: routes are a list and
 // need no root; without group_by every alert is a group of its own, so that the first
@@ -103,6 +104,9 @@ type Leg struct {
 	// routes or labels or on the process.
 	GroupKey    string
 	GroupLabels label.Set
+	// Alone says that the alert is a group of its own, so that GroupInterval, which is
+	// 0 then, has nothing to gather.
+	Alone bool
 	// In ms; RepeatInterval 0 is never.
 	GroupWait, GroupInterval, RepeatInterval int64
 	// MutedBy names the mutes that are on now.
@@ -235,6 +239,7 @@ func (p path) options() options {
 func (o *options) leg(set label.Set) Leg {
 	l := Leg{GroupWait: int64(o.wait), GroupInterval: int64(o.interval), RepeatInterval: int64(o.repeat)}
 	if slices.Contains(o.groupBy, All) {
+		l.Alone, l.GroupInterval = true, 0
 		l.GroupLabels = set.Only(set.Keys())
 	} else {
 		l.GroupLabels = set.Only(o.groupBy)

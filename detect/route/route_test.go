@@ -113,12 +113,12 @@ mute:
 	deep := route.Leg{Receiver: "c", Path: "routes[0].routes[0].routes[0]", GroupKey: `{}/{x="1"}/{y="1"}:{}`, GroupLabels: label.Set{},
 		GroupWait: 30 * second, GroupInterval: minute}
 	f("x=1 y=1 region=eu", deep)
-	all := route.Leg{Receiver: "a", Path: "routes[0].routes[1]", GroupKey: `{}/{x="2"}:{region="eu", x="2"}`, GroupLabels: set("region=eu x=2"),
-		GroupWait: 30 * second, GroupInterval: 5 * minute, RepeatInterval: 4 * hour, MutedBy: []string{"always"}, Outside: []string{"never"}}
+	all := route.Leg{Receiver: "a", Path: "routes[0].routes[1]", GroupKey: `{}/{x="2"}:{region="eu", x="2"}`, GroupLabels: set("region=eu x=2"), Alone: true,
+		GroupWait: 30 * second, RepeatInterval: 4 * hour, MutedBy: []string{"always"}, Outside: []string{"never"}}
 	f("x=2 region=eu", all, to(all, "b"))
 
 	top := read(t, `routes: [{receiver: a}]`).Decide(set("x=1 y=2"), 0)
-	if d := cmp.Diff([]route.Leg{{Receiver: "a", Path: "routes[0]", GroupKey: `{}:{x="1", y="2"}`, GroupLabels: set("x=1 y=2"), GroupInterval: 5 * minute}}, top); d != "" {
+	if d := cmp.Diff([]route.Leg{{Receiver: "a", Path: "routes[0]", GroupKey: `{}:{x="1", y="2"}`, GroupLabels: set("x=1 y=2"), Alone: true}}, top); d != "" {
 		t.Errorf("defaults: %s", d)
 	}
 }
