@@ -7,7 +7,7 @@ import (
 	"pulse/detect/algo"
 )
 
-// A day that comes to another level within less than an hour and leaves it again the
+// A day that comes to another level within an hour or so and leaves it again the
 // same way is seldom taken for an incident, at whatever time of the day it comes.
 func TestRampsAreSeldomPaged(t *testing.T) {
 	cases := []struct {
@@ -18,6 +18,8 @@ func TestRampsAreSeldomPaged(t *testing.T) {
 		most   int // of twelve days that may page
 	}{
 		{"up by a quarter within 45 minutes", 5000, 45, 1.25, 1},
+		{"down by 15 % within an hour, few events", 300, 60, 0.85, 1},
+		{"down by a quarter within an hour and a half, few events", 300, 90, 0.75, 4},
 	}
 	const at = 3*week + 2*24*60
 	for _, c := range cases {

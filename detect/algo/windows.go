@@ -62,7 +62,6 @@ type found struct {
 
 const (
 	edgeLeast    = 0.6 // of the core's depth that both ends of a stretch must show
-	suddenLeast  = 0.5 // of the depth that must have come since before the stretch
 	ringMost     = 1e6
 	levelClip    = 2.5 // standard deviations of a tick that the level follows
 	stretchU     = 2.2 // first guess of a quantile
@@ -217,9 +216,13 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 	q := &st.tails[side]
 	u := q.quantile(1)
 	heard := x > u && (linear || math.Abs(off) >= w.least(i, off)) && w.shows(sp, off, &newest, &core, &oldest, linear)
-	if heard && !w.sudden(sp, off, linear) {
-		heard = false
-		w.ramp = w.ramp || x > 2*u
+	var way way
+	if heard {
+		way = w.before(s, sp, off, e, linear)
+		if !way.sudden(off, linear) {
+			heard = false
+			w.ramp = w.ramp || x > 2*u
+		}
 	}
 	if heard && i == 0 && !linear && w.slow.young && math.Abs(off) < youngMinutes && !w.jumped(sp, off) {
 		heard = false
@@ -240,6 +243,12 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 	}
 	if !heard || !s.counts(side) {
 		return
+	}
+	if !linear {
+		x = math.Abs(w.deviation(off-way.sure(off), e, ticks, float64(st.excess)))
+		if x <= u {
+			return
+		}
 	}
 	evidence := math.Log(x/u)/float64(q.index) - looks
 	if s.width > 0 {
@@ -283,27 +292,6 @@ func (w *windows) shows(sp *span, off float64, newest, core, oldest *meanOf, lin
 	return min(first, last) >= edgeLeast*max(first, last, middle) && middle >= edgeLeast*max(first, last)
 }
 
-// sudden reports whether most of the share off has come since before the stretch,
-// where the line through the minutes before would not have led.
-func (w *windows) sudden(sp *span, off float64, linear bool) bool {
-	near := over(w.minutes[:], w.minHead, sp.skip, sp.skip+before)
-	far := over(w.minutes[:], w.minHead, sp.skip+before, min(sp.skip+2*before, minuteRing))
-	if near.n < 2 {
-		return true
-	}
-	line := w.off(near.mean(), linear)
-	if far.n >= before/2 {
-		slope := (line - w.off(far.mean(), linear)) / before
-		if !linear && math.Abs(off) < turnLeast*math.Abs(slope)*before {
-			return false
-		}
-		if slope*off > 0 {
-			line += slope * float64(before+sp.skip) / 2
-		}
-	}
-	return (off-line)/off > suddenLeast
-}
-
 // jumped reports whether most of the share off came within a tick or two before the
 // first stretch: what comes in with the day takes its time.
 func (w *windows) jumped(sp *span, off float64) bool {
@@ -311,10 +299,7 @@ func (w *windows) jumped(sp *span, off float64) bool {
 	return then.n == 0 || (off-w.off(then.mean(), false))/off > jumpLeast
 }
 
-const (
-	jumpLeast = 0.7
-	turnLeast = 1.5 // changes of the ten minutes before that a share off must exceed
-)
+const jumpLeast = 0.7
 
 func causeOf(side int) Cause {
 	if side == up {
