@@ -30,6 +30,9 @@ func transport(g *guard) *http.Transport {
 	}
 }
 
+// reasonUnwanted is why an end is not sent.
+const reasonUnwanted = "send_resolved is false"
+
 // answer is what one attempt came to.
 type answer struct {
 	verdict   verdict
@@ -52,7 +55,9 @@ type exchange struct {
 	body   []byte
 	// read judges the answer and says what is wrong, in own words. nil goes by the
 	// status alone.
-	read func(status int, body []byte) (verdict, string)
+	read    func(status int, body []byte) (verdict, string)
+	timeout time.Duration
+	rest    time.Duration // at least, after an answer of 429
 }
 
 // post makes an exchange. Redirects are not followed, and of the answer nothing but
@@ -63,7 +68,7 @@ func (s *Service) post(ctx context.Context, e exchange) answer {
 	if _, _, err := s.guard.parse(e.url); err != nil {
 		return failure(err.Error(), true)
 	}
-	ctx, cancel := s.within(ctx, attemptTimeout)
+	ctx, cancel := s.within(ctx, e.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, bytes.NewReader(e.body))
 	if err != nil {
@@ -77,12 +82,15 @@ func (s *Service) post(ctx context.Context, e exchange) answer {
 	resp, err := s.send.RoundTrip(req)
 	if err != nil {
 		var egress *EgressError
-		a := failure(errorText(ctx, err), errors.As(err, &egress))
+		a := failure(errorText(ctx, err, e.timeout, "the answer is not HTTP, or its header is too large"), errors.As(err, &egress))
 		a.latencyMs = since()
 		return a
 	}
 	a := answer{verdict: judge(resp.StatusCode), status: resp.StatusCode, latencyMs: since(),
 		pause: retryAfter(resp.Header.Get("Retry-After"), s.o.Clock.Now())}
+	if a.status == http.StatusTooManyRequests {
+		a.pause = max(a.pause, e.rest)
+	}
 	body := io.LimitReader(resp.Body, maxAnswerBytes)
 	if e.read == nil {
 		io.Copy(io.Discard, body)
@@ -96,17 +104,17 @@ func (s *Service) post(ctx context.Context, e exchange) answer {
 
 // errorText returns what may be shown of a failed request: never bytes that
 // the other side sent, which would let receivers read what only the server can
-// reach.
-func errorText(ctx context.Context, err error) string {
+// reach. unreadable is what to say of an answer that is none.
+func errorText(ctx context.Context, err error, timeout time.Duration, unreadable string) string {
 	var egress *EgressError
 	var certificate *tls.CertificateVerificationError
 	var network *net.OpError
-	text := "the answer is not HTTP, or its header is too large"
+	text := unreadable
 	switch {
 	case errors.As(err, &egress):
 		text = egress.Error()
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		text = fmt.Sprintf("no answer within %v", attemptTimeout)
+		text = fmt.Sprintf("no answer within %v", timeout)
 	case errors.Is(err, context.Canceled):
 		text = "stopped"
 	case errors.As(err, &certificate):
@@ -152,7 +160,7 @@ func (s *Service) attempt(run *running, c *channel, it *item) {
 	}
 	s.stats.attempts.Add(1)
 	receiver := c.snapshot()
-	a := s.deliver(run.attempts, &receiver, &bundle{ID: it.ID, Type: it.Type, body: body})
+	a := s.deliver(run.attempts, &receiver, s.newBundle(c.name, it.ID, it.Type, it.Incident, body))
 	now := s.o.Clock.Now().UnixMilli()
 	stopped := a.status == 0 && run.attempts.Err() != nil
 	o := s.judgeAttempt(it, a, stopped, now)
@@ -175,8 +183,12 @@ func (s *Service) attempt(run *running, c *channel, it *item) {
 	s.record(ended{c, it, o, now})
 }
 
-// deliver makes one attempt in the way of the receiver's kind.
+// deliver makes one attempt in the way of the receiver's kind. What the receiver does
+// not want counts as accepted.
 func (s *Service) deliver(ctx context.Context, r *Receiver, b *bundle) answer {
+	if !r.wants(b.Type) {
+		return answer{verdict: accepted, err: reasonUnwanted}
+	}
 	k, err := kindOf(r.Kind)
 	if err != nil {
 		return failure(err.Error(), true)
@@ -233,8 +245,11 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 	case stopped:
 		o.item.Attempts, o.item.Next, o.item.Unsure = it.Attempts, 0, true
 	case what == accepted:
-		o.gone, o.accepted = true, true
+		o.gone, o.accepted = true, a.status != 0
 		o.attempt.Outcome = OutcomeAccepted
+		if !o.accepted { // it was not wanted
+			o.attempt.Outcome, o.item.LastError = OutcomeDropped, ""
+		}
 		o.open, o.close = opens(it.Type), it.Type == TypeResolved
 	case what == gone:
 		o.disable = true
@@ -285,6 +300,6 @@ func (s *Service) Test(ctx context.Context, name string) (TestResult, error) {
 		return TestResult{}, err
 	}
 	receiver := c.snapshot()
-	a := s.deliver(ctx, &receiver, &bundle{ID: n.ID, Type: n.Type, body: body})
+	a := s.deliver(ctx, &receiver, s.newBundle(name, n.ID, n.Type, "", body))
 	return TestResult{OK: a.verdict == accepted, Status: a.status, LatencyMs: a.latencyMs, Error: a.err}, nil
 }

@@ -35,6 +35,7 @@ type Resolver interface {
 // is immutable and safe for concurrent use.
 type guard struct {
 	allow []netip.Prefix
+	mails bool // the ports are those of mail servers
 }
 
 func newGuard(allow []netip.Prefix) *guard {
@@ -47,6 +48,9 @@ func newGuard(allow []netip.Prefix) *guard {
 	}
 	return g
 }
+
+// mail returns the guard for mail servers: its ports are 25, 465, 587 and 1024 and above.
+func (g *guard) mail() *guard { return &guard{allow: g.allow, mails: true} }
 
 // metadata are the addresses at which clouds hand out credentials: the common
 // one, container and pod credentials, Alibaba, Azure, Oracle, Google, Scaleway,
@@ -130,8 +134,8 @@ func (g *guard) address(addr netip.Addr, port uint16) error {
 	if addr.Is6() && !global.Contains(addr) {
 		return refuse("not a global address" + allowHint)
 	}
-	if !openPort(port) {
-		return refuse(portReason)
+	if !g.openPort(port) {
+		return refuse(g.portReason())
 	}
 	return nil
 }
@@ -197,15 +201,51 @@ func (g *guard) parse(text string) (host string, port uint16, err error) {
 	if err != nil {
 		return "", 0, &EgressError{u.Host, err.Error()}
 	}
-	if len(g.allow) == 0 && !openPort(port) { // an allowed range may open any port of what the name stands for
-		return "", 0, &EgressError{u.Host, portReason}
+	if len(g.allow) == 0 && !g.openPort(port) { // an allowed range may open any port of what the name stands for
+		return "", 0, &EgressError{u.Host, g.portReason()}
 	}
 	return host, port, nil
 }
 
-const portReason = "port must be 80, 443 or at least 1024" + allowHint
+func (g *guard) portReason() string {
+	if g.mails {
+		return "port must be 25, 465, 587 or at least 1024" + allowHint
+	}
+	return "port must be 80, 443 or at least 1024" + allowHint
+}
 
-func openPort(port uint16) bool { return port == 80 || port == 443 || port >= 1024 }
+func (g *guard) openPort(port uint16) bool {
+	switch port {
+	case 80, 443:
+		return !g.mails
+	case 25, 465, 587:
+		return g.mails
+	}
+	return port >= 1024
+}
+
+// checkHost judges `host:port` as check does a URL.
+func (g *guard) checkHost(ctx context.Context, text string, resolver Resolver) error {
+	host, digits, err := net.SplitHostPort(text)
+	if err != nil || host == "" || strings.Contains(host, "%") {
+		return errors.New("smarthost: want host:port")
+	}
+	port, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || port == 0 {
+		return errors.New("smarthost: port must be 1 to 65535")
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return g.address(addr, uint16(port))
+	}
+	name, err := cleanName(host)
+	if err != nil {
+		return &EgressError{text, err.Error()}
+	}
+	if len(g.allow) == 0 && !g.openPort(uint16(port)) {
+		return &EgressError{text, g.portReason()}
+	}
+	return g.checkName(ctx, name, uint16(port), resolver)
+}
 
 func portOf(u *url.URL) (uint16, error) {
 	if strings.HasSuffix(u.Host, ":") {
@@ -260,6 +300,11 @@ func (g *guard) check(ctx context.Context, text string, resolver Resolver) error
 	if err != nil || host == "" {
 		return err
 	}
+	return g.checkName(ctx, host, port, resolver)
+}
+
+// checkName judges every address that a name has now.
+func (g *guard) checkName(ctx context.Context, host string, port uint16, resolver Resolver) error {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		v4 := g.address(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
 		v6 := g.address(netip.IPv6Loopback(), port)

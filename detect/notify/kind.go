@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,7 +24,13 @@ type kind struct {
 // kinds returns every kind.
 func kinds() []kind {
 	return []kind{
-		{KindWebhook, []string{"url", "secret", "previous_secret"}, checkWebhook, deliverWebhook},
+		{KindWebhook, []string{"url", "format", "secret", "previous_secret", "username", "password", "max_alerts", "timeout"}, checkWebhook, deliverWebhook},
+		{KindAlertmanager, []string{"url", "username", "password", "timeout"}, checkAlertmanager, rendered(alertmanagerPost)},
+		{KindPagerDuty, []string{"url", "routing_key", "title", "text", "max_alerts", "timeout"}, checkPagerDuty, rendered(pagerDutyEvent)},
+		{KindOpsgenie, []string{"url", "api_key", "responders", "priority", "title", "text", "max_alerts", "timeout"}, checkOpsgenie, rendered(opsgenieRequest)},
+		{KindSlack, []string{"url", "title", "text", "max_alerts", "timeout"}, checkSlack, rendered(slackMessage)},
+		{KindTeams, []string{"url", "title", "text", "max_alerts", "timeout"}, checkTeams, rendered(teamsMessage)},
+		{KindEmail, []string{"to", "from", "smarthost", "username", "password", "starttls", "subject", "text", "max_alerts", "timeout"}, checkEmail, deliverEmail},
 	}
 }
 
@@ -33,16 +40,39 @@ func kindOf(name string) (kind, error) {
 	if i := slices.IndexFunc(all, func(k kind) bool { return k.name == name }); i >= 0 {
 		return all[i], nil
 	}
-	names := make([]string, len(all))
-	for i, k := range all {
-		names[i] = k.name
-	}
-	return kind{}, fmt.Errorf("kind %.40q is not known, must be one of %s", name, strings.Join(names, ", "))
+	return kind{}, fmt.Errorf("kind %.40q is not known, must be one of %s", name, strings.Join(Kinds(), ", "))
 }
 
-// bundle is what one attempt tells of.
-type bundle struct {
-	ID   string // webhook-id, equal over all attempts
-	Type string // one of the Type constants
-	body []byte // the webhook body, as it is stored
+// Kinds returns the names of the kinds of receivers.
+func Kinds() []string {
+	var names []string
+	for _, k := range kinds() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// rendered makes a kind's deliver of the request that it renders. What cannot be
+// rendered is refused: another attempt would not do better.
+func rendered(render func(r *Receiver, b *bundle) (exchange, error)) func(context.Context, *Service, *Receiver, *bundle) answer {
+	return func(ctx context.Context, s *Service, r *Receiver, b *bundle) answer {
+		err := b.read()
+		if err != nil {
+			return answer{verdict: refused, err: err.Error(), blocked: true}
+		}
+		e, err := render(r, b)
+		if err != nil {
+			return answer{verdict: refused, err: err.Error(), blocked: true}
+		}
+		e.timeout = r.timeout()
+		return s.post(ctx, e)
+	}
+}
+
+// needsURL refuses a receiver without a URL.
+func needsURL(r *Receiver) error {
+	if r.URL.IsZero() {
+		return errors.New("url is missing")
+	}
+	return nil
 }

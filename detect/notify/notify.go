@@ -29,6 +29,7 @@ package notify
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -52,6 +53,10 @@ type Options struct {
 	// Transport sends requests; nil is a plain HTTP/1.1 client behind the
 	// egress guard, with no proxy and no decompression.
 	Transport http.RoundTripper
+	// Dial connects to mail servers; nil does so behind the egress guard.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// RootCAs are who mail servers' certificates may be from; nil is the system's.
+	RootCAs *x509.CertPool
 	// EgressAllow opens address ranges, with every port, that are closed by
 	// default. Metadata services stay closed.
 	EgressAllow []netip.Prefix
