@@ -12,7 +12,7 @@ import (
 //
 // An alert that both mean is held back only by those that Source alone means, and so
 // never by itself. Whether a source is itself told of, silenced or inhibited plays no
-// part. So two rules that hold back each other's sources can leave nobody told.
+// part, but see Inhibitor.HeldBy for alerts that hold back each other.
 type Inhibit struct {
 	Name           string
 	Source, Target label.Matchers

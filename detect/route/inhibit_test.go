@@ -80,6 +80,42 @@ func TestBothSides(t *testing.T) {
 	f(target, "", target)
 }
 
+// TestCircles: of alerts that hold back each other one is told.
+func TestCircles(t *testing.T) {
+	c := read(t, `
+inhibit:
+  - {name: ab, source: [n=a], target: [n=b]}
+  - {name: bc, source: [n=b], target: [n=c]}
+  - {name: ca, source: [n=c], target: [n=a]}
+  - {name: xa, source: [n=x], target: [n=a]}
+  - {name: all, source: ['n=~"[a-c]"'], target: [n=y]}
+`)
+	f := func(fire, told string) {
+		t.Helper()
+		n := c.NewInhibitor()
+		for _, name := range strings.Fields(fire) {
+			n.Add(name, set("n="+name))
+		}
+		var got []string
+		for _, name := range strings.Fields(fire) {
+			if len(n.HeldBy(name, set("n="+name))) == 0 {
+				got = append(got, name)
+			}
+		}
+		if strings.Join(got, " ") != told {
+			t.Errorf("%s: told of %q, want %q", fire, got, told)
+		}
+	}
+	f("a", "a")
+	f("a b", "a")
+	f("b a", "a")
+	f("a b c", "a")
+	f("c b a", "c")
+	f("b y c a", "b")
+	f("a b c x", "x")
+	f("x y", "x y")
+}
+
 func TestInhibitorForgets(t *testing.T) {
 	c := read(t, `inhibit: [{name: r, source: [s=1], target: [t=1]}]`)
 	n := c.NewInhibitor()
@@ -168,8 +204,35 @@ func TestInhibitorEqualsItsDefinition(t *testing.T) {
 					}
 				}
 			}
+			checkTold(t, n, alerts)
 		}
 	})
+}
+
+// checkTold finds for every alert that is held back one that is not, along what holds
+// it back.
+func checkTold(t *rapid.T, n *route.Inhibitor, alerts map[string]label.Set) {
+	for id := range alerts {
+		seen := map[string]bool{}
+		todo := []string{id}
+		told := false
+		for len(todo) > 0 && !told {
+			x := todo[0]
+			todo = todo[1:]
+			if seen[x] {
+				continue
+			}
+			seen[x] = true
+			held := n.HeldBy(x, alerts[x])
+			told = len(held) == 0
+			for _, cause := range held {
+				todo = append(todo, cause.Source)
+			}
+		}
+		if !told {
+			t.Fatalf("nobody is told of what holds back %s: %v", id, alerts)
+		}
+	}
 }
 
 // storm is 100 rules and as many alerts as given, a tenth of them sources.

@@ -2,6 +2,7 @@ package route
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"pulse/detect/label"
 )
@@ -32,6 +33,7 @@ type sources struct {
 // source is an alert that fires.
 type source struct {
 	id     string
+	set    label.Set
 	seq    uint64 // in order of Add
 	gone   bool
 	places []place
@@ -61,13 +63,13 @@ func (c *Config) NewInhibitor() *Inhibitor {
 	return n
 }
 
-// Add says that an alert fires. Its labels are those that count until Remove, or until
-// it is added again. Causes name the source added first, so whoever wants the same
+// Add says that an alert fires. Its labels, which must not be changed, are those that
+// count until Remove, or until it is added again. Causes name the source added first, so whoever wants the same
 // causes after a restart adds in the same order.
 func (n *Inhibitor) Add(id string, set label.Set) {
 	n.Remove(id)
 	n.seq++
-	s := &source{id: id, seq: n.seq}
+	s := &source{id: id, set: set, seq: n.seq}
 	n.firing[id] = s
 	for i := range n.rules {
 		r := &n.rules[i]
@@ -129,6 +131,41 @@ func (n *Inhibitor) By(set label.Set) []Cause {
 		}
 	}
 	return out
+}
+
+// maxChain bounds how many sources HeldBy follows.
+const maxChain = 1000
+
+// HeldBy returns what By does for the alert of an id and its labels, but nothing where
+// that would leave nobody told: where alerts hold back each other in a circle, and
+// nothing that is told holds back one of them, the one added first is not held back.
+// So whatever is held back, something is told of that is, in the end, the cause.
+func (n *Inhibitor) HeldBy(id string, set label.Set) []Cause {
+	causes, self := n.By(set), n.firing[id]
+	if len(causes) == 0 || self == nil || len(self.places) == 0 {
+		return causes // what holds back nothing is in no circle
+	}
+	seen, first := map[string]bool{id: true}, self.seq
+	for todo := causes; len(todo) > 0; {
+		s := n.firing[todo[0].Source]
+		if todo = todo[1:]; seen[s.id] {
+			continue
+		}
+		seen[s.id] = true
+		more := n.By(s.set)
+		if len(more) == 0 {
+			return causes
+		}
+		if len(seen) > maxChain {
+			return nil
+		}
+		first = min(first, s.seq)
+		todo = slices.Concat(todo, more)
+	}
+	if first == self.seq {
+		return nil
+	}
+	return causes
 }
 
 // equal returns what set has for the labels in Equal as a key, valid until the next
