@@ -91,7 +91,9 @@ func (e *Engine) current(r *running, i int, in *incident) Alert {
 }
 
 func shown(in *incident) Alert {
-	return Alert{Notification: in.Sent, State: in.State, PendingSince: in.PendingSince, absence: in.Absence}
+	a := Alert{Notification: in.Sent, State: in.State, PendingSince: in.PendingSince, absence: in.Absence}
+	a.Notify = in.Notify
+	return a
 }
 
 // AlertByID returns the incident of that id, or of one of its transitions, with

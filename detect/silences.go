@@ -70,6 +70,14 @@ func (a *Alert) Set() label.Set {
 	return label.Of(a.Rule, a.Severity, a.owner, a.absence, a.Labels, a.Tags)
 }
 
+// Firing returns the alerts that fire, those of missing data among them, with the
+// silences that mean them now.
+func (e *Engine) Firing() []Alert {
+	out := e.openAlerts(func(in *incident) bool { return in.State == StateFiring || in.State == StateNoData })
+	e.silenced(out)
+	return out
+}
+
 // silenced says of open alerts which silences mean them now.
 func (e *Engine) silenced(alerts []Alert) {
 	now := e.o.Clock.Now().UnixMilli()

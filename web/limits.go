@@ -50,6 +50,7 @@ func (s *Server) sharedLimits() map[string]limit {
 		"rules":                 shared(detect.MaxRules, s.opts.Detect.Stats().Rules),
 		"groupsPerRule":         each(s.opts.Detect.MaxGroups()),
 		"alertsPerRule":         each(detect.MaxAlertsPerRule),
+		"silences":              shared(detect.MaxSilences, s.opts.Detect.OpenSilences(s.nowMs())),
 		"receivers":             shared(notify.MaxReceivers, len(s.opts.Notify.Stats().Receivers)),
 	}
 }
