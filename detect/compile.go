@@ -3,6 +3,7 @@ package detect
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"sync"
 
 	"pulse/detect/alert"
@@ -29,6 +30,7 @@ type compiled struct {
 	retention int64
 	maxGroups int // how many are judged
 	detector  json.RawMessage
+	link      string // the part of links to a graph that names the rule
 	// maker makes detectors for a rule at makerStep.
 	maker     *algo.Maker
 	makerStep int64
@@ -70,6 +72,7 @@ func (c *compiler) compile(r Rule) (*compiled, error) {
 		rule: r, expr: e, text: e.String(), step: r.stepMs(c.primary), grace: c.grace, retention: c.retention, maxGroups: c.maxGroups, notes: notes, detector: detector,
 		lookback: made.lookback, maker: made.maker, makerStep: r.stepMs(c.primary), zeroFill: r.noData() == alert.Auto || r.noData() == alert.Zero,
 	}
+	out.link = "&q=" + url.QueryEscape(r.Expr) + "&rule=" + url.QueryEscape(r.ID)
 	out.keys = groupKeys(e)
 	if out.baseline, out.baseKeys, err = c.baselineOf(&r, out.keys); err != nil {
 		return nil, fmt.Errorf("rule %q: detector.baseline: %w", r.ID, err)

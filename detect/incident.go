@@ -112,12 +112,9 @@ func (in *incident) appendRecord(dst []byte) ([]byte, error) {
 		dst = append(dst, `,"absence":true`...)
 	}
 	dst = strconv.AppendInt(append(dst, `,"pendingSince":`...), in.PendingSince, 10)
-	machine, err := json.Marshal(&in.Machine)
-	if err != nil {
-		return dst, err
-	}
-	dst = append(append(dst, `,"machine":`...), machine...)
+	dst = appendMachine(append(dst, `,"machine":`...), &in.Machine)
 	dst = strconv.AppendInt(append(dst, `,"at":`...), in.At, 10)
+	var err error
 	if dst, err = in.Sent.AppendJSON(append(dst, `,"sent":`...)); err != nil {
 		return dst, err
 	}
@@ -143,6 +140,35 @@ func (in *incident) appendRecord(dst []byte) ([]byte, error) {
 		dst = append(dst, '}')
 	}
 	return append(dst, `]}`...), nil
+}
+
+// appendMachine appends the state of an alert, without what is zero.
+func appendMachine(dst []byte, s *alert.State) []byte {
+	dst = append(dst, '{')
+	from := len(dst)
+	put := func(name, value string) {
+		if len(dst) > from {
+			dst = append(dst, ',')
+		}
+		dst = append(append(dst, name...), value...)
+	}
+	number := func(name string, v int64) {
+		if v != 0 {
+			put(name, "")
+			dst = strconv.AppendInt(dst, v, 10)
+		}
+	}
+	number(`"phase":`, int64(s.Phase))
+	number(`"pendingSince":`, s.PendingSince)
+	number(`"startsAt":`, s.StartsAt)
+	number(`"lastOut":`, s.LastOut)
+	number(`"held":`, s.Held)
+	if s.HadData {
+		put(`"hadData":`, "true")
+	}
+	number(`"absent":`, s.Absent)
+	number(`"noDataAt":`, s.NoDataAt)
+	return append(dst, '}')
 }
 
 // describe says in a line what a verdict was.

@@ -1,11 +1,11 @@
 package detect
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -18,7 +18,8 @@ import (
 //	detect
 //	  rules        id → storedRule
 //	  incidents    incident id → incident, those that are open
-//	  resolved     time of the end and incident id → incident, the newest maxResolved
+//	  packs        number → incidents that are open and were stored together (packs.go)
+//	  resolved     time of the end and incident id → incident, the newest maxResolved; or packs
 //	  checkpoints  rule id → head of the rule's state (save.go)
 //	  states       rule id, part and step → detector states
 //	  marks        rule id → the last step judged, 8 bytes; kept while an alert is pending
@@ -26,6 +27,7 @@ var (
 	keyDetect      = []byte("detect")
 	keyRules       = []byte("rules")
 	keyIncidents   = []byte("incidents")
+	keyPacks       = []byte("packs")
 	keyResolved    = []byte("resolved")
 	keyCheckpoints = []byte("checkpoints")
 	keyStates      = []byte("states")
@@ -65,8 +67,9 @@ type Outbox interface {
 type journal struct {
 	db       *bbolt.DB
 	outbox   Outbox
-	resolved int // records in the bucket resolved
-	portion  int // see its default
+	resolved int              // records in the bucket resolved
+	places   map[string]place // of the records of open incidents
+	portion  int              // see its default
 }
 
 // recalled is everything that the database held.
@@ -78,20 +81,19 @@ type recalled struct {
 }
 
 func openJournal(db *bbolt.DB, outbox Outbox) (*journal, recalled, error) {
-	j := &journal{db: db, outbox: outbox, portion: portion}
+	j := &journal{db: db, outbox: outbox, portion: portion, places: map[string]place{}}
 	r := recalled{unreadable: map[string]error{}, marks: map[string]int64{}}
 	err := db.Update(func(tx *bbolt.Tx) error {
 		root, err := tx.CreateBucketIfNotExists(keyDetect)
 		if err != nil {
 			return err
 		}
-		for _, key := range [][]byte{keyRules, keyIncidents, keyResolved, keyCheckpoints, keyStates, keyMarks, keyWhys} {
+		for _, key := range [][]byte{keyRules, keyIncidents, keyPacks, keyResolved, keyCheckpoints, keyStates, keyMarks, keyWhys} {
 			if _, err := root.CreateBucketIfNotExists(key); err != nil {
 				return err
 			}
 		}
-		j.resolved = root.Bucket(keyResolved).Stats().KeyN
-		return r.load(root)
+		return j.load(root, &r)
 	})
 	if err != nil {
 		return nil, recalled{}, fmt.Errorf("open alert state: %w", err)
@@ -99,7 +101,7 @@ func openJournal(db *bbolt.DB, outbox Outbox) (*journal, recalled, error) {
 	return j, r, nil
 }
 
-func (r *recalled) load(root *bbolt.Bucket) error {
+func (j *journal) load(root *bbolt.Bucket, r *recalled) error {
 	err := root.Bucket(keyRules).ForEach(func(id, text []byte) error {
 		var s storedRule
 		if err := json.Unmarshal(text, &s); err != nil {
@@ -112,12 +114,21 @@ func (r *recalled) load(root *bbolt.Bucket) error {
 	if err != nil {
 		return err
 	}
-	err = root.Bucket(keyIncidents).ForEach(func(id, text []byte) error {
-		in := &incident{}
-		if err := json.Unmarshal(text, in); err != nil {
-			return fmt.Errorf("read incident %q: %w", id, err)
-		}
-		r.incidents = append(r.incidents, in)
+	open := func(x filed, at place) error {
+		in, err := x.read()
+		j.places[x.id], r.incidents = at, append(r.incidents, in)
+		return err
+	}
+	err = root.Bucket(keyIncidents).ForEach(func(id, text []byte) error { return open(filed{string(id), text}, place{}) })
+	if err != nil {
+		return err
+	}
+	if err := loadPacks(root.Bucket(keyPacks), open); err != nil {
+		return err
+	}
+	err = root.Bucket(keyResolved).ForEach(func(key, _ []byte) error {
+		n, _ := resolvedUnder(key)
+		j.resolved += n
 		return nil
 	})
 	if err != nil {
@@ -131,25 +142,34 @@ func (r *recalled) load(root *bbolt.Bucket) error {
 	})
 }
 
+// read returns the incident of a record.
+func (r *filed) read() (*incident, error) {
+	in := &incident{}
+	if err := json.Unmarshal(r.text, in); err != nil {
+		return nil, fmt.Errorf("read incident %q: %w", r.id, err)
+	}
+	return in, nil
+}
+
 // entry is what one transaction writes. Incidents are copied when they are
 // added, so the engine may go on changing its own.
 type entry struct {
-	puts        map[string][]byte // incident id → record
-	drops       []string          // incident ids that end without a trace
-	unexplained [][]byte          // keys of what such were decided on
+	records     []filed        // of open incidents, in the order in which they changed first
+	puts        map[string]int // incident id → its place in records
+	drops       []string       // incident ids that end without a trace
+	unexplained [][]byte       // keys of what such were decided on
 	resolved    []resolvedRecord
 	notes       []notify.Notification
 	marks       map[string]int64 // 0 deletes
 	rules       map[string][]byte
 	deleted     []string // rule ids
 
-	scratch []byte
+	texts []byte // what follows its length is free for records
 }
 
 type resolvedRecord struct {
 	endsAt int64
-	id     string
-	record []byte
+	filed
 }
 
 func (e *entry) empty() bool {
@@ -162,20 +182,26 @@ func (e *entry) size() int { return len(e.puts) + len(e.drops) + len(e.resolved)
 
 // reset empties it. Nothing is kept for the next one: most steps change nothing, and
 // a storm is not to be remembered.
-func (e *entry) reset() {
-	e.puts, e.marks, e.rules = nil, nil, nil
-	e.drops, e.unexplained, e.resolved, e.notes, e.deleted = nil, nil, nil, nil, nil
-	if len(e.scratch) > 64<<10 {
-		e.scratch = nil
-	}
-}
+func (e *entry) reset() { *e = entry{} }
+
+// The room for records is taken in pieces, each twice as large as the one before.
+const (
+	leastTexts = 4 << 10
+	mostTexts  = 256 << 10
+)
 
 // record returns the record of an incident.
-func (e *entry) record(in *incident) (text []byte, err error) {
-	if e.scratch, err = in.appendRecord(e.scratch[:0]); err != nil {
+func (e *entry) record(in *incident) ([]byte, error) {
+	if free := cap(e.texts) - len(e.texts); free < leastTexts/2 {
+		e.texts = make([]byte, 0, min(max(leastTexts, 2*cap(e.texts)), mostTexts))
+	}
+	from := len(e.texts)
+	texts, err := in.appendRecord(e.texts)
+	if err != nil {
 		return nil, fmt.Errorf("store incident %s: %w", in.ID, err)
 	}
-	return bytes.Clone(e.scratch), nil
+	e.texts = texts
+	return texts[from:len(texts):len(texts)], nil
 }
 
 // put records the state of an open incident.
@@ -185,15 +211,24 @@ func (e *entry) put(in *incident) error {
 		return err
 	}
 	if e.puts == nil {
-		e.puts = map[string][]byte{}
+		e.puts = map[string]int{}
 	}
-	e.puts[in.ID] = text
+	at, known := e.puts[in.ID]
+	if !known {
+		at = len(e.records)
+		e.puts[in.ID] = at
+		e.records = append(e.records, filed{id: in.ID})
+	}
+	e.records[at].text = text
 	return nil
 }
 
 // drop forgets an incident that nobody was told about.
 func (e *entry) drop(id string) {
-	delete(e.puts, id)
+	if at, known := e.puts[id]; known {
+		delete(e.puts, id)
+		e.records[at].text = nil
+	}
 	e.drops = append(e.drops, id)
 }
 
@@ -204,8 +239,16 @@ func (e *entry) resolve(in *incident) error {
 		return err
 	}
 	e.drop(in.ID)
-	e.resolved = append(e.resolved, resolvedRecord{in.Sent.EndsAt, in.ID, text})
+	e.resolved = append(e.resolved, resolvedRecord{in.Sent.EndsAt, filed{in.ID, text}})
 	return nil
+}
+
+// tell queues a notification. Lists of a storm grow in few strides, since each copies them.
+func (e *entry) tell(n notify.Notification) {
+	if len(e.notes) == cap(e.notes) {
+		e.notes = slices.Grow(e.notes, 3*len(e.notes)+1)
+	}
+	e.notes = append(e.notes, n)
 }
 
 // giveUpEnded forgets every incident that began and ended within the entry, and
@@ -250,11 +293,16 @@ func (e *entry) rule(s *storedRule) error {
 // outbox. Nothing is written on an error. A notification that the outbox
 // refuses is returned with its reason; the rest is committed.
 func (j *journal) commit(e *entry) (refused []error, err error) {
-	resolved := j.resolved
+	var resolved int
+	var open packing
 	err = j.db.Update(func(tx *bbolt.Tx) error {
-		refused, resolved = nil, j.resolved
+		refused, resolved, open = nil, j.resolved, packing{places: j.places}
 		root := tx.Bucket(keyDetect)
-		if err := e.writeIncidents(root, &resolved); err != nil {
+		if err := e.writeOpen(root, &open); err != nil {
+			return err
+		}
+		ended := root.Bucket(keyResolved)
+		if err := errors.Join(writeResolved(ended, e.resolved, &resolved), trimOldest(ended, &resolved)); err != nil {
 			return err
 		}
 		if err := e.writeRules(root); err != nil {
@@ -267,21 +315,22 @@ func (j *journal) commit(e *entry) (refused []error, err error) {
 		return nil, fmt.Errorf("%w: %w", ErrNotStored, err)
 	}
 	j.resolved = resolved
+	open.commit()
 	if len(e.notes) > 0 {
 		j.outbox.Wake()
 	}
 	return refused, nil
 }
 
-// manyPuts is from how many records of a transaction on they are packed: what begins
-// together ends together, and seldom gets company between.
-const manyPuts = 100
-
-func (e *entry) writeIncidents(root *bbolt.Bucket, resolved *int) error {
-	open, ended := root.Bucket(keyIncidents), root.Bucket(keyResolved)
+// writeOpen stores what became of open incidents, but for the records of those that
+// ended.
+func (e *entry) writeOpen(root *bbolt.Bucket, x *packing) error {
+	open := root.Bucket(keyIncidents)
 	for _, id := range e.drops {
-		if err := open.Delete([]byte(id)); err != nil {
-			return err
+		if x.leave(id) {
+			if err := open.Delete([]byte(id)); err != nil {
+				return err
+			}
 		}
 	}
 	for _, key := range e.unexplained {
@@ -289,38 +338,27 @@ func (e *entry) writeIncidents(root *bbolt.Bucket, resolved *int) error {
 			return err
 		}
 	}
-	if len(e.puts) > manyPuts {
-		open.FillPercent = 0.9
+	list := slices.DeleteFunc(slices.Clone(e.records), func(r filed) bool { return r.text == nil })
+	many := len(list) >= manyRecords
+	for _, r := range list {
+		if alone := x.leave(r.id); alone && many {
+			if err := open.Delete([]byte(r.id)); err != nil {
+				return err
+			}
+		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(e.puts)) { // neighbours share pages
-		if err := open.Put([]byte(id), e.puts[id]); err != nil {
+	packs := root.Bucket(keyPacks)
+	if err := x.update(packs, open); err != nil {
+		return err
+	}
+	if many {
+		return x.add(packs, list)
+	}
+	slices.SortFunc(list, func(a, b filed) int { return cmp.Compare(a.id, b.id) }) // neighbours share pages
+	for _, r := range list {
+		if err := x.put(open, r); err != nil {
 			return err
 		}
-	}
-	for _, r := range e.resolved {
-		key := append(binary.BigEndian.AppendUint64(nil, uint64(r.endsAt)), r.id...)
-		if ended.Get(key) == nil {
-			*resolved++
-		}
-		if err := ended.Put(key, r.record); err != nil {
-			return err
-		}
-	}
-	return trimOldest(ended, resolved)
-}
-
-// trimOldest deletes what is more than maxResolved.
-func trimOldest(ended *bbolt.Bucket, resolved *int) error {
-	var keys [][]byte
-	cursor := ended.Cursor()
-	for key, _ := cursor.First(); key != nil && *resolved-len(keys) > maxResolved; key, _ = cursor.Next() {
-		keys = append(keys, slices.Clone(key))
-	}
-	for _, key := range keys {
-		if err := ended.Delete(key); err != nil {
-			return err
-		}
-		*resolved--
 	}
 	return nil
 }
@@ -359,16 +397,18 @@ func (e *entry) writeRules(root *bbolt.Bucket) error {
 // ended returns up to limit ended incidents, newest first.
 func (j *journal) ended(limit int) ([]*incident, error) {
 	var out []*incident
-	err := j.db.View(func(tx *bbolt.Tx) error {
-		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
-		for key, text := cursor.Last(); key != nil && len(out) < limit; key, text = cursor.Prev() {
-			in := &incident{}
-			if err := json.Unmarshal(text, in); err != nil {
-				return fmt.Errorf("read incident %q: %w", key[8:], err)
+	err := j.eachEnded(func(list []filed) (more bool, err error) {
+		for _, r := range slices.Backward(list) {
+			if len(out) == limit {
+				return false, nil
+			}
+			in, err := r.read()
+			if err != nil {
+				return false, err
 			}
 			out = append(out, in)
 		}
-		return nil
+		return true, nil
 	})
 	return out, err
 }
@@ -376,15 +416,14 @@ func (j *journal) ended(limit int) ([]*incident, error) {
 // endedByID returns one ended incident, nil when there is none of that id. Only
 // its own record is read.
 func (j *journal) endedByID(id string) (in *incident, err error) {
-	err = j.db.View(func(tx *bbolt.Tx) error {
-		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
-		for key, text := cursor.Last(); key != nil; key, text = cursor.Prev() {
-			if string(key[8:]) == id {
-				in = &incident{}
-				return json.Unmarshal(text, in)
+	err = j.eachEnded(func(list []filed) (more bool, err error) {
+		for _, r := range list {
+			if r.id == id {
+				in, err = r.read()
+				return false, err
 			}
 		}
-		return nil
+		return true, nil
 	})
 	return in, err
 }
@@ -392,11 +431,29 @@ func (j *journal) endedByID(id string) (in *incident, err error) {
 // endedIDs returns the ids of all ended incidents.
 func (j *journal) endedIDs() (map[string]bool, error) {
 	out := make(map[string]bool, j.resolved)
-	err := j.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(keyDetect).Bucket(keyResolved).ForEach(func(key, _ []byte) error {
-			out[string(key[8:])] = true
-			return nil
-		})
+	err := j.eachEnded(func(list []filed) (more bool, err error) {
+		for _, r := range list {
+			out[r.id] = true
+		}
+		return true, nil
 	})
 	return out, err
+}
+
+// eachEnded calls f with records that are stored together, the newest first, until it
+// answers no.
+func (j *journal) eachEnded(f func([]filed) (more bool, err error)) error {
+	return j.db.View(func(tx *bbolt.Tx) error {
+		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
+		for key, value := cursor.Last(); key != nil; key, value = cursor.Prev() {
+			list, err := readResolved(key, value)
+			if err != nil {
+				return err
+			}
+			if more, err := f(list); !more || err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -337,7 +337,7 @@ func (e *Engine) end(in *incident, now int64, reason string) {
 	in.note(now, StateResolved, reason)
 	queued := in.Sent
 	queued.Notify = in.Notify
-	e.entry.notes = append(e.entry.notes, queued)
+	e.entry.tell(queued)
 	if err := e.entry.resolve(in); err != nil {
 		e.o.Log.Error().Err(err).Msg("incident not stored")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"net/url"
 	"strconv"
 
 	"pulse/detect/alert"
@@ -288,7 +287,7 @@ func (e *Engine) announce(r *running, i int, in *incident, m moment) {
 	in.Notify = r.c.rule.Notify
 	queued := *n
 	queued.Notify = in.Notify
-	e.entry.notes = append(e.entry.notes, queued)
+	e.entry.tell(queued)
 }
 
 // record stores an open incident.
@@ -307,7 +306,7 @@ func (e *Engine) finishIncident(r *running, i int, in *incident, m moment, detai
 	in.note(m.t, StateResolved, detail)
 	queued := in.Sent
 	queued.Notify = in.Notify
-	e.entry.notes = append(e.entry.notes, queued)
+	e.entry.tell(queued)
 	if err := e.entry.resolve(in); err != nil {
 		e.fail(r, err)
 	}
@@ -321,6 +320,5 @@ func (e *Engine) link(in *incident, r *running, t int64) string {
 	}
 	const around = hour
 	start := min(in.PendingSince, t) - around
-	return e.o.BaseURL + "/?alert=" + url.QueryEscape(in.ID) + "&e=" + strconv.FormatInt(t+around/6, 10) +
-		"&q=" + url.QueryEscape(r.c.rule.Expr) + "&rule=" + url.QueryEscape(r.c.rule.ID) + "&s=" + strconv.FormatInt(start, 10)
+	return e.o.BaseURL + "/?alert=" + in.ID + "&e=" + strconv.FormatInt(t+around/6, 10) + r.c.link + "&s=" + strconv.FormatInt(start, 10)
 }

@@ -15,18 +15,51 @@ import (
 
 // AppendString appends s as a JSON string.
 func AppendString(dst []byte, s string) []byte {
+	from := len(dst)
+	dst = append(dst, '"')
+	done := 0 // so much of s is written
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		c := s[i]
+		if c < ' ' || c > '~' {
 			text, err := json.Marshal(s)
 			if err != nil {
 				panic(fmt.Sprintf("BUG: string %q: %v", s, err))
 			}
-			return append(dst, text...)
+			return append(dst[:from], text...)
 		}
+		escaped := ""
+		switch c {
+		case '"':
+			escaped = `\"`
+		case '\\':
+			escaped = `\\`
+		case '<':
+			escaped = `\u003c`
+		case '>':
+			escaped = `\u003e`
+		case '&':
+			escaped = `\u0026`
+		default:
+			continue
+		}
+		dst = append(append(dst, s[done:i]...), escaped...)
+		done = i + 1
 	}
-	dst = append(dst, '"')
-	dst = append(dst, s...)
-	return append(dst, '"')
+	return append(append(dst, s[done:]...), '"')
+}
+
+// appendRaw appends JSON as encoding/json does: without blanks between its parts and
+// with what HTML could mistake written otherwise.
+func appendRaw(dst []byte, text json.RawMessage) ([]byte, error) {
+	usual := len(text) > 0
+	for _, c := range text {
+		usual = usual && c > ' ' && c <= '~' && c != '<' && c != '>' && c != '&'
+	}
+	if usual && json.Valid(text) {
+		return append(dst, text...), nil
+	}
+	text, err := json.Marshal(text)
+	return append(dst, text...), err
 }
 
 // appendNumber appends v, which is null when it is NaN or infinite.
@@ -50,9 +83,29 @@ func appendInstant(dst []byte, ms int64) []byte {
 	if ms == 0 {
 		return append(dst, "null"...)
 	}
+	t := time.UnixMilli(ms).UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return append(t.AppendFormat(append(dst, '"'), instantLayout), '"')
+	}
+	hour, minute, second := t.Clock()
+	digits := func(v, n int) {
+		for pow := n; pow > 0; pow /= 10 {
+			dst = append(dst, byte('0'+v/pow%10))
+		}
+	}
 	dst = append(dst, '"')
-	dst = time.UnixMilli(ms).UTC().AppendFormat(dst, instantLayout)
-	return append(dst, '"')
+	digits(year, 1000)
+	for _, part := range [...]struct {
+		before byte
+		v      int
+	}{{'-', int(month)}, {'-', day}, {'T', hour}, {':', minute}, {':', second}} {
+		dst = append(dst, part.before)
+		digits(part.v, 10)
+	}
+	dst = append(dst, '.')
+	digits(t.Nanosecond()/1_000_000, 100)
+	return append(dst, 'Z', '"')
 }
 
 // appendMap appends m in order of its keys.
@@ -104,11 +157,10 @@ func (n *Notification) AppendJSON(dst []byte) ([]byte, error) {
 	number(`,"upper":`, n.Upper)
 	number(`,"score":`, n.Score)
 	text(`,"cause":`, n.Cause)
-	detector, err := json.Marshal(n.Detector)
-	if err != nil {
+	var err error
+	if dst, err = appendRaw(append(dst, `,"detector":`...), n.Detector); err != nil {
 		return dst, fmt.Errorf("detector of notification %s: %w", n.ID, err)
 	}
-	dst = append(append(dst, `,"detector":`...), detector...)
 	dst = appendInstant(append(dst, `,"startsAt":`...), n.StartsAt)
 	dst = appendInstant(append(dst, `,"endsAt":`...), n.EndsAt)
 	dst = appendInstant(append(dst, `,"evaluatedAt":`...), n.EvaluatedAt)
