@@ -105,6 +105,7 @@ type Engine struct {
 	failing     bool                   // the last commit failed
 	stats       Stats
 	broken      map[string]brokenRule
+	released    bool                   // what came from files may be changed
 	resumed     bool                   // the replay is over
 	asleep      map[string][]*incident // open incidents by rule, until Resume
 	lastMarks   map[string]int64       // marks of the database by rule, until Resume

@@ -10,6 +10,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"pulse/detect/notify"
 )
 
 // Fault is what is wrong with a file, and where.
@@ -60,15 +62,6 @@ type RuleError struct {
 
 func (e *RuleError) Error() string { return e.Err.Error() }
 func (e *RuleError) Unwrap() error { return e.Err }
-
-// ReceiverError is what is wrong with one receiver of several.
-type ReceiverError struct {
-	Name string
-	Err  error
-}
-
-func (e *ReceiverError) Error() string { return e.Err.Error() }
-func (e *ReceiverError) Unwrap() error { return e.Err }
 
 // source is a file that was read, for finding places in it.
 type source struct {
@@ -266,7 +259,7 @@ func placeOf(n ast.Node) Place {
 // Place adds file and place to an error about one of the file's rules or receivers.
 func (file *File) Place(err error) error {
 	var rule *RuleError
-	var receiver *ReceiverError
+	var receiver *notify.ReceiverError
 	section, name := "rules", ""
 	switch {
 	case errors.As(err, &rule):

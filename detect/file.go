@@ -155,6 +155,25 @@ func (file *File) unique(s *source, what, name string) error {
 	return nil
 }
 
+// Blank returns the names of the files that have no content.
+func (file *File) Blank() (names []string) {
+	for _, s := range file.sources {
+		if s.root() == nil {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+// Owned returns the receivers with the names of their files.
+func (file *File) Owned() []notify.OwnedReceiver {
+	out := make([]notify.OwnedReceiver, len(file.Receivers))
+	for i, r := range file.Receivers {
+		out[i] = notify.OwnedReceiver{Receiver: r, File: file.Source("receiver", r.Name)}
+	}
+	return out
+}
+
 // countNodes returns the number of items of a tree, counted without sharing, or
 // some number above maxNodes.
 func countNodes(v any, n int) int {

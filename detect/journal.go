@@ -48,7 +48,7 @@ type storedRule struct {
 	// Taught is the time up to Origin that they were taught from coarser tiers, and in
 	// pieces of how many ms.
 	Taught *[3]int64 `json:"taught,omitempty"`
-	File   bool      `json:"file,omitempty"` // comes from a rule file
+	Source string    `json:"source,omitempty"` // name of the file that it comes from
 }
 
 // Outbox takes the notifications of a transition inside the transaction that

@@ -98,12 +98,14 @@ func (c *compiled) streamOptions(stored bool) stream.Options {
 //     judges.
 //   - Another expression, step or no_data: these are other values, so open alerts
 //     are resolved with that reason and the rule starts afresh.
+//
+// A rule that comes from a file is refused with an *OwnedError.
 func (e *Engine) PutRule(r Rule, now int64) error {
 	c, err := e.check(r, now)
 	if err != nil {
 		return err
 	}
-	return e.put(c, false, now)
+	return e.put(c, "", now)
 }
 
 // check compiles a rule and looks at the series that there are.
@@ -115,18 +117,23 @@ func (e *Engine) check(r Rule, now int64) (*compiled, error) {
 	return c, e.fits(c, now)
 }
 
-// put is PutRule of a rule that was checked.
-func (e *Engine) put(c *compiled, file bool, now int64) error {
+// put is PutRule of a rule that was checked, from a file or, "", over the API.
+func (e *Engine) put(c *compiled, file string, now int64) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return ErrClosed
 	}
+	if file == "" {
+		if err := e.owned(c.rule.ID); err != nil {
+			return err
+		}
+	}
 	if err := e.settled(); err != nil {
 		return fmt.Errorf("put rule %q: %w", c.rule.ID, err)
 	}
 	old := e.rules[c.rule.ID]
-	if old == nil && len(e.rules) >= maxRules {
+	if old == nil && len(e.rules) >= maxRules && file == "" { // those of files were counted together
 		return fmt.Errorf("rule %q: there are %d rules, at most %d", c.rule.ID, len(e.rules), maxRules)
 	}
 	if old != nil && old.c.sameStream(c) && old.c.sameDetector(c) {
@@ -163,7 +170,7 @@ func (e *Engine) put(c *compiled, file bool, now int64) error {
 }
 
 // amend replaces what does not touch judging.
-func (e *Engine) amend(r *running, c *compiled, file bool) error {
+func (e *Engine) amend(r *running, c *compiled, file string) error {
 	before, wasFile := r.c, r.file
 	r.c, r.file = c, file
 	if err := e.store(r); err != nil {
@@ -198,7 +205,7 @@ func (e *Engine) store(r *running) error {
 }
 
 func (r *running) stored() *storedRule {
-	s := &storedRule{Rule: r.c.rule, Created: r.created, Began: r.began, Origin: r.origin, File: r.file}
+	s := &storedRule{Rule: r.c.rule, Created: r.created, Began: r.began, Origin: r.origin, Source: r.file}
 	if l := r.taught; l.width > 0 {
 		s.Taught = &[3]int64{l.start, l.end, l.width}
 	}
@@ -249,13 +256,16 @@ func (e *Engine) remove(r *running) {
 
 // DeleteRule ends a rule. Its open alerts are resolved, with the deletion as
 // the reason in the annotation `reason`, so that no page stays open for a rule
-// that nobody judges any more; pending ones end without a word. A rule that came
-// from a file is back with the next ReplaceFileRules.
+// that nobody judges any more; pending ones end without a word. A rule that comes
+// from a file is refused with an *OwnedError.
 func (e *Engine) DeleteRule(id string, now int64) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return ErrClosed
+	}
+	if err := e.owned(id); err != nil {
+		return err
 	}
 	return e.delete(id, now)
 }
@@ -376,6 +386,7 @@ func (e *Engine) RuleStats(id string) (RuleStats, error) {
 	defer e.mu.Unlock()
 	if r := e.rules[id]; r != nil {
 		s := r.stats
+		s.File = r.file
 		s.Groups, s.CatchingUp = len(r.judge.groups), r.behind
 		s.ExprLookback, s.DetectorLookback = r.stream.Lookback(), r.c.lookback
 		if s.FedFrom = r.origin; r.taught.width > 0 {
@@ -384,59 +395,7 @@ func (e *Engine) RuleStats(id string) (RuleStats, error) {
 		return s, nil
 	}
 	if b, ok := e.broken[id]; ok {
-		return RuleStats{Owner: b.stored.Rule.Owner, LastError: b.err.Error()}, nil
+		return RuleStats{Owner: b.stored.Rule.Owner, File: b.stored.Source, LastError: b.err.Error()}, nil
 	}
 	return RuleStats{}, fmt.Errorf("%w %q", ErrUnknownRule, clip(id, maxID))
-}
-
-// CheckedRules are rules of files that this engine can judge.
-type CheckedRules []*compiled
-
-// CheckRules refuses rules that cannot be judged, or would give too many groups of
-// the series that there are, with a *RuleError.
-func (e *Engine) CheckRules(rules []Rule, now int64) (CheckedRules, error) {
-	out := make(CheckedRules, len(rules))
-	for i, r := range rules {
-		var err error
-		if out[i], err = e.check(r, now); err != nil {
-			return nil, &RuleError{r.ID, err}
-		}
-	}
-	return out, nil
-}
-
-// ReplaceFileRules makes the rules of files those that are given: new and changed
-// ones are put, and those that came from a file before and are gone are deleted;
-// their number is returned.
-func (e *Engine) ReplaceFileRules(rules CheckedRules, now int64) (removed int, err error) {
-	keep := make(map[string]bool, len(rules))
-	for _, c := range rules {
-		keep[c.rule.ID] = true
-	}
-	for _, c := range rules {
-		if err := e.put(c, true, now); err != nil {
-			return 0, err
-		}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var gone []string
-	for id, r := range e.rules {
-		if r.file && !keep[id] {
-			gone = append(gone, id)
-		}
-	}
-	for id, b := range e.broken {
-		if b.stored.File && !keep[id] {
-			gone = append(gone, id)
-		}
-	}
-	slices.Sort(gone)
-	for _, id := range gone {
-		if err := e.delete(id, now); err != nil {
-			return removed, err
-		}
-		removed++
-	}
-	return removed, nil
 }

@@ -101,7 +101,7 @@ func TestReplaceFileRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n, err := r.engine.ReplaceFileRules(checked, r.now()); err != nil || n != want {
+		if n, err := r.engine.ReplaceFileRules(checked, func(id string) string { return id + ".yaml" }, r.now()); err != nil || n != want {
 			t.Errorf("removed %d, %v, want %d", n, err, want)
 		}
 	}
@@ -120,6 +120,24 @@ func TestReplaceFileRules(t *testing.T) {
 	ids("a api b")
 	sync(1, b)
 	ids("api b")
+	owned := func(what string) {
+		t.Helper()
+		var by *detect.OwnedError
+		if err := r.engine.DeleteRule("b", r.now()); !errors.As(err, &by) || by.File != "b.yaml" {
+			t.Errorf("%s: delete: %v", what, err)
+		}
+		rule, err := detect.ParseRuleJSON([]byte(`{"id":"b","expr":"name,z,:eq"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.engine.PutRule(rule, r.now()); !errors.As(err, &by) || by.File != "b.yaml" {
+			t.Errorf("%s: put: %v", what, err)
+		}
+		if s, err := r.engine.RuleStats("b"); err != nil || s.File != "b.yaml" {
+			t.Errorf("%s: stats %+v, %v", what, s, err)
+		}
+	}
+	owned("a rule of a file")
 	bad, err := detect.ParseRuleJSON([]byte(`{"id":"c","expr":"name,x,:nope"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -130,8 +148,14 @@ func TestReplaceFileRules(t *testing.T) {
 	ids("api b")
 	r.restart(true)
 	ids("api b")
-	sync(1)
-	ids("api")
+	owned("after a restart")
+	sync(0, b, `{"id":"api","expr":"name,sps,:eq,:sum"}`)
+	sync(1, b)
+	ids("b") // what a file took over goes with it
+	r.engine.ReleaseFiles()
+	if err := r.engine.DeleteRule("b", r.now()); err != nil {
+		t.Errorf("without files: %v", err)
+	}
 }
 
 // TestPutAfterFailedDelete: a deletion that could not be stored does not take

@@ -17,7 +17,7 @@ type running struct {
 	created int64  // Unix ms
 	began   int64  // Unix ms: when it was put with the detector that it has
 	number  uint32 // what marks call it
-	file    bool   // comes from a rule file
+	file    string // that it comes from, "": the API
 	owner   *owner
 	stream  *stream.Stream
 	judge   *judge
@@ -73,6 +73,7 @@ type groupAlert struct {
 // RuleStats are counts of one rule since it was started.
 type RuleStats struct {
 	Owner       string `json:"owner"`
+	File        string `json:"file,omitempty"` // that the rule comes from
 	Groups      int    `json:"groups"`
 	Closed      int64  `json:"closed"`      // steps judged
 	Missed      int64  `json:"missed"`      // of these, judged more than a step too late

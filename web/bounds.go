@@ -17,6 +17,18 @@ func (s *Server) boundSamples(l *samples) {
 	s.diskSamples(l)
 	s.logSamples(l)
 	s.limitSamples(l)
+	s.reloadSamples(l)
+}
+
+// reloadSamples are there when there is something to reload.
+func (s *Server) reloadSamples(l *samples) {
+	if s.opts.LastReload == nil {
+		return
+	}
+	last := s.opts.LastReload()
+	l.level("pulse.config.lastReloadSuccessful", "1 when all of what is in the rule files, tokens and certificates is in force.", oneIf(last.Error == ""))
+	l.level("pulse.config.lastReloadSuccessTimestampSeconds", "When that was so last, Unix time.", float64(last.SucceededAt)/1000)
+	l.count("pulse.config.reloadFailures", "Reloads in which something was refused.", last.Failures)
 }
 
 func (l *samples) level(name, help string, v float64) { l.add(name, help, false, v) }

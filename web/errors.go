@@ -98,9 +98,12 @@ func badRequest(message string) error {
 // caller's fault, since the server's own failures are typed.
 func statusOf(err error) int {
 	var known *statusError
+	var owned *notify.OwnedError
 	switch {
 	case errors.As(err, &known):
 		return known.status
+	case errors.As(err, &owned):
+		return fasthttp.StatusConflict
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
 		errors.Is(err, detect.ErrNotStored), errors.Is(err, notify.ErrNotStored), errors.Is(err, detect.ErrClosed),
 		errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrNotReady), errors.Is(err, query.ErrBusy):

@@ -56,6 +56,8 @@ type Options struct {
 	Backup  func(context.Context) (folder string, err error) // copies the data folder; nil without one
 	Reload  func() error                                     // re-reads rules, tokens and certificates; nil when there are none
 
+	LastReload func() Reload // how that went; nil when there is nothing to reload
+
 	Tokens func() *token.Set  // the tokens as they are now; nil, or a nil list, asks nobody for one
 	TLS    func() *tls.Config // how a new connection is encrypted; nil does not
 

@@ -99,6 +99,30 @@ func offenders(list []store.Offender) []offender {
 	return out
 }
 
+// Reload is how the server last read its files.
+type Reload struct {
+	At          int64  // Unix ms
+	Trigger     string // what made it do that
+	Error       string // "" when all of what is in the files is in force
+	SucceededAt int64  // Unix ms when that was so last, 0: never
+	Failures    int64  // since the start
+}
+
+// reloaded says how the last reload went, null when there is nothing to reload, or nothing has been read yet.
+func (s *Server) reloaded() any {
+	if s.opts.LastReload == nil {
+		return nil
+	}
+	l := s.opts.LastReload()
+	if l.At == 0 {
+		return nil
+	}
+	return map[string]any{
+		"lastReloadAt": rfc3339(l.At), "trigger": l.Trigger, "successful": l.Error == "", "error": l.Error,
+		"lastSuccessAt": rfc3339(l.SucceededAt), "failures": l.Failures,
+	}
+}
+
 // status answers with how the server is: what it has, and every limit with its use.
 func (s *Server) status(r *request) {
 	o, st, h, m := s.opts.Store.Options(), s.opts.Store.Stats(), s.opts.Store.Health(), s.opts.Memory
@@ -134,6 +158,7 @@ func (s *Server) status(r *request) {
 		"snapshot": snapshot,
 		"recovery": recovery,
 		"refused":  s.refused(&st),
+		"config":   s.reloaded(),
 		"detect":   s.opts.Detect.Stats(),
 		"notify":   s.opts.Notify.Stats(),
 		"limits":   s.limits(),

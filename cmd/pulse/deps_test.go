@@ -37,9 +37,10 @@ var apart = [][2]string{{"ingest", "query"}, {"query", "ingest"}}
 
 // alone lists modules with one door into the house.
 var alone = map[string][]string{
-	"github.com/valyala/fasthttp": {"web", "bench/load"},
-	"go.etcd.io/bbolt":            {"detect", "detect/notify", "detect/silence", "detect/alert", "cmd/pulse"},
-	"unsafe":                      {"store/block", "store/arena"},
+	"github.com/valyala/fasthttp":  {"web", "bench/load"},
+	"github.com/fsnotify/fsnotify": {"cmd/pulse"},
+	"go.etcd.io/bbolt":             {"detect", "detect/notify", "detect/silence", "detect/alert", "cmd/pulse"},
+	"unsafe":                       {"store/block", "store/arena"},
 }
 
 // clockless are the calls that read or wait on the real clock.

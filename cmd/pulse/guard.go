@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/signal"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -178,24 +176,6 @@ func (x *guard) encryption() func() *tls.Config {
 	return x.tls.Load
 }
 
-// reloader returns what reads rules, tokens and certificates again, nil when
-// there is none of them. A fault in one leaves the others reloaded.
-func (x *guard) reloader(rules func() error) func() error {
-	if rules == nil && !x.flags.hasTokens() && !x.flags.encrypts() {
-		return nil
-	}
-	return func() error {
-		err := x.reload()
-		if err == nil {
-			x.log.Info().Int("tokens", x.count()).Msg("tokens and certificates loaded")
-		}
-		if rules != nil {
-			err = errors.Join(err, rules())
-		}
-		return err
-	}
-}
-
 func (x *guard) count() int {
 	if set := x.tokens.Load(); set != nil {
 		return set.Len()
@@ -220,8 +200,8 @@ func (x *guard) fingerprint() string {
 	return b.String()
 }
 
-// watch reloads tokens and certificates when their files change, until ctx ends.
-func (x *guard) watch(ctx context.Context, after func(time.Duration) <-chan time.Time) error {
+// watch calls reload when the files of tokens and certificates change, until ctx ends.
+func (x *guard) watch(ctx context.Context, after func(time.Duration) <-chan time.Time, reload func() error) error {
 	last := x.fingerprint()
 	if last == "" {
 		return nil
@@ -237,36 +217,8 @@ func (x *guard) watch(ctx context.Context, after func(time.Duration) <-chan time
 			continue
 		}
 		last = now
-		if err := x.reload(); err != nil {
+		if err := reload(); err != nil {
 			x.log.Error().Err(err).Msg("tokens and certificates stay as they were")
-			continue
-		}
-		x.log.Info().Int("tokens", x.count()).Msg("tokens and certificates loaded, since a file has changed")
-	}
-}
-
-// reloadOnHangup reloads at each SIGHUP, until ctx ends. One that comes before
-// the server has started waits for that.
-func reloadOnHangup(ctx context.Context, started <-chan struct{}, reload func() error, log zerolog.Logger) error {
-	if reload == nil {
-		return nil
-	}
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	select {
-	case <-started:
-	case <-ctx.Done():
-		return nil
-	}
-	for {
-		select {
-		case <-hangup:
-			if err := reload(); err != nil {
-				log.Error().Err(err).Msg("reload: what failed stays as it was")
-			}
-		case <-ctx.Done():
-			return nil
 		}
 	}
 }

@@ -116,7 +116,9 @@ func TestGuardWatch(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	look, lies := make(chan time.Time), make(chan struct{}, 1)
 	done := make(chan error, 1)
-	go func() { done <- g.watch(ctx, func(time.Duration) <-chan time.Time { lies <- struct{}{}; return look }) }()
+	go func() {
+		done <- g.watch(ctx, func(time.Duration) <-chan time.Time { lies <- struct{}{}; return look }, g.reload)
+	}()
 	pass := func() { look <- time.Time{}; <-lies } // when it lies down again it has looked
 	<-lies
 	before := g.tls.Load()

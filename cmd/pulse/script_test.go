@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"interrupt": interruptScript,
 			"http":      httpScript,
 			"reach":     reachScript,
+			"within":    withinScript,
 			"token":     tokenScript,
 			"query":     queryScript,
 			"moveonly":  moveOnlyScript,
@@ -196,6 +197,17 @@ func reachScript(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	ts.Fatalf("%s %s does not come to %s", args[0], args[1], args[2])
+}
+
+// withinScript: within PATH TEXT asks until the answer has the text, for at most 20 s.
+func withinScript(ts *testscript.TestScript, neg bool, args []string) {
+	for range 200 {
+		if _, answer := send(ts, "GET", args[0], ""); strings.Contains(string(answer), args[1]) {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not come to have %q", args[0], args[1])
 }
 
 // httpScript: http METHOD PATH WANT-STATUS [BODY] sends a request; the answer is

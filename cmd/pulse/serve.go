@@ -42,7 +42,7 @@ type serveCmd struct {
 	MaxAge         span     `name:"max-age" help:"How far in the past a point may lie. Default: the larger of one step and min(60s, 120 steps)." placeholder:"D"`
 	MaxFuture      span     `name:"max-future" help:"How far ahead of the clock a point may lie. Default: one step." placeholder:"D"`
 	Grace          span     `name:"grace" help:"How long after a step's end late sources are waited for. Default: one step, at least 100ms." placeholder:"D"`
-	Rules          string   `name:"rules" help:"Rule files to load at the start and on reload." placeholder:"GLOB"`
+	Rules          string   `name:"rules" help:"Rule files to load at the start, when they change and on reload." placeholder:"GLOB"`
 	EgressAllow    []string `name:"egress-allow" help:"Addresses otherwise closed to webhooks that are open, such as 10.0.0.0/8 or 127.0.0.1/32 (repeatable)." placeholder:"CIDR"`
 	BaseURL        string   `name:"base-url" help:"How people reach this server, for links in notifications. Default: http:// and the address, or the host's name when that is every address." placeholder:"URL"`
 	Timezone       string   `name:"timezone" help:"Time zone of graphs and of dates without one [UTC]." default:"UTC" placeholder:"ZONE"`

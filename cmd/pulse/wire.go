@@ -75,13 +75,15 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	if err := c.openDetect(s, hub, c.base(ln)); err != nil {
 		return s, err
 	}
-	rules := c.reloader(s.detect, s.notify, clk, log)
 	guard, err := c.GuardFlags.open(log)
 	if err != nil {
 		return s, err
 	}
-	reload := guard.reloader(rules)
-	o := c.webOptions(s, hub, reload)
+	files := c.reloads(s, guard)
+	o := c.webOptions(s, hub)
+	if !files.nothing() {
+		o.Reload, o.LastReload = func() error { return files.all(onRequest) }, files.state
+	}
 	o.Tokens, o.TLS, o.Origins = guard.tokens.Load, guard.encryption(), c.AllowOrigin
 	if s.web, err = web.New(o); err != nil {
 		return s, err
@@ -89,18 +91,19 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	loops, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	started := make(chan struct{})
-	s.loop("hangup", func() error { return reloadOnHangup(loops, started, reload, log) })
+	s.loop("hangup", func() error { return files.onHangup(loops, started) })
 	s.loop("memory", func() error { return s.limitHeap(loops) })
 	s.loop("web", func() error { return s.web.Serve(ln) }) // health is answered while the rest is brought back
 	if err := s.recover(ctx, o.Pipeline); err != nil {
 		return s, errors.Join(err, s.close())
 	}
-	if rules != nil {
-		if err := rules(); err != nil {
-			return s, errors.Join(err, s.close())
-		}
+	if err := files.read(atStart, false, true); err != nil {
+		return s, errors.Join(err, s.close())
 	}
-	s.loop("guard", func() error { return guard.watch(loops, clk.After) })
+	s.loop("guard", func() error {
+		return guard.watch(loops, clk.After, func() error { return files.read(onChange, true, false) })
+	})
+	s.loop("rules", func() error { return files.watch(loops) })
 	close(started)
 	s.run(loops)
 	return s, nil
@@ -146,14 +149,14 @@ func (c *serveCmd) storeOptions(memory *budget.Memory) store.Options {
 	}
 }
 
-func (c *serveCmd) webOptions(s *server, hub *stream.Hub, reload func() error) web.Options {
+func (c *serveCmd) webOptions(s *server, hub *stream.Hub) web.Options {
 	zone, _ := time.LoadLocation(c.Timezone) // checked by complete
 	var backup func(context.Context) (string, error)
 	if s.data != "" {
 		backup = s.backup
 	}
 	return web.Options{
-		Store: s.store, Detect: s.detect, Notify: s.notify, Hub: hub, Clock: s.clock, Zone: zone, Version: version, Reload: reload, Backup: backup, Memory: s.memory,
+		Store: s.store, Detect: s.detect, Notify: s.notify, Hub: hub, Clock: s.clock, Zone: zone, Version: version, Backup: backup, Memory: s.memory,
 		Log:      s.log.With().Str("component", "web").Logger(),
 		Pipeline: ingest.New(s.store, ingest.Options{Budget: s.memory.Ingest, Limits: ingest.Limits{Body: int(c.MaxExpanded), Points: c.MaxPoints, ImportBody: int(c.MaxImportBody), Keys: c.MaxRepeatable}}),
 		Query: query.New(s.store, query.Options{Clock: s.clock, Memory: s.memory.Queries, Limits: query.Limits{
@@ -284,39 +287,17 @@ func (s *server) recover(ctx context.Context, pipeline *ingest.Pipeline) error {
 	return nil
 }
 
-// reloader returns what reads the rule files again, nil without --rules. Rules
-// that came from files before and are gone now are deleted.
-func (c *serveCmd) reloader(engine *detect.Engine, out *notify.Service, clk clock.Clock, log zerolog.Logger) func() error {
+// reloads returns what reads files again. Without --rules nothing comes from rule
+// files any more.
+func (c *serveCmd) reloads(s *server, g *guard) *reloads {
+	r := &reloads{guard: g, clock: s.clock, log: s.log}
 	if c.Rules == "" {
-		return nil
+		s.detect.ReleaseFiles()
+		s.notify.ReleaseFiles()
+		return r
 	}
-	var mu sync.Mutex
-	return func() error {
-		mu.Lock()
-		defer mu.Unlock()
-		file, err := detect.LoadFiles(c.Rules)
-		if err != nil {
-			return err
-		}
-		rules, err := engine.CheckRules(file.Rules, clk.Now().UnixMilli())
-		if err != nil {
-			return file.Place(err) // nothing has changed
-		}
-		for _, r := range file.Receivers {
-			if err := out.PutReceiver(r); err != nil {
-				return err
-			}
-		}
-		n, err := engine.ReplaceFileRules(rules, clk.Now().UnixMilli())
-		if err != nil {
-			return file.Place(err)
-		}
-		if file.Empty() {
-			log.Warn().Str("rules", c.Rules).Msg("no rule file, or none with a rule or receiver")
-		}
-		log.Info().Int("rules", len(file.Rules)).Int("receivers", len(file.Receivers)).Int("removed", n).Msg("rule files loaded")
-		return nil
-	}
+	r.rules = &ruleFiles{glob: c.Rules, engine: s.detect, out: s.notify, clock: s.clock, log: s.log}
+	return r
 }
 
 // loop runs f until the shutdown; a failure ends the server.
