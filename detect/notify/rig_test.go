@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,7 @@ func (bubbleClock) After(d time.Duration) <-chan time.Time { return time.After(d
 type call struct {
 	at     time.Time
 	host   string
+	url    string
 	header http.Header
 	body   []byte
 	kind   string // of the notification
@@ -52,6 +54,7 @@ type rig struct {
 	mu     sync.Mutex
 	calls  []call
 	log    bytes.Buffer
+	words  string                                 // of every answer
 	answer func(c call, n int) (int, http.Header) // n-th call from 1; status 0: network error, -1: hang
 }
 
@@ -128,7 +131,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	var head struct{ Type, ID string }
 	json.Unmarshal(body, &head)
-	c := call{time.Now(), req.URL.Host, req.Header, body, head.Type, head.ID}
+	c := call{time.Now(), req.URL.Host, req.URL.String(), req.Header, body, head.Type, head.ID}
 	select {
 	case <-t.killed:
 		return nil, errors.New("killed")
@@ -152,7 +155,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if header == nil {
 		header = http.Header{}
 	}
-	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader("the receiver's own words"))}, nil
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(cmp.Or(t.r.words, "the receiver's own words")))}, nil
 }
 
 func (r *rig) put(name string) {

@@ -150,7 +150,7 @@ func (s *Service) converse(ctx context.Context, r *Receiver, message []byte) (st
 	if err := w.Close(); err != nil {
 		return failed(err)
 	}
-	_ = c.Quit() // the mail is theirs already
+	_, _ = c.Text.Cmd("QUIT") // the mail is theirs; nothing hangs on the answer
 	if refusals > 0 {
 		said = fmt.Sprintf("%d of %d recipients refused", refusals, len(r.To))
 	}
