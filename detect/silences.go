@@ -136,13 +136,19 @@ func (e *Engine) endedAfter(t int64) ([]silence.Entry, error) {
 	err := e.journal.db.View(func(tx *bbolt.Tx) error {
 		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
 		from := binary.BigEndian.AppendUint64(nil, uint64(max(0, t+1)))
-		for key, record := cursor.Seek(from); key != nil; key, record = cursor.Next() {
-			x, err := readEnded(record)
+		for key, value := cursor.Seek(from); key != nil; key, value = cursor.Next() {
+			records, err := readResolved(key, value)
 			if err != nil {
-				return fmt.Errorf("read incident %q: %w", key[8:], err)
+				return err
 			}
-			x.EndsAt = int64(binary.BigEndian.Uint64(key))
-			out = append(out, x)
+			for _, r := range records {
+				x, err := readEnded(r.text)
+				if err != nil {
+					return fmt.Errorf("read incident %q: %w", r.id, err)
+				}
+				x.EndsAt = int64(binary.BigEndian.Uint64(key))
+				out = append(out, x)
+			}
 		}
 		return nil
 	})
