@@ -256,14 +256,14 @@ func pace(ring []float32, head int32) (float64, bool) {
 // holiday reports whether a fall by off began as the day did, since buckets ago, and
 // is no deeper than days differ.
 func (w *drift) holiday(since int, off float64) bool {
-	if since < 6 || since >= driftRing-4 || off < -holidayMost {
+	if since < 6 || since >= driftRing-4 || off < -holidayFall {
 		return false
 	}
 	at := over(w.own[:], w.head, since-1, since+3)
 	then := over(w.own[:], w.head, leakSpan-leakOldest, leakSpan)
 	early := over(w.own[:], w.head, max(since-holidayEarly, 0), max(since-holidayEarly+3, 3))
 	now := over(w.own[:], w.head, 0, leakRecent)
-	if at.n == 0 || then.n == 0 || early.n == 0 || now.mean()-at.mean() < -holidayMost {
+	if at.n == 0 || then.n == 0 || early.n == 0 || now.mean()-at.mean() < -holidayFall {
 		return false
 	}
 	if since < leakSpan && (at.mean()-then.mean())/off > holidayBefore {
@@ -276,7 +276,8 @@ func (w *drift) holiday(since int, off float64) bool {
 const (
 	holidayMost   = 0.5 // log
 	holidayBefore = 0.3 // of the fall that may have come before the day began
-	holidayEarly  = 15  // buckets
+	holidayFall   = 0.45
+	holidayEarly  = 24  // buckets
 	holidayPace   = 0.4 // of a steady pace that the first of them have at least
 	youngDay      = 34  // buckets
 )

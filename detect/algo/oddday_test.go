@@ -39,3 +39,29 @@ func TestRampsAreSeldomPaged(t *testing.T) {
 		}
 	}
 }
+
+// A fall that begins with the day, or within half an hour, is a holiday, however many hours it
+// takes; one to a half is a leak.
+func TestAFallThatBeginsWithTheDay(t *testing.T) {
+	const at = 3*week + 2*24*60 + 30
+	for _, rate := range []float64{100, 3000} {
+		for _, hours := range []int{3, 4, 6} {
+			for _, factor := range []float64{0.8, 0.5} {
+				paged := 0
+				for seed := range uint64(6) {
+					values := weekly(4*week, rate, time.UTC, seed)
+					for i := range 8 * 60 {
+						values[at+i] *= 1 + (factor-1)*min(1, float64(i)/float64(60*hours))
+					}
+					got, _ := pages(newDetector(t, algo.Spec{Kind: "auto"}, 60_000), values[:at+8*60])
+					if len(got) > 0 && got[len(got)-1] >= at {
+						paged++
+					}
+				}
+				if factor == 0.8 && hours < 6 && paged > 1 || factor == 0.5 && paged < 6 {
+					t.Errorf("%v events a second, to %v within %d hours: %d of 6 paged", rate, factor, hours, paged)
+				}
+			}
+		}
+	}
+}
