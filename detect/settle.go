@@ -263,7 +263,8 @@ func (e *Engine) fill(in *incident, r *running, i int, m moment) {
 		n.ID, n.Incident = in.ID, in.ID
 		n.Status = StatePending
 	}
-	n.Rule, n.Severity, n.Labels, n.Tags = rule.ID, rule.Severity, rule.Labels, g.tags.Map()
+	n.Rule, n.Severity, n.Owner, n.Absence = rule.ID, rule.Severity, rule.Owner, in.Absence
+	n.Labels, n.Tags = rule.Labels, g.tags.Map()
 	n.Value, n.Expected, n.Lower, n.Upper = g.value, g.verdict.Expected, g.verdict.Lower, g.verdict.Upper
 	n.Score = g.verdict.Score
 	if math.IsNaN(g.value) {

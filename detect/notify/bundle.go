@@ -84,7 +84,7 @@ func (n *Notification) over() bool { return n.Type == TypeResolved }
 
 // set returns the labels by which an alert is known.
 func (n *Notification) set() label.Set {
-	return label.Of(n.Rule, n.Severity, "", n.Type == TypeNoData, n.Labels, n.Tags)
+	return label.Of(n.Rule, n.Severity, n.Owner, n.Absence || n.Type == TypeNoData, n.Labels, n.Tags)
 }
 
 // status is "resolved" when every alert has ended, else "firing".

@@ -148,6 +148,12 @@ func (n *Notification) AppendJSON(dst []byte) ([]byte, error) {
 	text(`,"status":`, n.Status)
 	text(`,"rule":`, n.Rule)
 	text(`,"severity":`, n.Severity)
+	if n.Owner != "" {
+		text(`,"owner":`, n.Owner)
+	}
+	if n.Absence {
+		dst = append(dst, `,"absence":true`...)
+	}
 	dst = appendMap(append(dst, `,"labels":`...), n.Labels)
 	dst = appendMap(append(dst, `,"annotations":`...), n.Annotations)
 	dst = appendMap(append(dst, `,"tags":`...), n.Tags)

@@ -92,7 +92,7 @@ func receivers() map[string]Receiver {
 }
 
 func fire() Notification {
-	return Notification{ID: "0a1b-firing", Incident: "0a1b", Type: TypeFiring, Status: "firing", Rule: "sps-drop", Severity: "page",
+	return Notification{ID: "0a1b-firing", Incident: "0a1b", Type: TypeFiring, Status: "firing", Rule: "sps-drop", Severity: "page", Owner: "default",
 		Labels: map[string]string{"team": "playback"}, Tags: map[string]string{"region": "eu", "nf.app": "api_v2"},
 		Annotations: map[string]string{"summary": "eu: 412.5 starts/s, expected 980.1", "description": "Less than half <of> what is usual & rising", "runbook": "https://wiki.example/sps?a=1&b=2"},
 		Value:       412.5, Expected: 980.1, Lower: 900.2, Upper: 1060, Score: 0.998, Cause: "drop", Detector: json.RawMessage(`{"kind":"auto"}`),
@@ -109,7 +109,7 @@ func ending() Notification {
 func missing() Notification {
 	n := fire()
 	n.ID, n.Incident, n.Type, n.Status, n.Cause, n.Severity, n.Annotations, n.Contributors = "0c1d-nodata", "0c1d", TypeNoData, "nodata", "missing", "warn", nil, nil
-	n.Value = math.NaN()
+	n.Value, n.Absence = math.NaN(), true
 	n.unknown()
 	return n
 }
@@ -395,6 +395,18 @@ func TestAlertmanagerPost(t *testing.T) {
 	})
 	if labels["firing"] != labels["resolved"] {
 		t.Errorf("another alert for Alertmanager: %v", labels)
+	}
+}
+
+// The end of an incident of missing data is that incident for Alertmanager, and none of
+// the alert of the same group.
+func TestEndOfMissingData(t *testing.T) {
+	begun, alert := missing(), fire()
+	over := begun
+	over.Type, over.Status, over.EndsAt = TypeResolved, "resolved", began+1
+	alert.Severity = begun.Severity
+	if over.set().String() != begun.set().String() || alert.set().String() == begun.set().String() {
+		t.Errorf("begins as %v, ends as %v, the alert is %v", begun.set(), over.set(), alert.set())
 	}
 }
 

@@ -32,6 +32,10 @@ type Notification struct {
 	Status   string // "firing", "resolved", "nodata"
 	Rule     string
 	Severity string
+	Owner    string // of the rule; absent from the JSON form when empty
+	// Absence marks the incident of missing data, its end too. It is absent from the
+	// JSON form when false.
+	Absence bool
 
 	Labels      map[string]string
 	Annotations map[string]string
@@ -115,6 +119,8 @@ type body struct {
 	Status       string            `json:"status"`
 	Rule         string            `json:"rule"`
 	Severity     string            `json:"severity"`
+	Owner        string            `json:"owner,omitempty"`
+	Absence      bool              `json:"absence,omitempty"`
 	Labels       map[string]string `json:"labels"`
 	Annotations  map[string]string `json:"annotations"`
 	Tags         map[string]string `json:"tags"`
@@ -147,7 +153,7 @@ func (n *Notification) UnmarshalJSON(src []byte) error {
 		return err
 	}
 	*n = Notification{
-		ID: b.ID, Incident: b.Incident, Type: b.Type, Status: b.Status, Rule: b.Rule, Severity: b.Severity,
+		ID: b.ID, Incident: b.Incident, Type: b.Type, Status: b.Status, Rule: b.Rule, Severity: b.Severity, Owner: b.Owner, Absence: b.Absence,
 		Labels: b.Labels, Annotations: b.Annotations, Tags: b.Tags,
 		Value: float64(b.Value), Expected: float64(b.Expected), Lower: float64(b.Lower), Upper: float64(b.Upper),
 		Score: float64(b.Score), Cause: b.Cause, Detector: b.Detector,
