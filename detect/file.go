@@ -125,7 +125,11 @@ func (file *File) readReceivers(s *source, items []any) (faults []*Fault) {
 		var r notify.Receiver
 		text, err := json.Marshal(item)
 		if err == nil {
-			r, err = notify.ParseFileReceiver(text, filepath.Dir(s.name))
+			if s.name == "" {
+				r, err = notify.ParseReceiver(text)
+			} else {
+				r, err = notify.ParseFileReceiver(text, filepath.Dir(s.name))
+			}
 		}
 		if err != nil {
 			err = fmt.Errorf("receivers[%d]: %w", i, err)
