@@ -96,9 +96,11 @@ func (s *Service) enqueueFor(tx *bbolt.Tx, name string, list []*letter, now int6
 	var errs []error
 	var items []*item
 	if len(x.count) > 0 {
-		it, err := s.addSummary(tx, b, x.count, now)
+		it, err := s.addSummary(tx, b, x.count, x.hold, now)
 		if errs = append(errs, err); err == nil {
 			items = append(items, it)
+		} else {
+			x.count = nil
 		}
 	}
 	for _, l := range x.keep {
@@ -136,13 +138,14 @@ func (b box) addNext(tx *bbolt.Tx, it *item, body []byte) (err error) {
 // sorted is what becomes of the notifications of one transaction for a receiver.
 type sorted struct {
 	keep  []*letter
-	count []*letter // in a summary, at once
+	count []*letter // in a summary
+	hold  int64     // Unix ms until which that is held; 0: it goes at once
 	spare []*letter // ends of incidents that were counted
 }
 
 // sort decides what becomes of a list. When more begin in it than the receiver
-// gets in a minute, and no summary has gone in the last one, those are counted for
-// which there is no room.
+// gets in a minute, those are counted for which there is no room. When a summary has
+// gone in the last minute, the count waits for the next one.
 func (c *channel) sort(list []*letter, now int64) sorted {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -156,14 +159,15 @@ func (c *channel) sort(list []*letter, now int64) sorted {
 			ends[l.Incident] = true
 		}
 	}
-	storm := begin > c.queue.perMinute && c.queue.mayFold(now)
+	storm := begin > c.queue.perMinute && !c.queue.disabled
 	if !storm && len(c.queue.counted) == 0 {
 		return sorted{keep: list}
 	}
+	x.hold = c.queue.heldUntil(now)
 	room := c.queue.room(now)
 	for _, l := range list {
 		switch {
-		case l.Type == TypeResolved && c.queue.counted[l.Incident]:
+		case l.Type == TypeResolved && c.queue.isCounted(l.Incident):
 			x.spare = append(x.spare, l)
 			continue
 		case !storm || !opens(l.Type) || ends[l.Incident]:
@@ -190,13 +194,13 @@ func (s *Service) enqueued(c *channel, items []*item, x *sorted, now int64) {
 	q := c.queue
 	for _, l := range x.count {
 		drops = append(drops, drop{it: l.item(now), reason: reasonFolded})
-		q.countIn(l.Incident)
+		q.countIn(l.Incident, items[0].Seq)
 	}
 	for _, l := range x.spare {
 		drops = append(drops, drop{it: l.item(now), reason: reasonNeverSent})
-		delete(q.counted, l.Incident)
+		q.countOut(l.Incident)
 	}
-	if len(x.count) > 0 {
+	if len(x.count) > 0 && x.hold == 0 {
 		q.lastSummary = now
 	}
 	for _, it := range items {

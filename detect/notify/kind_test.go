@@ -141,7 +141,7 @@ func cases(t *testing.T, s *Service) map[string]*bundle {
 	}
 	test := Notification{ID: "test-oncall-1", Type: TypeTest, Status: "test", Severity: "info", Annotations: map[string]string{"summary": "a test of receiver oncall"},
 		StartsAt: began, EvaluatedAt: began, Completeness: 1, Graph: "https://pulse.example.com"}
-	_, summary := s.newSummary([]string{"1", "2"}, []string{"sps-drop", "errors"}, began)
+	_, summary := s.newSummary(summed{[]string{"1", "2"}, []string{"sps-drop", "errors"}, 2}, began)
 	group := of(fire())
 	group.Key, group.Labels, group.Truncated = `{}:{team="playback"}`, map[string]string{"team": "playback"}, 3
 	if err := group.read(); err != nil {

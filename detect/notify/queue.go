@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"math"
 	"slices"
 )
 
@@ -49,8 +50,9 @@ type queue struct {
 	items      []*item // ascending Seq
 	bytes      int
 	byIncident map[string][]*item
-	open       map[string]bool // incidents whose beginning may have been accepted
-	counted    map[string]bool // incidents of which a summary was all that was said
+	open       map[string]bool   // incidents whose beginning may have been accepted
+	counted    map[string]uint64 // incidents of which a summary is all that is said → its sequence
+	over       map[uint64]int    // held summary → how many that it counts have ended
 	drops      []drop
 	inFlight   int // attempts under way
 	unstored   int // attempts that ended, and whose outcome is not stored yet
@@ -58,17 +60,23 @@ type queue struct {
 
 	limit, limitBytes, limitOpen, perMinute int
 
-	sent         []int64 // of the last perMinute first attempts, oldest first
-	blockedSince int64   // since when the rate limit holds something back
+	sent         []sending // the last perMinute first attempts, oldest first
+	blockedSince int64     // since when the rate limit holds something back
 	lastSummary  int64
 
 	failures int   // attempts in a row that failed
 	hold     int64 // nothing is attempted before
 }
 
+// sending is a first attempt.
+type sending struct {
+	at  int64 // Unix ms
+	end bool  // of an incident
+}
+
 func newQueue(limit, limitBytes, perMinute int) *queue {
 	return &queue{
-		byIncident: make(map[string][]*item), open: make(map[string]bool), counted: make(map[string]bool),
+		byIncident: make(map[string][]*item), open: make(map[string]bool), counted: make(map[string]uint64), over: make(map[uint64]int),
 		limit: limit, limitBytes: limitBytes, limitOpen: maxOpen, perMinute: perMinute,
 	}
 }
@@ -184,13 +192,21 @@ func (q *queue) plan(now int64) plan {
 		slots = 1
 	}
 	var blocked []*item
+	held := int64(0) // when the first of those is due
+	ends := slices.ContainsFunc(q.items, func(it *item) bool { return q.waitingEnd(it) && it.Next <= now })
 	for _, it := range q.items {
 		if it.inFlight || q.busy(it.Incident) {
 			continue
 		}
 		due := max(it.Next, q.hold)
+		if it.held() {
+			if blocked = append(blocked, it); held == 0 || it.Next < held {
+				held = it.Next
+			}
+			continue
+		}
 		if limited(it) {
-			if free := q.free(it); free > now {
+			if free := q.free(it, ends); free > now {
 				due = max(due, free)
 				if foldable(it) {
 					blocked = append(blocked, it)
@@ -205,13 +221,13 @@ func (q *queue) plan(now int64) plan {
 			continue // the end of an attempt plans again
 		}
 		if limited(it) {
-			q.count(now)
+			q.count(it, now)
 		}
 		it.inFlight = true
 		q.inFlight++
 		p.start = append(p.start, it)
 	}
-	if t := q.foldAt(now, len(blocked) > 0); t > now {
+	if t := q.foldAt(now, len(blocked) > 0, held); t > now {
 		wakeAt(t)
 	} else if t > 0 {
 		p.fold = blocked
@@ -227,8 +243,20 @@ func limited(it *item) bool { return it.Attempts == 0 && it.Type != TypeSummary 
 // of an incident that the receiver knows nothing of. A resolve waits instead.
 func foldable(it *item) bool { return opens(it.Type) && !it.Unsure }
 
-// foldAt returns when what is held back becomes a summary, 0 for never.
-func (q *queue) foldAt(now int64, blocked bool) int64 {
+// held tells whether an item is a summary that waits to become part of the next one.
+func (it *item) held() bool {
+	return it.Type == TypeSummary && it.Attempts == 0 && !it.Unsure && it.Next > 0
+}
+
+// waitingEnd tells whether an item is the end of an incident that may not have been
+// sent yet.
+func (q *queue) waitingEnd(it *item) bool {
+	return it.Type == TypeResolved && limited(it) && !q.busy(it.Incident)
+}
+
+// foldAt returns when what is held back becomes a summary, 0 for never. What was
+// counted already waits for no company.
+func (q *queue) foldAt(now int64, blocked bool, held int64) int64 {
 	if !blocked {
 		q.blockedSince = 0
 		return 0
@@ -237,27 +265,41 @@ func (q *queue) foldAt(now int64, blocked bool) int64 {
 		q.blockedSince = now
 	}
 	at := q.blockedSince + summaryAfterMs
+	if held > 0 {
+		at = held
+	}
 	if q.lastSummary > 0 {
 		at = max(at, q.lastSummary+minuteMs)
 	}
 	return at
 }
 
-// mayFold tells whether a summary may go now.
-func (q *queue) mayFold(now int64) bool {
-	return !q.disabled && (q.lastSummary == 0 || now >= q.lastSummary+minuteMs)
+// heldUntil returns until when a summary that is made now is held: there is one a
+// minute. 0: it may go.
+func (q *queue) heldUntil(now int64) int64 {
+	if q.lastSummary == 0 || now >= q.lastSummary+minuteMs {
+		return 0
+	}
+	return q.lastSummary + minuteMs
 }
 
-// room returns how many notifications that come now can go before the rate limit
-// holds the next one back.
+// share is how many notifications of a minute are left to ends while beginnings would
+// take all of them, and to beginnings while ends would.
+func (q *queue) share() int { return max(q.perMinute/4, min(1, q.perMinute/2)) }
+
+// room returns how many beginnings that come now can go before the rate limit holds
+// the next one back.
 func (q *queue) room(now int64) int {
 	n, ends := q.perMinute, 0
-	for _, t := range q.sent {
-		if t+minuteMs > now {
-			n--
+	begins := q.perMinute - q.share() // while ends wait
+	for _, x := range q.sent {
+		if x.at+minuteMs > now {
+			if n--; !x.end {
+				begins--
+			}
 		}
 	}
-	mayEnd := max(0, n-q.perMinute/4)
+	mayEnd := max(0, n-q.share())
 	for _, it := range q.items {
 		switch {
 		case !limited(it) || it.inFlight:
@@ -265,36 +307,75 @@ func (q *queue) room(now int64) int {
 			ends++
 		default:
 			n--
+			begins--
 		}
+	}
+	if ends > 0 {
+		n = min(n, begins)
 	}
 	return max(0, n-min(ends, mayEnd))
 }
 
 // countIn notes that a summary is all that is said of an incident, if that is so.
-func (q *queue) countIn(incident string) {
+func (q *queue) countIn(incident string, summary uint64) {
 	if len(q.counted) < q.limitOpen && !q.open[incident] && len(q.byIncident[incident]) == 0 {
-		q.counted[incident] = true
+		q.counted[incident] = summary
 	}
 }
 
-// free returns from when on the rate limit allows one more. Ends leave a quarter of it
-// to beginnings: when all of a storm is over, the next page does not wait for that.
-func (q *queue) free(it *item) int64 {
-	most := q.perMinute
-	if it.Type == TypeResolved {
-		most -= most / 4
-	}
-	if len(q.sent) < most {
-		return 0
-	}
-	return q.sent[len(q.sent)-most] + minuteMs
+// isCounted tells whether a summary is all that is said of an incident.
+func (q *queue) isCounted(incident string) bool {
+	_, counted := q.counted[incident]
+	return counted
 }
 
-func (q *queue) count(now int64) {
+// countOut forgets such an incident, which has ended. A summary that is held counts it
+// no longer.
+func (q *queue) countOut(incident string) {
+	seq := q.counted[incident]
+	delete(q.counted, incident)
+	if at, waits := slices.BinarySearchFunc(q.items, seq, bySeq); waits && q.items[at].held() {
+		q.over[seq]++
+	}
+}
+
+// free returns from when on the rate limit allows one more. Ends leave a share to
+// beginnings: when all of a storm is over, the next page does not wait for that.
+// Beginnings leave one to ends, while ends wait: nobody looks after what is over.
+func (q *queue) free(it *item, ends bool) int64 {
+	all := func(sending) bool { return true }
+	at := q.from(q.perMinute, all)
+	switch most := q.perMinute - q.share(); {
+	case it.Type == TypeResolved:
+		own := q.from(q.share(), func(x sending) bool { return x.end })
+		return max(at, min(own, q.from(most, all)))
+	case ends:
+		return max(at, q.from(most, func(x sending) bool { return !x.end }))
+	}
+	return at
+}
+
+// from returns from when on fewer than most of those that count were sent in a minute.
+func (q *queue) from(most int, counts func(sending) bool) int64 {
+	if most <= 0 {
+		return math.MaxInt64
+	}
+	for _, x := range slices.Backward(q.sent) {
+		if !counts(x) {
+			continue
+		}
+		if most--; most == 0 {
+			return x.at + minuteMs
+		}
+	}
+	return 0
+}
+
+func (q *queue) count(it *item, now int64) {
 	if len(q.sent) >= q.perMinute {
 		q.sent = slices.Delete(q.sent, 0, len(q.sent)-q.perMinute+1)
 	}
-	q.sent = append(q.sent, now)
+	q.sent = append(q.sent, sending{now, it.Type == TypeResolved})
 }
 
 // busy reports whether something of an incident is in flight.
@@ -377,7 +458,9 @@ func (q *queue) failed(now, pauseMs, floor int64) {
 func (q *queue) succeeded() {
 	if q.failures >= breakerAt {
 		for _, it := range q.items {
-			it.Next = 0
+			if !it.held() {
+				it.Next = 0
+			}
 		}
 	}
 	q.failures, q.hold = 0, 0

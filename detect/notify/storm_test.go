@@ -151,6 +151,74 @@ func TestSecondStormWaits(t *testing.T) {
 	})
 }
 
+// TestSecondStormIsCounted: storms within a minute of a summary take the room of one
+// item each, whatever their size, also over a restart.
+func TestSecondStormIsCounted(t *testing.T) {
+	bubble(t, notify.Options{}, func(r *rig) {
+		r.put("a")
+		begin, _ := storm(4000)
+		for i := range 4 {
+			r.enqueue(begin[i*1000 : (i+1)*1000]...)
+			after(time.Second)
+		}
+		if n := r.svc.Stats().Receivers[0].Queued; n > 3 {
+			t.Errorf("%d items wait", n)
+		}
+		r.kill()
+		r.start()
+		after(time.Minute)
+		perMinute(t, r.made())
+		if pages, counted := told(t, r.made()); pages != 60 || counted != 3940 {
+			t.Errorf("%d pages and %d counted of 4000", pages, counted)
+		}
+	})
+}
+
+// TestHeldStormThatIsOver: of storms that are over before their summary may go nothing
+// is said.
+func TestHeldStormThatIsOver(t *testing.T) {
+	bubble(t, notify.Options{}, func(r *rig) {
+		r.put("a")
+		begin, end := storm(400)
+		r.enqueue(begin[:100]...)
+		after(time.Second)
+		r.enqueue(begin[100:]...)
+		after(time.Second)
+		r.enqueue(end[100:]...)
+		after(3 * time.Minute)
+		if pages, counted := told(t, r.made()); pages != 60 || counted != 40 {
+			t.Errorf("%d pages and %d counted, want 60 and 40", pages, counted)
+		}
+	})
+}
+
+// TestEndsGetTheirShare: ends do not wait for as long as alerts go on to begin, one
+// after the other and as many as may be sent.
+func TestEndsGetTheirShare(t *testing.T) {
+	bubble(t, notify.Options{}, func(r *rig) {
+		r.put("a")
+		begin, end := storm(400)
+		for i := range begin {
+			if i == 100 {
+				r.enqueue(end[:40]...)
+			}
+			r.enqueue(begin[i])
+			after(time.Second)
+		}
+		after(0)
+		ends := 0
+		for _, c := range r.made() {
+			if c.kind == notify.TypeResolved {
+				ends++
+			}
+		}
+		if ends != 40 {
+			t.Errorf("%d of 40 ends in five minutes of beginnings", ends)
+		}
+		perMinute(t, r.made())
+	})
+}
+
 // TestPageAfterAStorm: the ends of a storm, which are many too, do not hold up the
 // next page.
 func TestPageAfterAStorm(t *testing.T) {

@@ -23,74 +23,125 @@ type summaryBody struct {
 // summaryRules bounds how many rules a summary names.
 const summaryRules = 100
 
-// newSummary returns the summary of notifications of the given ids and rules, which
-// are sorted. Its own ID is made of theirs.
-func (s *Service) newSummary(ids, rules []string, now int64) (*item, []byte) {
+// summed is what a summary is made of.
+type summed struct {
+	ids, rules []string // of notifications, and of summaries that it takes the place of
+	count      int
+}
+
+// newSummary returns a summary, whose own ID is made of those of its parts.
+func (s *Service) newSummary(of summed, now int64) (*item, []byte) {
 	hash := sha256.New()
-	for _, id := range ids {
+	for _, id := range of.ids {
 		fmt.Fprintln(hash, id)
 	}
-	slices.Sort(rules)
-	rules = slices.Compact(rules)
+	slices.Sort(of.rules)
+	rules := slices.Compact(of.rules)
 	rules = rules[:min(len(rules), summaryRules)]
 	id := "summary-" + hex.EncodeToString(hash.Sum(nil)[:16])
-	body, err := json.Marshal(summaryBody{TypeSummary, id, len(ids), rules, s.o.Link, instant(now)})
+	body, err := json.Marshal(summaryBody{TypeSummary, id, of.count, rules, s.o.Link, instant(now)})
 	if err != nil {
-		panic(fmt.Sprintf("BUG: summary of %d: %v", len(ids), err))
+		panic(fmt.Sprintf("BUG: summary of %d: %v", of.count, err))
 	}
 	return &item{ID: id, Type: TypeSummary, Bytes: len(body), Enqueued: now}, body
 }
 
-// addSummary stores the summary of notifications that are not stored themselves.
-func (s *Service) addSummary(tx *bbolt.Tx, b box, list []*letter, now int64) (*item, error) {
-	ids, rules := make([]string, len(list)), make([]string, len(list))
-	for i, l := range list {
-		ids[i], rules[i] = l.ID, l.Rule
+// addSummary stores the summary of notifications that are not stored themselves. With
+// hold it waits until then to become part of another one.
+func (s *Service) addSummary(tx *bbolt.Tx, b box, list []*letter, hold, now int64) (*item, error) {
+	of := summed{count: len(list)}
+	for _, l := range list {
+		of.ids, of.rules = append(of.ids, l.ID), append(of.rules, l.Rule)
 	}
-	it, body := s.newSummary(ids, rules, now)
+	it, body := s.newSummary(of, now)
+	it.Next = hold
 	return it, b.addNext(tx, it, body)
 }
 
-// fold replaces items by one summary, in one transaction.
+// fold replaces items, and summaries that were held, by one summary, in one
+// transaction.
 func (s *Service) fold(c *channel, items []*item, now int64) {
-	ids, rules := make([]string, len(items)), make([]string, len(items))
-	drops := make([]drop, len(items))
-	for i, it := range items {
-		drops[i] = drop{it: it, reason: reasonFolded}
-		ids[i], rules[i] = it.ID, it.Rule
+	var drops []drop
+	over := map[uint64]int{}
+	c.mu.Lock()
+	for _, it := range items {
+		if it.Type != TypeSummary {
+			drops = append(drops, drop{it: it, reason: reasonFolded})
+		}
+		over[it.Seq] = c.queue.over[it.Seq]
 	}
-	summary, body := s.newSummary(ids, rules, now)
+	c.mu.Unlock()
+	var summary *item
 	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
 		b, ok := boxOf(tx, c.name)
 		if !ok {
 			return nil
+		}
+		of, err := b.sum(items, over)
+		if err != nil {
+			return err
 		}
 		for _, it := range items {
 			if err := b.remove(it); err != nil {
 				return err
 			}
 		}
-		if err := b.addNext(tx, summary, body); err != nil {
-			return err
+		if summary = nil; of.count > 0 {
+			var body []byte
+			summary, body = s.newSummary(of, now)
+			if err := b.addNext(tx, summary, body); err != nil {
+				return err
+			}
 		}
 		return s.remember(tx, noted(c, drops, now))
 	})
 	c.mu.Lock()
-	c.queue.lastSummary = now // also when it failed: not again at once
+	if err != nil || summary != nil {
+		c.queue.lastSummary = now // also when it failed: not again at once
+	}
 	if err == nil {
-		for _, it := range items {
-			c.queue.remove(it)
-			c.queue.countIn(it.Incident)
-		}
-		c.queue.insert(summary)
+		c.queue.folded(items, summary)
 	}
 	c.mu.Unlock()
 	if err != nil {
 		s.databaseFailed("sum up notifications", err)
 		return
 	}
-	s.stats.folded.Add(int64(len(items)))
+	s.stats.folded.Add(int64(len(drops)))
 	for _, d := range drops {
 		s.countDrop(c, d)
+	}
+}
+
+// sum adds up what items say, less those of held summaries that are over.
+func (b box) sum(items []*item, over map[uint64]int) (of summed, err error) {
+	for _, it := range items {
+		of.ids = append(of.ids, it.ID)
+		if it.Type != TypeSummary {
+			of.rules = append(of.rules, it.Rule)
+			of.count++
+			continue
+		}
+		var held summaryBody
+		if err := json.Unmarshal(b.bodies.Get(sequence(it.Seq)), &held); err != nil {
+			return of, fmt.Errorf("read summary %d: %w", it.Seq, err)
+		}
+		of.rules = append(of.rules, held.Rules...)
+		of.count += max(0, held.Count-over[it.Seq])
+	}
+	return of, nil
+}
+
+// folded puts a summary in the place of items; nil: all of it is over.
+func (q *queue) folded(items []*item, summary *item) {
+	for _, it := range items {
+		q.remove(it)
+		delete(q.over, it.Seq)
+		if it.Type != TypeSummary && summary != nil {
+			q.countIn(it.Incident, summary.Seq)
+		}
+	}
+	if summary != nil {
+		q.insert(summary)
 	}
 }
