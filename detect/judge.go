@@ -251,7 +251,11 @@ func (j *judge) decideAll(t int64) {
 }
 
 func (j *judge) decideSome(groups []group, t int64) {
+	next := j.maker.Fetcher(t)
 	for i := range groups {
+		if k := i + algo.FetchAhead; k < len(groups) {
+			next.Fetch(groups[k].detector)
+		}
 		if !j.passes(&groups[i]) {
 			j.decide(&groups[i], t)
 		}

@@ -122,7 +122,9 @@ func New(spec Spec, step int64) (Detector, error) {
 // way to have one per group of a rule. It is immutable and safe for concurrent
 // use.
 type Maker struct {
-	make func() Detector
+	make    func() Detector
+	size    int             // bytes of a state, for Fetcher
+	seasons *seasonSettings // of seasonal and auto
 }
 
 // New returns a detector that has seen nothing.
@@ -163,7 +165,9 @@ func prepare(kind *Kind, spec Spec, step int64) (*Maker, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	return &Maker{make}, nil
+	m := &Maker{make: make}
+	m.measure()
+	return m, nil
 }
 
 func (k *Kind) has(key string) bool {

@@ -1,17 +1,17 @@
 package algo_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
 	"pulse/detect/algo"
 )
 
-// BenchmarkStep judges one value per iteration over 100,000 streams in random
-// order, so that every state comes from memory, not from cache.
+// BenchmarkStep judges one value per iteration over 100,000 streams whose states lie in
+// random order, so that every state comes from memory, not from cache: with asking for the
+// states some steps ahead, as the engine does, and without.
 func BenchmarkStep(b *testing.B) {
-	const streams = 100_000
-	order := rand.New(rand.NewPCG(1, 1)).Perm(streams)
 	values := starts(4096, 10_000, 500, 1)
 	for _, kind := range algo.Kinds() {
 		spec := algo.Spec{Kind: kind.Name}
@@ -21,25 +21,38 @@ func BenchmarkStep(b *testing.B) {
 		case "compare":
 			spec.Params = map[string]any{"baseline": "x"}
 		}
-		b.Run(kind.Name, func(b *testing.B) {
-			maker, err := algo.Prepare(spec, 10_000)
-			if err != nil {
-				b.Fatal(err)
-			}
-			detectors := make([]algo.Detector, streams)
-			for i := range detectors {
-				detectors[i] = maker.New()
-				for j := range 150 {
-					detectors[i].Step(int64(j), values[(i+j)%len(values)])
-				}
-			}
+		b.Run(kind.Name, func(b *testing.B) { benchmarkSteps(b, spec, values) })
+	}
+}
+
+func benchmarkSteps(b *testing.B, spec algo.Spec, values []float64) {
+	const streams, step, before = 100_000, 10_000, 150
+	maker, err := algo.Prepare(spec, step)
+	if err != nil {
+		b.Fatal(err)
+	}
+	order := rand.New(rand.NewPCG(1, 1)).Perm(streams)
+	detectors := make([]algo.Detector, streams)
+	for _, at := range order {
+		detectors[at] = maker.New()
+		for n := range before {
+			detectors[at].Step(int64(n)*step, values[(at+n)%len(values)])
+		}
+	}
+	n := before
+	for _, ahead := range []int{0, algo.FetchAhead} {
+		b.Run(fmt.Sprint("ahead=", ahead), func(b *testing.B) {
 			b.ReportAllocs()
-			b.ResetTimer()
-			out := 0
-			for i := range b.N {
-				if detectors[order[i%streams]].Step(int64(i), values[i%len(values)]).Out {
-					out++
+			for left := b.N; left > 0; n++ {
+				at := int64(n) * step
+				next := maker.Fetcher(at)
+				for i := range min(left, streams) {
+					if ahead > 0 && i+ahead < streams {
+						next.Fetch(detectors[i+ahead])
+					}
+					detectors[i].Step(at, values[(i+n)%len(values)])
 				}
+				left -= min(left, streams)
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Msteps/s")
 		})

@@ -127,7 +127,7 @@ func readSeasonSettings(p *params) *seasonSettings {
 }
 
 func (s *seasonSettings) new() Detector {
-	d := &seasonal{set: s, plain: s.newPlain()}
+	d := s.beside(s.newPlain())
 	d.Reset()
 	return d
 }
@@ -151,9 +151,6 @@ func (d *seasonal) restart() {
 }
 
 func (d *seasonal) Step(t int64, v float64) Verdict {
-	if d.impossible() {
-		d.Reset()
-	}
 	if math.Abs(v) > valueMax {
 		v = math.NaN()
 	}
@@ -171,16 +168,6 @@ func (d *seasonal) Step(t int64, v float64) Verdict {
 		return d.stepFine(t, middle, v)
 	}
 	return d.stepCoarse(t, middle, v)
-}
-
-// impossible is always false. It reads a field of each cache line that the step will
-// need: among many streams all are missing from the cache, and this lets them
-// arrive together.
-func (d *seasonal) impossible() bool {
-	w, n := &d.windows, float32(math.MaxInt32)
-	return d.tickN < 0 || d.pager.depth < 0 || d.frozen.seen < 0 || w.seen < 0 || w.stretch[1].excess < 0 ||
-		w.noise.bins[0].weight < 0 || w.noise.bins[5].weight < 0 || w.ticks[0] < -n || w.ticks[16] < -n ||
-		w.slow.young && !w.slow.young
 }
 
 func floorDiv(a, b int64) int64 {
