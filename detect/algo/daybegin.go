@@ -10,9 +10,11 @@ func (p *profile) dayBegin(s *shape) int32 {
 	const friday, starts = 4, 3 // pairs may start on Friday, Saturday and Sunday
 	n := s.days
 	var total [starts]float64
+	var each [bucketsPerDay][starts]float64
 	for b := range n {
 		for k := range starts {
-			total[k] += p.split(n, b, friday+k)
+			each[b][k] = p.split(n, b, friday+k)
+			total[k] += each[b][k]
 		}
 	}
 	least, most, at := total[0], total[0], 0
@@ -24,7 +26,7 @@ func (p *profile) dayBegin(s *shape) int32 {
 			}
 			most = max(most, cost)
 			// One bucket later: this one still belongs to the day before.
-			cost += p.split(n, b, friday+k+1) - p.split(n, b, friday+k)
+			cost += each[b][k+1] - each[b][k]
 		}
 	}
 	if least > dayShows*most {

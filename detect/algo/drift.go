@@ -256,14 +256,14 @@ func pace(ring []float32, head int32) (float64, bool) {
 // holiday reports whether a fall by off began as the day did, since buckets ago, and
 // is no deeper than days differ.
 func (w *drift) holiday(since int, off float64) bool {
-	if since < 6 || since >= driftRing-4 || off < -holidayFall {
+	if since < 6 || since >= driftRing-4 || off < -holidayMost {
 		return false
 	}
 	at := over(w.own[:], w.head, since-1, since+3)
 	then := over(w.own[:], w.head, leakSpan-leakOldest, leakSpan)
 	early := over(w.own[:], w.head, max(since-holidayEarly, 0), max(since-holidayEarly+3, 3))
 	now := over(w.own[:], w.head, 0, leakRecent)
-	if at.n == 0 || then.n == 0 || early.n == 0 || now.mean()-at.mean() < -holidayFall {
+	if at.n == 0 || then.n == 0 || early.n == 0 || now.mean()-at.mean() < -holidayMost {
 		return false
 	}
 	if since < leakSpan && (at.mean()-then.mean())/off > holidayBefore {
@@ -276,8 +276,7 @@ func (w *drift) holiday(since int, off float64) bool {
 const (
 	holidayMost   = 0.5 // log
 	holidayBefore = 0.3 // of the fall that may have come before the day began
-	holidayFall   = 0.45
-	holidayEarly  = 24  // buckets
+	holidayEarly  = 15  // buckets
 	holidayPace   = 0.4 // of a steady pace that the first of them have at least
 	youngDay      = 34  // buckets
 )
@@ -285,7 +284,7 @@ const (
 // median returns the median change over a quarter of an hour, 0 when too little is
 // known.
 func median(ring *[driftRing]float32, head int32) float32 {
-	var changes [roughSpan]float32
+	var changes [roughSpan/2 + 1]float32 // the least ones, in order
 	n := 0
 	for i := range int32(roughSpan) {
 		a, b := ring[(head-1-i)&(driftRing-1)], ring[(head-1-i-roughLag)&(driftRing-1)]
@@ -297,11 +296,17 @@ func median(ring *[driftRing]float32, head int32) float32 {
 			x = -x
 		}
 		k := n
+		n++
+		if last := len(changes) - 1; k > last {
+			if x >= changes[last] {
+				continue
+			}
+			k = last
+		}
 		for ; k > 0 && changes[k-1] > x; k-- {
 			changes[k] = changes[k-1]
 		}
 		changes[k] = x
-		n++
 	}
 	if n < roughSpan/2 {
 		return 0
