@@ -46,6 +46,7 @@ const (
 	calmTimes  = 2    // the same for a step
 	leakLeast  = 0.06 // log
 	leakBelow  = 0.5  // of the fall must be below the usual level
+	leakFree   = 0.3  // of it must be a fall against the course of a free day, on one
 	stepSpan   = 6
 	stepLeast  = 0.05 // log
 	roughSpan  = 24
@@ -180,6 +181,10 @@ func (w *drift) judgeLeak(s *seasonSettings, usual float64, since int, linear, l
 	if pace, known := pace(w.other[:], w.head); heard && known && pace > leakPace*off {
 		heard = false
 	}
+	if heard && w.free && now-usual > -holidayFall {
+		other := w.fall(w.other[:])
+		heard = other == 0 || other < leakFree*off
+	}
 	heard = heard && !w.holiday(since, off)
 	evidence, side := w.leak.judge(s, off, leakLooks, w.seen, learning, heard)
 	if evidence > float64(w.heard) {
@@ -256,14 +261,14 @@ func pace(ring []float32, head int32) (float64, bool) {
 // holiday reports whether a fall by off began as the day did, since buckets ago, and
 // is no deeper than days differ.
 func (w *drift) holiday(since int, off float64) bool {
-	if since < 6 || since >= driftRing-4 || off < -holidayMost {
+	if since < 6 || since >= driftRing-4 || off < -holidayFall {
 		return false
 	}
 	at := over(w.own[:], w.head, since-1, since+3)
 	then := over(w.own[:], w.head, leakSpan-leakOldest, leakSpan)
 	early := over(w.own[:], w.head, max(since-holidayEarly, 0), max(since-holidayEarly+3, 3))
 	now := over(w.own[:], w.head, 0, leakRecent)
-	if at.n == 0 || then.n == 0 || early.n == 0 || now.mean()-at.mean() < -holidayMost {
+	if at.n == 0 || then.n == 0 || early.n == 0 || now.mean()-at.mean() < -holidayFall {
 		return false
 	}
 	if since < leakSpan && (at.mean()-then.mean())/off > holidayBefore {
@@ -274,11 +279,12 @@ func (w *drift) holiday(since int, off float64) bool {
 }
 
 const (
-	holidayMost   = 0.5 // log
-	holidayBefore = 0.3 // of the fall that may have come before the day began
-	holidayEarly  = 15  // buckets
-	holidayPace   = 0.4 // of a steady pace that the first of them have at least
-	youngDay      = 34  // buckets
+	holidayMost   = 0.5  // log
+	holidayBefore = 0.3  // of the fall that may have come before the day began
+	holidayFall   = 0.45 // what is deeper is none
+	holidayEarly  = 24   // buckets
+	holidayPace   = 0.4  // of a steady pace that the first of them have at least
+	youngDay      = 34   // buckets
 )
 
 // median returns the median change over a quarter of an hour, 0 when too little is

@@ -1,6 +1,8 @@
 package algo_test
 
 import (
+	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -61,6 +63,43 @@ func TestAFallThatBeginsWithTheDay(t *testing.T) {
 				if factor == 0.8 && hours < 6 && paged > 1 || factor == 0.5 && paged < 6 {
 					t.Errorf("%v events a second, to %v within %d hours: %d of 6 paged", rate, factor, hours, paged)
 				}
+			}
+		}
+	}
+}
+
+// A working day that goes the way of a Saturday is no fall, though it be one against
+// the course of a working day and waver a little.
+func TestADayOffIsNoFall(t *testing.T) {
+	const at = 3*week + 2*24*60
+	for _, seed := range []uint64{2, 8} {
+		for _, factor := range []float64{0.9, 1} {
+			r := rand.New(rand.NewPCG(seed, 5))
+			late, turn := 0.05*r.Float64(), 60+20*float64(seed%3)
+			values := make([]float64, at+1440)
+			for i := range values {
+				day, x := i/1440%7, float64(i%1440)/1440
+				busy := 0.8 * math.Cos(2*math.Pi*(x-0.8))
+				calm := 0.3*math.Cos(2*math.Pi*(x-0.85-late)) + 0.2*math.Cos(4*math.Pi*(x-0.6-late))
+				off, in := 0.0, min(1, 12*x) // days change within two hours
+				switch {
+				case i >= at:
+					off = min(in, 12*(1-x))
+					calm += math.Log1p((factor - 1) * off)
+					busy += math.Log1p((factor - 1) * off)
+				case day == 5:
+					off = in
+				case day == 6:
+					off = 1
+				case day == 0 && i > 1440:
+					off = 1 - in
+				}
+				log := (1-off)*busy + off*calm + 0.005*r.NormFloat64() + 0.02*math.Sin(float64(i)/turn+float64(seed))
+				values[i] = poisson(r, 60*40*math.Exp(log)) / 60
+			}
+			got, causes := pages(newDetector(t, algo.Spec{Kind: "auto"}, 60_000), values)
+			if n := len(got); n > 0 && got[n-1] >= at {
+				t.Errorf("seed %d, %v of the level: %v %d minutes into the day", seed, factor, causes[n-1], got[n-1]-at)
 			}
 		}
 	}
