@@ -21,6 +21,9 @@ func (e *Engine) catchUp(r *running, t int64, until time.Time) (done bool) {
 // takes as long as it takes. What late points can still change is read at the place of
 // a mark, a piece at a time, since whoever sends waits for it.
 func (e *Engine) catchUpTo(r *running, end, stop int64, until time.Time) (done bool) {
+	if e.resumed {
+		r.inTurn(e.turn)
+	}
 	if r.judged == 0 && !e.warmUp(r, end, until) {
 		return false
 	}
@@ -31,11 +34,12 @@ func (e *Engine) catchUpTo(r *running, end, stop int64, until time.Time) (done b
 		to := min(e.piece(r, from, run.final), stop)
 		e.markCatching(r, to, end, to > run.final, func() { e.readMissed(r, &run, span{from, to}) })
 		r.judged, from = to, to
+		r.moveClocks(turnStep{r.turn, to})
 		if !until.IsZero() && e.o.Clock.Now().After(until) {
 			break
 		}
 	}
-	if r.trusted && r.judge.ahead < r.judged {
+	if r.trusted && r.judge.ahead.before(turnStep{r.turn, r.judged}) {
 		e.kept.merge(&r.trail, &run.found)
 	}
 	r.fit()
@@ -149,6 +153,7 @@ func (e *Engine) recall(stored recalled) {
 		}
 		if err := e.loadState(r); err != nil {
 			e.o.Log.Warn().Err(err).Str("rule", s.Rule.ID).Msg("detectors start anew")
+			println("ANEW", err.Error())
 			r.stream.Close()
 			if r, err = e.recallRule(s, now); err != nil { // it may have half of a state
 				e.setAside(s, err)
@@ -207,7 +212,11 @@ func (e *Engine) wakeRule(r *running, now int64) {
 // was sent in the running step before the restart is gone, and rates and counters
 // need a report to begin from: two steps are not whole.
 func (e *Engine) wakeBlind(r *running, now int64) {
-	r.judged = max(r.judged, r.judge.ahead)
+	if ahead := r.judge.ahead; (turnStep{r.turn, r.judged}).before(ahead) {
+		r.moveClocks(ahead)
+		r.inTurn(ahead.turn)
+		r.judged = ahead.t
+	}
 	r.next = max(r.next, r.judged) + holdSteps*r.c.step
 	r.blind = span{now - e.o.Store.Options().Retention, r.next - r.c.step}
 	if r.trusted = r.judged > 0; r.trusted { // without history its state is all there is

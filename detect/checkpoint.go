@@ -48,7 +48,7 @@ func (e *Engine) keep(r *running, t int64) {
 	if t-r.saved >= saveMs {
 		e.saveSoon(r)
 	}
-	if r.judge.ahead >= t {
+	if !r.judge.ahead.before(turnStep{r.turn, t}) {
 		return // it is not a state of all groups
 	}
 	if !r.trusted && len(r.judge.groups)*checkpointSteps <= verifySteps { // or it will not be verified

@@ -103,6 +103,7 @@ type Engine struct {
 	explained   int                    // alerts of the current step whose contributors were sought
 	scanned     int64                  // datapoints read for them
 	failing     bool                   // the last commit failed
+	unstored    bool                   // Close could not store what it should have
 	stats       Stats
 	broken      map[string]brokenRule
 	released    bool                   // what came from files may be changed
@@ -111,6 +112,8 @@ type Engine struct {
 	lastMarks   map[string]int64       // marks of the database by rule, until Resume
 	ended       map[string]bool        // incidents that the database has as ended, in Resume
 	turn        int                    // how often the clock was set back
+	unread      int                    // marks that could not be read, until Resume, and
+	unreadErr   error                  // why the first could not
 	closing     []*running             // rules that close a step in the current turn
 	puttingOff  []*running             // rules that put their step off in it
 	planned     int64                  // ns that closing is expected to take
@@ -338,15 +341,24 @@ func (e *Engine) Close() error {
 			e.entry.mark(r.c.rule.ID, r.judged)
 		}
 	}
-	_, err := e.journal.commit(&e.entry)
-	if err == nil { // or the restart stores what changed, and does not find it in the states
-		err = e.saveAll()
-	}
-	err = errors.Join(err, e.flushWhys())
+	err := errors.Join(e.storeLast(), e.flushWhys())
 	for _, r := range e.order {
 		r.pupil.close()
 		r.stream.Close()
 	}
+	return err
+}
+
+// storeLast stores what changed last, and then every state: or the restart stores the
+// changes, and does not find them in the states.
+func (e *Engine) storeLast() error {
+	e.unstored = true
+	if _, err := e.journal.commit(&e.entry); err != nil {
+		return err
+	}
+	e.entry.reset()
+	err := e.saveAll()
+	e.unstored = err != nil
 	return err
 }
 

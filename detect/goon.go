@@ -8,35 +8,34 @@ import "pulse/detect/alert"
 func (e *Engine) goOn(r *running, now int64) {
 	id, known := r.c.rule.ID, r.judged
 	r.marked = e.lastMarks[id]
-	adopted := e.takeBack(r, e.asleep[id], known)
+	adopted := e.takeBack(r, e.asleep[id], turnStep{r.turn, known})
 	e.payBack(r)
+	if known != 0 {
+		r.passTime(adopted)
+	}
 	e.wakeRule(r, now)
 	r.putOff = r.postponed != 0 && r.postponed == r.next
 	r.postponed = 0
 	if known == 0 {
-		r.passTime(adopted, r.next-r.c.step)
+		r.clocks = turnStep{r.turn, r.next - r.c.step}
+		r.passTime(adopted)
 		return
 	}
-	r.passTime(adopted, known)
 	r.skipTo(r.next)
 }
 
-// skipTo takes the steps between the last one judged and next off the clocks of
-// alerts: nobody has judged them. Missing data decides nothing in the first steps after
-// that.
+// skipTo sets the rule on a step that does not follow the last one judged. Missing data
+// decides nothing in the first steps after that. The clocks of alerts stand still over
+// those in between, which are caught up when the step closes.
 func (r *running) skipTo(next int64) {
-	if next <= r.judged+r.c.step {
-		return
-	}
-	r.fresh = 0
-	for i := range r.alerts {
-		r.alerts[i].state.Pause(next - r.c.step - r.judged)
+	if next > r.judged+r.c.step {
+		r.fresh = 0
 	}
 }
 
 // takeBack gives the groups of r their incidents, and returns those whose records are
 // newer than the rule's state, or all there is: their alerts are as these say.
-func (e *Engine) takeBack(r *running, incidents []*incident, known int64) (adopted map[int]*incident) {
+func (e *Engine) takeBack(r *running, incidents []*incident, known turnStep) (adopted map[int]*incident) {
 	r.pending, r.firing, r.absent = 0, 0, 0
 	for _, in := range incidents {
 		i := r.groupFor(in)
@@ -46,7 +45,7 @@ func (e *Engine) takeBack(r *running, incidents []*incident, known int64) (adopt
 		if in.Absence {
 			a.absence = in
 			r.absent++
-			if in.At > known {
+			if known.before(in.at()) {
 				a.state.HadData, a.state.Absent, a.state.NoDataAt = true, m.Absent, m.NoDataAt
 			}
 			continue
@@ -57,7 +56,7 @@ func (e *Engine) takeBack(r *running, incidents []*incident, known int64) (adopt
 		} else {
 			r.pending++
 		}
-		if in.At > known || m.Phase == alert.Pending && r.marked > known || r.last.t == 0 && a.state.Phase != m.Phase ||
+		if known.before(in.at()) || m.Phase == alert.Pending && r.marked > known.t || r.last.t == 0 && a.state.Phase != m.Phase ||
 			m.Phase == alert.Firing && a.state.Phase == alert.Pending && !a.another(in) {
 			a.state.HadData = true
 			a.state.Phase, a.state.PendingSince, a.state.StartsAt, a.state.LastOut, a.state.Held = m.Phase, m.PendingSince, m.StartsAt, m.LastOut, m.Held
@@ -70,10 +69,10 @@ func (e *Engine) takeBack(r *running, incidents []*incident, known int64) (adopt
 	return adopted
 }
 
-// passTime brings the clocks of adopted alerts to the given step.
-func (r *running) passTime(adopted map[int]*incident, to int64) {
+// passTime brings the clocks of adopted alerts to where those of the others are.
+func (r *running) passTime(adopted map[int]*incident) {
 	for i, in := range adopted {
-		s := &r.alerts[i].state
+		s, to := &r.alerts[i].state, r.clocksOf(i).t
 		if s.Phase == alert.Firing {
 			s.LastOut, s.Held = to, 0
 			continue
@@ -108,7 +107,7 @@ func (e *Engine) payBack(r *running) {
 		if a.breach == nil && a.state.Phase != alert.Inactive && (r.last.t == 0 || e.hasEnded(r, i, false, a.state.PendingSince)) {
 			a.state.End()
 		}
-		if a.absence == nil && a.state.NoDataAt != 0 && (r.last.t == 0 || e.hasEnded(r, i, true, r.judged-a.state.Absent+r.c.step)) {
+		if a.absence == nil && a.state.NoDataAt != 0 && (r.last.t == 0 || e.hasEnded(r, i, true, a.absentSince(r.c.step))) {
 			a.state.NoDataAt = 0
 		}
 		if r.last.t == 0 {
@@ -135,6 +134,9 @@ func (e *Engine) hasEnded(r *running, i int, absence bool, since int64) bool {
 	}
 	return e.ended[incidentID(r.c.rule.ID, r.created, r.judge.groups[i].key, absence, since)]
 }
+
+// at is the step that the incident's record is as of.
+func (in *incident) at() turnStep { return turnStep{in.Turn, in.At} }
 
 // another reports whether the alert is not the incident's any more.
 func (a *groupAlert) another(in *incident) bool {

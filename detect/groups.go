@@ -131,6 +131,7 @@ func (r *running) status(i int) GroupStatus {
 	}
 	if a.absence != nil {
 		out.NoData = a.absence.ID
+		out.Absent += max(0, r.judged-a.state.NoDataAt)
 	}
 	config := &r.c.config
 	switch a.state.Phase {

@@ -42,6 +42,7 @@ type incident struct {
 	PendingSince int64               `json:"pendingSince"`
 	Machine      alert.State         `json:"machine"` // of the group, as it was at step At
 	At           int64               `json:"at"`
+	Turn         int                 `json:"turn,omitempty"`   // how often the clock had been set back then
 	Sent         notify.Notification `json:"sent"`             // the newest transition; while pending the verdict
 	Notify       []string            `json:"notify,omitempty"` // receivers of the beginning, and so of the end
 	Events       []Event             `json:"events"`
@@ -114,6 +115,9 @@ func (in *incident) appendRecord(dst []byte) ([]byte, error) {
 	dst = strconv.AppendInt(append(dst, `,"pendingSince":`...), in.PendingSince, 10)
 	dst = appendMachine(append(dst, `,"machine":`...), &in.Machine)
 	dst = strconv.AppendInt(append(dst, `,"at":`...), in.At, 10)
+	if in.Turn != 0 {
+		dst = strconv.AppendInt(append(dst, `,"turn":`...), int64(in.Turn), 10)
+	}
 	var err error
 	if dst, err = in.Sent.AppendJSON(append(dst, `,"sent":`...)); err != nil {
 		return dst, err

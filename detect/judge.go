@@ -30,12 +30,13 @@ type judge struct {
 	learns bool         // the detector trains, so a verdict may be unknown
 	past   bool         // steps are read from history, in which nobody's data means that nobody was there
 
-	forget uint32 // steps; see leave
-	gone   int    // groups that left so far
-	at     int64  // the step of the last observe
-	ahead  int64  // the latest step that a group has seen before the others, 0: none
-	most   int    // groups
-	excess int    // lines of the last step that would have made more
+	forget uint32   // steps; see leave
+	gone   int      // groups that left so far
+	at     int64    // the step of the last observe
+	turn   int      // how often the clock had been set back then
+	ahead  turnStep // the latest step that a group has seen before the others
+	most   int      // groups
+	excess int      // lines of the last step that would have made more
 
 	absence  bool       // having no data is what is judged
 	baseline *baselines // nil: nothing is compared
@@ -64,10 +65,19 @@ type group struct {
 	baseline float64       // of the last step, where groups are compared
 	against  baselineRef
 	verdict  algo.Verdict
-	tick     uint64 // of the last step that had a line for it
-	absent   uint32 // steps without data since the last with some
-	seen     int64  // up to this step it was judged before, and passes by what is observed; 0: none
+	tick     uint64   // of the last step that had a line for it
+	absent   uint32   // steps without data since the last with some
+	seen     turnStep // up to this step it was judged before, and passes by what is observed
 }
+
+// turnStep is where a step is in the order in which steps are judged: some are judged again
+// after the clock was set back. The zero one is before all steps.
+type turnStep struct {
+	turn int // how often the clock had been set back
+	t    int64
+}
+
+func (p turnStep) before(q turnStep) bool { return p.turn < q.turn || p.turn == q.turn && p.t < q.t }
 
 // lineRef remembers the group of a line, so that a step whose lines are those of
 // the step before needs no look-up.
@@ -143,14 +153,8 @@ func (j *judge) hasSeen() bool {
 }
 
 // passes reports whether g has seen the step being observed.
-func (j *judge) passes(g *group) bool { return j.ahead != 0 && j.at <= g.seen }
-
-// allSee makes all groups see the next step, whichever it is.
-func (j *judge) allSee() {
-	for i := range j.groups {
-		j.groups[i].seen = 0
-	}
-	j.ahead = 0
+func (j *judge) passes(g *group) bool {
+	return j.ahead != turnStep{} && !g.seen.before(turnStep{j.turn, j.at})
 }
 
 // takeBaseline takes the lines of the baseline and returns the others.

@@ -188,6 +188,12 @@ func (r *running) mayHaveClosed(t, now int64, turn int) bool {
 	return t%r.c.step == 0 && (r.turn < turn || r.turn == turn && r.judged < t) && r.began < now
 }
 
+// mayHaveRead reports whether a mark is of what the words of the rule's expression
+// remember of the time before the next step, which its state does not have yet.
+func (r *running) mayHaveRead(m *mark) bool {
+	return m.kind == markCaught && r.turn == m.turn && r.judged == m.t && !r.stream.Began()
+}
+
 // write hands a mark to the log and does what belongs to its place. A mark that the log
 // does not take costs no more than exactness: a restart then reads what the store has by
 // then.
@@ -212,18 +218,20 @@ func (e *Engine) ReplayMark(text []byte) {
 	m, err := parseMark(text)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err != nil {
-		e.o.Log.Error().Err(err).Msg("mark in the log cannot be read")
+	if e.closed || e.resumed {
 		return
 	}
-	if e.closed || e.resumed {
+	if err != nil {
+		if e.unread++; e.unreadErr == nil {
+			e.unreadErr = err
+		}
 		return
 	}
 	e.now, e.turn = m.now, max(e.turn, m.turn)
 	slices.Sort(m.rules)
 	slices.Sort(m.partial)
 	for _, r := range e.order {
-		if _, listed := slices.BinarySearch(m.rules, r.number); listed == m.others || !r.mayHaveClosed(m.t, m.now, m.turn) {
+		if _, listed := slices.BinarySearch(m.rules, r.number); listed == m.others || !r.mayHaveClosed(m.t, m.now, m.turn) && !r.mayHaveRead(&m) {
 			continue
 		}
 		_, partial := slices.BinarySearch(m.partial, r.number)
@@ -259,7 +267,8 @@ func (e *Engine) judgeAgain(r *running, m mark, partial bool) {
 	}
 	e.settleAgain(r, m.t)
 	r.last = moment{m.t, m.now, c}
-	r.judged, r.postponed = m.t, 0
+	r.hasJudged(m.t)
+	r.postponed = 0
 	r.fresh++
 	r.trust(m.t, c)
 	e.keep(r, m.t)
@@ -272,14 +281,11 @@ func (e *Engine) follows(r *running, t int64, turn int) {
 	switch {
 	case r.judged == 0 || r.last.t == 0 && r.saved == 0:
 	case t < next:
-		for i := range r.alerts {
-			r.alerts[i].state.Shift(t - next)
-		}
-		e.turnBack(r, t)
+		e.turnBack(r, t, turn)
 	default:
 		r.skipTo(t)
 	}
-	r.turn = turn
+	r.inTurn(turn)
 }
 
 // settleAgain brings the alerts over step t as its close did. What that changed is
@@ -327,6 +333,9 @@ func (e *Engine) Resume(now int64) {
 		return
 	}
 	e.resumed, e.now = true, now
+	if e.unread > 0 {
+		e.o.Log.Error().Err(e.unreadErr).Int("marks", e.unread).Msg("marks in the log cannot be read: detectors see what the store has now")
+	}
 	for _, r := range e.order {
 		e.goOn(r, now)
 		delete(e.asleep, r.c.rule.ID)
@@ -356,8 +365,11 @@ func (e *Engine) Checkpoint() error {
 func (e *Engine) checkpointSome() (more bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed {
-		return false, nil // Close has stored it
+	if e.closed { // it has stored everything, or this has to
+		if e.unstored {
+			err = e.storeLast()
+		}
+		return false, err
 	}
 	if err := e.settled(); err != nil { // alerts are stored before states that know them
 		return false, err

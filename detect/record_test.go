@@ -15,7 +15,7 @@ func TestIncidentRecord(t *testing.T) {
 	for _, in := range []*incident{
 		{ID: "a", Rule: "r", State: StatePending, PendingSince: 5, At: 6, Events: []Event{{5, "pending", "value 1"}},
 			Sent: notify.Notification{Value: nan, Expected: 1.5, Lower: 1e-9, Upper: 1e300, Score: nan}},
-		{ID: "b", Rule: `<"é\`, State: StateNoData, Absence: true, PendingSince: -1, At: math.MaxInt64,
+		{ID: "b", Rule: `<"é\`, State: StateNoData, Absence: true, PendingSince: -1, At: math.MaxInt64, Turn: 3,
 			Machine: alert.State{Phase: alert.Firing, PendingSince: 1, StartsAt: 2, LastOut: 3, Held: 4, HadData: true, Absent: 5, NoDataAt: 6},
 			Notify:  []string{"x", "y\n"},
 			Sent: notify.Notification{ID: "b-firing", Type: notify.TypeFiring, Labels: map[string]string{"z": "1", "a": "2"}, Detector: json.RawMessage(`{"kind":"static"}`),

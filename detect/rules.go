@@ -147,6 +147,7 @@ func (e *Engine) put(c *compiled, file string, now int64) error {
 		return err
 	}
 	r.file = file
+	r.inTurn(e.turn)
 	if old != nil && old.c.sameStream(c) {
 		r.identify(old.created, now)
 		r.inherit(old)
@@ -228,6 +229,7 @@ func (r *running) inherit(old *running) {
 	old.alerts = nil
 	r.pending, r.firing, r.absent, r.marked = old.pending, old.firing, old.absent, old.marked
 	r.next = max(r.next, old.next)
+	r.clocks = turnStep{r.turn, r.next - r.c.step}
 }
 
 // insert puts a rule to work that an owner pays for.

@@ -23,18 +23,19 @@ type running struct {
 	judge   *judge
 	alerts  []groupAlert // one per judge.groups
 
-	next   int64  // the step to close next
-	putOff bool   // next was put off once
-	waits  bool   // next cannot be closed yet, as of the current Advance
-	judged int64  // the last step the detectors saw, 0: none yet
-	origin int64  // detectors read the steps after this one
-	taught lesson // what they knew before; width 0: nothing
-	pupil  *pupil // while they are being taught
-	behind bool   // the detectors must catch up from history before next
-	blind  span   // steps that count as no data although the store may have some
-	turn   int    // how often the clock had been set back when it last followed
-	fresh  int    // steps closed since the rule was started, or since some were missed
-	missed bool   // there were steps to catch up
+	next   int64    // the step to close next
+	putOff bool     // next was put off once
+	waits  bool     // next cannot be closed yet, as of the current Advance
+	judged int64    // the last step the detectors saw, 0: none yet
+	origin int64    // detectors read the steps after this one
+	taught lesson   // what they knew before; width 0: nothing
+	pupil  *pupil   // while they are being taught
+	behind bool     // the detectors must catch up from history before next
+	blind  span     // steps that count as no data although the store may have some
+	turn   int      // how often the clock had been set back when it last followed
+	clocks turnStep // the times of alerts are as of this step
+	fresh  int      // steps closed since the rule was started, or since some were missed
+	missed bool     // there were steps to catch up
 
 	closes    bool               // next closes in the current turn
 	sources   store.Completeness // of that step
@@ -144,11 +145,11 @@ func (e *Engine) followClock(r *running, now int64) {
 		if r.turn == e.turn { // the first rule to see it
 			e.turn++
 		}
-		for i := range r.alerts {
-			r.alerts[i].state.Shift(at - r.next)
+		e.turnBack(r, at, e.turn)
+		if r.marked != 0 { // or a state as of now would be taken for older than the mark
+			r.marked = at - r.c.step
+			e.entry.mark(r.c.rule.ID, r.marked)
 		}
-		e.turnBack(r, at)
-		r.turn = e.turn
 	case (at-r.next)/r.c.step > maxBacklog:
 		skipped := (at - r.next) / r.c.step
 		r.stats.Skipped += skipped
@@ -161,16 +162,52 @@ func (e *Engine) followClock(r *running, now int64) {
 }
 
 // turnBack prepares the rule for judging step at again, which it has judged
-// before.
-func (e *Engine) turnBack(r *running, at int64) {
+// before, after the clock was set back so many times.
+func (e *Engine) turnBack(r *running, at int64, turn int) {
+	r.moveClocks(turnStep{turn, at - r.c.step})
+	r.inTurn(turn)
+	r.judged = min(r.judged, at-r.c.step)
 	e.kept.dropIf(&r.trail, func(c checkpoint) bool { return c.t >= at })
 	r.trusted, r.tainted, r.candidate = false, at, candidate{}
-	r.judge.allSee()
 	r.saved = min(r.saved, at-r.c.step)
 	if r.marked != 0 {
 		r.marked = min(r.marked, at-second)
 	}
 	e.reopen(r)
+}
+
+// inTurn makes what the rule judges from now on later than all before the clock was set
+// back for the last of so many times.
+func (r *running) inTurn(turn int) { r.turn, r.judge.turn = turn, turn }
+
+// hasJudged notes that detectors and alerts have seen step t.
+func (r *running) hasJudged(t int64) { r.judged, r.clocks = t, turnStep{r.turn, t} }
+
+// moveClocks brings the times of alerts to a step that nobody has judged, nor those
+// since the last one: they count for nothing.
+func (r *running) moveClocks(to turnStep) {
+	if !r.clocks.before(to) {
+		return
+	}
+	for i := range r.alerts {
+		from := r.clocksOf(i)
+		switch ms := to.t - from.t; {
+		case !from.before(to):
+		case ms < 0:
+			r.alerts[i].state.Shift(ms)
+		default:
+			r.alerts[i].state.Pause(ms)
+		}
+	}
+	r.clocks = to
+}
+
+// clocksOf returns the step that the times of the alert of group i are as of.
+func (r *running) clocksOf(i int) turnStep {
+	if seen := r.judge.groups[i].seen; r.clocks.before(seen) {
+		return seen
+	}
+	return r.clocks
 }
 
 // reopen gives the rule a new stream, since one never goes back in time.
@@ -215,11 +252,13 @@ func (e *Engine) look(r *running, now int64, until time.Time) attempt {
 		return stepWaits
 	}
 	r.sources = c
+	r.stream.Prepare(t)
 	return stepCloses
 }
 
 // close closes step t of a rule, whose values are read.
 func (e *Engine) close(r *running, t, now int64) {
+	r.inTurn(e.turn)
 	c := r.sources
 	e.observe(r, t)
 	e.settle(r, t, now, c)
@@ -312,7 +351,7 @@ func (e *Engine) finish(r *running, t, now int64, c store.Completeness) {
 		r.stats.Missed++
 		r.owner.stats.Missed++
 	}
-	r.judged = t
+	r.hasJudged(t)
 	r.next, r.putOff = t+r.c.step, false
 	r.fresh++
 	r.closedOn.put(r.c.step, t, c)

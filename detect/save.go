@@ -377,8 +377,8 @@ func (e *Engine) loadState(r *running) error {
 	if err != nil {
 		return err
 	}
-	e.turn = max(e.turn, r.turn)
-	if r.trusted && r.judge.ahead == 0 {
+	e.turn = max(e.turn, r.turn, r.judge.ahead.turn)
+	if r.trusted && r.judge.ahead == (turnStep{}) {
 		e.kept.keep(&r.trail, r.judged, r.judge)
 	}
 	return nil
@@ -406,7 +406,9 @@ func (r *running) load(states *bbolt.Bucket, head []byte) error {
 	if _, err := r.stream.Restore(remembered); err != nil {
 		return err
 	}
-	r.judged, r.saved, r.turn, r.trusted, r.parts = t, t, turn, trusted, make([]int64, parts)
+	r.inTurn(turn)
+	r.hasJudged(t)
+	r.saved, r.trusted, r.parts = t, trusted, make([]int64, parts)
 	r.fresh, r.postponed = fresh, putOff
 	err := eachPart(states, r.c.rule.ID, func(_ []byte, part int, kind byte, at int64) error {
 		if kind == 'w' && part < parts {
@@ -430,17 +432,19 @@ func (r *running) loadPart(states *bbolt.Bucket, part int) error {
 		return err
 	}
 	last := &read[len(read)-1]
-	turn, at, state := last.turn, last.t, last.state
-	if turn != r.turn || at < r.judged {
-		return fmt.Errorf("%w: part %d is of step %d and turn %d, its head of %d and %d", errCheckpoint, part, at, turn, r.judged, r.turn)
+	head, seen := turnStep{r.turn, r.judged}, turnStep{last.turn, last.t}
+	if seen.before(head) {
+		return fmt.Errorf("%w: part %d is of step %d and turn %d, its head of %d and %d", errCheckpoint, part, seen.t, seen.turn, head.t, head.turn)
 	}
-	_, err = r.judge.restoreGroups(state, nil, func(i int, a groupAlert) {
+	if seen == head {
+		seen = turnStep{}
+	}
+	if r.judge.ahead.before(seen) {
+		r.judge.ahead = seen
+	}
+	_, err = r.judge.restoreGroups(last.state, nil, func(i int, a groupAlert) {
 		r.fit()
-		r.alerts[i] = a
-		if r.judge.groups[i].seen = 0; at > r.judged {
-			r.judge.groups[i].seen = at
-			r.judge.ahead = max(r.judge.ahead, at)
-		}
+		r.alerts[i], r.judge.groups[i].seen = a, seen
 	})
 	return err
 }

@@ -172,9 +172,9 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 		r.firing--
 	}
 	if changed.Has(alert.DataLost) {
-		a.absence = e.newIncident(r, i, true, m.t-a.state.Absent+r.c.step)
+		a.absence = e.newIncident(r, i, true, a.absentSince(r.c.step))
 		e.fill(a.absence, r, i, m)
-		a.absence.begin(notify.TypeNoData, m.t)
+		a.absence.begin(notify.TypeNoData, a.state.NoDataAt)
 		e.decided(r, i, a.absence, StateNoData, m)
 		e.announce(r, i, a.absence, m)
 		a.absence.note(m.t, StateNoData, "no data since "+rfc3339(a.absence.PendingSince-r.c.step)+missing(m.completeness))
@@ -189,6 +189,9 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 		r.absent--
 	}
 }
+
+// absentSince returns the first step without data of the no-data alert that is on.
+func (a *groupAlert) absentSince(step int64) int64 { return a.state.NoDataAt - a.state.Absent + step }
 
 // fire begins the alert of group i, whose notification is filled in and described.
 func (e *Engine) fire(r *running, i int, m moment, said string) {
@@ -293,7 +296,7 @@ func (e *Engine) announce(r *running, i int, in *incident, m moment) {
 
 // record stores an open incident.
 func (e *Engine) record(r *running, i int, in *incident, t int64) {
-	in.Machine, in.At = r.alerts[i].state, t
+	in.Machine, in.At, in.Turn = r.alerts[i].state, t, r.turn
 	if err := e.entry.put(in); err != nil {
 		e.fail(r, err)
 	}
@@ -303,7 +306,7 @@ func (e *Engine) record(r *running, i int, in *incident, t int64) {
 // annotations stay those of its beginning.
 func (e *Engine) finishIncident(r *running, i int, in *incident, m moment, detail string) {
 	in.end(m.t)
-	in.Machine, in.At = r.alerts[i].state, m.t
+	in.Machine, in.At, in.Turn = r.alerts[i].state, m.t, r.turn
 	in.note(m.t, StateResolved, detail)
 	queued := in.Sent
 	queued.Notify = in.Notify

@@ -101,8 +101,9 @@ type State struct {
 	// once the alert fires, that counts neither towards for nor towards keep.
 	Held int64 `json:"held,omitempty"`
 
-	// Absent is how long the group has been without data, in ms; it stands
-	// still while the engine does. HadData says that it ever had any.
+	// Absent is how long the group has been without data, in ms, until the no-data
+	// incident began; it stands still while the engine does. HadData says that it
+	// ever had any.
 	HadData bool  `json:"hadData,omitempty"`
 	Absent  int64 `json:"absent,omitempty"`
 	// NoDataAt is the step at which the no-data incident began.
@@ -221,11 +222,11 @@ func (s *State) presence(c *Config, t int64, o Observation) Change {
 		}
 		return 0
 	}
-	if c.NoData != Auto || c.AbsenceAfter <= 0 || !s.HadData {
+	if c.NoData != Auto || c.AbsenceAfter <= 0 || !s.HadData || s.NoDataAt != 0 {
 		return 0
 	}
 	s.Absent += c.Step
-	if s.NoDataAt == 0 && s.Absent >= c.AbsenceAfter {
+	if s.Absent >= c.AbsenceAfter {
 		s.NoDataAt = t
 		return DataLost
 	}

@@ -40,6 +40,7 @@ type input struct {
 	aheadSteps int
 	aheadGen   uint64 // of the source's lines then
 	reach      int64  // how many steps may be read ahead, 0: prefetch
+	renewed    bool   // its lines changed when it was read ahead
 
 	// shaped is what the evaluator has seen: 0 nothing, 1 columns, 2 a scan.
 	shaped int
@@ -114,31 +115,44 @@ func (in *input) fit() (changed bool) {
 
 // scanned is step from stored data.
 func (in *input) scanned(s *Stream, t int64) ([]expr.Line, bool, error) {
-	i := int((t - in.aheadStart) / s.step)
-	changed := false
-	gen := in.generation()
-	if in.shaped != 2 || t < in.aheadStart || i >= in.aheadSteps || gen != in.aheadGen {
-		k := (in.offset - s.hub.store.Options().MaxPast) / s.step // what can change no more
-		k = max(1, min(k, in.reaches(i, gen)))
-		lines, err := in.scan(context.Background(), s, t-s.step, t+(k-1)*s.step)
-		if k > 1 && errors.Is(err, query.ErrLimit) {
-			k = 1
-			lines, err = in.scan(context.Background(), s, t-s.step, t)
-		}
-		if err != nil {
-			return nil, false, err
-		}
-		changed = in.shaped != 2 || !sameLines(in.ahead, lines)
-		in.shaped, in.ahead, in.aheadStart, in.aheadSteps, i = 2, lines, t, int(k), 0
-		in.lines = append(in.lines[:0], lines...)
-		in.values = make([]float64, len(lines))
+	if err := in.readAhead(s, t); err != nil {
+		return nil, false, err
 	}
-	in.aheadGen = gen
+	i := int((t - in.aheadStart) / s.step)
+	changed := in.renewed
+	in.renewed = false
 	for j := range in.lines {
 		in.values[j] = in.ahead[j].Values[i]
 		in.lines[j].Values = in.values[j : j+1 : j+1]
 	}
 	return in.lines, changed, nil
+}
+
+// final is how many steps there are from one on, read when it is over, of which no point
+// can change any more.
+func (in *input) final(s *Stream) int64 { return (in.offset - s.hub.store.Options().MaxPast) / s.step }
+
+// readAhead scans the step stamped t and some after it, unless it was read.
+func (in *input) readAhead(s *Stream, t int64) error {
+	i := int((t - in.aheadStart) / s.step)
+	gen := in.generation()
+	if in.shaped == 2 && t >= in.aheadStart && i < in.aheadSteps && gen == in.aheadGen {
+		return nil
+	}
+	k := max(1, min(in.final(s), in.reaches(i, gen)))
+	lines, err := in.scan(context.Background(), s, t-s.step, t+(k-1)*s.step)
+	if k > 1 && errors.Is(err, query.ErrLimit) {
+		k = 1
+		lines, err = in.scan(context.Background(), s, t-s.step, t)
+	}
+	if err != nil {
+		return err
+	}
+	in.renewed = in.renewed || in.shaped != 2 || !sameLines(in.ahead, lines)
+	in.shaped, in.ahead, in.aheadStart, in.aheadSteps, in.aheadGen = 2, lines, t, int(k), gen
+	in.lines = append(in.lines[:0], lines...)
+	in.values = make([]float64, len(lines))
+	return nil
 }
 
 // generation changes with the lines of the source. Of shifted data, too, there is a line

@@ -27,6 +27,7 @@ type source struct {
 	byKey   map[string]int // group by key string, built when asked for
 	columns [2][]column    // read last, without and with zeros filled in
 	keep    int            // how many of each: as many as the longest step of a user has
+	reads   uint64         // of columns
 	waits   waits
 }
 
@@ -44,6 +45,7 @@ type column struct {
 	t, version int64
 	round      Round
 	known      bool
+	used       uint64 // the newest of the source's reads
 	values     []float64
 }
 
@@ -140,15 +142,16 @@ func (s *source) read(in Round, t int64, zeroFill bool, of *shape, dst []float64
 		c.values = s.watch.Column(t, zeroFill, c.values)
 		c.t, c.version, c.known = t, version, true
 	}
-	c.round = in
+	s.reads++
+	c.round, c.used = in, s.reads
 	for i, n := range of.group {
 		dst[i*stride] = c.values[n]
 	}
 	return true
 }
 
-// column returns where the step stamped t is or shall be read: the place of the earliest
-// when all are taken. The caller holds s.mu.
+// column returns where the step stamped t is or shall be read: the place of the one that
+// was used longest ago when all are taken. The caller holds s.mu.
 func (s *source) column(t int64, zeroFill bool) *column {
 	list := &s.columns[0]
 	if zeroFill {
@@ -159,7 +162,7 @@ func (s *source) column(t int64, zeroFill bool) *column {
 		if (*list)[i].t == t {
 			return &(*list)[i]
 		}
-		if (*list)[i].t < (*list)[first].t {
+		if (*list)[i].used < (*list)[first].used {
 			first = i
 		}
 	}

@@ -119,6 +119,16 @@ func (s *Stream) StepIn(in Round, t int64) ([]Line, error) {
 // Began reports whether a step was evaluated, or a state restored that knows of one.
 func (s *Stream) Began() bool { return s.began }
 
+// Prepare reads what the step stamped t, which is over, needs of data that can change no
+// more: Read then scans none of it, unless series came in between.
+func (s *Stream) Prepare(t int64) {
+	for _, in := range s.inputs {
+		if in.stored && in.final(s) > 0 {
+			_ = in.readAhead(s, t) // Read tries again and tells
+		}
+	}
+}
+
 // Read reads the data of the step stamped t as part of a round. StepIn evaluates
 // that then, whatever is written meanwhile.
 func (s *Stream) Read(in Round, t int64) {
@@ -132,7 +142,7 @@ func (s *Stream) Peek(in Round, t int64) ([]Line, error) {
 	s.round, s.read = in, 0
 	lines, err := s.evaluate(t, s.ev.Peek)
 	for _, input := range s.inputs {
-		if input.aheadStart+int64(input.aheadSteps-1)*s.step <= t {
+		if input.final(s) < 1 && input.aheadStart+int64(input.aheadSteps-1)*s.step <= t {
 			input.aheadSteps = 0 // what was read may not be all
 		}
 	}
