@@ -1,6 +1,10 @@
 package algo
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/optimize"
+)
 
 // tuning finds the parameters of a smoothing from the stream itself: alpha and
 // beta, and how its noise grows with its level. A few trials with fixed weights
@@ -216,43 +220,40 @@ func (n *tuning) weights(u *tuner) (alpha, beta float64, ok bool) {
 		}
 		logs[i] = math.Log(float64(n.trials[i].miss))
 	}
-	m := misses{logs: logs, trials: &u.trials, sloped: u.beta > 0}
-	dim := 2
-	if !m.sloped {
-		dim = 1
+	sloped := u.beta > 0
+	loss := func(x []float64) float64 {
+		level, slope := variancesOf(x, sloped)
+		var off [trialCount]float64
+		mean := 0.0
+		for i := range off {
+			w := &u.trials[i]
+			off[i] = logs[i] - math.Log(w.noise+level*w.level+slope*w.slope)
+			mean += off[i] / trialCount
+		}
+		sum := 0.0
+		for _, o := range off {
+			sum += (o - mean) * (o - mean)
+		}
+		return sum
 	}
-	level, slope := variancesOf(least(m.loss, place{-4, -9}, dim), m.sloped)
+	start := []float64{-4, -9}
+	if !sloped {
+		start = start[:1]
+	}
+	result, err := optimize.Minimize(optimize.Problem{Func: loss}, start, &optimize.Settings{
+		FuncEvaluations: 60, Converger: &optimize.FunctionConverge{Absolute: 1e-6, Iterations: 12},
+	}, &optimize.NelderMead{SimplexSize: 2})
+	if result == nil || err != nil && result.X == nil {
+		return 0, 0, false
+	}
+	level, slope := variancesOf(result.X, sloped)
 	alpha, beta = steadyGain(level, slope)
 	return max(alphaLeast, min(alpha, alphaMost)), max(betaLeast, min(beta, betaMost)), true
 }
 
-// misses are what the variances of a fit have to explain.
-type misses struct {
-	logs   [trialCount]float64
-	trials *[trialCount]weights
-	sloped bool
-}
-
-// loss is how far the logarithms of the trials' misses lie off, but for a common factor.
-func (m *misses) loss(x place) float64 {
-	level, slope := variancesOf(x, m.sloped)
-	var off [trialCount]float64
-	mean := 0.0
-	for i := range off {
-		w := &m.trials[i]
-		off[i] = m.logs[i] - math.Log(w.noise+float64(level*w.level)+float64(slope*w.slope))
-		mean += off[i] / trialCount
-	}
-	sum := 0.0
-	for _, o := range off {
-		sum += float64((o - mean) * (o - mean))
-	}
-	return sum
-}
-
 // variancesOf returns the variances of level and slope in units of the noise's
 // from their logarithms.
-func variancesOf(x place, sloped bool) (level, slope float64) {
+func variancesOf(x []float64, sloped bool) (level, slope float64) {
 	level = math.Exp(clamp(x[0], 16))
 	if sloped {
 		slope = math.Exp(clamp(x[1], 20))
@@ -267,13 +268,9 @@ func steadyGain(level, slope float64) (alpha, beta float64) {
 	for range 300 {
 		k, g := a/(a+1), b/(a+1)
 		// After the value, then one step on.
-		a1, b1, c1 := a-float64(k*a), b-float64(k*b), c-float64(g*b)
-		a1, b1, c1 = a1+float64(2*b1)+c1+level, b1+c1, c1+slope
+		a1, b1, c1 := a-k*a, b-k*b, c-g*b
+		a, b, c = a1+2*b1+c1+level, b1+c1, c1+slope
 		alpha, beta = k, g/k
-		if a1 == a && b1 == b && c1 == c {
-			break
-		}
-		a, b, c = a1, b1, c1
 	}
 	return alpha, beta
 }
