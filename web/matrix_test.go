@@ -66,6 +66,7 @@ var matrix = map[string]entry{
 	"GET /api/v2/status":                 {"query", 200, "", ""},
 	"GET /api/v2/silences":               {"query", 200, "", ""},
 	"GET /api/v2/silence/{id}":           {"query", 404, "", ""},
+	"GET /api/v1/export":                 {"admin", 200, "", ""},
 	"POST /-/reload":                     {"admin", 400, "", "{}"},
 	"POST /-/backup":                     {"admin", 400, "", "{}"},
 

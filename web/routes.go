@@ -86,6 +86,7 @@ func routes() []route {
 		{"GET", "/api/v2/status", reads, token.Query, noBody, false, (*Server).amStatus},
 		{"GET", "/api/v2/silences", reads, token.Query, noBody, false, (*Server).amSilences},
 		{"GET", "/api/v2/silence/{id}", reads, token.Query, noBody, false, (*Server).amSilence},
+		{"GET", "/api/v1/export", reads, token.Admin, noBody, false, (*Server).export},
 		{"POST", "/-/reload", changes, token.Admin, noBody, false, (*Server).reload},
 		{"POST", "/-/backup", changes, token.Admin, noBody, false, (*Server).backup},
 

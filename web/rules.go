@@ -167,6 +167,19 @@ func tagFilter(text string) (tags.Tags, error) {
 	return tags.Normalize(out), nil
 }
 
+// export writes rules and receivers as a rule file that has the same, with secrets
+// masked.
+func (s *Server) export(r *request) {
+	file := detect.File{Rules: s.opts.Detect.Rules(), Receivers: s.opts.Notify.Export()}
+	text, err := file.AppendYAML([]byte("# exported by pulse " + s.opts.Version + "\n"))
+	if err != nil {
+		r.failWith(fasthttp.StatusInternalServerError, err.Error())
+		return
+	}
+	r.body("application/yaml; charset=utf-8", text)
+	compress(r.ctx)
+}
+
 // reload reads rules, tokens and certificates again.
 func (s *Server) reload(r *request) {
 	if !s.operator(r) {

@@ -126,20 +126,27 @@ type ruleFiles struct {
 	clock  clock.Clock
 	log    zerolog.Logger
 
-	seen     string          // digest of what was read last
-	full     map[string]bool // files that had content when they were taken last
-	unstored bool            // the database did not take all of it
+	secrets     []string // files that receivers are partly read from
+	seen        string   // digest of what was read last
+	seenSecrets string
+	full        map[string]bool // files that had content when they were taken last
+	unstored    bool            // the database did not take all of it
 }
 
 // load reads the files and puts all that they say in force, or nothing. Rules that
 // came from files before and are gone now are deleted; receivers take leave. A change
 // that looks like half of one is refused where nobody asked for it.
 func (f *ruleFiles) load(trigger string) error {
-	f.seen = f.digest()
+	f.seen = digest(f.names())
 	file, err := detect.LoadFiles(f.glob)
 	if err != nil {
 		return err
 	}
+	f.secrets = nil
+	for _, r := range file.Receivers {
+		f.secrets = append(f.secrets, r.Files()...)
+	}
+	f.seenSecrets = digest(f.secrets)
 	if trigger == onChange {
 		if err := f.doubt(&file); err != nil {
 			return err
@@ -212,10 +219,18 @@ func (f *ruleFiles) half() bool {
 	return false
 }
 
-// digest tells two contents of the files apart.
-func (f *ruleFiles) digest() string {
+// read returns the files with those that they name.
+func (f *ruleFiles) read() []string { return append(f.names(), f.secrets...) }
+
+// unread reports whether the files are not as they were when they were read.
+func (f *ruleFiles) unread() bool {
+	return digest(f.names()) != f.seen || digest(f.secrets) != f.seenSecrets
+}
+
+// digest tells two contents of files apart.
+func digest(names []string) string {
 	h := sha256.New()
-	for _, name := range f.names() {
+	for _, name := range names {
 		info, err := os.Stat(name)
 		switch {
 		case err != nil:
@@ -234,7 +249,7 @@ func (f *ruleFiles) digest() string {
 // fingerprint tells them apart at a lower price, and not always.
 func (f *ruleFiles) fingerprint() string {
 	var b strings.Builder
-	for _, name := range f.names() {
+	for _, name := range f.read() {
 		if info, err := os.Stat(name); err == nil {
 			target, _ := filepath.EvalSymlinks(name)
 			fmt.Fprintln(&b, target, info.Size(), info.ModTime().UnixNano())

@@ -13,7 +13,26 @@ import (
 type rulesCmd struct {
 	Check    rulesCheckCmd    `cmd:"" help:"Read rule files and report every fault and doubt, with file, line, column and rule."`
 	Test     rulesTestCmd     `cmd:"" help:"Run unit tests of rules: series in, alerts out."`
+	Export   rulesExportCmd   `cmd:"" help:"Print the rules and receivers of a server as a rule file, with secrets masked."`
 	Backtest rulesBacktestCmd `cmd:"" help:"Ask a server what the rules of a file would have paged for on its history."`
+}
+
+type rulesExportCmd struct {
+	Target string `help:"The server." default:"http://127.0.0.1:7101" env:"PULSE_RULES_TARGET" placeholder:"URL"`
+}
+
+// Run prints what the server exports.
+func (c *rulesExportCmd) Run(ctx context.Context, e *env) error {
+	server, err := newClient(c.Target)
+	if err != nil {
+		return err
+	}
+	text, err := server.get(ctx, "/api/v1/export")
+	if err != nil {
+		return err
+	}
+	_, err = e.stdout.Write(text)
+	return err
 }
 
 type rulesCheckCmd struct {

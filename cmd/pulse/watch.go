@@ -121,7 +121,7 @@ func (w *watcher) look(sure bool) {
 	w.mu.Lock()
 	last := w.print
 	w.print = w.rules.fingerprint()
-	changed := w.rules.unstored || (sure || w.print != last) && w.rules.digest() != w.rules.seen
+	changed := w.rules.unstored || (sure || w.print != last) && w.rules.unread()
 	w.mu.Unlock()
 	if !changed {
 		return
@@ -171,7 +171,10 @@ func (f *ruleFiles) folders() []string {
 			add(d)
 		}
 	}
-	for _, name := range f.names() {
+	for _, name := range f.secrets {
+		add(filepath.Dir(name))
+	}
+	for _, name := range f.read() {
 		if target, err := filepath.EvalSymlinks(name); err == nil && target != filepath.Clean(name) {
 			add(filepath.Dir(target))
 		}

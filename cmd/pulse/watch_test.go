@@ -149,3 +149,61 @@ func TestOwnedByFile(t *testing.T) {
 		t.Errorf("the receiver in force: %s", text)
 	}
 }
+
+// TestExportLoads: what a server exports is a rule file of it: with it, everything is
+// as it was, and comes from the file. Secrets that are nowhere stored are missed.
+func TestExportLoads(t *testing.T) {
+	r := newRuled(t, "receivers: [{name: filed, url: 'https://93.184.216.34/hook'}]\n"+ruleText("a", 1))
+	put := func(path, body string) {
+		t.Helper()
+		if status, text := r.do(http.MethodPut, path, body); status >= 300 {
+			t.Fatalf("%s: %d %s", path, status, text)
+		}
+	}
+	put("/api/v1/receivers/made", `{"kind":"webhook","url":"https://93.184.216.34/hook?token=canary","secret":"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"}`)
+	put("/api/v1/rules/made", `{"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"exponential","alpha":0.001},"notify":["made"],"labels":{"on":"yes"},
+		"annotations":{"summary":"{{.Tags.region}}: \"{{.Value}}\"\n# no remark"}}`)
+	export := func() string {
+		t.Helper()
+		status, text := r.do(http.MethodGet, "/api/v1/export", "")
+		if status != 200 || strings.Contains(text, "canary") || strings.Contains(text, "whsec") {
+			t.Fatalf("export: %d %s", status, text)
+		}
+		return text
+	}
+	first, before := export(), r.inForce()
+	if code, out := command("rules", "export", "--target", r.api.base); code != 0 || out != first {
+		t.Errorf("pulse rules export: %d\n%s", code, out)
+	}
+	r.write(first)
+	if status, text := r.do(http.MethodPost, "/-/reload", "{}"); status != 200 {
+		t.Fatalf("reload: %d %s\n%s", status, text, first)
+	}
+	if second := export(); second != first {
+		t.Errorf("exported again\n%s\nwas\n%s", second, first)
+	}
+	if after := r.inForce(); after != before {
+		t.Errorf("rules in force %s, were %s", after, before)
+	}
+	for _, path := range []string{"/api/v1/rules/made", "/api/v1/receivers/made"} {
+		if status, text := r.do(http.MethodDelete, path, ""); status != 409 {
+			t.Errorf("delete %s: %d %s", path, status, text)
+		}
+	}
+	other := newRuled(t, "rules: []\n")
+	other.write(first)
+	if status, text := other.do(http.MethodPost, "/-/reload", "{}"); status != 400 || !strings.Contains(text, "*** keeps what is stored") && !strings.Contains(text, "which keeps what is stored") {
+		t.Errorf("secrets that are nowhere: %d %s", status, text)
+	}
+}
+
+// TestSecretFiles: a secret may stand in a file of its own, which is watched, too.
+func TestSecretFiles(t *testing.T) {
+	r := newRuled(t, "rules: []\n")
+	key := filepath.Join(t.TempDir(), "hook")
+	must(t, os.WriteFile(key, []byte("https://93.184.216.34/one\n"), 0o600))
+	r.write("receivers: [{name: a, url_file: " + key + "}]\n")
+	r.has("/api/v1/receivers", "93.184.216.34/one")
+	must(t, os.WriteFile(key, []byte("https://93.184.216.34/two\n"), 0o600))
+	r.has("/api/v1/receivers", "93.184.216.34/two")
+}

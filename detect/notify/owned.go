@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -106,6 +107,26 @@ func (r Receiver) alike(other Receiver) bool {
 	a, errA := encodeReceiver(r)
 	b, errB := encodeReceiver(other)
 	return errA == nil && errB == nil && string(a) == string(b)
+}
+
+// Files returns the names of the files that parts of r are read from.
+func (r Receiver) Files() []string { return slices.Sorted(maps.Values(r.files)) }
+
+// Export returns the receivers by name as a file may define them: with secrets
+// masked, without what delivery has made of them and without those that are leaving.
+func (s *Service) Export() []Receiver {
+	var out []Receiver
+	for _, c := range s.sorted() {
+		r := c.snapshot().shown()
+		if c.origin().Leaving != 0 {
+			continue
+		}
+		if r.DisabledAt != 0 {
+			r.Disabled, r.DisabledAt, r.DisabledReason = false, 0, ""
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // reachable asks the egress guard.
