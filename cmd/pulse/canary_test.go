@@ -26,6 +26,7 @@ func TestCanaries(t *testing.T) {
 		"token": all, "unknown token": "pulse_canary-unknown",
 		"secret by API": whsec("canary-secret-of-the-api-00000"), "previous secret": whsec("canary-secret-of-before-000000"),
 		"secret in a file": whsec("canary-secret-of-the-file-0000"), "query of a URL": "canary-in-the-query",
+		"routing key": "canary-routing-key-0123456789abc", "API key": "canary-api-key-of-opsgenie", "password": "canary-password-of-mail", "path of Slack": "canary-in-the-path",
 	}
 	seen := func(where, text string) {
 		t.Helper()
@@ -36,7 +37,8 @@ func TestCanaries(t *testing.T) {
 			}
 		}
 	}
-	good := fmt.Sprintf("receivers:\n  - name: filed\n    kind: webhook\n    url: http://127.0.0.1:9/hook?key=%s\n    secret: %s\n", canaries["query of a URL"], canaries["secret in a file"])
+	good := fmt.Sprintf("receivers:\n  - name: filed\n    kind: webhook\n    url: http://127.0.0.1:9/hook?key=%s\n    secret: %s\n", canaries["query of a URL"], canaries["secret in a file"]) +
+		fmt.Sprintf("  - name: pager\n    kind: pagerduty\n    url: http://127.0.0.1:9/\n    routing_key: %s\n", canaries["routing key"])
 	write := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(rules, []byte(text), 0o600); err != nil {
@@ -83,8 +85,22 @@ func TestCanaries(t *testing.T) {
 		t.Fatal(text)
 	}
 	call("POST", "/api/v1/receivers/oncall/test", "{}", all)
+	for name, body := range map[string]string{
+		"og":    fmt.Sprintf(`{"kind":"opsgenie","url":"http://127.0.0.1:9","api_key":"%s"}`, canaries["API key"]),
+		"slack": fmt.Sprintf(`{"kind":"slack","url":"http://127.0.0.1:9/services/%s"}`, canaries["path of Slack"]),
+		"mail":  fmt.Sprintf(`{"kind":"email","to":"a@example.com","from":"b@example.com","smarthost":"127.0.0.1:9","username":"u","password":"%s"}`, canaries["password"]),
+	} {
+		if text := call("PUT", "/api/v1/receivers/"+name, body, all); !strings.HasPrefix(text, "200") {
+			t.Errorf("%s: %s", name, text)
+		}
+		call("POST", "/api/v1/receivers/"+name+"/test", "{}", all)
+		call("PUT", "/api/v1/receivers/"+name, body[:len(body)-3], all)
+		call("PUT", "/api/v1/receivers/"+name, strings.Replace(body, `"kind"`, `"title":"{{.Nope}}","kind"`, 1), all)
+	}
 	call("PUT", "/api/v1/rules/r", `{"expr":"name,pulse.ingest.requests,:eq,:sum","detector":{"kind":"static","above":-1},"notify":["oncall"]}`, all)
-	for _, bad := range []string{good + "  - name: [", strings.Replace(good, "secret: ", "secrets: ", 1), strings.Replace(good, "whsec_", "", 1), strings.Replace(good, "kind: webhook", "kind: {a: "+canaries["secret in a file"]+"}", 1), strings.Replace(good, "http:", "gopher:", 1), strings.Replace(good, "    secret", "   secret", 1)} {
+	for _, bad := range []string{good + "  - name: [", strings.Replace(good, "secret: ", "secrets: ", 1), strings.Replace(good, "whsec_", "", 1), strings.Replace(good, "kind: webhook", "kind: {a: "+canaries["secret in a file"]+"}", 1), strings.Replace(good, "http:", "gopher:", 1), strings.Replace(good, "    secret", "   secret", 1),
+		strings.Replace(good, "    routing_key", "   routing_key", 1), strings.Replace(good, "routing_key: ", "routing_key: |\n  ", 1), strings.Replace(good, "routing_key: canary", "routing_key:\n     - canary", 1),
+		strings.Replace(good, "kind: pagerduty", "kind: pigeon", 1), strings.Replace(good, "routing_key", "api_key", 1)} {
 		write(bad)
 		if text := call("POST", "/-/reload", "{}", all); strings.HasPrefix(text, "200") {
 			t.Errorf("reload of %q: %s", bad, text)
