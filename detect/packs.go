@@ -157,19 +157,29 @@ func (x *packing) update(packs, open *bbolt.Bucket) error {
 			}
 			continue
 		}
-		list, err := readPack(packs.Get(p.key[:]))
-		if err != nil {
-			return err
-		}
-		for at, r := range list {
-			if p.counts(at) {
-				if err := x.put(open, r); err != nil {
-					return err
-				}
+		if p.left > 0 {
+			if err := x.takeOut(p, packs, open); err != nil {
+				return err
 			}
 		}
 		if err := errors.Join(packs.Delete(p.key[:]), packs.Delete(p.bitsKey())); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// takeOut stores by themselves the records of a pack that count.
+func (x *packing) takeOut(p *pack, packs, open *bbolt.Bucket) error {
+	list, err := readPack(packs.Get(p.key[:]))
+	if err != nil {
+		return err
+	}
+	for at, r := range list {
+		if p.counts(at) {
+			if err := x.put(open, r); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
