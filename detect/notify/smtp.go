@@ -69,92 +69,101 @@ func (e *stageError) Unwrap() error { return e.err }
 // converse sends the message. said tells of recipients that were refused while others
 // were not.
 func (s *Service) converse(ctx context.Context, r *Receiver, message []byte) (status int, said string, err error) {
-	at := "connect"
-	failed := func(err error) (int, string, error) { return 0, "", &stageError{name: at, err: err} }
 	host, _, err := net.SplitHostPort(r.Smarthost)
 	if err != nil {
-		return failed(err)
+		return 0, "", &stageError{name: "connect", err: err}
 	}
-	conn, err := s.dial(ctx, "tcp", r.Smarthost)
+	raw, err := s.dial(ctx, "tcp", r.Smarthost)
 	if err != nil {
-		return failed(err)
+		return 0, "", &stageError{name: "connect", err: err}
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	conn = &boundedConn{Conn: conn, left: maxAnswerBytes}
+	defer raw.Close()
+	defer context.AfterFunc(ctx, func() { raw.Close() })()
+	c, err := s.greet(&boundedConn{Conn: raw, left: maxAnswerBytes}, r, host)
+	if err != nil {
+		return 0, "", err
+	}
+	refusals, err := hand(c, r, message)
+	if err != nil {
+		return 0, "", err
+	}
+	if refusals > 0 {
+		said = fmt.Sprintf("%d of %d recipients refused", refusals, len(r.To))
+	}
+	return 250, said, nil
+}
+
+// greet begins a conversation, over TLS and with a name where r says so.
+func (s *Service) greet(conn net.Conn, r *Receiver, host string) (*smtp.Client, error) {
 	secure := &tls.Config{ServerName: host, RootCAs: s.o.RootCAs, MinVersion: tls.VersionTLS12}
 	if r.implicitTLS() {
 		conn = tls.Client(conn, secure)
 	}
-	at = "greeting"
 	c, err := smtp.NewClient(conn, host)
 	if err != nil {
-		return failed(err)
+		return nil, &stageError{name: "greeting", err: err}
 	}
 	if name, err := os.Hostname(); err == nil && name != "" && strings.IndexFunc(name, func(c rune) bool { return c <= ' ' || c > '~' }) < 0 {
 		if err := c.Hello(name); err != nil {
-			return failed(err)
+			return nil, &stageError{name: "greeting", err: err}
 		}
 	}
 	if r.encrypted() && !r.implicitTLS() {
-		at = "starttls"
 		if ok, _ := c.Extension("STARTTLS"); !ok {
-			return 0, "", &stageError{name: at, final: "the mail server offers no STARTTLS"}
+			return nil, &stageError{name: "starttls", final: "the mail server offers no STARTTLS"}
 		}
 		if err := c.StartTLS(secure); err != nil {
-			return failed(err)
+			return nil, &stageError{name: "starttls", err: err}
 		}
 	}
-	if r.Username != "" {
-		at = "authentication"
-		auth, err := authOf(c, r, host)
-		if err != nil {
-			return 0, "", &stageError{name: at, final: err.Error()}
-		}
-		if err := c.Auth(auth); err != nil {
-			return failed(err)
-		}
+	if r.Username == "" {
+		return c, nil
 	}
-	at = "sender"
-	from, err := address(r.From)
+	auth, err := authOf(c, r, host)
 	if err != nil {
-		return failed(err)
+		return nil, &stageError{name: "authentication", final: err.Error()}
 	}
-	if err := c.Mail(from.Address); err != nil {
-		return failed(err)
+	if err := c.Auth(auth); err != nil {
+		return nil, &stageError{name: "authentication", err: err}
 	}
-	at = "recipients"
-	var no error
-	refusals := 0
+	return c, nil
+}
+
+// hand gives the message to all recipients that are taken, of which there must be one,
+// and returns how many were not.
+func hand(c *smtp.Client, r *Receiver, message []byte) (refusals int, err error) {
+	from, err := address(r.From)
+	if err == nil {
+		err = c.Mail(from.Address)
+	}
+	if err != nil {
+		return 0, &stageError{name: "sender", err: err}
+	}
 	for _, to := range r.To {
 		a, err := address(to)
 		if err == nil {
 			err = c.Rcpt(a.Address)
 		}
-		if err != nil {
-			refusals++
-			no = err
-			if reply := new(textproto.Error); !errors.As(err, &reply) || refusals == len(r.To) {
-				return failed(no)
-			}
+		if err == nil {
+			continue
+		}
+		refusals++
+		if reply := new(textproto.Error); !errors.As(err, &reply) || refusals == len(r.To) {
+			return refusals, &stageError{name: "recipients", err: err}
 		}
 	}
-	at = "message"
 	w, err := c.Data()
+	if err == nil {
+		_, err = w.Write(message)
+	}
+	if err == nil {
+		err = w.Close()
+	}
 	if err != nil {
-		return failed(err)
-	}
-	if _, err := w.Write(message); err != nil {
-		return failed(err)
-	}
-	if err := w.Close(); err != nil {
-		return failed(err)
+		return refusals, &stageError{name: "message", err: err}
 	}
 	_, _ = c.Text.Cmd("QUIT") // the mail is theirs; nothing hangs on the answer
-	if refusals > 0 {
-		said = fmt.Sprintf("%d of %d recipients refused", refusals, len(r.To))
-	}
-	return 250, said, nil
+	return refusals, nil
 }
 
 // dial connects over the guard for mail servers, or as the options say.
