@@ -57,18 +57,14 @@ func (e *Engine) openAlerts(keep func(*incident) bool) []Alert {
 		for i := range r.alerts {
 			for _, in := range [...]*incident{r.alerts[i].breach, r.alerts[i].absence} {
 				if in != nil && keep(in) {
-					a := e.current(r, i, in)
-					a.owner = r.c.rule.Owner
-					out = append(out, a)
+					out = append(out, e.current(r, i, in))
 				}
 			}
 		}
 	}
 	for _, in := range e.loose {
 		if keep(in) {
-			a := shown(in)
-			a.owner = e.ruleOwner(in.Rule)
-			out = append(out, a)
+			out = append(out, shown(in))
 		}
 	}
 	return out
@@ -91,7 +87,7 @@ func (e *Engine) current(r *running, i int, in *incident) Alert {
 }
 
 func shown(in *incident) Alert {
-	a := Alert{Notification: in.Sent, State: in.State, PendingSince: in.PendingSince, absence: in.Absence}
+	a := Alert{Notification: in.Sent, State: in.State, PendingSince: in.PendingSince}
 	a.Notify = in.Notify
 	return a
 }

@@ -93,6 +93,8 @@ type Engine struct {
 	round       stream.Round
 	journal     *journal
 	silences    *silence.Store
+	reviewed    reviewed
+	swept       int64 // when silences were last forgotten
 	entry       entry // what the current step writes; kept and retried when that fails
 	now         int64 // of the last Advance
 	kept        checkpointBudget
@@ -269,6 +271,7 @@ func (e *Engine) advance(now int64) (next int64, worked time.Duration) {
 	e.crew.live.Store(true)
 	defer e.crew.live.Store(false)
 	began := e.o.Clock.Now()
+	e.review(now)
 	e.gather(now)
 	for e.takeTurn(now) {
 		if e.o.Clock.Now().Sub(began) >= advanceFor && e.backlog(now) {
@@ -276,11 +279,10 @@ func (e *Engine) advance(now int64) (next int64, worked time.Duration) {
 			return now, time.Duration(e.worked)
 		}
 	}
-	if !e.entry.empty() { // an earlier failure
-		e.commit()
-	}
+	e.commit() // an earlier failure, or what silences have seen
+	e.forgetSilences(now)
 	e.verifySome()
-	next = now + idleMs
+	next = min(now+idleMs, e.nextReview())
 	if e.saveSome(now) {
 		next = now + minGapMs
 	}
@@ -302,7 +304,7 @@ const maxWaiting = 10_000
 // written with the next one: no transition is lost, and none is sent before it
 // is stored.
 func (e *Engine) commit() {
-	if e.entry.empty() {
+	if e.entry.empty() && !e.silences.Dirty() {
 		return
 	}
 	refused, err := e.journal.commit(&e.entry)
@@ -370,6 +372,7 @@ type Stats struct {
 	Missed                  int64 // of these, judged more than a step too late
 	PutOff                  int64 // closes put off for a missing source
 	Skipped                 int64 // steps never judged: the server was down or paused for long
+	Silenced                int64 // beginnings that nobody was told of at once, since they were silenced
 	Suppressed              int64 // verdicts out of band beyond the limit of alerts per rule
 	Errors                  int64 // steps whose expression failed
 	CommitErrors, Refused   int64

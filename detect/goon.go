@@ -40,6 +40,9 @@ func (e *Engine) takeBack(r *running, incidents []*incident, known turnStep) (ad
 	for _, in := range incidents {
 		i := r.groupFor(in)
 		a := &r.alerts[i]
+		if in.Sent.Owner == "" { // stored by a version that did not note it
+			in.Sent.Owner = r.c.rule.Owner
+		}
 		e.lookAgain(r, i, in)
 		m := &in.Machine
 		if in.Absence {

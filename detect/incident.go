@@ -42,9 +42,11 @@ type incident struct {
 	PendingSince int64               `json:"pendingSince"`
 	Machine      alert.State         `json:"machine"` // of the group, as it was at step At
 	At           int64               `json:"at"`
-	Turn         int                 `json:"turn,omitempty"`   // how often the clock had been set back then
-	Sent         notify.Notification `json:"sent"`             // the newest transition; while pending the verdict
-	Notify       []string            `json:"notify,omitempty"` // receivers of the beginning, and so of the end
+	Turn         int                 `json:"turn,omitempty"`     // how often the clock had been set back then
+	Sent         notify.Notification `json:"sent"`               // the newest transition; while pending the verdict
+	Notify       []string            `json:"notify,omitempty"`   // receivers of the beginning, and so of the end
+	Silences     []string            `json:"silences,omitempty"` // that mean it, once it fires
+	Held         bool                `json:"held,omitempty"`     // nobody was told that it began
 	Events       []Event             `json:"events"`
 }
 
@@ -122,16 +124,10 @@ func (in *incident) appendRecord(dst []byte) ([]byte, error) {
 	if dst, err = in.Sent.AppendJSON(append(dst, `,"sent":`...)); err != nil {
 		return dst, err
 	}
-	for i, name := range in.Notify {
-		if i == 0 {
-			dst = append(dst, `,"notify":[`...)
-		} else {
-			dst = append(dst, ',')
-		}
-		dst = notify.AppendString(dst, name)
-	}
-	if len(in.Notify) > 0 {
-		dst = append(dst, ']')
+	dst = appendTexts(dst, `,"notify":[`, in.Notify)
+	dst = appendTexts(dst, `,"silences":[`, in.Silences)
+	if in.Held {
+		dst = append(dst, `,"held":true`...)
 	}
 	dst = append(dst, `,"events":[`...)
 	for i, x := range in.Events {
@@ -144,6 +140,22 @@ func (in *incident) appendRecord(dst []byte) ([]byte, error) {
 		dst = append(dst, '}')
 	}
 	return append(dst, `]}`...), nil
+}
+
+// appendTexts appends a list that begins as given, nothing for an empty one.
+func appendTexts(dst []byte, begin string, list []string) []byte {
+	for i, text := range list {
+		if i == 0 {
+			dst = append(dst, begin...)
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = notify.AppendString(dst, text)
+	}
+	if len(list) > 0 {
+		dst = append(dst, ']')
+	}
+	return dst
 }
 
 // appendMachine appends the state of an alert, without what is zero.
@@ -200,9 +212,6 @@ type Alert struct {
 	SilencedBy   []string // silences that mean it now; of an open one only
 	Timeline     []Event  // only of a single alert, as the next
 	Why          *Why
-
-	owner   string // whose rule it is, if that is known
-	absence bool   // it is a no-data incident
 }
 
 // MarshalJSON writes the webhook body's members followed by the alert's own.

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"pulse/detect/notify"
+	"pulse/detect/silence"
 )
 
 // The engine's part of the database:
@@ -69,6 +70,7 @@ type journal struct {
 	outbox   Outbox
 	resolved int              // records in the bucket resolved
 	places   map[string]place // of the records of open incidents
+	silences *silence.Store   // what they have seen is stored with the alerts
 	portion  int              // see its default
 }
 
@@ -307,6 +309,11 @@ func (j *journal) commit(e *entry) (refused []error, err error) {
 		}
 		if err := e.writeRules(root); err != nil {
 			return err
+		}
+		if j.silences != nil {
+			if err := j.silences.Flush(tx); err != nil {
+				return err
+			}
 		}
 		refused = j.outbox.EnqueueAll(tx, e.notes)
 		return nil

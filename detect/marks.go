@@ -333,6 +333,7 @@ func (e *Engine) Resume(now int64) {
 		return
 	}
 	e.resumed, e.now = true, now
+	e.pauseSilences(now)
 	if e.unread > 0 {
 		e.o.Log.Error().Err(e.unreadErr).Int("marks", e.unread).Msg("marks in the log cannot be read: detectors see what the store has now")
 	}

@@ -347,9 +347,7 @@ func (e *Engine) end(in *incident, now int64, reason string) {
 	}
 	in.Sent.Annotations = annotated
 	in.note(now, StateResolved, reason)
-	queued := in.Sent
-	queued.Notify = in.Notify
-	e.entry.tell(queued)
+	e.tellEnd(in, now)
 	if err := e.entry.resolve(in); err != nil {
 		e.o.Log.Error().Err(err).Msg("incident not stored")
 	}

@@ -161,6 +161,7 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 	case changed.Has(alert.Pended):
 		e.record(r, i, a.breach, m.t)
 	case changed.Has(alert.Dropped):
+		e.passed(a.breach, m.t)
 		e.forget(a.breach)
 		a.breach = nil
 		r.pending--
@@ -178,6 +179,7 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 		e.decided(r, i, a.absence, StateNoData, m)
 		e.announce(r, i, a.absence, m)
 		a.absence.note(m.t, StateNoData, "no data since "+rfc3339(a.absence.PendingSince-r.c.step)+missing(m.completeness))
+		e.tell(a.absence, m.t)
 		e.record(r, i, a.absence, m.t)
 		r.absent++
 	}
@@ -201,6 +203,7 @@ func (e *Engine) fire(r *running, i int, m moment, said string) {
 	e.explainChange(r, i, m.t)
 	e.announce(r, i, a.breach, m)
 	a.breach.note(m.t, StateFiring, said+missing(m.completeness))
+	e.tell(a.breach, m.t)
 	e.record(r, i, a.breach, m.t)
 	r.pending--
 	r.firing++
@@ -289,9 +292,6 @@ func (e *Engine) announce(r *running, i int, in *incident, m moment) {
 		why: func() string { return e.sayWhy(in, r.c.step) },
 	})
 	in.Notify = r.c.rule.Notify
-	queued := *n
-	queued.Notify = in.Notify
-	e.entry.tell(queued)
 }
 
 // record stores an open incident.
@@ -308,9 +308,7 @@ func (e *Engine) finishIncident(r *running, i int, in *incident, m moment, detai
 	in.end(m.t)
 	in.Machine, in.At, in.Turn = r.alerts[i].state, m.t, r.turn
 	in.note(m.t, StateResolved, detail)
-	queued := in.Sent
-	queued.Notify = in.Notify
-	e.entry.tell(queued)
+	e.tellEnd(in, m.t)
 	if err := e.entry.resolve(in); err != nil {
 		e.fail(r, err)
 	}

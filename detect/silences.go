@@ -24,7 +24,7 @@ func (e *Engine) openSilences() error {
 	for id, err := range unreadable {
 		e.o.Log.Error().Err(err).Str("silence", id).Msg("a stored silence silences nothing")
 	}
-	e.silences = store
+	e.silences, e.journal.silences = store, store
 	return nil
 }
 
@@ -67,7 +67,7 @@ func (e *Engine) OpenSilences(now int64) int { return e.silences.Len(now) }
 
 // Set returns the labels by which silences know the alert.
 func (a *Alert) Set() label.Set {
-	return label.Of(a.Rule, a.Severity, a.owner, a.absence, a.Labels, a.Tags)
+	return setOf(&a.Notification)
 }
 
 // Firing returns the alerts that fire, those of missing data among them, with the
@@ -87,14 +87,6 @@ func (e *Engine) silenced(alerts []Alert) {
 	for i := range alerts {
 		alerts[i].SilencedBy = e.silences.By(alerts[i].Set(), now)
 	}
-}
-
-// ruleOwner returns whose rule that is or was, "" when nobody knows.
-func (e *Engine) ruleOwner(rule string) string {
-	if r := e.rules[rule]; r != nil {
-		return r.c.rule.Owner
-	}
-	return e.broken[rule].stored.Rule.Owner
 }
 
 // SilencePreview is what a silence would hit, and would have.
@@ -152,26 +144,18 @@ func (e *Engine) endedAfter(t int64) ([]silence.Entry, error) {
 		}
 		return nil
 	})
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for i := range out {
-		if owner := e.ruleOwner(out[i].Rule); owner != "" {
-			out[i].Set[label.Owner] = owner
-		}
-	}
 	return out, err
 }
 
-// readEnded reads of the record of an incident what a preview needs, without the
-// owner of its rule.
+// readEnded reads of the record of an incident what a preview needs.
 func readEnded(record []byte) (silence.Entry, error) {
 	var in struct {
 		ID, Rule, State string
 		Absence         bool
 		Sent            struct {
-			Severity     string
-			Labels, Tags map[string]string
-			StartsAt     time.Time
+			Severity, Owner string
+			Labels, Tags    map[string]string
+			StartsAt        time.Time
 		}
 	}
 	if err := json.Unmarshal(record, &in); err != nil {
@@ -180,6 +164,6 @@ func readEnded(record []byte) (silence.Entry, error) {
 	return silence.Entry{
 		Incident: in.ID, Rule: in.Rule, State: in.State, Severity: in.Sent.Severity, Tags: in.Sent.Tags,
 		StartsAt: in.Sent.StartsAt.UnixMilli(),
-		Set:      label.Of(in.Rule, in.Sent.Severity, "", in.Absence, in.Sent.Labels, in.Sent.Tags),
+		Set:      label.Of(in.Rule, in.Sent.Severity, in.Sent.Owner, in.Absence, in.Sent.Labels, in.Sent.Tags),
 	}, nil
 }

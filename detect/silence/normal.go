@@ -93,13 +93,13 @@ func (s *Store) End(id, reason string, now int64) {
 }
 
 // Pause takes ms during which nobody judged anything off the time that the silences
-// have been quiet for at now; Flush makes it durable.
+// have been quiet for at now, at most all of it; Flush makes it durable.
 func (s *Store) Pause(ms, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, x := range s.all {
 		if x.quietAt() > 0 && x.State(now) == Active {
-			x.Seen.Last += ms
+			x.Seen.Last = max(x.Seen.Last, min(x.Seen.Last+ms, now))
 			s.dirty[id] = true
 			s.next = 0
 		}

@@ -35,7 +35,7 @@ func TestEndWhenNormal(t *testing.T) {
 	}
 	s.Over(ids, epoch+7*hour)
 	quiet(7*hour+10*minute-1, false)
-	s.Pause(hour, epoch+7*hour+minute) // the server was down
+	s.Pause(hour, epoch+8*hour+minute) // the server was down
 	quiet(8*hour+10*minute-1, false)
 	quiet(8*hour+10*minute, true)
 	s.NotYet(x.ID, epoch+8*hour+10*minute)

@@ -296,6 +296,13 @@ func (s *Store) By(set label.Set, t int64) (ids []string) {
 	return ids
 }
 
+// Any reports whether there may be a silence that is not over.
+func (s *Store) Any() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.filed > 0
+}
+
 // sweepAfter is how long after its end a silence leaves the index, in ms: the clock
 // may be set back.
 const sweepAfter = 3_600_000
