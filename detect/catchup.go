@@ -153,7 +153,6 @@ func (e *Engine) recall(stored recalled) {
 		}
 		if err := e.loadState(r); err != nil {
 			e.o.Log.Warn().Err(err).Str("rule", s.Rule.ID).Msg("detectors start anew")
-			println("ANEW", err.Error())
 			r.stream.Close()
 			if r, err = e.recallRule(s, now); err != nil { // it may have half of a state
 				e.setAside(s, err)
