@@ -16,10 +16,14 @@ import (
 	"pulse/detect/secret"
 )
 
-// OwnedError refuses a change over the API of what comes from a file.
+// OwnedError refuses a change over the API of what comes from a file. Without a name it
+// is about all of a section.
 type OwnedError struct{ What, Name, File string }
 
 func (e *OwnedError) Error() string {
+	if e.Name == "" {
+		return fmt.Sprintf("%s come from the file %s and are changed there", e.What, e.File)
+	}
 	return fmt.Sprintf("%s %q comes from the file %s and is changed there", e.What, e.Name, e.File)
 }
 
