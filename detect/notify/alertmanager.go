@@ -28,7 +28,7 @@ func checkAlertmanager(r *Receiver) error {
 		base += "?" + query
 	}
 	r.URL = secret.NewURL(base).WithPath()
-	return nil
+	return needsURL(r)
 }
 
 // postedAlert is one alert of the API.

@@ -23,7 +23,7 @@ const opsgenieURL = "https://api.opsgenie.com"
 // Limits of the Alert API, in characters unless said.
 const (
 	opsgenieMessage     = 130
-	opsgenieAlias       = 512
+	opsgenieAlias       = 200 // of 512: it stands in a URL too
 	opsgenieDescription = 15_000
 	opsgenieTags        = 20 // tags
 	opsgenieTag         = 50
@@ -39,6 +39,8 @@ func checkOpsgenie(r *Receiver) error {
 	r.URL = secret.NewURL(strings.TrimSuffix(strings.TrimRight(r.URL.Reveal(), "/"), "/v2/alerts")).WithPath()
 	r.tellPeople()
 	switch {
+	case r.URL.IsZero():
+		return errors.New("url has no host")
 	case r.APIKey.IsZero():
 		return errors.New("api_key is missing")
 	case strings.Contains(r.URL.Reveal(), "?"):
