@@ -17,8 +17,8 @@ import (
 
 // The part of Alertmanager's API, version 2, that reads alerts and manages silences,
 // for amtool and whatever else speaks it. Its names: a matcher has name, value,
-// isRegex and isEqual, an author is createdBy. Alerts are not taken; they come from
-// rules.
+// isRegex and isEqual, an author is createdBy, and why a silence is refused is a JSON
+// text. Alerts are not taken; they come from rules.
 
 // maxShownFor is how long Alertmanager's clients may take an alert for firing that
 // is not shown to them again.
@@ -249,16 +249,26 @@ func (s *Server) amSilence(r *request) {
 // amPostSilence makes a silence, or changes the one whose id the body has.
 func (s *Server) amPostSilence(r *request) {
 	x, err := readAMSilence(r.ctx.PostBody())
-	if err != nil {
-		r.fail(err)
-		return
+	if err == nil {
+		x, err = s.opts.Detect.PutSilence(x, s.nowMs())
 	}
-	stored, err := s.opts.Detect.PutSilence(x, s.nowMs())
 	if err != nil {
 		r.failSilence(err)
+		r.amRefusal(err)
 		return
 	}
-	r.json(map[string]string{"silenceID": stored.ID})
+	r.json(map[string]string{"silenceID": x.ID})
+}
+
+// amRefusal makes the refusal of a silence what Alertmanager's clients can read and
+// show: a JSON text.
+func (r *request) amRefusal(err error) {
+	if r.ctx.Response.StatusCode() >= http.StatusInternalServerError {
+		return
+	}
+	if text, err := json.Marshal(err.Error()); err == nil {
+		r.ctx.SetBody(text)
+	}
 }
 
 // readAMSilence reads a silence in Alertmanager's form. As there, members that are not

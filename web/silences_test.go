@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pulse/detect"
+	"pulse/web"
 )
 
 // alerting makes a rule whose alerts fire for two regions.
@@ -122,5 +123,87 @@ func TestPreviewShown(t *testing.T) {
 		`{"matchers":["team=x"],"since":"99w"}`: "since is",
 	} {
 		wantError(t, body, r.call("POST", "/api/v1/silences/preview", body, "Content-Type: application/json"), 400, want)
+	}
+}
+
+const jsonBody = "Content-Type: application/json"
+
+// TestSilencesChange: silences are made, changed and ended, and hold back.
+func TestSilencesChange(t *testing.T) {
+	r := newRig(t, settings{})
+	type view struct {
+		ID, State, StartsAt, EndsAt, EndedBy, Comment string
+		Held                                          int
+	}
+	ask := func(method, path, body string, status int) view {
+		t.Helper()
+		a := r.call(method, path, body, jsonBody)
+		if a.status != status {
+			t.Fatalf("%s %s: %s, want %d", method, path, a, status)
+		}
+		if status != 200 {
+			return view{}
+		}
+		return decode[view](t, a)
+	}
+	first := ask("POST", "/api/v1/silences", `{"matchers":[{"key":"region","op":"=","value":"eu"}],"endsAt":"2026-01-01T02:00:00Z","author":"ann","comment":"upgrade"}`, 200)
+	if first.State != "active" || first.StartsAt != "2026-01-01T00:00:00.000Z" || first.ID == "" {
+		t.Errorf("made %+v", first)
+	}
+	longer := `{"id":"` + first.ID + `","matchers":["region=eu"],"startsAt":"2026-01-01T00:00:00Z","endsAt":"now+3h","author":"ann","comment":"longer"}`
+	for method, path := range map[string]string{"POST": "/api/v1/silences", "PUT": "/api/v1/silences/" + first.ID} {
+		if got := ask(method, path, longer, 200); got.ID != first.ID || got.EndsAt != "2026-01-01T03:00:00.000Z" || got.Comment != "longer" {
+			t.Errorf("%s: changed to %+v", method, got)
+		}
+	}
+	r.alerting()
+	if got := ask("GET", "/api/v1/silences/"+first.ID, "", 200); got.Held != 1 {
+		t.Errorf("held back %d, want 1", got.Held)
+	}
+	other := ask("PUT", "/api/v1/silences/"+first.ID, `{"matchers":["region=us"],"endsAt":"now+3h","author":"ann","comment":"the other"}`, 200)
+	if got := ask("GET", "/api/v1/silences/"+first.ID, "", 200); other.ID == first.ID || got.State != "expired" || got.EndedBy != "replaced" {
+		t.Errorf("of %+v became %+v", first, got)
+	}
+	if a := r.call("DELETE", "/api/v1/silences/"+other.ID, nil); a.status != 204 || len(a.body) != 0 {
+		t.Errorf("delete: %s", a)
+	}
+	if got := ask("GET", "/api/v1/silences/"+other.ID, "", 200); got.State != "expired" || got.EndedBy != "ended by hand" {
+		t.Errorf("ended: %+v", got)
+	}
+	if a := r.call("DELETE", "/api/v1/silences/"+other.ID, nil); a.status != 204 {
+		t.Errorf("delete again: %s", a)
+	}
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{"DELETE", "/api/v1/silences/x", "", 404, "unknown silence"},
+		{"PUT", "/api/v1/silences/x", longer, 400, "id in the body"},
+		{"PUT", "/api/v1/silences/x", `{"matchers":["a=b"],"endsAt":"now+3h","author":"ann","comment":"c"}`, 404, "unknown silence"},
+		{"POST", "/api/v1/silences", `{"matchers":["a=b"],"endsAt":"now+3h","author":"ann"}`, 400, "comment is missing"},
+		{"POST", "/api/v1/silences", `{"matchers":["a!=b"],"endsAt":"now+3h","author":"ann","comment":"c"}`, 400, "without any label"},
+		{"POST", "/api/v1/silences", `{"matchers":["a=b"],"endsAt":"2025-01-01T00:00:00Z","author":"ann","comment":"c"}`, 400, "endsAt"},
+		{"POST", "/api/v1/silences", `{"matchers":["a=b"],"endsAt":"now+3h","author":"ann","comment":"c","for":"1h"}`, 400, `key \"for\" is unknown`},
+	} {
+		wantError(t, c.method+" "+c.path+" "+c.body, r.call(c.method, c.path, c.body, jsonBody), c.status, c.want)
+	}
+	wantError(t, "a page of another site", r.call("POST", "/api/v1/silences", longer, jsonBody, "Origin: http://evil.example"), 403, "cross-site")
+}
+
+// TestSilenceEndedByToken: who ended a silence is known by the name of the token.
+func TestSilenceEndedByToken(t *testing.T) {
+	keys := newKeyring(t, "query", "admin")
+	r := newRig(t, settings{web: web.Options{Tokens: keys.set.Load}})
+	body := `{"matchers":["a=b"],"endsAt":"now+3h","author":"ann","comment":"c"}`
+	if a := r.call("POST", "/api/v1/silences", body, jsonBody, keys.bearer("query")); a.status != 403 {
+		t.Errorf("with the scope query: %s", a)
+	}
+	id := decode[struct{ ID string }](t, r.call("POST", "/api/v1/silences", body, jsonBody, keys.bearer("admin"))).ID
+	if a := r.call("DELETE", "/api/v2/silence/"+id, nil, keys.bearer("admin")); a.status != 200 {
+		t.Error(a)
+	}
+	if a := r.call("GET", "/api/v1/silences/"+id, nil, keys.bearer("query")); !strings.Contains(string(a.body), `"endedBy":"ended by admin"`) {
+		t.Errorf("got %s", a)
 	}
 }
