@@ -280,7 +280,7 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 // TestResult is what a test of a receiver shows: never the body of the answer.
 type TestResult struct {
 	OK        bool   `json:"ok"`
-	Status    int    `json:"status"` // of HTTP, 0 = no answer
+	Status    int    `json:"status"` // of HTTP or SMTP, 0 = no answer
 	LatencyMs int64  `json:"latencyMs"`
 	Error     string `json:"error,omitempty"`
 }

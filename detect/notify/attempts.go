@@ -30,7 +30,7 @@ type Attempt struct {
 	Receiver     string `json:"receiver"`
 	Number       int    `json:"number"` // from 1, 0 when no attempt was made
 	Outcome      string `json:"outcome"`
-	Status       int    `json:"status,omitempty"` // of HTTP, 0 = no answer
+	Status       int    `json:"status,omitempty"` // of HTTP or SMTP, 0 = no answer
 	LatencyMs    int64  `json:"latencyMs"`
 	Error        string `json:"error,omitempty"`
 	Next         int64  `json:"next,omitempty"` // Unix ms of the next attempt
