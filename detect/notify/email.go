@@ -103,7 +103,9 @@ func emailMessage(r *Receiver, b *bundle) ([]byte, error) {
 	}
 	thread := id("thread", b.Receiver, b.Key)
 	var w bytes.Buffer
-	header := func(key, value string) { fmt.Fprintf(&w, "%s: %s\r\n", key, value) }
+	header := func(key, value string) { // encoded words stand on lines of their own, since a line may have 998 bytes
+		fmt.Fprintf(&w, "%s: %s\r\n", key, strings.ReplaceAll(value, "?= =?", "?=\r\n =?"))
+	}
 	header("From", from.String())
 	to := make([]string, len(r.To))
 	for i, one := range r.To {

@@ -69,6 +69,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add("rule", "summary", "key", "value", "https://wiki.example", uint8(3))
 	f.Add("", "<!channel> & |", "a.b", "x_y*z", "javascript:alert(1)", uint8(0))
 	f.Add("ü\r\nBcc: a@b", strings.Repeat("😀", 900), "\xff", "\x00", "http://[", uint8(200))
+	f.Add(strings.Repeat("😀", 300), strings.Repeat("ü ", 400), "k", "v", "", uint8(1))
 	f.Fuzz(func(t *testing.T, rule, summary, key, value, link string, times uint8) {
 		n := fire()
 		n.Rule, n.Graph = rule, link
@@ -95,6 +96,11 @@ func FuzzMessage(f *testing.F) {
 				head, _, _ := strings.Cut(string(out), "\r\n\r\n")
 				if strings.Contains(head, "\nBcc") || strings.Count(head, "\r\n") != strings.Count(head, "\n") {
 					t.Fatalf("header %q", head)
+				}
+				for line := range strings.SplitSeq(string(out), "\r\n") {
+					if len(line) > 998 {
+						t.Fatalf("a line of %d bytes: %q", len(line), line)
+					}
 				}
 			case KindWebhook:
 				out, err = alertmanagerWebhook(&r, b)
