@@ -148,7 +148,7 @@ func TestMethodsAndPaths(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/nowhere", "/api", "/api/v1", "/api/v1/", "/api/v1/publish/", "/API/v1/publish", "/api/v1/rules/", "/api/v1/rules/a/b",
-		"/api/v1/receivers/a/b", "/c", "/c/", "/debug/pprof/", "/debug/vars", "/ok/", "/metrics/x", "/-/quit", "/favicon.ico/x", "//ok/x", "/api/v2/silences", "/prometheus/api/v1/query",
+		"/api/v1/receivers/a/b", "/c", "/c/", "/debug/pprof/", "/debug/vars", "/ok/", "/metrics/x", "/-/quit", "/favicon.ico/x", "//ok/x", "/api/v2/silence", "/prometheus/api/v1/query",
 	} {
 		wantError(t, path, r.call("GET", path, nil), 404, "path not found")
 	}

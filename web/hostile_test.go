@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -60,8 +61,24 @@ var surfaces = map[string]surface{
 	"POST /api/v1/receivers/{name}/test": {},
 	"GET /api/v1/alerts":                 {params: []string{"state"}},
 	"GET /api/v1/alerts/{id}":            {},
+	"GET /api/v1/export":                 {},
 	"POST /-/reload":                     {},
 	"POST /-/backup":                     {},
+
+	"GET /api/v1/silences":          {params: []string{"state"}},
+	"GET /api/v1/silences/{id}":     {},
+	"POST /api/v1/silences":         {bodies: hostileSilences},
+	"PUT /api/v1/silences/{id}":     {bodies: hostileSilences},
+	"DELETE /api/v1/silences/{id}":  {},
+	"POST /api/v1/silences/preview": {bodies: hostileSilences},
+	"GET /api/v2/alerts":            {params: []string{"filter", "receiver", "active"}},
+	"GET /api/v2/alerts/groups":     {params: []string{"filter", "receiver", "silenced"}},
+	"GET /api/v2/receivers":         {},
+	"GET /api/v2/status":            {},
+	"GET /api/v2/silences":          {params: []string{"filter"}},
+	"POST /api/v2/silences":         {bodies: hostileSilences},
+	"GET /api/v2/silence/{id}":      {},
+	"DELETE /api/v2/silence/{id}":   {},
 
 	"GET /ok":             {},
 	"GET /healthcheck":    {},
@@ -130,6 +147,13 @@ var hostileRules = []string{
 var hostileReceivers = []string{
 	`{"kind":"webhook","url":"http://169.254.169.254/latest/meta-data"}`, `{"kind":"webhook","url":"http://[::ffff:169.254.169.254]/"}`, `{"kind":"webhook","url":"http://0xa9fea9fe/"}`, `{"kind":"webhook","url":"http://2852039166/"}`, `{"kind":"webhook","url":"http://[fe80::1%25eth0]/"}`,
 	`{"kind":"webhook","url":"gopher://x/"}`, `{"kind":"webhook","url":"javascript:alert(1)"}`, `{"kind":"webhook","url":"http://a:b@127.0.0.1/"}`, `{"kind":"webhook","url":"//127.0.0.1"}`, `{"kind":"webhook","url":"http://127.0.0.1:99999/"}`, `{"kind":"webhook","url":"http://\u0000/"}`, `{"kind":"webhook","url":"` + strings.Repeat("h", 50_000) + `"}`,
+}
+
+var hostileSilences = []string{
+	`{"matchers":[],"endsAt":"now+1h"}`, `{"matchers":[{"key":"a","op":"=~","value":"((((((((((a{100}){100}){100}){100}){100}"}],"endsAt":"now+1h","author":"a","comment":"c"}`, `{"matchers":["a=~\"` + strings.Repeat("(", 900) + `\""],"since":"1h"}`,
+	`{"matchers":[` + strings.Repeat(`"a=b",`, 5000) + `"a=b"],"endsAt":"now+1h","author":"a","comment":"c"}`, `{"matchers":["a=\u0000"],"endsAt":"now+999999999999y","author":"\u0000","comment":"\u001b[2J"}`, `{"matchers":["a=b"],"endsAt":9223372036854775807,"startsAt":-9223372036854775808,"author":"a","comment":"c"}`,
+	`{"matchers":["a=b"],"endsAt":"now+1h","author":"a","comment":"` + strings.Repeat("c", 9000) + `"}`, `{"matchers":["a=b"],"endsAt":"now+1h","author":"a","comment":"c","endWhenNormalFor":"-1h"}`, `{"id":"../../x","matchers":["a=b"],"endsAt":"now+1h","author":"a","comment":"c"}`,
+	`{"matchers":[{"name":"a","value":"(a|aa)*b","isRegex":true,"isEqual":false}],"startsAt":"0000-01-01T00:00:00Z","endsAt":"9999-12-31T23:59:59Z","createdBy":"a","comment":"c"}`, `{"matchers":[{"name":"","value":"","isRegex":null,"isEqual":null}],"startsAt":"x"}`, `{"matchers":["a!=b"],"since":"52w"}`,
 }
 
 var hostileEncodings = []string{"gzip", "zstd", "deflate", "br", "gzip, gzip", ""}
@@ -260,6 +284,7 @@ func (r *rig) strike(a attack) string {
 		return got.String()
 	case resp.Header.Get("X-Injected") != "":
 		return "injected a header"
+	case got.status < 500 && strings.HasPrefix(a.target, "/api/v2/silences") && json.Valid(body) && body[0] == '"': // Alertmanager's form
 	case got.status >= 400:
 		if fault := errorFault(got); fault != "" {
 			return fault + ": " + got.String()
