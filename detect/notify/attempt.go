@@ -178,6 +178,9 @@ func (s *Service) attempt(run *running, c *channel, it *item) {
 	if o.open {
 		o.open = c.queue.begin(it.Incident)
 	}
+	if o.accepted && (o.open || o.close) {
+		o.remember(c.queue, newMember(&receiver, it, body, now))
+	}
 	c.mu.Unlock()
 	c.poke()
 	s.record(ended{c, it, o, now})
@@ -223,6 +226,9 @@ type outcome struct {
 	floor    int64 // Unix ms until which the receiver asked for quiet
 	attempt  Attempt
 	accepted bool
+	keep     *member // to be told again
+	// displaced is the incident whose place that takes.
+	displaced string
 }
 
 // judgeAttempt decides what an answer means for it. stopped: the attempt was
@@ -275,6 +281,16 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 		o.attempt.Next = o.item.Next
 	}
 	return o
+}
+
+// remember has what was accepted told again, unless there is no place for it.
+func (o *outcome) remember(q *queue, m *member) {
+	if m == nil {
+		return
+	}
+	if keep, displaced := q.places(m); keep {
+		o.keep, o.displaced = m, displaced
+	}
 }
 
 // TestResult is what a test of a receiver shows: never the body of the answer.

@@ -22,6 +22,10 @@ func (s *Service) dispatch(run *running, c *channel) {
 		if s.retire(c) {
 			return
 		}
+		s.forgetMembers(c, p.expired)
+		if len(p.again) > 0 {
+			run.group.Go(func() { s.tellAgain(run, c, p.again) })
+		}
 		for _, it := range p.start {
 			run.group.Go(func() { s.attempt(run, c, it) })
 		}

@@ -163,6 +163,15 @@ func (b box) settle(o *outcome) (err error) {
 	if b.pending.Get(sequence(o.item.Seq)) == nil {
 		return nil
 	}
+	if o.keep != nil {
+		if err := b.keep(o.keep, o.displaced); err != nil {
+			return err
+		}
+	} else if o.close {
+		if err := b.members.Delete([]byte(o.item.Incident)); err != nil {
+			return err
+		}
+	}
 	switch {
 	case o.dead != "":
 		err = b.bury(&o.item, o.attempt.T, o.dead)
@@ -186,6 +195,11 @@ func (s *Service) applyOutcome(x *ended) {
 	c.mu.Lock()
 	if o.close {
 		delete(c.queue.open, it.Incident)
+	}
+	if o.keep != nil {
+		c.queue.keep(o.keep)
+	} else if o.close {
+		c.queue.leave(it.Incident)
 	}
 	c.queue.finished(it, &o.item, o.gone)
 	c.state.lastAttempt, c.state.lastStatus, c.state.lastError = x.now, o.attempt.Status, o.item.LastError

@@ -148,7 +148,7 @@ type deliveryState struct {
 
 // counters count over all receivers since the start.
 type counters struct {
-	enqueued, attempts, accepted, retried, buried, superseded, neverSent, folded, overflowed, unrouted, dbErrors atomic.Int64
+	enqueued, attempts, accepted, retried, buried, superseded, neverSent, toldAgain, folded, overflowed, unrouted, dbErrors atomic.Int64
 }
 
 // New returns a Service with the receivers and pending notifications of the
@@ -236,12 +236,25 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 	if !ok {
 		return nil, fmt.Errorf("outbox of receiver %s is missing", r.Name)
 	}
+	if b.members == nil { // an older release wrote it
+		if err := createBox(tx, r.Name); err != nil {
+			return nil, err
+		}
+		b, _ = boxOf(tx, r.Name)
+	}
 	items, open, err := b.load(clean)
 	if err != nil {
 		return nil, err
 	}
 	q := newQueue(s.o.QueueLimit, s.o.QueueBytes, s.o.PerMinute)
 	q.open = open
+	members, err := b.loadMembers()
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		q.keep(m)
+	}
 	for _, it := range items {
 		q.insert(it)
 	}
@@ -251,7 +264,7 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 }
 
 func newChannel(r Receiver, q *queue) *channel {
-	q.disabled = r.Disabled
+	q.disabled, q.resends = r.Disabled, r.Kind == KindAlertmanager
 	return &channel{name: r.Name, receiver: r, queue: q, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 }
 

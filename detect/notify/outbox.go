@@ -22,6 +22,7 @@ import (
 //	      bodies            sequence → webhook body of a pending item
 //	      open              incident → nothing; incidents whose beginning may have been accepted
 //	      dead              sequence → DeadLetter, the newest maxDead
+//	      members           incident → member; what is told again, the newest state that was accepted
 //	  attempts              sequence → Attempt, the newest maxAttempts
 //
 // A sequence is 8 bytes, big-endian, from one counter for all, so that key
@@ -36,6 +37,7 @@ var (
 	keyBodies    = []byte("bodies")
 	keyOpen      = []byte("open")
 	keyDead      = []byte("dead")
+	keyMembers   = []byte("members")
 	keyAttempts  = []byte("attempts")
 )
 
@@ -100,7 +102,7 @@ func createBuckets(tx *bbolt.Tx) error {
 
 // box is the outbox of one receiver inside a transaction.
 type box struct {
-	pending, bodies, open, dead *bbolt.Bucket
+	pending, bodies, open, dead, members *bbolt.Bucket
 }
 
 func createBox(tx *bbolt.Tx, receiver string) error {
@@ -108,7 +110,7 @@ func createBox(tx *bbolt.Tx, receiver string) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range [][]byte{keyPending, keyBodies, keyOpen, keyDead} {
+	for _, key := range [][]byte{keyPending, keyBodies, keyOpen, keyDead, keyMembers} {
 		if _, err := b.CreateBucketIfNotExists(key); err != nil {
 			return err
 		}
@@ -122,7 +124,7 @@ func boxOf(tx *bbolt.Tx, receiver string) (box, bool) {
 	if b == nil {
 		return box{}, false
 	}
-	return box{b.Bucket(keyPending), b.Bucket(keyBodies), b.Bucket(keyOpen), b.Bucket(keyDead)}, true
+	return box{b.Bucket(keyPending), b.Bucket(keyBodies), b.Bucket(keyOpen), b.Bucket(keyDead), b.Bucket(keyMembers)}, true
 }
 
 func (b box) put(it *item) error {

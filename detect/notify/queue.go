@@ -35,10 +35,12 @@ type drop struct {
 
 // plan is what a queue wants done now.
 type plan struct {
-	start []*item // marked in flight
-	drops []drop
-	fold  []*item // to be replaced by one summary
-	wake  int64   // Unix ms at which to plan again, 0 = when woken
+	start   []*item // marked in flight
+	drops   []drop
+	fold    []*item   // to be replaced by one summary
+	again   []*member // marked in flight, in one message
+	expired []*member // that are not told again any more
+	wake    int64     // Unix ms at which to plan again, 0 = when woken
 }
 
 // queue holds what waits for one receiver and decides what happens next. It
@@ -64,6 +66,13 @@ type queue struct {
 	blockedSince int64     // since when the rate limit holds something back
 	lastSummary  int64
 
+	members       map[string]*member // by incident: what is told again
+	byLabels      map[string]*member
+	expired       []*member // that must leave the database
+	resends       bool      // the receiver is told again
+	againUnderWay bool
+	againAt       int64 // when to look for what is due
+
 	failures int   // attempts in a row that failed
 	hold     int64 // nothing is attempted before
 }
@@ -77,6 +86,7 @@ type sending struct {
 func newQueue(limit, limitBytes, perMinute int) *queue {
 	return &queue{
 		byIncident: make(map[string][]*item), open: make(map[string]bool), counted: make(map[string]uint64), over: make(map[uint64]int),
+		members: make(map[string]*member), byLabels: make(map[string]*member),
 		limit: limit, limitBytes: limitBytes, limitOpen: maxOpen, perMinute: perMinute,
 	}
 }
@@ -187,6 +197,11 @@ func (q *queue) plan(now int64) plan {
 	if q.disabled {
 		return p
 	}
+	again, at := q.planAgain(now)
+	if p.again = again; at > 0 {
+		wakeAt(at)
+	}
+	p.expired, q.expired = q.expired, nil
 	slots := concurrency
 	if q.failures >= breakerAt {
 		slots = 1
@@ -380,6 +395,9 @@ func (q *queue) count(it *item, now int64) {
 
 // busy reports whether something of an incident is in flight.
 func (q *queue) busy(incident string) bool {
+	if m := q.members[incident]; m != nil && m.inFlight {
+		return true
+	}
 	for _, it := range q.byIncident[incident] {
 		if it.inFlight {
 			return true
@@ -405,6 +423,7 @@ func (q *queue) expire(now int64) {
 			markOpen: it.Unsure && opens(it.Type) && q.begin(it.Incident)}
 		if d.over {
 			delete(q.open, it.Incident)
+			q.leave(it.Incident)
 		}
 		if full {
 			d.reason = reasonOverflow

@@ -19,6 +19,7 @@ type Stats struct {
 	Superseded     int64 `json:"superseded"`
 	NeverSent      int64 `json:"neverSent"` // over before its beginning could be accepted
 	Folded         int64 `json:"folded"`    // into a summary
+	ToldAgain      int64 `json:"toldAgain"` // alerts, to receivers that forget what they do not hear of
 	Unrouted       int64 `json:"unrouted"`  // named a receiver that does not exist
 	DatabaseErrors int64 `json:"databaseErrors"`
 
@@ -47,7 +48,7 @@ func (s *Service) Stats() Stats {
 	out := Stats{
 		Enqueued: n.enqueued.Load(), Attempts: n.attempts.Load(), Accepted: n.accepted.Load(), Retries: n.retried.Load(),
 		DeadLetters: n.buried.Load(), Overflowed: n.overflowed.Load(), Superseded: n.superseded.Load(),
-		NeverSent: n.neverSent.Load(), Folded: n.folded.Load(), Unrouted: n.unrouted.Load(), DatabaseErrors: n.dbErrors.Load(),
+		NeverSent: n.neverSent.Load(), Folded: n.folded.Load(), ToldAgain: n.toldAgain.Load(), Unrouted: n.unrouted.Load(), DatabaseErrors: n.dbErrors.Load(),
 	}
 	for _, c := range s.sorted() {
 		out.Receivers = append(out.Receivers, c.stats())

@@ -1,0 +1,101 @@
+package notify
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"go.etcd.io/bbolt"
+)
+
+// tellAgain sends what plan has marked in flight in one message. It is no attempt to
+// deliver: what fails goes with the next, and a timeline has nothing of it.
+func (s *Service) tellAgain(run *running, c *channel, list []*member) {
+	receiver := c.snapshot()
+	b, err := s.againBundle(c, list)
+	a := failure("", true)
+	if err != nil {
+		s.databaseFailed("read what is told again", err)
+	} else if len(b.Alerts) > 0 {
+		a = s.deliver(run.attempts, &receiver, b)
+	}
+	now := s.o.Clock.Now().UnixMilli()
+	if a.verdict == gone {
+		s.disable(c, receiver, now)
+	}
+	if a.verdict == accepted && a.status != 0 {
+		s.stats.toldAgain.Add(int64(len(b.Alerts)))
+	}
+	level := s.o.Log.Debug()
+	if a.verdict != accepted {
+		level = s.o.Log.Warn()
+	}
+	level.Str("receiver", c.name).Int("alerts", len(list)).Int("status", a.status).Str("error", a.err).Msg("told again")
+	c.mu.Lock()
+	c.queue.toldAgain(list, a, now, s.o.Rand())
+	if err == nil && a.status != 0 {
+		c.state.lastAttempt, c.state.lastStatus, c.state.lastError = now, a.status, a.err
+	}
+	c.mu.Unlock()
+	c.poke()
+}
+
+// againBundle reads the alerts of a message that tells them again, those that fire
+// first.
+func (s *Service) againBundle(c *channel, list []*member) (*bundle, error) {
+	b := s.newBundle(c.name, "", TypeFiring, "", nil)
+	err := s.o.DB.View(func(tx *bbolt.Tx) error {
+		box, ok := boxOf(tx, c.name)
+		if !ok {
+			return nil
+		}
+		for _, m := range list {
+			stored, err := box.member(m.Incident)
+			if err != nil || stored == nil {
+				return errors.Join(err)
+			}
+			var n Notification
+			if err := n.UnmarshalJSON(stored.Body); err != nil {
+				return err
+			}
+			b.Alerts = append(b.Alerts, n)
+		}
+		return nil
+	})
+	slices.SortStableFunc(b.Alerts, func(x, y Notification) int {
+		return cmp.Compare(over(&x), over(&y))
+	})
+	return b, err
+}
+
+func over(n *Notification) int {
+	if n.over() {
+		return 1
+	}
+	return 0
+}
+
+// toldAgain takes back what was told again, with the answer.
+func (q *queue) toldAgain(list []*member, a answer, now int64, random float64) {
+	q.againUnderWay = false
+	for _, m := range list {
+		m.inFlight = false
+		if a.verdict != retry {
+			m.sent = now
+		}
+	}
+	switch {
+	case a.verdict == accepted:
+		q.succeeded()
+	case a.verdict == retry && !a.blocked:
+		pause := max(backoff(q.failures+1, random), a.pause).Milliseconds()
+		q.failed(now, pause, 0)
+		q.againAt = now + min(pause, max(againMs, a.pause.Milliseconds()))
+		return
+	}
+	next := now + againMs
+	for _, m := range q.members {
+		next = min(next, m.sent+againMs)
+	}
+	q.againAt = next
+}
