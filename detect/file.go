@@ -159,14 +159,13 @@ func (file *File) unique(s *source, what, name string) error {
 	return nil
 }
 
-// Blank returns the names of the files that have no content.
-func (file *File) Blank() (names []string) {
+// Content tells of each file that was read whether it has any.
+func (file *File) Content() map[string]bool {
+	out := make(map[string]bool, len(file.sources))
 	for _, s := range file.sources {
-		if s.root() == nil {
-			names = append(names, s.name)
-		}
+		out[s.name] = s.root() != nil
 	}
-	return names
+	return out
 }
 
 // Owned returns the receivers with the names of their files.

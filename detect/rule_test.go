@@ -167,6 +167,13 @@ func TestLoadFiles(t *testing.T) {
 	if err != nil || len(file.Rules) != 2 || file.Rules[0].ID != "a" {
 		t.Errorf("LoadFiles: %v, %+v", err, file.Rules)
 	}
+	for _, text := range []string{"", " \n", "# a remark\n", "---\n"} {
+		write("d.yaml", text)
+		file, err := detect.LoadFiles(filepath.Join(dir, "*.yaml"))
+		if c := file.Content(); err != nil || len(c) != 3 || !c[filepath.Join(dir, "a.yaml")] || c[filepath.Join(dir, "d.yaml")] {
+			t.Errorf("%q: %v, %v", text, err, c)
+		}
+	}
 	write("c.yaml", "rules: [{id: a, expr: y}]")
 	if _, err := detect.LoadFiles(filepath.Join(dir, "*.yaml")); err == nil || !strings.Contains(err.Error(), "c.yaml:1:9: rule \"a\" is defined twice, first in "+filepath.Join(dir, "a.yaml")) {
 		t.Errorf("repeated id: %v", err)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -170,7 +171,7 @@ func (f *ruleFiles) load(trigger string) error {
 	if err != nil {
 		return file.Place(err)
 	}
-	f.unstored, f.full = false, f.content(&file)
+	f.unstored, f.full = false, file.Content()
 	if file.Empty() {
 		f.log.Warn().Str("rules", f.glob).Msg("no rule file, or none with a rule or receiver")
 	}
@@ -178,25 +179,17 @@ func (f *ruleFiles) load(trigger string) error {
 	return nil
 }
 
-// content names the files that have some.
-func (f *ruleFiles) content(file *detect.File) map[string]bool {
-	out := map[string]bool{}
-	for _, name := range f.names() {
-		out[name] = !slices.Contains(file.Blank(), name)
-	}
-	return out
-}
-
 // doubt refuses a change that nobody means: a file that had content has none, or all
 // files are gone, as when a volume is.
 func (f *ruleFiles) doubt(file *detect.File) error {
 	const how = "a reload by hand, POST /-/reload or SIGHUP, takes it as it is"
-	for _, name := range file.Blank() {
-		if f.full[name] {
+	now := file.Content()
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if f.full[name] && !now[name] {
 			return fmt.Errorf("%s:1:1: is empty now, as a file that is being written; %s", name, how)
 		}
 	}
-	if len(f.names()) == 0 && len(f.full) > 0 {
+	if len(now) == 0 && len(f.full) > 0 {
 		return fmt.Errorf("--rules %s matches no file any more, as when a volume is gone; %s", f.glob, how)
 	}
 	return nil
