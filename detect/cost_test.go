@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.etcd.io/bbolt"
-
 	"pulse/detect"
 	"pulse/detect/notify"
 	"pulse/store"
@@ -87,18 +85,13 @@ func TestAlertLimit(t *testing.T) {
 func TestDiskFails(t *testing.T) {
 	r := newRig(t, 10_000)
 	r.put(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50}}`)
-	broken, err := bbolt.Open(t.TempDir()+"/x.db", 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken.Close()
 	send := func(s int64, v float64) {
 		r.at(s*1000 - 300)
 		r.send("a", p(v, "name", "sps"))
 		r.to(s*1000 + 50)
 	}
 	send(10, 100)
-	r.engine.UseDB(broken)
+	r.engine.UseDB(brokenDB(t))
 	send(20, 10)
 	send(30, 10)
 	send(40, 100)
@@ -126,15 +119,10 @@ func TestDiskFailsWithManyAlerts(t *testing.T) {
 	const groups = 3000
 	r := newRig(t, 1000)
 	r.put(`{"id":"low","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}}`)
-	broken, err := bbolt.Open(t.TempDir()+"/x.db", 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken.Close()
 	r.at(700)
 	refs := r.many(groups, 100, nil)
 	r.to(1_050)
-	r.engine.UseDB(broken)
+	r.engine.UseDB(brokenDB(t))
 	r.at(1_700)
 	r.many(groups, 10, refs)
 	before := r.engine.Stats().CommitErrors
@@ -209,12 +197,7 @@ func TestCheckFile(t *testing.T) {
 func TestDiskStaysFull(t *testing.T) {
 	r := newRig(t, 10_000)
 	r.put(`{"id":"low","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}}`)
-	broken, err := bbolt.Open(t.TempDir()+"/x.db", 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken.Close()
-	r.engine.UseDB(broken)
+	r.engine.UseDB(brokenDB(t))
 	var refs []store.Ref
 	const flaps = 120
 	for s := int64(10); s <= 10*2*flaps+10; s += 10 {

@@ -4,12 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"go.etcd.io/bbolt"
 
 	"pulse/detect/notify"
 	"pulse/detect/silence"
@@ -277,12 +274,7 @@ func TestDatabaseFailsAtRelease(t *testing.T) {
 	r.to(0)
 	r.silence(`{region="eu"}`, `,"endsAt":"now+10s"`)
 	r.feed(1, 3, map[string]float64{"eu": 1})
-	broken, err := bbolt.Open(filepath.Join(t.TempDir(), "broken.db"), 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken.Close()
-	r.engine.UseDB(broken)
+	r.engine.UseDB(brokenDB(t))
 	r.to(10_000)
 	r.to(11_000)
 	r.wantTold("")

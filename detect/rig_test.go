@@ -80,6 +80,19 @@ func newRig(t testing.TB, step int64) *rig {
 	return r
 }
 
+// brokenDB returns a database that can neither be read nor written, for UseDB.
+func brokenDB(t testing.TB) *bbolt.DB {
+	t.Helper()
+	db, err := bbolt.Open(filepath.Join(t.TempDir(), "broken.db"), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
 func (r *rig) newStore() {
 	r.t.Helper()
 	s, err := store.New(store.Options{Step: r.step, Retention: 1440 * r.step})

@@ -148,17 +148,20 @@ func (e *Engine) put(c *compiled, file string, now int64) error {
 	}
 	r.file = file
 	r.inTurn(e.turn)
-	if old != nil && old.c.sameStream(c) {
+	goesOn := old != nil && old.c.sameStream(c)
+	if goesOn {
 		r.identify(old.created, now)
-		r.inherit(old)
 	}
 	if err := e.store(r); err != nil {
 		r.stream.Close()
 		return err
 	}
+	if goesOn {
+		r.inherit(old)
+	}
 	e.engage(r) // before the old one leaves, or its owner would be forgotten, with what it has used up
 	if old != nil {
-		if !old.c.sameStream(c) {
+		if !goesOn {
 			e.endAll(old, now, "the rule's expression changed")
 		}
 		e.remove(old)
@@ -225,11 +228,11 @@ func (r *running) inherit(old *running) {
 	for i := range old.judge.groups {
 		r.judge.add(old.judge.groups[i].tags)
 	}
-	r.alerts = old.alerts
-	old.alerts = nil
-	r.pending, r.firing, r.absent, r.marked = old.pending, old.firing, old.absent, old.marked
 	r.next = max(r.next, old.next)
 	r.clocks = turnStep{r.turn, r.next - r.c.step}
+	old.moveClocks(r.clocks)
+	r.alerts, old.alerts = old.alerts, nil
+	r.pending, r.firing, r.absent, r.marked = old.pending, old.firing, old.absent, old.marked
 }
 
 // insert puts a rule to work that an owner pays for.

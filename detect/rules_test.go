@@ -2,10 +2,9 @@ package detect_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
-
-	"go.etcd.io/bbolt"
 
 	"pulse/detect"
 	"pulse/detect/notify"
@@ -163,12 +162,7 @@ func TestReplaceFileRules(t *testing.T) {
 func TestPutAfterFailedDelete(t *testing.T) {
 	r := newRig(t, 10_000)
 	r.put(`{"id":"low","expr":"name,sps,:eq,:sum"}`)
-	broken, err := bbolt.Open(t.TempDir()+"/x.db", 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken.Close()
-	r.engine.UseDB(broken)
+	r.engine.UseDB(brokenDB(t))
 	if err := r.engine.DeleteRule("low", r.now()); !errors.Is(err, detect.ErrNotStored) {
 		t.Errorf("delete without a disk: %v", err)
 	}
@@ -177,5 +171,36 @@ func TestPutAfterFailedDelete(t *testing.T) {
 	r.restart(true)
 	if rules := r.engine.Rules(); len(rules) != 1 || rules[0].Expr != "name,sps,:eq,:max" {
 		t.Errorf("rules after a restart: %+v", rules)
+	}
+}
+
+// TestDetectorThatIsNotStored: a new detector that could not be stored takes nothing from
+// the rule that goes on: its alerts end as they would have.
+func TestDetectorThatIsNotStored(t *testing.T) {
+	r := newRig(t, 10_000)
+	const rule = `{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":%d}}`
+	r.put(fmt.Sprintf(rule, 50))
+	send := func(s int64, v float64) {
+		r.at(s*1000 - 300)
+		r.send("a", p(v, "name", "sps"))
+		r.to(s*1000 + 50)
+	}
+	send(10, 100)
+	send(20, 10)
+	began := r.one(notify.TypeFiring)
+	r.engine.UseDB(brokenDB(t))
+	changed, err := detect.ParseRuleJSON([]byte(fmt.Sprintf(rule, 60)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.engine.PutRule(changed, r.now()); !errors.Is(err, detect.ErrNotStored) {
+		t.Errorf("put without a disk: %v", err)
+	}
+	r.engine.UseDB(r.db)
+	send(30, 10)
+	r.none()
+	send(40, 100)
+	if n := r.one(notify.TypeResolved); n.Incident != began.Incident {
+		t.Errorf("%s ended, want %s", n.Incident, began.Incident)
 	}
 }

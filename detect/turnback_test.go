@@ -126,3 +126,41 @@ func TestRestartTwice(t *testing.T) {
 		}
 	}
 }
+
+// TestNewDetectorAfterAPause: the time that the server was down is taken off the clocks of
+// alerts, too, when their rule gets another detector before it judges a step again.
+func TestNewDetectorAfterAPause(t *testing.T) {
+	const rule = `{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":%d},"for":"50s"}`
+	fires := func(taped bool, detector int) int64 {
+		r := newRig(t, 10_000)
+		if taped {
+			r = newTapedRig(t, 10_000)
+		}
+		r.put(fmt.Sprintf(rule, 50))
+		send := func(s int64) {
+			r.at(s*1000 - 300)
+			r.send("a", p(10, "name", "sps"))
+			r.to(s*1000 + 50)
+		}
+		for s := int64(130); s <= 150; s += 10 {
+			send(s)
+		}
+		r.at(600_000)
+		if taped {
+			r.recover()
+		} else {
+			r.newStore()
+			r.start()
+		}
+		r.put(fmt.Sprintf(rule, detector))
+		for s := int64(610); s <= 700; s += 10 {
+			send(s)
+		}
+		return (r.one(notify.TypeFiring).StartsAt - epoch) / 1000
+	}
+	for _, taped := range []bool{false, true} {
+		if same, other := fires(taped, 50), fires(taped, 51); same != other {
+			t.Errorf("marks %v: it fires at %d s, with another detector at %d s", taped, same, other)
+		}
+	}
+}

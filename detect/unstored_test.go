@@ -2,14 +2,11 @@ package detect_test
 
 import (
 	"bytes"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
-	"go.etcd.io/bbolt"
-
 	"pulse/detect"
 )
 
@@ -25,14 +22,7 @@ func TestCheckpointAfterClose(t *testing.T) {
 		r.to(s*1000 + 50)
 	}
 	want := r.engine.State()
-	broken, err := bbolt.Open(filepath.Join(t.TempDir(), "broken.db"), 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := broken.Close(); err != nil {
-		t.Fatal(err)
-	}
-	r.engine.UseDB(broken)
+	r.engine.UseDB(brokenDB(t))
 	if err := r.engine.Close(); err == nil {
 		t.Fatal("closed over a broken database")
 	}
