@@ -22,12 +22,21 @@ func limitPerAddress(ln net.Listener, most int, encryption func() *tls.Config) n
 }
 
 type addressListener struct {
+	ending sync.Once
+	ended  error
+
 	net.Listener
 	most       int
 	encryption func() *tls.Config // nil for none
 
 	mu   sync.Mutex
 	open map[netip.Addr]int
+}
+
+// Close may be called more than once.
+func (l *addressListener) Close() error {
+	l.ending.Do(func() { l.ended = l.Listener.Close() })
+	return l.ended
 }
 
 // Accept waits for a connection whose address is below the limit. It never

@@ -174,7 +174,9 @@ func New(o Options) (*Server, error) {
 
 // Serve answers connections of ln until Shutdown; it then returns nil.
 func (s *Server) Serve(ln net.Listener) error {
-	if err := s.http.Serve(limitPerAddress(ln, s.opts.MaxConnsPerAddr, s.opts.TLS)); err != nil {
+	limited := limitPerAddress(ln, s.opts.MaxConnsPerAddr, s.opts.TLS)
+	defer context.AfterFunc(s.stop, func() { _ = limited.Close() })() // a shutdown may come before fasthttp knows of it
+	if err := s.http.Serve(limited); err != nil {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	}
 	return nil
