@@ -27,7 +27,8 @@ const (
 	manyRecords = 100 // from so many on, a transaction packs them
 	packRecords = 256
 	fewRecords  = packRecords / 4
-	maxPack     = 64 << 20 // bytes, unpacked
+	packBytes   = 4 << 20  // from so many on, unpacked, a pack takes no more records
+	maxPack     = 64 << 20 // bytes, unpacked, that are read
 )
 
 var errPack = errors.New("records of incidents that were stored together cannot be read")
@@ -36,6 +37,14 @@ var errPack = errors.New("records of incidents that were stored together cannot 
 type filed struct {
 	id   string
 	text []byte // nil: there is none any more
+}
+
+// fitting returns how many records from the front of list go into one pack.
+func fitting(list []filed) (n int) {
+	for size := 0; n < min(len(list), packRecords) && size < packBytes; n++ {
+		size += len(list[n].id) + len(list[n].text)
+	}
+	return n
 }
 
 // packer makes packs.
@@ -201,7 +210,9 @@ func (x *packing) make(id string, at place) {
 // add stores records in packs.
 func (x *packing) add(packs *bbolt.Bucket, list []filed) error {
 	packs.FillPercent = 1 // numbers ascend
-	for part := range slices.Chunk(list, packRecords) {
+	for len(list) > 0 {
+		part := list[:fitting(list)]
+		list = list[len(part):]
 		number, err := packs.NextSequence()
 		if err != nil {
 			return err
@@ -314,6 +325,7 @@ func writeResolved(ended *bbolt.Bucket, list []resolvedRecord, n *int) error {
 		for len(part) < min(len(list), packRecords) && list[len(part)].endsAt == list[0].endsAt {
 			part = append(part, list[len(part)].filed)
 		}
+		part = part[:fitting(part)]
 		number, err := ended.NextSequence()
 		if err != nil {
 			return err

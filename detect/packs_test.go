@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -236,6 +237,41 @@ func TestStormIsASmallTransaction(t *testing.T) {
 		}
 	}
 	m.check()
+}
+
+// TestPacksOfLargeRecords: whatever is packed is read back, however large each record is.
+func TestPacksOfLargeRecords(t *testing.T) {
+	if testing.Short() {
+		t.Skip("stores 77 MB twice")
+	}
+	j, _, err := openJournal(openDB(t), silent{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := func(i int) *incident {
+		in := &incident{ID: fmt.Sprintf("%032x", i), Rule: "r", State: StateFiring}
+		in.Sent.Annotations = map[string]string{"runbook": strings.Repeat("<", 50_000)} // is six times as long in a record
+		return in
+	}
+	var begin, end entry
+	for i := range packRecords {
+		if err := errors.Join(begin.put(large(i)), end.resolve(large(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range []*entry{&begin, &end} {
+		if _, err := j.commit(e); err != nil {
+			t.Fatal(err)
+		}
+		again, r, err := openJournal(j.db, silent{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended, err := again.endedIDs()
+		if n := len(r.incidents) + len(ended); n != packRecords || err != nil {
+			t.Fatalf("%d of %d are read back, %v", n, packRecords, err)
+		}
+	}
 }
 
 // TestOldestEndedGo: of those that ended so many are kept, and less than a pack more.
