@@ -125,7 +125,7 @@ func TestTooManyGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = r.engine.CheckRules(file.Rules, r.now())
-	const want = `line 5: rule "each": expr gives 50001 groups, at most 50000`
+	const want = `line 5, column 5: rule "each": expr gives 50001 groups, at most 50000`
 	if err == nil || !strings.HasPrefix(file.Place(err).Error(), want) {
 		t.Errorf("got %v, want %s", file.Place(err), want)
 	}
