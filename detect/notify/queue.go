@@ -75,6 +75,8 @@ type queue struct {
 
 	failures int   // attempts in a row that failed
 	hold     int64 // nothing is attempted before
+
+	planned int64 // time of the last plan, 0: there was none
 }
 
 // sending is a first attempt.
@@ -126,6 +128,7 @@ func (q *queue) remove(it *item) {
 	}
 	q.items = slices.Delete(q.items, at, at+1)
 	q.bytes -= it.Bytes
+	delete(q.over, it.Seq)
 	if it.Incident == "" {
 		return
 	}
@@ -189,6 +192,7 @@ func (q *queue) plan(now int64) plan {
 			p.wake = t
 		}
 	}
+	q.follow(now)
 	q.expire(now)
 	p.drops, q.drops = q.drops, nil
 	if at := slices.IndexFunc(q.items, func(it *item) bool { return !it.inFlight }); at >= 0 {
@@ -248,6 +252,35 @@ func (q *queue) plan(now int64) plan {
 		p.fold = blocked
 	}
 	return p
+}
+
+// setBackMs is by how much the clock goes back at least before anybody follows.
+const setBackMs = 1000
+
+// follow brings what is noted in the time of a clock that was set back since the last
+// plan, or before the start, to what it is now: or all would wait until the clock gets
+// there once more. How much of a minute has passed nobody knows, so the rate limit
+// begins anew.
+func (q *queue) follow(now int64) {
+	back, first := q.planned-now, q.planned == 0
+	if q.planned = now; !first && back < setBackMs {
+		return
+	}
+	for _, it := range q.items {
+		switch {
+		case it.inFlight: // it gets a new time, and belongs to its attempt
+		case !first:
+			it.Next = max(0, it.Next-back)
+		case it.held():
+			it.Next = min(it.Next, now+minuteMs)
+		default:
+			it.Next = min(it.Next, now+retryAfterMost.Milliseconds())
+		}
+	}
+	if !first {
+		q.sent, q.hold = nil, q.hold-back
+		q.blockedSince, q.lastSummary = min(q.blockedSince, now), min(q.lastSummary, now)
+	}
 }
 
 // limited tells whether the rate limit counts an item: every notification
@@ -477,7 +510,7 @@ func (q *queue) failed(now, pauseMs, floor int64) {
 func (q *queue) succeeded() {
 	if q.failures >= breakerAt {
 		for _, it := range q.items {
-			if !it.held() {
+			if !it.held() && !it.inFlight {
 				it.Next = 0
 			}
 		}

@@ -84,7 +84,10 @@ func (r *rig) start() {
 	}
 	r.db, r.killed = db, make(chan struct{})
 	o := r.o
-	o.DB, o.Clock, o.Transport, o.Log = db, bubbleClock{}, transport{r, r.killed}, zerolog.New(r)
+	o.DB, o.Transport, o.Log = db, transport{r, r.killed}, zerolog.New(r)
+	if o.Clock == nil {
+		o.Clock = bubbleClock{}
+	}
 	if o.Resolver == nil {
 		o.Resolver = names{}
 	}

@@ -136,7 +136,6 @@ func (b box) sum(items []*item, over map[uint64]int) (of summed, err error) {
 func (q *queue) folded(items []*item, summary *item) {
 	for _, it := range items {
 		q.remove(it)
-		delete(q.over, it.Seq)
 		if it.Type != TypeSummary && summary != nil {
 			q.countIn(it.Incident, summary.Seq)
 		}
