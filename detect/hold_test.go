@@ -298,12 +298,17 @@ func TestHoldingSimulation(t *testing.T) {
 
 func holdSilences(t *testing.T, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 7))
+	taped := seed%2 == 1 // it has a log, and is killed in the middle
 	r := newRig(t, second)
+	if taped {
+		r = newTapedRig(t, second)
+	}
 	r.put(regional)
 	r.to(0)
 	values := map[string]float64{"eu": 20, "us": 20, "ap": 20}
 	begun, over := map[string]int{}, map[string]int{}
 	var ids []string
+	kills := 0
 	for s := int64(1); s < 200; s++ {
 		for region := range values {
 			if random.IntN(10) == 0 {
@@ -326,13 +331,29 @@ func holdSilences(t *testing.T, seed uint64) {
 				}
 			}
 		case 4:
-			r.restart(random.IntN(2) == 0)
+			switch {
+			case !taped:
+				r.restart(random.IntN(2) == 0)
+			case random.IntN(3) == 0:
+				r.recover()
+			case random.IntN(2) == 0:
+				r.engine.OnCommit(func() { panic(errKilled) })
+			default:
+				r.tape.cut = func(mark []byte) bool { return mark[1] == 1 }
+			}
 		}
 		r.at(s*second - 100)
 		for region, v := range values {
 			r.send("n-"+region, p(v, "name", "sps", "region", region))
 		}
-		r.to(s*second + 500)
+		if r.dies(func() { r.to(s*second + 500) }) {
+			r.recover()
+			kills++
+		}
+		if taped {
+			r.tape.cut = nil
+			r.engine.OnCommit(nil)
+		}
 		r.to(s*second + 900)
 		silenced := map[string]bool{}
 		for _, a := range r.alerts("firing") {
@@ -368,7 +389,7 @@ func holdSilences(t *testing.T, seed uint64) {
 	for _, s := range r.engine.Silences(r.now()) {
 		held += s.Seen.Held
 	}
-	if held == 0 {
-		t.Errorf("seed %d: nothing was held back", seed)
+	if held == 0 || taped && kills == 0 {
+		t.Errorf("seed %d: %d held back, %d kills", seed, held, kills)
 	}
 }
