@@ -40,7 +40,7 @@ func (ix *index) add(x *entry) {
 			continue
 		}
 		listed := valuesOf(m)
-		n := ix.crowd(m.Key, listed)
+		n := ix.crowd(m, listed)
 		if best < 0 || n < cost {
 			best, cost, values = i, n, listed
 		}
@@ -67,15 +67,19 @@ func (ix *index) add(x *entry) {
 	}
 }
 
-// crowd is how many have to be looked at with one that is filed so.
-func (ix *index) crowd(key string, values []string) int {
-	const aPattern = 4 // costs more than an entry of a list
-	p := ix.keys[key]
+// crowd is how much it costs to look at those that one shares its place with. A
+// pattern whose beginning is known costs next to nothing where that does not fit; one
+// that may accept anything costs more than an entry of a list.
+func (ix *index) crowd(m *label.Matcher, values []string) int {
+	p := ix.keys[m.Key]
 	if p == nil {
 		p = &place{}
 	}
-	if values == nil {
-		return aPattern * (1 + len(p.patterns))
+	switch {
+	case values == nil && prefixOf(m) != "":
+		return 1 + len(p.patterns)/16
+	case values == nil:
+		return 4 * (1 + len(p.patterns))
 	}
 	n := 0
 	for _, value := range values {
