@@ -269,6 +269,6 @@ func (c *channel) replace(r Receiver) Receiver {
 	defer c.mu.Unlock()
 	was := c.receiver
 	c.receiver = r
-	c.queue.disabled, c.queue.resends = r.Disabled, r.Kind == KindAlertmanager
+	c.queue.serve(&r)
 	return was
 }

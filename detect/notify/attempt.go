@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,43 +148,74 @@ func certificateText(err error) string {
 	return "the certificate is not valid"
 }
 
-// attempt tries to deliver an item that plan has marked in flight. Until
-// finished gives it back, the item belongs to this goroutine and then to the ledger.
-func (s *Service) attempt(run *running, c *channel, it *item) {
-	body := s.body(c, it)
-	if body == nil { // removed meanwhile
-		c.mu.Lock()
-		c.queue.finished(it, it, true)
-		c.mu.Unlock()
+// attempt tries to deliver what plan has marked in flight. Until finished gives them
+// back, the items belong to this goroutine and then to the ledger.
+func (s *Service) attempt(run *running, c *channel, st start) {
+	bodies := s.bodies(c, &st)
+	if len(bodies) == 0 {
 		c.poke()
 		return
 	}
 	s.stats.attempts.Add(1)
 	receiver := c.snapshot()
-	a := s.deliver(run.attempts, &receiver, s.newBundle(c.name, it.ID, it.Type, it.Incident, body))
+	a := s.tell(run, c, &receiver, &st, bodies)
 	now := s.o.Clock.Now().UnixMilli()
 	stopped := a.status == 0 && run.attempts.Err() != nil
-	o := s.judgeAttempt(it, a, stopped, now)
-
-	if o.disable {
+	list := make([]ended, len(st.items))
+	for i, it := range st.items {
+		list[i] = ended{c, it, s.judgeAttempt(it, a, stopped, now), now}
+		o := &list[i].o
+		if first := &list[0].o; i > 0 && !stopped { // they go on together
+			o.pauseMs, o.item.Next = first.pauseMs, first.item.Next
+			if o.attempt.Next > 0 {
+				o.attempt.Next = o.item.Next
+			}
+		}
+		o.told = o.accepted && it.Group != "" && i == 0
+	}
+	first := &list[0].o
+	if first.disable {
 		s.disable(c, receiver, now)
 	}
 	c.mu.Lock()
-	c.queue.answered(it)
-	if o.failed {
-		c.queue.failed(now, backoff(c.queue.failures-breakerAt+2, s.o.Rand()).Milliseconds(), o.floor)
+	for _, it := range st.items {
+		c.queue.answered(it)
+	}
+	if first.failed {
+		c.queue.failed(now, backoff(c.queue.failures-breakerAt+2, s.o.Rand()).Milliseconds(), first.floor)
 	} else {
 		c.queue.succeeded()
 	}
-	if o.open {
-		o.open = c.queue.begin(it.Incident)
-	}
-	if o.accepted && (o.open || o.close) {
-		o.remember(c.queue, newMember(&receiver, it, body, now))
+	for i := range list {
+		o := &list[i].o
+		if o.open {
+			o.open = c.queue.begin(list[i].it.Incident)
+		}
+		if o.accepted && (o.open || o.close) {
+			o.remember(c.queue, newMember(&receiver, list[i].it, bodies[i], now))
+		}
 	}
 	c.mu.Unlock()
 	c.poke()
-	s.record(ended{c, it, o, now})
+	s.record(list)
+}
+
+// tell makes one attempt to deliver items with these bodies.
+func (s *Service) tell(run *running, c *channel, r *Receiver, st *start, bodies [][]byte) answer {
+	if st.group == nil {
+		it := st.items[0]
+		return s.deliver(run.attempts, r, s.newBundle(c.name, it.ID, it.Type, it.Incident, bodies[0]))
+	}
+	if !slices.ContainsFunc(st.items, func(it *item) bool { return r.wants(it.Type) }) {
+		return answer{verdict: accepted, err: reasonUnwanted}
+	}
+	s.seal(c, st)
+	b, err := s.groupBundle(c, r, st, bodies)
+	if err != nil {
+		s.databaseFailed("read group", err)
+		return failure("the group cannot be read", true)
+	}
+	return s.deliver(run.attempts, r, b)
 }
 
 // deliver makes one attempt in the way of the receiver's kind. What the receiver does
@@ -199,18 +231,44 @@ func (s *Service) deliver(ctx context.Context, r *Receiver, b *bundle) answer {
 	return k.deliver(ctx, s, r, b)
 }
 
-// body reads the webhook body of an item; nil when it is no longer there.
-func (s *Service) body(c *channel, it *item) (body []byte) {
+// bodies reads the webhook bodies of what is started, and gives back what is no longer
+// there.
+func (s *Service) bodies(c *channel, st *start) (bodies [][]byte) {
+	found := make([][]byte, len(st.items))
 	err := s.o.DB.View(func(tx *bbolt.Tx) error {
-		if b, ok := boxOf(tx, c.name); ok {
-			body = bytes.Clone(b.bodies.Get(sequence(it.Seq)))
+		b, ok := boxOf(tx, c.name)
+		for i, it := range st.items {
+			if ok {
+				found[i] = bytes.Clone(b.bodies.Get(sequence(it.Seq)))
+			}
 		}
 		return nil
 	})
 	if err != nil {
 		s.databaseFailed("read notification", err)
 	}
-	return body
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var there []*item
+	leads := false
+	for i, it := range st.items {
+		if found[i] != nil {
+			there, bodies = append(there, it), append(bodies, found[i])
+			continue
+		}
+		leads = leads || it.leads
+	}
+	if leads && len(there) > 0 {
+		there[0].leads = true
+	}
+	for i, it := range st.items {
+		if found[i] == nil {
+			it.leads = it.leads && len(there) == 0
+			c.queue.finished(it, it, true)
+		}
+	}
+	st.items = there
+	return bodies
 }
 
 // outcome is what an attempt changes.
@@ -226,6 +284,7 @@ type outcome struct {
 	floor    int64 // Unix ms until which the receiver asked for quiet
 	attempt  Attempt
 	accepted bool
+	told     bool    // its group, with it
 	keep     *member // to be told again
 	// displaced is the incident whose place that takes.
 	displaced string

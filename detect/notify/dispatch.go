@@ -26,8 +26,8 @@ func (s *Service) dispatch(run *running, c *channel) {
 		if len(p.again) > 0 {
 			run.group.Go(func() { s.tellAgain(run, c, p.again) })
 		}
-		for _, it := range p.start {
-			run.group.Go(func() { s.attempt(run, c, it) })
+		for _, st := range p.start {
+			run.group.Go(func() { s.attempt(run, c, st) })
 		}
 		if len(p.fold) > 0 {
 			s.fold(c, p.fold, now)

@@ -25,26 +25,44 @@ func (s *Service) EnqueueAll(tx *bbolt.Tx, list []Notification) (refused []error
 	var names []string // in order of appearance
 	byName := make(map[string][]*letter)
 	for i := range list {
-		l := &letter{Notification: &list[i]}
+		l := &letter{Notification: &list[i], written: &written{}}
 		if err := validateNotification(l.Notification); err != nil {
 			refused = append(refused, fmt.Errorf("rule %q: %w", list[i].Rule, err))
 			continue
 		}
-		to := l.Notify
-		if len(to) == 0 {
-			if everyone == nil {
-				everyone = receiverNames(tx)
-			}
-			to = everyone
-		}
-		for _, name := range to {
+		send := func(name string, l *letter) {
 			waiting, known := byName[name]
 			if !known {
 				names = append(names, name)
 			}
-			if len(waiting) == 0 || waiting[len(waiting)-1] != l { // named twice
+			if len(waiting) == 0 || waiting[len(waiting)-1].Notification != l.Notification { // named twice
 				byName[name] = append(waiting, l)
 			}
+		}
+		all := func(l *letter) {
+			if everyone == nil {
+				everyone = receiverNames(tx)
+			}
+			for _, name := range everyone {
+				send(name, l)
+			}
+		}
+		switch {
+		case l.To != nil:
+			for _, to := range l.To {
+				own := &letter{l.Notification, l.written, to.Group}
+				if to.Receiver == "" {
+					all(own)
+				} else {
+					send(to.Receiver, own)
+				}
+			}
+		case len(l.Notify) > 0:
+			for _, name := range l.Notify {
+				send(name, l)
+			}
+		default:
+			all(l)
 		}
 	}
 	for _, name := range names {
@@ -55,9 +73,15 @@ func (s *Service) EnqueueAll(tx *bbolt.Tx, list []Notification) (refused []error
 	return refused
 }
 
-// letter is a notification and its body, which is written once for all receivers.
+// letter is a notification to one receiver, or to several without a group.
 type letter struct {
 	*Notification
+	*written
+	group *Group
+}
+
+// written is the body of a notification, made once for all receivers.
+type written struct {
 	text []byte
 	err  error
 }
@@ -103,28 +127,70 @@ func (s *Service) enqueueFor(tx *bbolt.Tx, name string, list []*letter, now int6
 			x.count = nil
 		}
 	}
+	records := map[string]*groupRecord{}
 	for _, l := range x.keep {
-		it, err := b.enqueue(tx, l, now)
+		it := l.item(now)
+		var err error
+		if it.Group, err = c.groupOf(b, l, records); err == nil {
+			err = b.enqueue(tx, it, l)
+		}
 		if errs = append(errs, err); err == nil {
 			items = append(items, it)
 		}
 	}
-	tx.OnCommit(func() { s.enqueued(c, items, &x, now) })
+	for id, r := range records {
+		errs = append(errs, b.putGroup(id, r))
+	}
+	tx.OnCommit(func() { s.enqueued(c, items, records, &x, now) })
 	return errors.Join(errs...)
 }
 
 // enqueue stores a notification as the next in the box.
-func (b box) enqueue(tx *bbolt.Tx, l *letter, now int64) (*item, error) {
+func (b box) enqueue(tx *bbolt.Tx, it *item, l *letter) error {
 	body, err := l.body()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	it := l.item(now)
 	it.Bytes = len(body)
 	if err := b.addNext(tx, it, body); err != nil {
-		return nil, fmt.Errorf("store notification %s: %w", l.ID, err)
+		return fmt.Errorf("store notification %s: %w", l.ID, err)
 	}
-	return it, nil
+	return nil
+}
+
+// groupOf returns the id of the group that a letter is told of with, "" for alone. What
+// is over ends where it began.
+func (c *channel) groupOf(b box, l *letter, records map[string]*groupRecord) (string, error) {
+	if c == nil || l.Incident == "" {
+		return "", nil
+	}
+	c.mu.Lock()
+	q := c.queue
+	known := q.groupOf(l.Incident)
+	told := known != "" || q.open[l.Incident] || len(q.byIncident[l.Incident]) > 0
+	full := len(q.groups)+len(records) >= maxGroups
+	alone := q.resends
+	c.mu.Unlock()
+	switch {
+	case l.Type == TypeResolved && told:
+		if r := records[known]; r != nil || known == "" {
+			return known, nil
+		}
+		r, err := b.group(known)
+		if err != nil || r == nil {
+			return "", err
+		}
+		if l.group != nil && groupID(l.group.Key) == known {
+			return b.join(l.group, records)
+		}
+		records[known] = r
+		return known, nil
+	case l.group == nil || alone:
+		return "", nil
+	case full && records[groupID(l.group.Key)] == nil && b.groups.Get([]byte(groupID(l.group.Key))) == nil:
+		return "", nil
+	}
+	return b.join(l.group, records)
 }
 
 // addNext gives an item the next sequence number and stores it.
@@ -151,8 +217,17 @@ func (c *channel) sort(list []*letter, now int64) sorted {
 	defer c.mu.Unlock()
 	var x sorted
 	begin, ends := 0, map[string]bool{}
+	groups := map[string]bool{} // whose first one is counted
+	together := func(l *letter) bool {
+		if l.group == nil || !c.queue.bundles || groups[l.group.Key] {
+			return l.group != nil && c.queue.bundles
+		}
+		groups[l.group.Key] = true
+		return false
+	}
 	for _, l := range list {
 		switch {
+		case opens(l.Type) && together(l):
 		case opens(l.Type):
 			begin++
 		case l.Type == TypeResolved:
@@ -165,14 +240,19 @@ func (c *channel) sort(list []*letter, now int64) sorted {
 	}
 	x.hold = c.queue.heldUntil(now)
 	room := c.queue.room(now)
+	clear(groups)
 	for _, l := range list {
 		switch {
 		case l.Type == TypeResolved && c.queue.isCounted(l.Incident):
 			x.spare = append(x.spare, l)
 			continue
 		case !storm || !opens(l.Type) || ends[l.Incident]:
+		case l.group != nil && groups[l.group.Key]:
 		case room > 0:
 			room--
+			if l.group != nil && c.queue.bundles {
+				groups[l.group.Key] = true
+			}
 		default:
 			x.count = append(x.count, l)
 			continue
@@ -184,7 +264,7 @@ func (c *channel) sort(list []*letter, now int64) sorted {
 
 // enqueued brings the queue of c to what was committed, and has the dispatcher
 // look at it. The channel is nil when its receiver was deleted meanwhile.
-func (s *Service) enqueued(c *channel, items []*item, x *sorted, now int64) {
+func (s *Service) enqueued(c *channel, items []*item, records map[string]*groupRecord, x *sorted, now int64) {
 	s.stats.enqueued.Add(int64(len(items)))
 	if c == nil {
 		return
@@ -203,8 +283,16 @@ func (s *Service) enqueued(c *channel, items []*item, x *sorted, now int64) {
 	if len(x.count) > 0 && x.hold == 0 {
 		q.lastSummary = now
 	}
+	for id, r := range records {
+		q.know(id, r)
+	}
 	for _, it := range items {
 		q.insert(it)
+	}
+	for id := range records { // of what was dropped at once
+		if g := q.groups[id]; g != nil {
+			q.release(g)
+		}
 	}
 	c.mu.Unlock()
 	c.poke()

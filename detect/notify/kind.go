@@ -52,6 +52,10 @@ func Kinds() []string {
 	return names
 }
 
+// bundles reports whether r is told of a group in one message. The own body is one
+// alert.
+func (r *Receiver) bundles() bool { return r.Kind != KindWebhook || r.Format == formatAlertmanager }
+
 // rendered makes a kind's deliver of the request that it renders. What cannot be
 // rendered is refused: another attempt would not do better.
 func rendered(render func(r *Receiver, b *bundle) (exchange, error)) func(context.Context, *Service, *Receiver, *bundle) answer {

@@ -35,12 +35,14 @@ const noteBatch = 500
 // maxOwed bounds what waits for a database that cannot be written.
 const maxOwed = 20_000
 
-// record stores the end of an attempt and then lets its incident go on. It may
-// return before that, when somebody else writes.
-func (s *Service) record(x ended) {
-	x.o.attempt.Receiver = x.c.name
+// record stores the end of an attempt, of whatever it told, and then lets the incidents
+// go on. It may return before that, when somebody else writes.
+func (s *Service) record(list []ended) {
+	for i := range list {
+		list[i].o.attempt.Receiver = list[i].c.name
+	}
 	s.ledger.mu.Lock()
-	s.ledger.ended = append(s.ledger.ended, x)
+	s.ledger.ended = append(s.ledger.ended, list...)
 	s.ledger.mu.Unlock()
 	s.write()
 }
@@ -168,7 +170,12 @@ func (b box) settle(o *outcome) (err error) {
 			return err
 		}
 	} else if o.close {
-		if err := b.members.Delete([]byte(o.item.Incident)); err != nil {
+		if err := b.leave(o.item.Incident); err != nil {
+			return err
+		}
+	}
+	if o.told {
+		if err := b.told(o.item.Group, o.attempt.T); err != nil {
 			return err
 		}
 	}
@@ -200,6 +207,9 @@ func (s *Service) applyOutcome(x *ended) {
 		c.queue.keep(o.keep)
 	} else if o.close {
 		c.queue.leave(it.Incident)
+	}
+	if g := c.queue.groups[it.Group]; g != nil && o.told {
+		g.Told = max(g.Told, x.now)
 	}
 	c.queue.finished(it, &o.item, o.gone)
 	c.state.lastAttempt, c.state.lastStatus, c.state.lastError = x.now, o.attempt.Status, o.item.LastError

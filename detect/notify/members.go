@@ -18,6 +18,7 @@ type member struct {
 	Seq      uint64 `json:"seq"`
 	Type     string `json:"type"`
 	Rule     string `json:"rule"`
+	Group    string `json:"group,omitempty"` // its id
 	// Labels is the fingerprint by which the receiver knows it.
 	Labels string          `json:"labels,omitempty"`
 	Until  int64           `json:"until,omitempty"` // Unix ms until which its end is told again
@@ -42,15 +43,21 @@ const (
 // newMember returns what is kept of a notification that a receiver has accepted, nil
 // when it is not told again.
 func newMember(r *Receiver, it *item, body []byte, now int64) *member {
-	if r.Kind != KindAlertmanager || it.Incident == "" {
+	if it.Incident == "" {
 		return nil
+	}
+	m := &member{Incident: it.Incident, ID: it.ID, Seq: it.Seq, Type: it.Type, Rule: it.Rule, Group: it.Group, Body: body, sent: now}
+	if r.Kind != KindAlertmanager {
+		if it.Group == "" || it.Type == TypeResolved {
+			return nil
+		}
+		return m
 	}
 	var n Notification
 	if err := json.Unmarshal(body, &n); err != nil {
 		return nil
 	}
-	m := &member{Incident: it.Incident, ID: it.ID, Seq: it.Seq, Type: it.Type, Rule: it.Rule,
-		Labels: label.Fingerprint(promLabels(n.set())), Body: body, sent: now}
+	m.Labels = label.Fingerprint(promLabels(n.set()))
 	if it.Type == TypeResolved {
 		m.Until = now + againEndsMs
 	}
@@ -60,7 +67,7 @@ func newMember(r *Receiver, it *item, body []byte, now int64) *member {
 // keep stores a member, and forgets the one whose place it takes.
 func (b box) keep(m *member, displaced string) error {
 	if displaced != "" {
-		if err := b.members.Delete([]byte(displaced)); err != nil {
+		if err := b.leave(displaced); err != nil {
 			return err
 		}
 	}
@@ -68,7 +75,24 @@ func (b box) keep(m *member, displaced string) error {
 	if err != nil {
 		return err
 	}
+	if m.Group != "" {
+		if err := b.links.Put(m.link(), nil); err != nil {
+			return err
+		}
+	}
 	return b.members.Put([]byte(m.Incident), src)
+}
+
+// leave forgets the member of an incident, if there is one.
+func (b box) leave(incident string) error {
+	m, err := b.member(incident)
+	if err != nil || m == nil {
+		return err
+	}
+	if err := b.members.Delete([]byte(incident)); err != nil {
+		return err
+	}
+	return b.unlink(m.Group, m.link())
 }
 
 // loadMembers reads what is told again, without bodies.
@@ -113,6 +137,9 @@ func (q *queue) keep(m *member) {
 	kept := *m
 	kept.bytes, kept.Body = len(m.Body), nil
 	q.members[m.Incident] = &kept
+	if g := q.groups[m.Group]; g != nil {
+		g.members[m.Incident] = &kept
+	}
 	if m.Labels != "" {
 		q.byLabels[m.Labels] = &kept
 	}
@@ -130,6 +157,10 @@ func (q *queue) leave(incident string) {
 	delete(q.members, incident)
 	if q.byLabels[m.Labels] == m {
 		delete(q.byLabels, m.Labels)
+	}
+	if g := q.groups[m.Group]; g != nil {
+		delete(g.members, incident)
+		q.release(g)
 	}
 }
 
@@ -185,7 +216,7 @@ func (s *Service) forgetMembers(c *channel, list []*member) {
 			if now, err := b.member(m.Incident); err != nil || now == nil || now.Seq != m.Seq {
 				continue
 			}
-			if err := b.members.Delete([]byte(m.Incident)); err != nil {
+			if err := b.leave(m.Incident); err != nil {
 				return err
 			}
 		}

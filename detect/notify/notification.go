@@ -52,9 +52,10 @@ type Notification struct {
 	Contributors                  []Contributor
 	Graph                         string // link to a graph of the moment
 
-	// Notify names the receivers; empty means every receiver. It is not part
-	// of the JSON form.
+	// Notify names the receivers; empty means every receiver. It counts while To is
+	// nil; an empty To is nobody. Neither is part of the JSON form.
 	Notify []string
+	To     []Target
 }
 
 // Contributor is one group of tag values and its part in a change.

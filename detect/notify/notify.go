@@ -19,8 +19,12 @@
 // brings more than the limit (enqueue.go), and after a few seconds of waiting for
 // company otherwise (queue.go).
 //
+// Alerts of a group are told together (group.go), in one message where the kind of
+// the receiver allows it; what was attempted together is attempted again together.
+//
 // Repeats come from retries and from a crash between an acceptance and its
-// record; they carry the same webhook-id, Idempotency-Key and body.
+// record; they carry the same webhook-id, Idempotency-Key and body. The message of a
+// group may leave out on a retry what has ended meanwhile.
 //
 // Locks: Service.admin, then a database transaction, then Service.mu, then
 // channel.mu, and ledger.mu alone. All but the first two are held for moments
@@ -236,7 +240,7 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 	if !ok {
 		return nil, fmt.Errorf("outbox of receiver %s is missing", r.Name)
 	}
-	if b.members == nil { // an older release wrote it
+	if b.members == nil || b.groups == nil { // an older release wrote it
 		if err := createBox(tx, r.Name); err != nil {
 			return nil, err
 		}
@@ -248,6 +252,13 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 	}
 	q := newQueue(s.o.QueueLimit, s.o.QueueBytes, s.o.PerMinute)
 	q.open = open
+	groups, err := b.loadGroups()
+	if err != nil {
+		return nil, err
+	}
+	for id, r := range groups {
+		q.know(id, r)
+	}
 	members, err := b.loadMembers()
 	if err != nil {
 		return nil, err
@@ -264,7 +275,7 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 }
 
 func newChannel(r Receiver, q *queue) *channel {
-	q.disabled, q.resends = r.Disabled, r.Kind == KindAlertmanager
+	q.serve(&r)
 	return &channel{name: r.Name, receiver: r, queue: q, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 }
 

@@ -23,6 +23,8 @@ import (
 //	      open              incident → nothing; incidents whose beginning may have been accepted
 //	      dead              sequence → DeadLetter, the newest maxDead
 //	      members           incident → member; what is told again, the newest state that was accepted
+//	      groups            id → groupRecord, while it has links
+//	      links             id of a group, then i and a sequence or m and an incident → nothing
 //	  attempts              sequence → Attempt, the newest maxAttempts
 //
 // A sequence is 8 bytes, big-endian, from one counter for all, so that key
@@ -38,6 +40,8 @@ var (
 	keyOpen      = []byte("open")
 	keyDead      = []byte("dead")
 	keyMembers   = []byte("members")
+	keyGroups    = []byte("groups")
+	keyLinks     = []byte("links")
 	keyAttempts  = []byte("attempts")
 )
 
@@ -65,9 +69,13 @@ type item struct {
 	// answer says so.
 	Unsure    bool   `json:"unsure,omitempty"`
 	LastError string `json:"lastError,omitempty"`
+	Group     string `json:"group,omitempty"` // id of the group it is told of with
+	Set       string `json:"set,omitempty"`   // name of the message that it is a part of
 
 	inFlight bool // until its outcome is stored
 	answered bool // the attempt under way has ended
+	leads    bool // that attempt counts for it, and for no other of its message
+	released bool // it has waited for its group
 	guessed  bool // Unsure since an unclean end, and not so in the database
 }
 
@@ -102,7 +110,7 @@ func createBuckets(tx *bbolt.Tx) error {
 
 // box is the outbox of one receiver inside a transaction.
 type box struct {
-	pending, bodies, open, dead, members *bbolt.Bucket
+	pending, bodies, open, dead, members, groups, links *bbolt.Bucket
 }
 
 func createBox(tx *bbolt.Tx, receiver string) error {
@@ -110,7 +118,7 @@ func createBox(tx *bbolt.Tx, receiver string) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range [][]byte{keyPending, keyBodies, keyOpen, keyDead, keyMembers} {
+	for _, key := range [][]byte{keyPending, keyBodies, keyOpen, keyDead, keyMembers, keyGroups, keyLinks} {
 		if _, err := b.CreateBucketIfNotExists(key); err != nil {
 			return err
 		}
@@ -124,7 +132,7 @@ func boxOf(tx *bbolt.Tx, receiver string) (box, bool) {
 	if b == nil {
 		return box{}, false
 	}
-	return box{b.Bucket(keyPending), b.Bucket(keyBodies), b.Bucket(keyOpen), b.Bucket(keyDead), b.Bucket(keyMembers)}, true
+	return box{b.Bucket(keyPending), b.Bucket(keyBodies), b.Bucket(keyOpen), b.Bucket(keyDead), b.Bucket(keyMembers), b.Bucket(keyGroups), b.Bucket(keyLinks)}, true
 }
 
 func (b box) put(it *item) error {
@@ -140,12 +148,17 @@ func (b box) add(it *item, body []byte) error {
 	if err := b.put(it); err != nil {
 		return err
 	}
+	if it.Group != "" {
+		if err := b.links.Put(it.link(), nil); err != nil {
+			return err
+		}
+	}
 	return b.bodies.Put(sequence(it.Seq), body)
 }
 
 func (b box) remove(it *item) error {
 	key := sequence(it.Seq)
-	return errors.Join(b.pending.Delete(key), b.bodies.Delete(key))
+	return errors.Join(b.pending.Delete(key), b.bodies.Delete(key), b.unlink(it.Group, it.link()))
 }
 
 // bury moves it from the queue to the dead letters, of which the oldest make

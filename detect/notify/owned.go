@@ -286,7 +286,7 @@ func (s *Service) wanted(c *channel, list []*letter) (out []*letter) {
 		switch {
 		case l.Type == TypeResolved && (c.queue.open[l.Incident] || len(c.queue.byIncident[l.Incident]) > 0):
 			out = append(out, l)
-		case len(l.Notify) > 0:
+		case len(l.Notify) > 0 || l.To != nil:
 			s.stats.unrouted.Add(1)
 			s.o.Log.Warn().Str("receiver", c.name).Str("rule", l.Rule).Str("incident", l.Incident).Msg("notification names a receiver that is in no file any more")
 		}

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"maps"
 	"math"
 	"slices"
 )
@@ -35,12 +36,20 @@ type drop struct {
 
 // plan is what a queue wants done now.
 type plan struct {
-	start   []*item // marked in flight
+	start   []start // marked in flight
 	drops   []drop
 	fold    []*item   // to be replaced by one summary
 	again   []*member // marked in flight, in one message
 	expired []*member // that are not told again any more
 	wake    int64     // Unix ms at which to plan again, 0 = when woken
+}
+
+// start is one attempt to begin.
+type start struct {
+	items  []*item      // one, or several of a group
+	id     string       // of the message of a group
+	group  *groupRecord // nil: the item goes by itself
+	others []string     // incidents of the group that go on, in order
 }
 
 // queue holds what waits for one receiver and decides what happens next. It
@@ -68,8 +77,11 @@ type queue struct {
 
 	members       map[string]*member // by incident: what is told again
 	byLabels      map[string]*member
-	expired       []*member // that must leave the database
-	resends       bool      // the receiver is told again
+	groups        map[string]*group // by id
+	bundles       bool              // the receiver is told of a group in one message
+	turn          uint64            // counts plans
+	expired       []*member         // that must leave the database
+	resends       bool              // the receiver is told again
 	againUnderWay bool
 	againAt       int64 // when to look for what is due
 
@@ -88,7 +100,7 @@ type sending struct {
 func newQueue(limit, limitBytes, perMinute int) *queue {
 	return &queue{
 		byIncident: make(map[string][]*item), open: make(map[string]bool), counted: make(map[string]uint64), over: make(map[uint64]int),
-		members: make(map[string]*member), byLabels: make(map[string]*member),
+		groups: make(map[string]*group), members: make(map[string]*member), byLabels: make(map[string]*member),
 		limit: limit, limitBytes: limitBytes, limitOpen: maxOpen, perMinute: perMinute,
 	}
 }
@@ -101,6 +113,10 @@ func (q *queue) insert(it *item) {
 	}
 	q.items = slices.Insert(q.items, at, it)
 	q.bytes += it.Bytes
+	if g := q.groups[it.Group]; g != nil {
+		at, _ := slices.BinarySearchFunc(g.items, it.Seq, bySeq)
+		g.items = slices.Insert(g.items, at, it)
+	}
 	if it.Incident == "" {
 		return
 	}
@@ -129,6 +145,10 @@ func (q *queue) remove(it *item) {
 	q.items = slices.Delete(q.items, at, at+1)
 	q.bytes -= it.Bytes
 	delete(q.over, it.Seq)
+	if g := q.groups[it.Group]; g != nil {
+		g.items = slices.DeleteFunc(g.items, func(o *item) bool { return o.Seq == it.Seq })
+		q.release(g)
+	}
 	if it.Incident == "" {
 		return
 	}
@@ -213,11 +233,19 @@ func (q *queue) plan(now int64) plan {
 	var blocked []*item
 	held := int64(0) // when the first of those is due
 	ends := slices.ContainsFunc(q.items, func(it *item) bool { return q.waitingEnd(it) && it.Next <= now })
+	q.turn++
 	for _, it := range q.items {
 		if it.inFlight || q.busy(it.Incident) {
 			continue
 		}
 		due := max(it.Next, q.hold)
+		var st start
+		if g := q.groups[it.Group]; g != nil {
+			if st, due = q.planGroup(g, it, due, now); st.items == nil {
+				continue
+			}
+			it = lead(st.items)
+		}
 		if it.held() {
 			if blocked = append(blocked, it); held == 0 || it.Next < held {
 				held = it.Next
@@ -227,9 +255,7 @@ func (q *queue) plan(now int64) plan {
 		if limited(it) {
 			if free := q.free(it, ends); free > now {
 				due = max(due, free)
-				if foldable(it) {
-					blocked = append(blocked, it)
-				}
+				blocked = q.foldable(blocked, it, st.items)
 			}
 		}
 		if due > now {
@@ -242,9 +268,7 @@ func (q *queue) plan(now int64) plan {
 		if limited(it) {
 			q.count(it, now)
 		}
-		it.inFlight = true
-		q.inFlight++
-		p.start = append(p.start, it)
+		p.start = append(p.start, q.begun(it, st))
 	}
 	if t := q.foldAt(now, len(blocked) > 0, held); t > now {
 		wakeAt(t)
@@ -281,15 +305,53 @@ func (q *queue) follow(now int64) {
 		q.sent, q.hold = nil, q.hold-back
 		q.blockedSince, q.lastSummary = min(q.blockedSince, now), min(q.lastSummary, now)
 	}
+	q.followGroups(now)
 }
 
 // limited tells whether the rate limit counts an item: every notification
 // once, but not the summary that stands for the rest.
 func limited(it *item) bool { return it.Attempts == 0 && it.Type != TypeSummary }
 
-// foldable tells whether an item may become part of a summary: the beginning
-// of an incident that the receiver knows nothing of. A resolve waits instead.
-func foldable(it *item) bool { return opens(it.Type) && !it.Unsure }
+// foldable appends what may become part of a summary of an item, or of those of its
+// message: beginnings of incidents that the receiver knows nothing of. A resolve waits
+// instead.
+func (q *queue) foldable(out []*item, it *item, message []*item) []*item {
+	if message == nil {
+		message = []*item{it}
+	}
+	for _, one := range message {
+		if opens(one.Type) && !one.Unsure && !q.open[one.Incident] {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// begun marks in flight what is attempted now; it is the item that counts for it.
+func (q *queue) begun(it *item, st start) start {
+	if st.items == nil {
+		st.items = []*item{it}
+	}
+	for _, one := range st.items {
+		one.inFlight = true
+	}
+	it.leads = true
+	q.inFlight++
+	if st.group == nil {
+		return st
+	}
+	for _, incident := range slices.Sorted(maps.Keys(q.groups[it.Group].members)) {
+		if len(q.byIncident[incident]) == 0 { // else something newer goes now, or next
+			st.others = append(st.others, incident)
+		}
+	}
+	return st
+}
+
+// serve goes by the receiver whose queue it is.
+func (q *queue) serve(r *Receiver) {
+	q.disabled, q.resends, q.bundles = r.Disabled, r.Kind == KindAlertmanager, r.bundles()
+}
 
 // held tells whether an item is a summary that waits to become part of the next one.
 func (it *item) held() bool {
@@ -473,17 +535,21 @@ func (q *queue) expire(now int64) {
 // answered makes room for another attempt: that of it has ended. Its incident
 // stays busy until finished.
 func (q *queue) answered(it *item) {
-	q.inFlight--
-	q.unstored++
+	if it.leads {
+		q.inFlight--
+		q.unstored++
+	}
 	it.answered = true
 }
 
 // finished takes back an item the outcome of whose attempt is stored; gone tells
 // that it has left the queue for good.
 func (q *queue) finished(it *item, result *item, gone bool) {
-	if it.answered {
+	switch {
+	case !it.leads:
+	case it.answered:
 		q.unstored--
-	} else {
+	default:
 		q.inFlight--
 	}
 	incident := it.Incident
@@ -491,7 +557,7 @@ func (q *queue) finished(it *item, result *item, gone bool) {
 		q.remove(it)
 	}
 	*it = *result
-	it.inFlight, it.answered = false, false
+	it.inFlight, it.answered, it.leads = false, false, false
 	q.settle(incident)
 }
 

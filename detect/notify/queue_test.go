@@ -38,8 +38,8 @@ func TestInsertOutOfOrder(t *testing.T) {
 	add(3, TypeFiring, "b")
 	p := q.plan(1)
 	var got []uint64
-	for _, it := range p.start {
-		got = append(got, it.Seq)
+	for _, st := range p.start {
+		got = append(got, st.items[0].Seq)
 	}
 	if fmt.Sprint(got) != "[1 2 3]" || q.bytes != 3 {
 		t.Errorf("order %v, %d bytes", got, q.bytes)
