@@ -245,18 +245,24 @@ func (q *queue) planGroup(g *group, it *item, due, now int64) (start, int64) {
 	return start{items: items, id: id, group: &record}, max(at, q.hold)
 }
 
-// followGroups brings what is noted in the time of a clock that was set back to now.
-func (q *queue) followGroups(now int64) {
+// followGroups brings what is noted in the time of a clock that was set back by so many
+// ms to now. After a start nobody knows by how many: then it is 0.
+func (q *queue) followGroups(now, back int64) {
 	for _, g := range q.groups {
-		g.Told = min(g.Told, now)
+		if g.Told > 0 {
+			g.Told = max(1, min(g.Told-back, now))
+		}
 		for _, it := range g.items {
 			if !it.inFlight {
-				it.Enqueued = min(it.Enqueued, now)
+				it.Enqueued = min(it.Enqueued-back, now)
 			}
 		}
 	}
 	for _, m := range q.members {
-		m.sent, m.Until = min(m.sent, now), min(m.Until, now+againEndsMs)
+		m.sent = min(m.sent-back, now)
+		if m.Until > 0 {
+			m.Until = min(m.Until-back, now+againEndsMs)
+		}
 	}
 	q.againAt = min(q.againAt, now)
 }

@@ -338,3 +338,36 @@ func TestRefusedGroup(t *testing.T) {
 		}
 	})
 }
+
+// What waits for its group waits once more at most, and not for the clock to get there.
+func TestGroupsWhenTheClockIsSetBack(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		c := &slowClock{}
+		bubble(t, notify.Options{Clock: c}, func(r *rig) {
+			setBack := func() {
+				if restart {
+					r.stop()
+				}
+				c.back.Add(int64(24 * time.Hour))
+				if restart {
+					r.start()
+				}
+			}
+			r.putGrouping("a")
+			r.enqueue(in(slowly, "a", firing("a")))
+			after(time.Second)
+			setBack()
+			after(20 * time.Second)
+			if n := len(r.made()); n != 1 {
+				t.Errorf("restart %v: %d messages once the group has waited", restart, n)
+			}
+			r.enqueue(in(slowly, "a", firing("b")))
+			after(time.Second)
+			setBack()
+			after(121 * time.Second)
+			if n := len(r.made()); n != 2 {
+				t.Errorf("restart %v: %d messages after the interval", restart, n)
+			}
+		})
+	}
+}

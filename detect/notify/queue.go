@@ -305,7 +305,10 @@ func (q *queue) follow(now int64) {
 		q.sent, q.hold = nil, q.hold-back
 		q.blockedSince, q.lastSummary = min(q.blockedSince, now), min(q.lastSummary, now)
 	}
-	q.followGroups(now)
+	if first {
+		back = 0
+	}
+	q.followGroups(now, back)
 }
 
 // limited tells whether the rate limit counts an item: every notification
