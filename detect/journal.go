@@ -79,6 +79,7 @@ type recalled struct {
 	rules      []storedRule
 	unreadable map[string]error // rule id → why
 	incidents  []*incident
+	damaged    []error // why records of incidents cannot be read; they stay where they are
 	marks      map[string]int64
 }
 
@@ -116,18 +117,22 @@ func (j *journal) load(root *bbolt.Bucket, r *recalled) error {
 	if err != nil {
 		return err
 	}
-	open := func(x filed, at place) error {
+	open := func(x filed, at place) {
 		in, err := x.read()
+		if err != nil {
+			r.damaged = append(r.damaged, err)
+			return
+		}
 		j.places[x.id], r.incidents = at, append(r.incidents, in)
-		return err
 	}
-	err = root.Bucket(keyIncidents).ForEach(func(id, text []byte) error { return open(filed{string(id), text}, place{}) })
+	err = root.Bucket(keyIncidents).ForEach(func(id, text []byte) error {
+		open(filed{string(id), text}, place{})
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	if err := loadPacks(root.Bucket(keyPacks), open); err != nil {
-		return err
-	}
+	r.damaged = append(r.damaged, loadPacks(root.Bucket(keyPacks), open)...)
 	err = root.Bucket(keyResolved).ForEach(func(key, _ []byte) error {
 		n, _ := resolvedUnder(key)
 		j.resolved += n

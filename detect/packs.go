@@ -242,38 +242,31 @@ func (x *packing) commit() {
 
 func newPack(records int) *pack { return &pack{left: records, gone: make([]byte, (records+7)/8)} }
 
-// loadPacks calls f with the records that count and where they are.
-func loadPacks(bucket *bbolt.Bucket, f func(filed, place) error) error {
+// loadPacks calls f with the records that count and where they are, and returns which
+// packs cannot be read.
+func loadPacks(bucket *bbolt.Bucket, f func(filed, place)) (damaged []error) {
 	cursor := bucket.Cursor()
-	for key, value := cursor.First(); key != nil; {
-		list, err := readPack(value)
-		if err != nil || len(key) != 8 {
-			return fmt.Errorf("pack %x: %w", key, errPack)
+	for key, value := cursor.First(); key != nil; key, value = cursor.Next() {
+		if len(key) != 8 {
+			continue // bits of a pack
 		}
+		list, err := readPack(value)
 		p := newPack(len(list))
 		copy(p.key[:], key)
-		if key, value = cursor.Next(); bytes.Equal(key, p.bitsKey()) {
-			if len(value) != len(p.gone) {
-				return fmt.Errorf("pack %x: %w", p.key, errPack)
-			}
-			gone := bytes.Clone(value)
-			for at := range list {
-				if gone[at/8]>>(at%8)&1 != 0 {
-					p.drop(at)
-				}
-			}
-			key, value = cursor.Next()
+		gone := bucket.Get(p.bitsKey())
+		if err != nil || gone != nil && len(gone) != len(p.gone) {
+			damaged = append(damaged, fmt.Errorf("pack %x: %w", key, errPack))
+			continue
 		}
 		for at, r := range list {
-			if !p.counts(at) {
-				continue
-			}
-			if err := f(r, place{p, at}); err != nil {
-				return err
+			if gone != nil && gone[at/8]>>(at%8)&1 != 0 {
+				p.drop(at)
+			} else {
+				f(r, place{p, at})
 			}
 		}
 	}
-	return nil
+	return damaged
 }
 
 // The incidents that have ended are stored under the time of their end, 8 bytes big
