@@ -278,39 +278,6 @@ func (q *queue) plan(now int64) plan {
 	return p
 }
 
-// setBackMs is by how much the clock goes back at least before anybody follows.
-const setBackMs = 1000
-
-// follow brings what is noted in the time of a clock that was set back since the last
-// plan, or before the start, to what it is now: or all would wait until the clock gets
-// there once more. How much of a minute has passed nobody knows, so the rate limit
-// begins anew.
-func (q *queue) follow(now int64) {
-	back, first := q.planned-now, q.planned == 0
-	if q.planned = now; !first && back < setBackMs {
-		return
-	}
-	for _, it := range q.items {
-		switch {
-		case it.inFlight: // it gets a new time, and belongs to its attempt
-		case !first:
-			it.Next = max(0, it.Next-back)
-		case it.held():
-			it.Next = min(it.Next, now+minuteMs)
-		default:
-			it.Next = min(it.Next, now+retryAfterMost.Milliseconds())
-		}
-	}
-	if !first {
-		q.sent, q.hold = nil, q.hold-back
-		q.blockedSince, q.lastSummary = min(q.blockedSince, now), min(q.lastSummary, now)
-	}
-	if first {
-		back = 0
-	}
-	q.followGroups(now, back)
-}
-
 // limited tells whether the rate limit counts an item: every notification
 // once, but not the summary that stands for the rest.
 func limited(it *item) bool { return it.Attempts == 0 && it.Type != TypeSummary }

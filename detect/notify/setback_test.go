@@ -74,3 +74,26 @@ func TestClockIsSetBack(t *testing.T) {
 		})
 	}
 }
+
+// TestClockIsSetAhead: what waits is not given up because the clock was wrong before.
+func TestClockIsSetAhead(t *testing.T) {
+	c := &slowClock{}
+	bubble(t, notify.Options{Clock: c}, func(r *rig) {
+		r.put("a")
+		r.answersStatus(503)
+		r.enqueue(firing("x"))
+		after(10 * time.Second)
+		c.back.Add(-int64(56 * 365 * 24 * time.Hour))
+		r.answersStatus(200)
+		after(10 * time.Minute)
+		if s := r.svc.Stats(); s.Accepted != 1 || s.DeadLetters != 0 {
+			t.Errorf("stats %+v", s)
+		}
+		r.answersStatus(503)
+		r.enqueue(firing("y"))
+		after(24*time.Hour + time.Minute)
+		if s := r.svc.Stats(); s.DeadLetters != 1 {
+			t.Errorf("a day later: stats %+v", s)
+		}
+	})
+}
