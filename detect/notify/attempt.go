@@ -191,7 +191,7 @@ func (s *Service) attempt(run *running, c *channel, st start) {
 		if o.open {
 			o.open = c.queue.begin(list[i].it.Incident)
 		}
-		if o.accepted && (o.open || o.close) {
+		if o.accepted && (o.open || o.close) && !list[i].it.Repeat {
 			o.remember(c.queue, newMember(&receiver, list[i].it, bodies[i], now))
 		}
 	}
@@ -346,6 +346,9 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 func (o *outcome) remember(q *queue, m *member) {
 	if m == nil {
 		return
+	}
+	if was := q.members[m.Incident]; was != nil {
+		m.Quiet = was.Quiet
 	}
 	if keep, displaced := q.places(m); keep {
 		o.keep, o.displaced = m, displaced

@@ -26,6 +26,7 @@ func (s *Service) dispatch(run *running, c *channel) {
 		if len(p.again) > 0 {
 			run.group.Go(func() { s.tellAgain(run, c, p.again) })
 		}
+		s.repeat(c, p.repeat, now)
 		for _, st := range p.start {
 			run.group.Go(func() { s.attempt(run, c, st) })
 		}

@@ -27,6 +27,9 @@ type Group struct {
 	// Wait is for how long the first notification of a group waits for company,
 	// Interval the least time between two, in ms.
 	Wait, Interval int64
+	// Repeat is after how long a group that still fires unchanged is told of again, in
+	// ms; 0 is never.
+	Repeat int64
 }
 
 // groupRecord is a group in the database; it lasts while anything of it waits or fires.
@@ -35,7 +38,10 @@ type groupRecord struct {
 	Labels   map[string]string `json:"labels,omitempty"`
 	Wait     int64             `json:"wait,omitempty"`
 	Interval int64             `json:"interval,omitempty"`
-	Told     int64             `json:"told,omitempty"` // Unix ms, 0: never
+	Repeat   int64             `json:"repeat,omitempty"`
+	Told     int64             `json:"told,omitempty"`  // Unix ms, 0: never
+	Asked    int64             `json:"asked,omitempty"` // Unix ms of the last repeat
+	Runs     int               `json:"runs,omitempty"`  // repeats so far
 }
 
 // group is one in memory. What the receiver has been told of it are its members, what
@@ -134,7 +140,7 @@ func (b box) join(g *Group, records map[string]*groupRecord) (id string, err err
 		}
 		records[id] = r
 	}
-	r.Labels, r.Wait, r.Interval = g.Labels, g.Wait, g.Interval
+	r.Labels, r.Wait, r.Interval, r.Repeat = g.Labels, g.Wait, g.Interval, g.Repeat
 	return id, nil
 }
 
@@ -155,9 +161,9 @@ func (q *queue) know(id string, r *groupRecord) {
 		g = &group{id: id, members: make(map[string]*member)}
 		q.groups[id] = g
 	}
-	last := g.Told
+	last := g.groupRecord
 	g.groupRecord = *r
-	g.Told = max(g.Told, last)
+	g.Told, g.Asked, g.Runs = max(g.Told, last.Told), max(g.Asked, last.Asked), max(g.Runs, last.Runs)
 }
 
 // release forgets a group of which nothing is left.
@@ -252,6 +258,7 @@ func (q *queue) followGroups(now, back int64) {
 		if g.Told > 0 {
 			g.Told = max(1, min(g.Told-back, now))
 		}
+		g.Asked = max(0, min(g.Asked-back, now))
 		for _, it := range g.items {
 			if !it.inFlight {
 				it.Enqueued = min(it.Enqueued-back, now)

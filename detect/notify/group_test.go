@@ -45,6 +45,20 @@ type groupPost struct {
 	}
 }
 
+// inMinutes returns calls as "minutes: ids", in order of the ids where the time is one.
+func inMinutes(t *testing.T, calls []call, start time.Time) []string {
+	t.Helper()
+	slices.SortStableFunc(calls, func(x, y call) int {
+		return cmp.Or(cmp.Compare(int(x.at.Sub(start).Minutes()), int(y.at.Sub(start).Minutes())), cmp.Compare(x.id, y.id))
+	})
+	out := groupPosts(t, calls, start)
+	for i, c := range calls {
+		_, ids, _ := strings.Cut(out[i], ": ")
+		out[i] = fmt.Sprintf("%d: %s", int(c.at.Sub(start).Minutes()), ids)
+	}
+	return out
+}
+
 // groupPosts returns calls as "seconds: ids".
 func groupPosts(t *testing.T, calls []call, start time.Time) []string {
 	t.Helper()

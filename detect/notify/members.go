@@ -21,6 +21,7 @@ type member struct {
 	Group    string `json:"group,omitempty"` // its id
 	// Labels is the fingerprint by which the receiver knows it.
 	Labels string          `json:"labels,omitempty"`
+	Quiet  []string        `json:"quiet,omitempty"` // what keeps it from being told again, by name
 	Until  int64           `json:"until,omitempty"` // Unix ms until which its end is told again
 	Body   json.RawMessage `json:"body,omitempty"`  // in the database only
 

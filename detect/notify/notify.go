@@ -270,7 +270,8 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 		q.insert(it)
 	}
 	c := newChannel(r, q)
-	c.owner, err = ownerOf(tx, r.Name)
+	from, err := ownerOf(tx, r.Name)
+	c.own(from)
 	return c, err
 }
 

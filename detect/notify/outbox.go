@@ -69,8 +69,9 @@ type item struct {
 	// answer says so.
 	Unsure    bool   `json:"unsure,omitempty"`
 	LastError string `json:"lastError,omitempty"`
-	Group     string `json:"group,omitempty"` // id of the group it is told of with
-	Set       string `json:"set,omitempty"`   // name of the message that it is a part of
+	Group     string `json:"group,omitempty"`  // id of the group it is told of with
+	Repeat    bool   `json:"repeat,omitempty"` // tells again what was accepted
+	Set       string `json:"set,omitempty"`    // name of the message that it is a part of
 
 	inFlight bool // until its outcome is stored
 	answered bool // the attempt under way has ended

@@ -272,6 +272,7 @@ func (c *channel) own(o owner) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.owner = o
+	c.queue.leaving = o.Leaving != 0
 }
 
 // wanted returns what a receiver is to get of a list: one that is leaving, the ends of

@@ -40,6 +40,7 @@ type plan struct {
 	drops   []drop
 	fold    []*item   // to be replaced by one summary
 	again   []*member // marked in flight, in one message
+	repeat  []string  // groups to be told of again
 	expired []*member // that are not told again any more
 	wake    int64     // Unix ms at which to plan again, 0 = when woken
 }
@@ -78,6 +79,7 @@ type queue struct {
 	members       map[string]*member // by incident: what is told again
 	byLabels      map[string]*member
 	groups        map[string]*group // by id
+	leaving       bool              // the receiver is told of ends only
 	bundles       bool              // the receiver is told of a group in one message
 	turn          uint64            // counts plans
 	expired       []*member         // that must leave the database
@@ -226,6 +228,9 @@ func (q *queue) plan(now int64) plan {
 		wakeAt(at)
 	}
 	p.expired, q.expired = q.expired, nil
+	if p.repeat, at = q.planRepeats(now); at > 0 {
+		wakeAt(at)
+	}
 	slots := concurrency
 	if q.failures >= breakerAt {
 		slots = 1
@@ -311,7 +316,7 @@ func (q *queue) begun(it *item, st start) start {
 		return st
 	}
 	for _, incident := range slices.Sorted(maps.Keys(q.groups[it.Group].members)) {
-		if len(q.byIncident[incident]) == 0 { // else something newer goes now, or next
+		if len(q.byIncident[incident]) == 0 && len(q.members[incident].Quiet) == 0 { // else something newer goes now, or next
 			st.others = append(st.others, incident)
 		}
 	}
