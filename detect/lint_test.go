@@ -34,9 +34,8 @@ func lint(t *testing.T, files ...string) (detect.File, []string) {
 	return file, out
 }
 
-// TestLint: everything that is wrong is found at once, each with its place.
-func TestLint(t *testing.T) {
-	_, got := lint(t, "a.yaml", `rules:
+// manyFaults is a rule file with one of everything that is found.
+const manyFaults = `rules:
   - id: good
     expr: name,sps,:eq,:sum,(,region,),:by
     detector: {kind: double-exponential}
@@ -79,7 +78,11 @@ receivers:
   - {name: oncall, url: "https://x.example"}
   - name: other
     urll: "https://x.example"
-`, "b.yaml", "rules:\n  - {id: good, expr: 'name,x,:eq,:sum', for: 1m}\n", "c.yaml", "rules:\n  - id: a\n   b: [\n", "d.yaml", "rulse: []\n")
+`
+
+// TestLint: everything that is wrong is found at once, each with its place.
+func TestLint(t *testing.T) {
+	_, got := lint(t, "a.yaml", manyFaults, "b.yaml", "rules:\n  - {id: good, expr: 'name,x,:eq,:sum', for: 1m}\n", "c.yaml", "rules:\n  - id: a\n   b: [\n", "d.yaml", "rulse: []\n")
 	want := []string{
 		`a.yaml:7:5 duplicate true rule "twice": expr and detector are those of rule "good"`,
 		`a.yaml:12:7 template false rule "twice": annotations.summary names .Tags.regoin, but groups have region`,
