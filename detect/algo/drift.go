@@ -25,6 +25,9 @@ type drift struct {
 	leak  slowStretch
 	own   [driftRing]float32 // distance of buckets from the profile, unknownBucket when absent
 	other [driftRing]float32 // the same from that of a free day
+	dawn  [2]float32         // levels with which this day and the one before began, unknownBucket when not known
+	came  float32            // the one from which a day came that began some hours ago
+	dusk  float32            // the one to which a day that is ending may go back
 }
 
 // slowStretch is what is known of one statistic of buckets.
@@ -67,6 +70,7 @@ func (w *drift) forget() {
 	for i := range w.own {
 		w.own[i], w.other[i] = unknownBucket, unknownBucket
 	}
+	w.dawn, w.came, w.dusk = [2]float32{unknownBucket, unknownBucket}, unknownBucket, unknownBucket
 }
 
 // push takes the distance of a bucket from the profile and from that of a free day.
@@ -85,6 +89,7 @@ func (w *drift) push(s *seasonSettings, own, other float32, usual float64, since
 		w.calm = median(&w.own, w.head)
 	}
 	w.young = since >= 0 && since < youngDay
+	w.pass(since, learning)
 	w.judgeStep(s, linear, learning)
 	w.judgeLeak(s, usual, since, linear, learning)
 }
@@ -129,7 +134,7 @@ func (w *drift) judgeStep(s *seasonSettings, linear, learning bool) {
 	}
 	heard = heard && (linear || math.Abs(off) >= max(stepLeast, calmTimes*float64(w.calm))) && !(w.young && math.Abs(off) < holidayMost)
 	now := over(w.own[:], w.head, 0, stepSpan).mean()
-	if heard && !linear && (w.returns(now-off, now) || w.homeward(now-off, now)) {
+	if heard && !linear && (w.returns(now-off, now) || w.homeward(now-off, now) || w.ends(now-off, now, duskLeast)) {
 		heard = false
 	}
 	if other, too, known := w.stepIn(w.other[:]); heard && known && (!too || other/off < leakBelow) {
@@ -185,7 +190,7 @@ func (w *drift) judgeLeak(s *seasonSettings, usual float64, since int, linear, l
 		other := w.fall(w.other[:])
 		heard = other == 0 || other < leakFree*off
 	}
-	heard = heard && !w.holiday(since, off)
+	heard = heard && !w.holiday(since, off) && (linear || !w.ends(now-off, now, duskLeast))
 	evidence, side := w.leak.judge(s, off, leakLooks, w.seen, learning, heard)
 	if evidence > float64(w.heard) {
 		w.heard, w.side, w.depth, w.cause = float32(min(evidence, evidenceMax)), int32(side), float32(size(off, linear)), CauseDrift

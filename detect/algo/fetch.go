@@ -24,12 +24,12 @@ const (
 	bandSize      = 136
 	smallSize     = 64
 	seasonalStep  = 740  // all but profile and rings of buckets
-	seasonalClose = 1768 // these rings as well, which the step that closes a bucket reads
-	seasonalPlain = 1768 // what leads to the stream as it is
+	seasonalClose = 1784 // these rings as well, which the step that closes a bucket reads
+	seasonalPlain = 1784 // what leads to the stream as it is
 	seasonalRest  = 56
-	seasonalDay   = 2256 // the profile
-	seasonalWeek  = 3408
-	seasonalSize  = 11472
+	seasonalDay   = 2272 // the profile
+	seasonalWeek  = 3424
+	seasonalSize  = 11488
 )
 
 // Fetcher returns what asks for the states of m's detectors before step t.

@@ -104,3 +104,36 @@ func TestADayOffIsNoFall(t *testing.T) {
 		}
 	}
 }
+
+// An odd day ends as it began, in its own time: after a quiet day and a busy one, the fall in the
+// last hours leads back to where the stream lay before, and one that leads further is a leak.
+func TestAnOddDayEnds(t *testing.T) {
+	const at, quiet = 3*week + 2*24*60, 0.85
+	for _, c := range []struct {
+		hours int
+		to    float64 // of the usual level, at the end
+		paged bool
+	}{{2, quiet, false}, {3, quiet, false}, {4, quiet, false}, {4, 0.6, true}} {
+		for _, rate := range []float64{200, 3000} {
+			paged := 0
+			for seed := range uint64(6) {
+				values := weekly(4*week, rate, time.UTC, seed)
+				for i := range 1440 {
+					values[at+i-1440] *= 1 + (quiet-1)*min(1, float64(i)/180)
+				}
+				for i := range 1500 {
+					from := quiet + 0.2*min(1, float64(i)/180)
+					share := max(0, min(1, float64(i-1440+60*c.hours)/float64(60*c.hours)))
+					values[at+i] *= from + (c.to-from)*share
+				}
+				got, _ := pages(newDetector(t, algo.Spec{Kind: "auto"}, 60_000), values[:at+1500])
+				if len(got) > 0 && got[len(got)-1] >= at {
+					paged++
+				}
+			}
+			if !c.paged && paged > 0 || c.paged && paged < 6 {
+				t.Errorf("%v events a second, within %d hours to %v: %d of 6 paged", rate, c.hours, c.to, paged)
+			}
+		}
+	}
+}

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-const seasonalVersion = 2
+const seasonalVersion = 3
 
 // Limits of fields of a saved state.
 const (
@@ -77,7 +77,8 @@ func (d *seasonal) fields(times func(x *int64), counts func(n *int32, most int32
 		doubles(&t.miss)
 		doubles(&t.square)
 	}
-	for _, x := range [...]*float32{&w.minSum, &w.slow.heard, &w.slow.depth, &w.slow.base, &w.slow.usual, &w.slow.calm, &d.frozen.usual, &p.depth, &p.peak} {
+	for _, x := range [...]*float32{&w.minSum, &w.slow.heard, &w.slow.depth, &w.slow.base, &w.slow.usual, &w.slow.calm,
+		&w.slow.dawn[0], &w.slow.dawn[1], &w.slow.came, &w.slow.dusk, &d.frozen.usual, &p.depth, &p.peak} {
 		singles(x)
 	}
 	for i := range w.slow.homes {

@@ -237,6 +237,9 @@ func (w *windows) judgeSpan(s *seasonSettings, i int, e float64, linear, learnin
 		} else if i > 0 {
 			heard = !w.slow.returns(from, to)
 		}
+		if heard && math.Abs(to-from) < duskSudden && w.slow.ends(from, to, duskOdd) {
+			heard, w.ramp = false, true
+		}
 	}
 	if learning && head%sp.stride == 0 {
 		w.learn(sp, st, off, e, ticks, side, x, u, heard)
@@ -272,6 +275,9 @@ func (w *windows) least(i int, off float64) float64 {
 	}
 	odd := math.Log(w.level) - float64(w.slow.usual)
 	if w.slow.free || odd > oddFrom || odd < -oddFrom && off > 0 { // what falls on and on is no holiday
+		least = max(least, oddLeast)
+	}
+	if w.slow.lowered(w.level) && off < 0 {
 		least = max(least, oddLeast)
 	}
 	return max(least, calm*float64(w.slow.calm))
