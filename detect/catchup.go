@@ -144,6 +144,7 @@ func (e *Engine) recall(stored recalled) {
 	e.asleep, e.lastMarks = map[string][]*incident{}, stored.marks
 	for _, in := range stored.incidents {
 		e.asleep[in.Rule] = append(e.asleep[in.Rule], in)
+		e.turn = max(e.turn, in.Turn)
 	}
 	for _, s := range stored.rules {
 		r, err := e.recallRule(s, now)

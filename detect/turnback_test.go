@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"go.etcd.io/bbolt"
+
 	"pulse/detect/notify"
 )
 
@@ -162,5 +164,53 @@ func TestNewDetectorAfterAPause(t *testing.T) {
 		if same, other := fires(taped, 50), fires(taped, 51); same != other {
 			t.Errorf("marks %v: it fires at %d s, with another detector at %d s", taped, same, other)
 		}
+	}
+}
+
+// TestTurnsOfIncidents: that the clock was set back is known from the incidents, too, when
+// nothing else knows of it any more: an alert's record is not taken for newer than its state
+// at every start from then on.
+func TestTurnsOfIncidents(t *testing.T) {
+	resolves := func(restart bool) int64 {
+		r := newTapedRig(t, 10_000)
+		r.put(`{"id":"low","expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":50},"keep":"90s"}`)
+		send := func(s int64, v float64) {
+			r.at(s*1000 - 300)
+			r.send("a", p(v, "name", "sps"))
+			r.to(s*1000 + 50)
+		}
+		for s := int64(200); s <= 260; s += 10 {
+			send(s, 100)
+		}
+		r.to(150_000) // the clock is set back
+		for s := int64(160); s <= 200; s += 10 {
+			send(s, 10)
+		}
+		r.one(notify.TypeFiring)
+		err := r.db.Update(func(tx *bbolt.Tx) error {
+			root := tx.Bucket([]byte("detect"))
+			for _, key := range []string{"checkpoints", "states"} {
+				if err := root.DeleteBucket([]byte(key)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.tape.events = slices.DeleteFunc(r.tape.events, func(e event) bool { return e.mark != nil })
+		r.recover()
+		send(210, 10)
+		for s := int64(220); s <= 350; s += 10 {
+			if s == 240 && restart {
+				r.recover()
+			}
+			send(s, 100)
+		}
+		return (r.one(notify.TypeResolved).EndsAt - epoch) / 1000
+	}
+	if plain, restarted := resolves(false), resolves(true); plain != restarted {
+		t.Errorf("it ends at %d s, after a restart at %d s", plain, restarted)
 	}
 }
