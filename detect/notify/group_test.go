@@ -3,6 +3,7 @@ package notify_test
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -384,4 +385,57 @@ func TestGroupsWhenTheClockIsSetBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A group that waits takes the room of one message when a storm comes.
+func TestRoomBesideAGroup(t *testing.T) {
+	bubble(t, notify.Options{PerMinute: 20}, func(r *rig) {
+		r.putGrouping("a")
+		var list []notify.Notification
+		for i := range 15 {
+			list = append(list, in(slowly, "a", firing(fmt.Sprint("g", i))))
+		}
+		r.enqueue(list...)
+		after(time.Second)
+		list = nil
+		for i := range 30 {
+			list = append(list, firing(fmt.Sprint("i", i)))
+		}
+		r.enqueue(list...)
+		after(time.Second)
+		if n := len(r.made()); n != 20 { // 19 and a summary
+			t.Errorf("%d messages at once, want a summary and all but one of those that a minute has", n)
+		}
+	})
+}
+
+// The outbox of an older release has neither members nor groups.
+func TestOutboxOfAnOlderRelease(t *testing.T) {
+	bubble(t, notify.Options{}, func(r *rig) {
+		r.putGrouping("a")
+		r.answersStatus(503)
+		r.enqueue(firing("i"))
+		after(time.Second)
+		r.stop()
+		db, err := bbolt.Open(r.path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.Update(func(tx *bbolt.Tx) error {
+			b := tx.Bucket([]byte("notify")).Bucket([]byte("outbox")).Bucket([]byte("a"))
+			return errors.Join(b.DeleteBucket([]byte("members")), b.DeleteBucket([]byte("groups")), b.DeleteBucket([]byte("links")))
+		})
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		r.answersStatus(200)
+		r.start()
+		r.enqueue(in(slowly, "a", firing("j")), in(slowly, "a", resolved("i")))
+		after(time.Hour)
+		r.enqueue(in(slowly, "a", resolved("j")))
+		after(time.Hour)
+		if left := r.stored(); len(left) > 0 || r.svc.Stats().Accepted < 3 {
+			t.Errorf("left %v, %+v", left, r.svc.Stats())
+		}
+	})
 }

@@ -385,14 +385,20 @@ func (q *queue) room(now int64) int {
 		}
 	}
 	mayEnd := max(0, n-q.share())
+	q.turn++
 	for _, it := range q.items {
+		g := q.groups[it.Group]
 		switch {
 		case !limited(it) || it.inFlight:
+		case g != nil && q.bundles && g.turn == q.turn: // goes with another
 		case it.Type == TypeResolved:
 			ends++
 		default:
 			n--
 			begins--
+		}
+		if g != nil {
+			g.turn = q.turn
 		}
 	}
 	if ends > 0 {
