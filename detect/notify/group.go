@@ -233,7 +233,9 @@ func (q *queue) planGroup(g *group, it *item, due, now int64) (start, int64) {
 		if !it.released && it.Attempts == 0 {
 			if due = max(due, g.due(g.items[0].Enqueued)); due <= now {
 				for _, one := range g.items {
-					one.released = true
+					if !one.inFlight { // or it belongs to its attempt, and was before
+						one.released = true
+					}
 				}
 			}
 		}
