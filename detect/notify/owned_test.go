@@ -223,6 +223,7 @@ func TestFileReceiverDisabled(t *testing.T) {
 		r.enqueue(firing("j"))
 		after(time.Second)
 		disabled("again 410", true)
+		r.answersStatus(200) // or what waits disables it once more
 		r.files("a=https://b.example.com/")
 		disabled("another URL", false)
 	})
