@@ -94,7 +94,8 @@ func shown(in *incident) Alert {
 
 // AlertByID returns the incident of that id, or of one of its transitions, with
 // what it was decided on and its timeline: the points around its beginning and its
-// end, its transitions and every attempt to deliver them, in order of time.
+// end, its transitions, silences and every attempt to deliver them, in order of time, and
+// at one time a point before what was decided on it. Each of the three is bounded.
 func (e *Engine) AlertByID(ctx context.Context, id string) (Alert, error) {
 	id = incidentOf(id)
 	a, in, err := e.find(id)
@@ -102,12 +103,12 @@ func (e *Engine) AlertByID(ctx context.Context, id string) (Alert, error) {
 		return Alert{}, err
 	}
 	a.Why = e.whyOf(ctx, &in)
-	a.Timeline = append(a.Timeline, in.Events...)
+	a.Timeline = append(a.Why.timeline(), in.Events...)
 	for _, attempt := range e.o.Notify.Attempts(id) {
 		a.Timeline = append(a.Timeline, Event{attempt.T, "attempt", attempt.Detail()})
 	}
-	a.Timeline = append(a.Timeline, a.Why.timeline()...)
 	slices.SortStableFunc(a.Timeline, func(x, y Event) int { return cmp.Compare(x.T, y.T) })
+	a.Timeline = slices.Compact(a.Timeline)
 	return a, nil
 }
 

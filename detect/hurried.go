@@ -5,8 +5,9 @@ import "slices"
 // maxHurried bounds how many stretches of a rule are remembered.
 const maxHurried = 256
 
-// hurried is the stretches of steps that a rule closed before all of its sources had
-// reported, ascending: points that came later were not judged. The newest are kept.
+// hurried is stretches of steps of a rule, ascending, such as those that it closed
+// before all of its sources had reported: points that came later were not judged. The
+// newest are kept.
 type hurried []span
 
 // add notes step t, the newest, of a rule with steps of so many ms.

@@ -44,6 +44,8 @@ type outbox struct {
 	woken int
 	// refuse, when set, is what EnqueueAll answers for each.
 	refuse error
+	// tries are what Attempts answers for each incident.
+	tries []notify.Attempt
 }
 
 func (o *outbox) EnqueueAll(tx *bbolt.Tx, list []notify.Notification) (refused []error) {
@@ -65,7 +67,7 @@ func (o *outbox) Wake() {
 	o.woken++
 }
 
-func (o *outbox) Attempts(string) []notify.Attempt { return nil }
+func (o *outbox) Attempts(string) []notify.Attempt { return o.tries }
 
 func newRig(t testing.TB, step int64) *rig {
 	t.Helper()

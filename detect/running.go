@@ -58,6 +58,7 @@ type running struct {
 
 	closedOn closedSteps // sources of the last steps
 	hurried  hurried     // steps that were judged with a source missing
+	attended hurried     // steps that were judged in their time, as far as is known
 	deferred *PutOff     // of the newest step that was put off
 
 	stats RuleStats
@@ -181,7 +182,10 @@ func (e *Engine) turnBack(r *running, at int64, turn int) {
 func (r *running) inTurn(turn int) { r.turn, r.judge.turn = turn, turn }
 
 // hasJudged notes that detectors and alerts have seen step t.
-func (r *running) hasJudged(t int64) { r.judged, r.clocks = t, turnStep{r.turn, t} }
+func (r *running) hasJudged(t int64) {
+	r.judged, r.clocks = t, turnStep{r.turn, t}
+	r.attended.add(t, r.c.step)
+}
 
 // moveClocks brings the times of alerts to a step that nobody has judged, nor those
 // since the last one: they count for nothing.
@@ -354,7 +358,7 @@ func (e *Engine) finish(r *running, t, now int64, c store.Completeness) {
 	r.hasJudged(t)
 	r.next, r.putOff = t+r.c.step, false
 	r.fresh++
-	r.closedOn.put(r.c.step, t, c)
+	r.closedOn.put(r.c.step, t, now-t, c)
 	r.trust(t, c)
 	e.mark(r, t)
 	e.keep(r, t)

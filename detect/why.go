@@ -57,6 +57,8 @@ type Decision struct {
 	// Silent are expected sources that had not reported.
 	Silent []string `json:"silent,omitempty"`
 	PutOff *PutOff  `json:"putOff,omitempty"`
+	// DataAgeMs is how long before the decision the newest data of the rule had come.
+	DataAgeMs *int64 `json:"dataAgeMs,omitempty"`
 	JudgedStep
 }
 
@@ -91,6 +93,7 @@ const (
 // closedStep is on how many sources a step closed.
 type closedStep struct {
 	t                 int64
+	late              int64 // ms from its end to its close
 	reported, sources uint32
 }
 
@@ -103,21 +106,25 @@ type closedSteps struct {
 // keptClosed is how many steps a rule remembers.
 const keptClosed = stepsBefore + 2
 
-func (k *closedSteps) put(step, t int64, c store.Completeness) {
+func (k *closedSteps) put(step, t, late int64, c store.Completeness) {
 	if k.ring == nil {
 		k.step, k.ring = step, make([]closedStep, keptClosed)
 	}
-	k.ring[t/step%keptClosed] = closedStep{t, uint32(c.Reported), uint32(c.Expected)}
+	k.ring[t/step%keptClosed] = closedStep{t, late, uint32(c.Reported), uint32(c.Expected)}
 }
 
-// fill sets of s how many sources had reported it, where that is remembered.
-func (k *closedSteps) fill(s *JudgedStep) {
+// fill sets of s how many sources had reported it, where that is remembered, and
+// returns how long after its end it was closed, in ms.
+func (k *closedSteps) fill(s *JudgedStep) (late int64) {
 	if k.ring == nil {
-		return
+		return 0
 	}
-	if at := k.ring[s.T/k.step%keptClosed]; at.t == s.T {
-		s.Reported, s.Sources = int(at.reported), int(at.sources)
+	at := k.ring[s.T/k.step%keptClosed]
+	if at.t != s.T {
+		return 0
 	}
+	s.Reported, s.Sources = int(at.reported), int(at.sources)
+	return at.late
 }
 
 func (k closedSteps) clone() closedSteps {
@@ -266,7 +273,8 @@ func (e *Engine) decided(r *running, i int, in *incident, kind string, m moment)
 	if u == nil {
 		return
 	}
-	d := Decision{Kind: kind, At: m.now, Silent: silentOf(m.completeness)}
+	age := m.dataAge()
+	d := Decision{Kind: kind, At: m.now, Silent: silentOf(m.completeness), DataAgeMs: &age}
 	d.JudgedStep, w.scratch = judgedStep(r.judge, i, m.t, w.scratch)
 	d.Reported, d.Sources = m.completeness.Reported, m.completeness.Expected
 	d.wait(r, i, in, w.lastOut)

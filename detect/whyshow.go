@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -144,22 +145,41 @@ func (e *Engine) sayWhy(in *incident, step int64) string {
 }
 
 // timeline returns the steps of w as lines of a timeline. Steps with a decision
-// say what the detector knew.
+// say what it was made on and what the detector knew.
 func (w *Why) timeline() []Event {
 	out := make([]Event, 0, len(w.Steps))
 	for i := range w.Steps {
 		s := &w.Steps[i]
 		text := s.describe()
-		if slices.ContainsFunc(w.Decisions, func(d Decision) bool { return d.T == s.T }) && len(s.Facts) == len(w.Facts) && len(s.Facts) > 0 {
-			var known []string
-			for k, name := range w.Facts {
-				known = append(known, strings.ReplaceAll(name, "_", " ")+" "+s.Facts[k].String())
-			}
-			text += "; detector: " + strings.Join(known, ", ")
+		if at := slices.IndexFunc(w.Decisions, func(d Decision) bool { return d.T == s.T }); at >= 0 {
+			text += w.Decisions[at].basis() + w.knew(s)
 		}
 		out = append(out, Event{s.T, "point", text})
 	}
 	return out
+}
+
+// basis says how old the data of a decision was, and who had sent it.
+func (d *Decision) basis() (text string) {
+	if d.DataAgeMs != nil {
+		text = "; data age " + spoken(*d.DataAgeMs)
+	}
+	if d.Sources > 0 {
+		text += fmt.Sprintf("; %d of %d sources had reported", d.Reported, d.Sources)
+	}
+	return text
+}
+
+// knew says what the detector knew after a step.
+func (w *Why) knew(s *JudgedStep) string {
+	if len(s.Facts) != len(w.Facts) || len(s.Facts) == 0 {
+		return ""
+	}
+	var known []string
+	for k, name := range w.Facts {
+		known = append(known, strings.ReplaceAll(name, "_", " ")+" "+s.Facts[k].String())
+	}
+	return "; detector: " + strings.Join(known, ", ")
 }
 
 // describe says in a line what the verdict of a step was.

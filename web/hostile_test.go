@@ -53,6 +53,7 @@ var surfaces = map[string]surface{
 	"DELETE /api/v1/rules/{id}":          {},
 	"GET /api/v1/rules/{id}/band":        {params: []string{"s", "e", "tz", "tags", "format", "facts"}},
 	"GET /api/v1/rules/{id}/groups":      {params: []string{"tags", "limit"}},
+	"GET /api/v1/rules/{id}/why":         {params: []string{"tags", "t"}},
 	"POST /api/v1/backtest":              {bodies: hostileRules},
 	"GET /api/v1/receivers":              {},
 	"GET /api/v1/receivers/{name}":       {},

@@ -47,6 +47,7 @@ var matrix = map[string]entry{
 	"DELETE /api/v1/rules/{id}":          {"admin", 404, "", ""},
 	"GET /api/v1/rules/{id}/band":        {"query", 404, "", ""},
 	"GET /api/v1/rules/{id}/groups":      {"query", 404, "", ""},
+	"GET /api/v1/rules/{id}/why":         {"query", 404, "", ""},
 	"GET /api/v1/rules/{id}/stats":       {"query", 404, "", ""},
 	"GET /api/v1/owners":                 {"query", 200, "", ""},
 	"POST /api/v1/backtest":              {"query", 400, "", "{"},

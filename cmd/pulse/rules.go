@@ -15,6 +15,7 @@ type rulesCmd struct {
 	Test     rulesTestCmd     `cmd:"" help:"Run unit tests of rules: series in, alerts out."`
 	Export   rulesExportCmd   `cmd:"" help:"Print the rules and receivers of a server as a rule file, with secrets masked."`
 	Backtest rulesBacktestCmd `cmd:"" help:"Ask a server what the rules of a file would have paged for on its history."`
+	Why      rulesWhyCmd      `cmd:"" help:"Ask a server why a rule did, or did not, page somebody about a group at a time."`
 }
 
 type rulesExportCmd struct {

@@ -1,0 +1,173 @@
+package detect
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.etcd.io/bbolt"
+
+	"pulse/detect/notify"
+)
+
+// The alerts of a question: what the database and the engine have of the group around
+// the time.
+
+// findAlerts notes the alerts of the group that were on at the time, ended shortly
+// before, or began within the time that the rule waits.
+func (q *question) findAlerts() error {
+	window := min(max(q.c.config.For, whyNotLeast*q.Step), whyNotMost*q.Step)
+	from, to := q.T-window, q.T+window
+	mine := func(in *incident) bool {
+		return in.Rule == q.Rule && groupKey(in) == q.key && in.PendingSince <= to
+	}
+	for _, in := range q.e.openIncidents(mine) {
+		q.addAlert(&in)
+	}
+	ended, err := q.e.journal.endedOf(q.Rule, from)
+	if err != nil {
+		return err
+	}
+	for _, in := range ended {
+		if mine(in) {
+			q.addAlert(in)
+		}
+	}
+	slices.SortStableFunc(q.Alerts, func(a, b WhyAlert) int { return cmp.Compare(a.PendingSince, b.PendingSince) })
+	if n := len(q.Alerts); n > maxWhyAlerts { // those next to the time
+		at := slices.IndexFunc(q.Alerts, func(a WhyAlert) bool { return a.PendingSince > q.T })
+		if at < 0 {
+			at = n
+		}
+		begin := min(max(0, at-maxWhyAlerts/2), n-maxWhyAlerts)
+		q.Alerts = q.Alerts[begin : begin+maxWhyAlerts]
+	}
+	return nil
+}
+
+func (q *question) addAlert(in *incident) {
+	a := WhyAlert{
+		Incident: in.ID, State: in.State, NoData: in.Absence, PendingSince: in.PendingSince, StartsAt: in.Sent.StartsAt, EndsAt: in.Sent.EndsAt,
+		Queued: in.State != StatePending && !in.Held, Attempts: []notify.Attempt{}, notify: in.Notify, events: in.Events,
+	}
+	for _, id := range in.Silences {
+		if in.Held {
+			a.Held = append(a.Held, "silence "+id)
+		}
+	}
+	tries := q.e.o.Notify.Attempts(in.ID)
+	if n := len(tries); n > maxWhyTries {
+		tries = slices.Concat(tries[:maxWhyTries/2], tries[n-maxWhyTries/2:])
+	}
+	a.Attempts = append(a.Attempts, tries...)
+	q.Alerts = append(q.Alerts, a)
+}
+
+// openIncidents returns copies of the open incidents for which keep answers true.
+func (e *Engine) openIncidents(keep func(*incident) bool) (out []incident) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.eachOpen(func(in *incident) {
+		if keep(in) {
+			copied := *in
+			copied.Events = slices.Clone(in.Events)
+			out = append(out, copied)
+		}
+	})
+	return out
+}
+
+// endedOf returns the incidents of a rule that ended after t. Only records that may be
+// its own are read.
+func (j *journal) endedOf(rule string, t int64) (out []*incident, err error) {
+	named := notify.AppendString([]byte(`,"rule":`), rule)
+	err = j.db.View(func(tx *bbolt.Tx) error {
+		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
+		from := binary.BigEndian.AppendUint64(nil, uint64(max(0, t+1)))
+		for key, value := cursor.Seek(from); key != nil; key, value = cursor.Next() {
+			records, err := readResolved(key, value)
+			if err != nil {
+				return err
+			}
+			for _, r := range records {
+				if !bytes.Contains(r.text, named) {
+					continue
+				}
+				in, err := r.read()
+				if err != nil {
+					return err
+				}
+				out = append(out, in)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read alerts that ended: %w", err)
+	}
+	return out, nil
+}
+
+// during returns the alert that was on at the time, that of the values before that of
+// missing data; nil when there was none.
+func (q *question) during() (on *WhyAlert) {
+	for i := range q.Alerts {
+		a := &q.Alerts[i]
+		if a.StartsAt == 0 || a.StartsAt > q.T || a.EndsAt != 0 && a.EndsAt <= q.T {
+			continue
+		}
+		if on == nil || on.NoData && !a.NoData {
+			on = a
+		}
+	}
+	return on
+}
+
+// toBe returns the alert that was pending at the time, nil when there was none.
+func (q *question) toBe() *WhyAlert {
+	for i := range q.Alerts {
+		a := &q.Alerts[i]
+		if !a.NoData && a.PendingSince <= q.T && (a.StartsAt == 0 || a.StartsAt > q.T) && (a.EndsAt == 0 || a.EndsAt > q.T) {
+			return a
+		}
+	}
+	return nil
+}
+
+// heldBy names the silences that hold the alert back.
+func (a *WhyAlert) heldBy() string {
+	if len(a.Held) == 0 {
+		return "a silence"
+	}
+	return strings.Join(a.Held, ", ")
+}
+
+// releasedAt is when an alert that was held back was told, 0 when it was not held back.
+func (a *WhyAlert) releasedAt() int64 {
+	for _, x := range a.events {
+		if x.Kind == eventReleased && strings.HasSuffix(x.Detail, "it is told now") {
+			return x.T
+		}
+	}
+	return 0
+}
+
+// toldOf is what became of the beginning of an alert at one receiver: the last attempt.
+func (a *WhyAlert) toldOf() (last []notify.Attempt) {
+	for _, x := range a.Attempts {
+		if x.Type == notify.TypeResolved {
+			continue
+		}
+		at := slices.IndexFunc(last, func(y notify.Attempt) bool { return y.Receiver == x.Receiver })
+		switch {
+		case at < 0:
+			last = append(last, x)
+		case last[at].Outcome != notify.OutcomeAccepted:
+			last[at] = x
+		}
+	}
+	return last
+}

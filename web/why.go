@@ -1,0 +1,32 @@
+package web
+
+import "pulse/detect"
+
+// maxTime is the last millisecond of the year 9999.
+const maxTime = 253_402_300_799_999
+
+// why answers why somebody was or was not paged by a rule about a group at a time.
+func (s *Server) why(r *request) {
+	group, err := tagFilter(r.param("tags"))
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	at, err := r.number("t", 0, 1, maxTime)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	ctx, leave, err := s.enterQuery(r)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	defer leave()
+	answer, err := s.opts.Detect.WhyNot(ctx, r.vars["id"], group, at)
+	if err != nil {
+		r.failUnknown(err, detect.ErrUnknownRule)
+		return
+	}
+	r.json(answer)
+}
