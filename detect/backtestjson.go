@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"pulse/detect/scalar"
 )
 
 // ParseBacktestJSON reads the body of a back-test:
@@ -33,7 +35,7 @@ func ParseBacktestJSON(body []byte) (Backtest, error) {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return b, fmt.Errorf("back-test is %s, want an object with the keys rule, against, start, end, incidents", typeName(v))
+		return b, fmt.Errorf("back-test is %s, want an object with the keys rule, against, start, end, incidents", scalar.TypeName(v))
 	}
 	f := fields{m: m}
 	f.known("rule", "against", "start", "end", "incidents")
@@ -70,7 +72,7 @@ func (f *fields) instant(key string) int64 {
 		return 0
 	}
 	const latest = 1 << 53
-	s, _ := scalar(v)
+	s, _ := scalar.Text(v)
 	if ms, err := strconv.ParseInt(s, 10, 64); err == nil && ms >= 0 && ms <= latest {
 		return ms
 	}
@@ -96,7 +98,7 @@ func (f *fields) marked(key string) []Marked {
 	for i, item := range items {
 		m, ok := item.(map[string]any)
 		if !ok {
-			f.fail("%s[%d] is %s, want an object with start, end and tags", key, i, typeName(item))
+			f.fail("%s[%d] is %s, want an object with start, end and tags", key, i, scalar.TypeName(item))
 			return nil
 		}
 		one := fields{m: m}

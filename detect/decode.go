@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"sort"
-	"strconv"
 	"strings"
 
 	"pulse/detect/algo"
+	"pulse/detect/scalar"
 )
 
 // ruleKeys are the keys of a rule in the order of the documentation.
@@ -38,7 +38,7 @@ func ParseRuleJSON(body []byte) (Rule, error) {
 func decodeRule(v any) (Rule, error) {
 	m, ok := v.(map[string]any)
 	if !ok {
-		return Rule{}, fmt.Errorf("rule is %s, want an object with the keys %s", typeName(v), strings.Join(ruleKeys, ", "))
+		return Rule{}, fmt.Errorf("rule is %s, want an object with the keys %s", scalar.TypeName(v), strings.Join(ruleKeys, ", "))
 	}
 	f := fields{m: m}
 	f.known(ruleKeys...)
@@ -110,7 +110,7 @@ func (f *fields) text(key string) string {
 	}
 	s, ok := v.(string)
 	if !ok {
-		f.fail("%s is %s, want text", key, typeName(v))
+		f.fail("%s is %s, want text", key, scalar.TypeName(v))
 	}
 	return s
 }
@@ -120,9 +120,9 @@ func (f *fields) duration(key string) Duration {
 	if !ok {
 		return 0
 	}
-	s, isText := scalar(v)
+	s, isText := scalar.Text(v)
 	if !isText {
-		f.fail("%s is %s, want a duration such as 30s", key, typeName(v))
+		f.fail("%s is %s, want a duration such as 30s", key, scalar.TypeName(v))
 		return 0
 	}
 	d, err := ParseDuration(s)
@@ -140,14 +140,14 @@ func (f *fields) texts(key string) map[string]string {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		f.fail("%s is %s, want an object of texts", key, typeName(v))
+		f.fail("%s is %s, want an object of texts", key, scalar.TypeName(v))
 		return nil
 	}
 	out := make(map[string]string, len(m))
 	for k, x := range m {
-		s, ok := scalar(x)
+		s, ok := scalar.Text(x)
 		if !ok {
-			f.fail("%s.%s is %s, want text", key, clip(k, 60), typeName(x))
+			f.fail("%s.%s is %s, want text", key, clip(k, 60), scalar.TypeName(x))
 		}
 		out[k] = s
 	}
@@ -165,14 +165,14 @@ func (f *fields) list(key string) []string {
 	}
 	items, ok := v.([]any)
 	if !ok {
-		f.fail("%s is %s, want a list of texts", key, typeName(v))
+		f.fail("%s is %s, want a list of texts", key, scalar.TypeName(v))
 		return nil
 	}
 	out := make([]string, 0, len(items))
 	for i, x := range items {
 		s, ok := x.(string)
 		if !ok {
-			f.fail("%s[%d] is %s, want text", key, i, typeName(x))
+			f.fail("%s[%d] is %s, want text", key, i, scalar.TypeName(x))
 		}
 		out = append(out, s)
 	}
@@ -189,7 +189,7 @@ func (f *fields) detector(key string) algo.Spec {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		f.fail("%s is %s, want an object such as {kind: static, above: 100}", key, typeName(v))
+		f.fail("%s is %s, want an object such as {kind: static, above: 100}", key, scalar.TypeName(v))
 		return algo.Spec{}
 	}
 	spec := algo.Spec{Params: make(map[string]any, len(m))}
@@ -203,37 +203,6 @@ func (f *fields) detector(key string) algo.Spec {
 	spec.Kind = kind
 	delete(spec.Params, "kind")
 	return spec
-}
-
-// scalar returns the text of a text, number or boolean.
-func scalar(v any) (string, bool) {
-	switch x := v.(type) {
-	case string:
-		return x, true
-	case json.Number:
-		return x.String(), true
-	case float64:
-		return strconv.FormatFloat(x, 'f', -1, 64), true
-	case int, int64, uint64, bool:
-		return fmt.Sprint(x), true
-	}
-	return "", false
-}
-
-func typeName(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case string:
-		return "text"
-	case bool:
-		return "a boolean"
-	case []any:
-		return "a list"
-	case map[string]any:
-		return "an object"
-	}
-	return "a number"
 }
 
 // MarshalJSON writes the rule with the keys of the documentation in their

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"pulse/detect/notify"
+	"pulse/detect/scalar"
 )
 
 // maxFile bounds the bytes of a rule file, maxNodes its items after aliases have
@@ -75,7 +76,7 @@ func (file *File) read(name string, text []byte) []*Fault {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return []*Fault{{File: name, Place: placeOf(s.root()), Err: fmt.Errorf("content is %s, want the keys rules and receivers", typeName(v))}}
+		return []*Fault{{File: name, Place: placeOf(s.root()), Err: fmt.Errorf("content is %s, want the keys rules and receivers", scalar.TypeName(v))}}
 	}
 	f := fields{m: m}
 	f.known("rules", "receivers")
@@ -207,7 +208,7 @@ func (f *fields) items(key string) []any {
 	}
 	items, ok := v.([]any)
 	if !ok {
-		f.fail("%s is %s, want a list", key, typeName(v))
+		f.fail("%s is %s, want a list", key, scalar.TypeName(v))
 	}
 	return items
 }

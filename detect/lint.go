@@ -8,6 +8,7 @@ import (
 	"text/template/parse"
 
 	"pulse/detect/algo"
+	"pulse/detect/scalar"
 	"pulse/query/asl"
 	"pulse/query/stream"
 	"pulse/store"
@@ -147,7 +148,7 @@ func (c *compiled) hasty() string {
 		return ""
 	}
 	hold, given := r.Detector.Params["hold"]
-	text, _ := scalar(hold)
+	text, _ := scalar.Text(hold)
 	switch {
 	case given:
 		if d, err := ParseDuration(text); err != nil || int64(d) > c.step {

@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
+	"pulse/detect/scalar"
 	"pulse/store/tags"
 )
 
@@ -103,7 +104,7 @@ func (s *source) readTests() ([]Rule, []ruleTest, error) {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return nil, nil, &Fault{File: s.name, Place: placeOf(s.root()), Err: fmt.Errorf("content is %s, want the keys rule_files, rules, step and tests", typeName(v))}
+		return nil, nil, &Fault{File: s.name, Place: placeOf(s.root()), Err: fmt.Errorf("content is %s, want the keys rule_files, rules, step and tests", scalar.TypeName(v))}
 	}
 	f := fields{m: m}
 	f.known("rule_files", "rules", "step", "tests")
@@ -212,7 +213,7 @@ func (t *ruleTest) read(item any, known map[string]bool) error {
 	here := []any{"tests", t.index}
 	m, ok := item.(map[string]any)
 	if !ok {
-		return t.fault(fmt.Errorf("tests[%d] is %s, want an object with name, series and expect", t.index, typeName(item)), here...)
+		return t.fault(fmt.Errorf("tests[%d] is %s, want an object with name, series and expect", t.index, scalar.TypeName(item)), here...)
 	}
 	f := fields{m: m}
 	f.known("name", "step", "start", "series", "expect", "pages")
@@ -290,15 +291,15 @@ func sortedKeys[V any](m map[string]V) []string {
 func (t *ruleTest) readSeries(item any) error {
 	m, ok := item.(map[string]any)
 	if !ok {
-		return fmt.Errorf("series is %s, want an object with tags and values", typeName(item))
+		return fmt.Errorf("series is %s, want an object with tags and values", scalar.TypeName(item))
 	}
 	f := fields{m: m}
 	f.known("tags", "values", "source")
 	texts, source := f.texts("tags"), f.text("source")
 	values, _ := f.get("values")
-	text, ok := scalar(values)
+	text, ok := scalar.Text(values)
 	if !ok {
-		f.fail("values is %s, want text such as 5x10 _x3 stale", typeName(values))
+		f.fail("values is %s, want text such as 5x10 _x3 stale", scalar.TypeName(values))
 	}
 	if f.err == nil && texts["name"] == "" {
 		f.fail("tags.name is missing")
@@ -327,7 +328,7 @@ func (t *ruleTest) readSeries(item any) error {
 func (t *ruleTest) readExpectation(i int, item any, known map[string]bool) error {
 	m, ok := item.(map[string]any)
 	if !ok {
-		return fmt.Errorf("expect is %s, want an object with at, rule and alerts", typeName(item))
+		return fmt.Errorf("expect is %s, want an object with at, rule and alerts", scalar.TypeName(item))
 	}
 	f := fields{m: m}
 	f.known("at", "rule", "alerts")
@@ -360,7 +361,7 @@ func (t *ruleTest) readExpectation(i int, item any, known map[string]bool) error
 func readWanted(item any) (wantedAlert, error) {
 	m, ok := item.(map[string]any)
 	if !ok {
-		return wantedAlert{}, fmt.Errorf("it is %s, want an object with tags and state", typeName(item))
+		return wantedAlert{}, fmt.Errorf("it is %s, want an object with tags and state", scalar.TypeName(item))
 	}
 	f := fields{m: m}
 	f.known("tags", "state", "value", "expected", "score", "severity", "cause", "since", "labels", "annotations")
@@ -387,9 +388,9 @@ func (f *fields) between(key string) between {
 	if !ok {
 		return between{}
 	}
-	text, ok := scalar(v)
+	text, ok := scalar.Text(v)
 	if !ok {
-		f.fail("%s is %s, want a number or a range such as 5..10", key, typeName(v))
+		f.fail("%s is %s, want a number or a range such as 5..10", key, scalar.TypeName(v))
 		return between{}
 	}
 	b, err := parseBetween(text)

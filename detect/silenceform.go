@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pulse/detect/label"
+	"pulse/detect/scalar"
 	"pulse/detect/silence"
 	"pulse/query/when"
 )
@@ -79,7 +80,7 @@ func readFields(what string, body []byte, keys []string) (fields, error) {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return fields{}, fmt.Errorf("%s is %s, want an object with the keys %s", what, typeName(v), strings.Join(keys, ", "))
+		return fields{}, fmt.Errorf("%s is %s, want an object with the keys %s", what, scalar.TypeName(v), strings.Join(keys, ", "))
 	}
 	f := fields{m: m}
 	f.known(keys...)

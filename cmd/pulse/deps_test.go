@@ -21,7 +21,7 @@ var order = []string{
 	"store",
 	"query/when", "query/expr", "query/asl", "query", "query/stream",
 	"ingest/publish", "ingest",
-	"detect/duration", "detect/secret", "detect/algo", "detect/alert", "detect/label", "detect/route", "detect/text", "detect/silence", "detect/notify", "detect",
+	"detect/duration", "detect/scalar", "detect/secret", "detect/algo", "detect/alert", "detect/label", "detect/route", "detect/text", "detect/silence", "detect/notify", "detect",
 	"web/token", "web/render", "web/chart", "web/ui", "web",
 	"cmd/pulse",
 }

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
+
+	"pulse/detect/scalar"
 )
 
 // keys of a matcher in JSON and YAML.
@@ -76,8 +77,8 @@ func decodeObject(object map[string]any) (Matcher, error) {
 		if !slices.Contains(keys, key) {
 			return Matcher{}, fmt.Errorf("%w: key %.60q is unknown (known: %s)", ErrMatcher, key, strings.Join(keys, ", "))
 		}
-		value, ok := scalar(object[key])
-		if !ok {
+		value, ok := scalar.Text(object[key])
+		if !ok && object[key] != nil {
 			return Matcher{}, fmt.Errorf("%w: %s is no text", ErrMatcher, key)
 		}
 		text[key] = value
@@ -86,23 +87,6 @@ func decodeObject(object map[string]any) (Matcher, error) {
 		text["op"] = string(Equal)
 	}
 	return New(text["key"], Op(text["op"]), text["value"])
-}
-
-// scalar returns the text of a text, number, boolean or null.
-func scalar(v any) (string, bool) {
-	switch x := v.(type) {
-	case nil:
-		return "", true
-	case string:
-		return x, true
-	case json.Number:
-		return x.String(), true
-	case float64:
-		return strconv.FormatFloat(x, 'f', -1, 64), true
-	case int, int64, uint64, bool:
-		return fmt.Sprint(x), true
-	}
-	return "", false
 }
 
 // MarshalJSON writes {"key":...,"op":...,"value":...}.

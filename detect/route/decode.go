@@ -14,6 +14,7 @@ import (
 	"pulse/detect/algo"
 	"pulse/detect/duration"
 	"pulse/detect/label"
+	"pulse/detect/scalar"
 )
 
 // Error is what is wrong with a configuration, and where.
@@ -89,7 +90,7 @@ func (r *reader) failed() error {
 func (r *reader) items(path string, tree any) []any {
 	list, ok := tree.([]any)
 	if !ok && tree != nil {
-		r.fail(path, "is %s, want a list", typeName(tree))
+		r.fail(path, "is %s, want a list", scalar.TypeName(tree))
 	}
 	return list
 }
@@ -109,7 +110,7 @@ func each[T any](r *reader, path string, items []any, read func(*fields) T) []T 
 func (r *reader) object(path string, tree any) *fields {
 	m, ok := tree.(map[string]any)
 	if !ok {
-		r.fail(path, "is %s, want an object", typeName(tree))
+		r.fail(path, "is %s, want an object", scalar.TypeName(tree))
 	}
 	return &fields{r, path, m}
 }
@@ -257,9 +258,9 @@ func (f *fields) text(keys ...string) string {
 	if !ok {
 		return ""
 	}
-	text, ok := scalar(v)
+	text, ok := textOf(v)
 	if !ok {
-		f.fail(f.at(key), "is %s, want text", typeName(v))
+		f.fail(f.at(key), "is %s, want text", scalar.TypeName(v))
 	}
 	return text
 }
@@ -268,7 +269,7 @@ func (f *fields) yes(key string) bool {
 	v, ok := f.get(key)
 	yes, isBool := v.(bool)
 	if ok && !isBool {
-		f.fail(f.at(key), "is %s, want true or false", typeName(v))
+		f.fail(f.at(key), "is %s, want true or false", scalar.TypeName(v))
 	}
 	return yes
 }
@@ -305,14 +306,14 @@ func (f *fields) list(keys ...string) []string {
 	if !ok {
 		return nil
 	}
-	if text, ok := scalar(v); ok {
+	if text, ok := textOf(v); ok {
 		return []string{text}
 	}
 	out := []string{}
 	for i, item := range f.items(f.at(key), v) {
-		text, ok := scalar(item)
+		text, ok := textOf(item)
 		if !ok {
-			f.fail(f.at(key)+"["+strconv.Itoa(i)+"]", "is %s, want text", typeName(item))
+			f.fail(f.at(key)+"["+strconv.Itoa(i)+"]", "is %s, want text", scalar.TypeName(item))
 		}
 		out = append(out, text)
 	}
@@ -356,35 +357,12 @@ func (f *fields) zone(keys ...string) *Zone {
 	return &z
 }
 
-// scalar returns the text of a text or a number.
-func scalar(v any) (string, bool) {
-	switch x := v.(type) {
-	case string:
-		return x, true
-	case json.Number:
-		return x.String(), true
-	case float64:
-		return strconv.FormatFloat(x, 'f', -1, 64), true
-	case int, int64, uint64:
-		return fmt.Sprint(x), true
+// textOf returns the text of a text or a number.
+func textOf(v any) (string, bool) {
+	if _, isBool := v.(bool); isBool {
+		return "", false
 	}
-	return "", false
-}
-
-func typeName(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case string:
-		return "text"
-	case bool:
-		return "a boolean"
-	case []any:
-		return "a list"
-	case map[string]any:
-		return "an object"
-	}
-	return "a number"
+	return scalar.Text(v)
 }
 
 // fromJSON reads one object.
