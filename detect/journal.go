@@ -409,7 +409,7 @@ func (e *entry) writeRules(root *bbolt.Bucket) error {
 // ended returns up to limit ended incidents, newest first.
 func (j *journal) ended(limit int) ([]*incident, error) {
 	var out []*incident
-	err := j.eachEnded(func(list []filed) (more bool, err error) {
+	err := j.eachEnded(func(_ int64, list []filed) (more bool, err error) {
 		for _, r := range slices.Backward(list) {
 			if len(out) == limit {
 				return false, nil
@@ -428,7 +428,7 @@ func (j *journal) ended(limit int) ([]*incident, error) {
 // endedByID returns one ended incident, nil when there is none of that id. Only
 // its own record is read.
 func (j *journal) endedByID(id string) (in *incident, err error) {
-	err = j.eachEnded(func(list []filed) (more bool, err error) {
+	err = j.eachEnded(func(_ int64, list []filed) (more bool, err error) {
 		for _, r := range list {
 			if r.id == id {
 				in, err = r.read()
@@ -443,7 +443,7 @@ func (j *journal) endedByID(id string) (in *incident, err error) {
 // endedIDs returns the ids of all ended incidents.
 func (j *journal) endedIDs() (map[string]bool, error) {
 	out := make(map[string]bool, j.resolved)
-	err := j.eachEnded(func(list []filed) (more bool, err error) {
+	err := j.eachEnded(func(_ int64, list []filed) (more bool, err error) {
 		for _, r := range list {
 			out[r.id] = true
 		}
@@ -452,9 +452,9 @@ func (j *journal) endedIDs() (map[string]bool, error) {
 	return out, err
 }
 
-// eachEnded calls f with records that are stored together, the newest first, until it
-// answers no.
-func (j *journal) eachEnded(f func([]filed) (more bool, err error)) error {
+// eachEnded calls f with records that are stored together, and when they ended, the
+// newest first, until it answers no.
+func (j *journal) eachEnded(f func(at int64, list []filed) (more bool, err error)) error {
 	return j.db.View(func(tx *bbolt.Tx) error {
 		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
 		for key, value := cursor.Last(); key != nil; key, value = cursor.Prev() {
@@ -462,7 +462,9 @@ func (j *journal) eachEnded(f func([]filed) (more bool, err error)) error {
 			if err != nil {
 				return err
 			}
-			if more, err := f(list); !more || err != nil {
+			var at [8]byte
+			copy(at[:], key)
+			if more, err := f(int64(binary.BigEndian.Uint64(at[:])), list); !more || err != nil {
 				return err
 			}
 		}

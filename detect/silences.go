@@ -1,12 +1,10 @@
 package detect
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
-
-	"go.etcd.io/bbolt"
 
 	"pulse/detect/label"
 	"pulse/detect/silence"
@@ -125,25 +123,21 @@ func (e *Engine) PreviewSilence(ms label.Matchers, since, now int64) (SilencePre
 // endedAfter returns the incidents that ended after t.
 func (e *Engine) endedAfter(t int64) ([]silence.Entry, error) {
 	var out []silence.Entry
-	err := e.journal.db.View(func(tx *bbolt.Tx) error {
-		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
-		from := binary.BigEndian.AppendUint64(nil, uint64(max(0, t+1)))
-		for key, value := cursor.Seek(from); key != nil; key, value = cursor.Next() {
-			records, err := readResolved(key, value)
-			if err != nil {
-				return err
-			}
-			for _, r := range records {
-				x, err := readEnded(r.text)
-				if err != nil {
-					return fmt.Errorf("read incident %q: %w", r.id, err)
-				}
-				x.EndsAt = int64(binary.BigEndian.Uint64(key))
-				out = append(out, x)
-			}
+	err := e.journal.eachEnded(func(at int64, list []filed) (more bool, err error) {
+		if at <= t {
+			return false, nil
 		}
-		return nil
+		for _, r := range slices.Backward(list) {
+			x, err := readEnded(r.text)
+			if err != nil {
+				return false, fmt.Errorf("read incident %q: %w", r.id, err)
+			}
+			x.EndsAt = at
+			out = append(out, x)
+		}
+		return true, nil
 	})
+	slices.Reverse(out)
 	return out, err
 }
 

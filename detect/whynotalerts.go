@@ -3,12 +3,9 @@ package detect
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
-
-	"go.etcd.io/bbolt"
 
 	"pulse/detect/notify"
 )
@@ -84,27 +81,23 @@ func (e *Engine) openIncidents(keep func(*incident) bool) (out []incident) {
 // its own are read.
 func (j *journal) endedOf(rule string, t int64) (out []*incident, err error) {
 	named := notify.AppendString([]byte(`,"rule":`), rule)
-	err = j.db.View(func(tx *bbolt.Tx) error {
-		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
-		from := binary.BigEndian.AppendUint64(nil, uint64(max(0, t+1)))
-		for key, value := cursor.Seek(from); key != nil; key, value = cursor.Next() {
-			records, err := readResolved(key, value)
-			if err != nil {
-				return err
-			}
-			for _, r := range records {
-				if !bytes.Contains(r.text, named) {
-					continue
-				}
-				in, err := r.read()
-				if err != nil {
-					return err
-				}
-				out = append(out, in)
-			}
+	err = j.eachEnded(func(at int64, list []filed) (more bool, err error) {
+		if at <= t {
+			return false, nil
 		}
-		return nil
+		for _, r := range slices.Backward(list) {
+			if !bytes.Contains(r.text, named) {
+				continue
+			}
+			in, err := r.read()
+			if err != nil {
+				return false, err
+			}
+			out = append(out, in)
+		}
+		return true, nil
 	})
+	slices.Reverse(out)
 	if err != nil {
 		return nil, fmt.Errorf("read alerts that ended: %w", err)
 	}
