@@ -1,8 +1,6 @@
 package silence
 
 import (
-	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -39,7 +37,7 @@ func (ix *index) add(x *entry) {
 		if m.MatchesValue("") {
 			continue
 		}
-		listed := valuesOf(m)
+		listed, _ := m.Values()
 		n := ix.crowd(m, listed)
 		if best < 0 || n < cost {
 			best, cost, values = i, n, listed
@@ -58,7 +56,7 @@ func (ix *index) add(x *entry) {
 	}
 	x.filed = &x.Matchers[best]
 	if values == nil {
-		x.prefix = prefixOf(x.filed)
+		x.prefix = x.filed.Prefix()
 		p.patterns = append(p.patterns, x)
 		clear(p.accepts)
 	}
@@ -76,7 +74,7 @@ func (ix *index) crowd(m *label.Matcher, values []string) int {
 		p = &place{}
 	}
 	switch {
-	case values == nil && prefixOf(m) != "":
+	case values == nil && m.Prefix() != "":
 		return 1 + len(p.patterns)/16
 	case values == nil:
 		return 4 * (1 + len(p.patterns))
@@ -94,7 +92,7 @@ func (ix *index) remove(x *entry) {
 		return
 	}
 	p, same := ix.keys[x.filed.Key], func(o *entry) bool { return o == x }
-	if values := valuesOf(x.filed); values == nil {
+	if values, _ := x.filed.Values(); values == nil {
 		p.patterns = slices.DeleteFunc(p.patterns, same)
 		clear(p.accepts)
 	} else {
@@ -147,39 +145,4 @@ func (p *place) accepting(value string) []*entry {
 	}
 	p.accepts[value] = list
 	return list
-}
-
-// valuesOf returns all values that m accepts, nil when they cannot be listed.
-func valuesOf(m *label.Matcher) []string {
-	switch m.Op {
-	case label.Equal:
-		return []string{m.Value}
-	case label.Regex:
-		if regexp.QuoteMeta(strings.ReplaceAll(m.Value, "|", "")) != strings.ReplaceAll(m.Value, "|", "") {
-			return nil
-		}
-		values := strings.Split(m.Value, "|") // words only: it matches these and nothing else
-		slices.Sort(values)
-		return slices.Compact(values)
-	}
-	return nil
-}
-
-// prefixOf returns what every value begins with that m accepts.
-func prefixOf(m *label.Matcher) string {
-	if m.Op != label.Regex {
-		return ""
-	}
-	tree, err := syntax.Parse(m.Value, syntax.Perl)
-	for err == nil {
-		switch {
-		case (tree.Op == syntax.OpConcat || tree.Op == syntax.OpCapture) && len(tree.Sub) > 0:
-			tree = tree.Sub[0]
-			continue
-		case tree.Op == syntax.OpLiteral && tree.Flags&syntax.FoldCase == 0:
-			return string(tree.Rune)
-		}
-		break
-	}
-	return ""
 }
