@@ -22,6 +22,7 @@ func (e *Engine) Alerts(state string) ([]Alert, error) {
 	if state != "" && !slices.Contains(states, state) {
 		return nil, fmt.Errorf("state is %q, want one of pending, firing, nodata, resolved", clip(state, 40))
 	}
+	everyone := e.everyone()
 	out := e.openAlerts(func(in *incident) bool { return state == "" || in.State == state })
 	e.silenced(out)
 	if state == "" || state == StateResolved {
@@ -30,7 +31,7 @@ func (e *Engine) Alerts(state string) ([]Alert, error) {
 			return nil, fmt.Errorf("list alerts: %w", err)
 		}
 		for _, in := range ended {
-			out = append(out, shown(in))
+			out = append(out, shown(in, everyone))
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Alert) int {
@@ -47,6 +48,7 @@ func (a *Alert) since() int64 { return max(a.PendingSince, a.StartsAt) }
 // openAlerts returns the open incidents for which keep answers true, with the
 // newest verdict of their group.
 func (e *Engine) openAlerts(keep func(*incident) bool) []Alert {
+	everyone := e.everyone()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	out := []Alert{}
@@ -57,22 +59,22 @@ func (e *Engine) openAlerts(keep func(*incident) bool) []Alert {
 		for i := range r.alerts {
 			for _, in := range [...]*incident{r.alerts[i].breach, r.alerts[i].absence} {
 				if in != nil && keep(in) {
-					out = append(out, e.current(r, i, in))
+					out = append(out, e.current(r, i, in, everyone))
 				}
 			}
 		}
 	}
 	for _, in := range e.loose {
 		if keep(in) {
-			out = append(out, shown(in))
+			out = append(out, shown(in, everyone))
 		}
 	}
 	return out
 }
 
 // current shows an open incident with the newest verdict.
-func (e *Engine) current(r *running, i int, in *incident) Alert {
-	a := shown(in)
+func (e *Engine) current(r *running, i int, in *incident, everyone []string) Alert {
+	a := shown(in, everyone)
 	g := &r.judge.groups[i]
 	if r.fresh == 0 {
 		return a // nothing judged since the start
@@ -86,10 +88,46 @@ func (e *Engine) current(r *running, i int, in *incident) Alert {
 	return a
 }
 
-func shown(in *incident) Alert {
-	a := Alert{Notification: in.Sent, State: in.State, PendingSince: in.PendingSince}
+// shown shows an incident as it was stored.
+func shown(in *incident, everyone []string) Alert {
+	a := Alert{Notification: in.Sent, State: in.State, PendingSince: in.PendingSince, InhibitedBy: in.Inhibited}
 	a.Notify = in.Notify
+	if in.State == StatePending {
+		return a
+	}
+	for i := range in.Legs {
+		if l := &in.Legs[i]; l.Told == 0 {
+			a.MutedBy = append(append(a.MutedBy, l.MutedBy...), l.Outside...)
+		}
+	}
+	slices.Sort(a.MutedBy)
+	a.MutedBy = slices.Compact(a.MutedBy)
+	switch {
+	case in.Routed:
+		for i := range in.Legs {
+			l := &in.Legs[i]
+			if a.Meant = append(a.Meant, l.Receiver); l.Told > 0 {
+				a.Receivers = append(a.Receivers, l.Receiver)
+			}
+		}
+		slices.Sort(a.Receivers)
+	case len(in.Notify) > 0:
+		a.Meant = in.Notify
+	default:
+		a.Meant = everyone
+	}
+	if !in.Routed && !in.Held {
+		a.Receivers = a.Meant
+	}
 	return a
+}
+
+// everyone returns the names of all receivers, which are told where nobody is named.
+func (e *Engine) everyone() []string {
+	if e.o.Receivers == nil {
+		return nil
+	}
+	return e.o.Receivers()
 }
 
 // AlertByID returns the incident of that id, or of one of its transitions, with
@@ -134,5 +172,5 @@ func (e *Engine) find(id string) (Alert, incident, error) {
 	if ended == nil {
 		return Alert{}, incident{}, fmt.Errorf("%w %q", ErrUnknownAlert, clip(id, 80))
 	}
-	return shown(ended), *ended, nil
+	return shown(ended, e.everyone()), *ended, nil
 }

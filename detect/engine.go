@@ -30,6 +30,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.etcd.io/bbolt"
 
+	"pulse/detect/route"
 	"pulse/detect/silence"
 	"pulse/query/asl"
 	"pulse/query/stream"
@@ -56,6 +57,8 @@ type Options struct {
 	BaseURL string
 	// Marks is the log that closes are marked in; nil: none.
 	Marks Log
+	// Receivers returns the names of all receivers: routes may name no others. nil: any.
+	Receivers func() []string
 	// Replay says that Resume will be called, after ReplayMark was given every
 	// mark that the log has.
 	Replay bool
@@ -94,9 +97,15 @@ type Engine struct {
 	journal     *journal
 	silences    *silence.Store
 	reviewed    reviewed
-	swept       int64 // when silences were last forgotten
-	entry       entry // what the current step writes; kept and retried when that fails
-	now         int64 // of the last Advance
+	routing     routing
+	inhibitor   *route.Inhibitor     // nil without inhibit rules
+	begun       []begun              // in the current turn, undecided
+	held        map[string]*incident // by id: open ones that somebody is still to be told of
+	sourceEnded int64                // when the last alert ended that may have held back others
+	routingMu   sync.Mutex           // over changes of routing; before mu
+	swept       int64                // when silences were last forgotten
+	entry       entry                // what the current step writes; kept and retried when that fails
+	now         int64                // of the last Advance
 	kept        checkpointBudget
 	saves       saves
 	seed        maphash.Seed           // of sums of states
@@ -162,6 +171,7 @@ func New(o Options) (*Engine, error) {
 		broken:  map[string]brokenRule{},
 		kept:    checkpointBudget{limit: o.CheckpointBytes},
 		whys:    whys{wake: make(chan struct{}, 1)},
+		held:    map[string]*incident{},
 	}
 	e.saves.most = saveBytes
 	journal, stored, err := openJournal(o.DB, o.Notify)
@@ -172,6 +182,10 @@ func New(o Options) (*Engine, error) {
 	if err := e.openSilences(); err != nil {
 		return nil, err
 	}
+	if stored.routingErr != nil {
+		o.Log.Error().Err(stored.routingErr).Msg("there are no routes, inhibit rules and mutes: every receiver is told")
+	}
+	e.useRouting(stored.routing)
 	e.recall(stored)
 	if !o.Replay {
 		e.Resume(o.Clock.Now().UnixMilli())
@@ -271,7 +285,7 @@ func (e *Engine) advance(now int64) (next int64, worked time.Duration) {
 	e.crew.live.Store(true)
 	defer e.crew.live.Store(false)
 	began := e.o.Clock.Now()
-	e.review(now)
+	more := e.review(now)
 	e.gather(now)
 	for e.takeTurn(now) {
 		if e.o.Clock.Now().Sub(began) >= advanceFor && e.backlog(now) {
@@ -285,6 +299,9 @@ func (e *Engine) advance(now int64) (next int64, worked time.Duration) {
 	next = min(now+idleMs, e.nextReview())
 	if e.saveSome(now) {
 		next = now + minGapMs
+	}
+	if more {
+		return now, time.Duration(e.worked)
 	}
 	for _, r := range e.order {
 		at := r.next
@@ -304,6 +321,7 @@ const maxWaiting = 10_000
 // written with the next one: no transition is lost, and none is sent before it
 // is stored.
 func (e *Engine) commit() {
+	e.decideBegun()
 	if e.entry.empty() && !e.silences.Dirty() {
 		return
 	}
@@ -355,6 +373,7 @@ func (e *Engine) Close() error {
 // changes, and does not find them in the states.
 func (e *Engine) storeLast() error {
 	e.unstored = true
+	e.decideBegun()
 	if _, err := e.journal.commit(&e.entry); err != nil {
 		return err
 	}
@@ -373,6 +392,9 @@ type Stats struct {
 	PutOff                  int64 // closes put off for a missing source
 	Skipped                 int64 // steps never judged: the server was down or paused for long
 	Silenced                int64 // beginnings that nobody was told of at once, since they were silenced
+	Inhibited               int64 // beginnings that nobody was told of at once, since they were inhibited
+	Muted                   int64 // beginnings that some receiver was not told of at once, since its route was mute
+	Unrouted                int64 // beginnings that nobody was to be told of by the routes
 	Suppressed              int64 // verdicts out of band beyond the limit of alerts per rule
 	Errors                  int64 // steps whose expression failed
 	CommitErrors, Refused   int64

@@ -12,11 +12,18 @@ import (
 
 // AppendYAML appends the file as YAML, which reads back as the same. Secrets are ***.
 func (file *File) AppendYAML(dst []byte) ([]byte, error) {
+	conf := &file.routing.config
 	for _, section := range []struct {
 		key   string
 		items any
 		empty bool
-	}{{"rules", file.Rules, len(file.Rules) == 0}, {"receivers", file.Receivers, len(file.Receivers) == 0}} {
+	}{
+		{"rules", file.Rules, len(file.Rules) == 0},
+		{"receivers", file.Receivers, len(file.Receivers) == 0},
+		{sectionRoutes, conf.Routes, len(conf.Routes) == 0},
+		{sectionInhibit, conf.Inhibit, len(conf.Inhibit) == 0},
+		{sectionMute, conf.Mute, len(conf.Mute) == 0},
+	} {
 		if section.empty {
 			continue
 		}

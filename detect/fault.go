@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"pulse/detect/notify"
+	"pulse/detect/route"
 )
 
 // Fault is what is wrong with a file, and where.
@@ -256,16 +257,20 @@ func placeOf(n ast.Node) Place {
 	return Place{p.Line, p.Column}
 }
 
-// Place adds file and place to an error about one of the file's rules or receivers.
+// Place adds file and place to an error about one of the file's rules or receivers, or
+// about what it says of routes, inhibit rules and mutes.
 func (file *File) Place(err error) error {
 	var rule *RuleError
 	var receiver *notify.ReceiverError
+	var routing *route.Error
 	section, name := "rules", ""
 	switch {
 	case errors.As(err, &rule):
 		name = rule.ID
 	case errors.As(err, &receiver):
 		section, name = "receivers", receiver.Name
+	case errors.As(err, &routing):
+		return file.routing.place(err)
 	default:
 		return err
 	}

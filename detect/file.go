@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -35,15 +36,25 @@ type File struct {
 	Rules     []Rule
 	Receivers []notify.Receiver
 
+	routing fileRouting       // routes, inhibit rules and mutes
 	sources []*source         // where they come from
 	known   map[string]string // `rule` or `receiver` and the id of each; the name of its file
 }
 
-// Empty reports whether there is neither a rule nor a receiver.
-func (file *File) Empty() bool { return len(file.Rules)+len(file.Receivers) == 0 }
+// Empty reports whether there is nothing in any section.
+func (file *File) Empty() bool {
+	routes, inhibit, mutes := file.Routing()
+	return len(file.Rules)+len(file.Receivers)+routes+inhibit+mutes == 0
+}
 
-// ParseRulesYAML reads the text of one file: a mapping with the keys `rules` and
-// `receivers`, both optional lists. JSON is YAML too. An unknown key at any
+// Routing counts the routes, those in routes included, the inhibit rules and the mutes.
+func (file *File) Routing() (routes, inhibit, mutes int) {
+	c := &file.routing.config
+	return countRoutes(c.Routes), len(c.Inhibit), len(c.Mute)
+}
+
+// ParseRulesYAML reads the text of one file: a mapping with the keys `rules`,
+// `receivers`, `routes`, `inhibit` and `mute`, all optional lists. JSON is YAML too. An unknown key at any
 // level, a repeated key or a repeated id is an error, which names the line.
 func ParseRulesYAML(text []byte) (File, error) {
 	var file File
@@ -76,15 +87,15 @@ func (file *File) read(name string, text []byte) []*Fault {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return []*Fault{{File: name, Place: placeOf(s.root()), Err: fmt.Errorf("content is %s, want the keys rules and receivers", scalar.TypeName(v))}}
+		return []*Fault{{File: name, Place: placeOf(s.root()), Err: fmt.Errorf("content is %s, want the keys rules, receivers, routes, inhibit and mute", scalar.TypeName(v))}}
 	}
 	f := fields{m: m}
-	f.known("rules", "receivers")
+	f.known("rules", "receivers", sectionRoutes, sectionInhibit, sectionMute)
 	rules, receivers := f.items("rules"), f.items("receivers")
 	if f.err != nil {
 		return []*Fault{{File: name, Place: placeIn(s.root(), f.err.Error()), Err: f.err}}
 	}
-	return append(file.readRules(s, rules), file.readReceivers(s, receivers)...)
+	return slices.Concat(file.readRules(s, rules), file.readReceivers(s, receivers), file.routing.read(s, m))
 }
 
 func (file *File) readRules(s *source, items []any) (faults []*Fault) {

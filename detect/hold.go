@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"math"
 	"slices"
 	"strconv"
 
@@ -9,30 +8,30 @@ import (
 	"pulse/detect/notify"
 )
 
-// Holding back. An alert that begins while a silence means it is stored and shown like
-// any other, and its notification is not queued. Once no silence means it any more, and
-// it still fires, that notification is queued as it would have been, in the transaction
-// that notes it. An alert that ends while it is held back was never told, so nobody is
-// told of its end; one that was told is told to be over, whatever is silenced by then.
+// Holding back. An alert that begins while a silence means it, or while an alert fires
+// that inhibits it, is stored and shown like any other, and its notification is not
+// queued; a mute does that for the receivers of a route. Once nothing holds it back any
+// more, and it still fires, that notification is queued as it would have been, in the
+// transaction that notes it. Of its end those are told that were told of its beginning,
+// whatever holds back by then; nobody, when nobody was.
 //
 // What is held back and by whom is part of the record of the incident. It is compared
-// with what the silences say after every change of theirs, and once after a start: a
+// with what holds back whenever that has changed (review.go), and once after a start: a
 // silence that ended while the server was down holds back no longer.
 
 // Kinds of events in a timeline.
 const (
-	eventSilenced = "silenced"
-	eventReleased = "unsilenced"
+	eventSilenced    = "silenced"
+	eventReleased    = "unsilenced"
+	eventInhibited   = "inhibited"
+	eventUninhibited = "uninhibited"
+	eventMuted       = "muted"
+	eventUnmuted     = "unmuted"
+	eventRouted      = "routed"
+	eventUnrouted    = "unrouted"
 )
 
-// reviewed is when open alerts were last compared with the silences.
-type reviewed struct {
-	done    bool
-	version uint64 // of the silences
-	at      int64  // Unix ms
-}
-
-// setOf returns the labels by which silences know an alert.
+// setOf returns the labels by which routes, inhibit rules and silences know an alert.
 func setOf(n *notify.Notification) label.Set {
 	return label.Of(n.Rule, n.Severity, n.Owner, n.Absence, n.Labels, n.Tags)
 }
@@ -45,35 +44,140 @@ func (e *Engine) silencedBy(in *incident) []string {
 	return e.silences.By(setOf(&in.Sent), e.now)
 }
 
-// tell queues the notification of an alert that begins at step t, unless it is silenced.
+// begun is an alert that begins at step t.
+type begun struct {
+	in *incident
+	t  int64
+}
+
+// tell has an alert told that begins at step t, unless something holds it back. Where
+// alerts may hold back each other, all that begin in a turn are known before any is
+// decided.
 func (e *Engine) tell(in *incident, t int64) {
-	in.Silences = e.silencedBy(in)
-	if in.Held = len(in.Silences) > 0; !in.Held {
-		e.send(in)
+	if e.inhibitor != nil {
+		e.begun = append(e.begun, begun{in, t})
 		return
 	}
-	e.stats.Silenced++
-	e.silences.Hit(in.Silences, t, true)
+	e.decide(in, t)
+}
+
+// decideBegun decides of what began in the turn, and puts that in its records.
+func (e *Engine) decideBegun() {
+	if len(e.begun) == 0 {
+		return
+	}
+	list := e.begun
+	e.begun = nil
+	slices.SortFunc(list, func(a, b begun) int { return older(a.in, b.in) })
+	for _, b := range list {
+		e.inhibitor.Add(b.in.ID, setOf(&b.in.Sent))
+	}
+	for _, b := range list {
+		e.decide(b.in, b.t)
+		e.putOpen(b.in)
+	}
+}
+
+// putOpen adds the record of an open incident to the entry.
+func (e *Engine) putOpen(in *incident) {
+	if err := e.entry.put(in); err != nil {
+		e.o.Log.Error().Err(err).Str("incident", in.ID).Msg("incident not stored")
+	}
+}
+
+// decide queues the notification of an alert that begins at step t to all that nothing
+// holds back.
+func (e *Engine) decide(in *incident, t int64) {
+	in.Held = true
+	if e.inhibitor == nil && !e.routing.Config.Routed() && !e.silences.Any() {
+		e.tellFree(in, t)
+		return
+	}
+	set := setOf(&in.Sent)
+	e.route(in, set, t)
+	e.inhibit(in, set, t)
+	if in.Silences = e.silences.By(set, e.now); len(in.Silences) > 0 {
+		e.stats.Silenced++
+		e.silences.Hit(in.Silences, t, true)
+	}
 	for _, id := range in.Silences {
 		in.note(t, eventSilenced, "nobody is told: "+e.describeSilence(id))
 	}
+	if slices.ContainsFunc(in.Legs, func(l leg) bool { return l.muted() }) {
+		e.stats.Muted++
+	}
+	e.tellFree(in, t)
+	e.hold(in)
+}
+
+// hold keeps in mind whether something is still to be told of the incident.
+func (e *Engine) hold(in *incident) {
+	if in.waits() {
+		e.held[in.ID] = in
+	} else {
+		delete(e.held, in.ID)
+	}
+}
+
+// tellFree queues the beginning of an alert to all that nothing holds back and that were
+// not told, and reports whether there were any.
+func (e *Engine) tellFree(in *incident, now int64) bool {
+	if len(in.Silences)+len(in.Inhibited) > 0 {
+		return false
+	}
+	if !in.Routed {
+		if !in.Held {
+			return false
+		}
+		in.Held = false
+		e.send(in, nil)
+		return true
+	}
+	var to []notify.Target
+	for i := range in.Legs {
+		if l := &in.Legs[i]; l.Told == 0 && !l.muted() {
+			l.Told = now
+			to = append(to, l.target())
+		}
+	}
+	if len(to) > 0 {
+		e.send(in, to)
+	}
+	return len(to) > 0
 }
 
 // send adds the newest transition of the incident to the notifications of the entry.
-func (e *Engine) send(in *incident) {
+// Without targets it goes to the rule's own receivers, or to all.
+func (e *Engine) send(in *incident, to []notify.Target) {
 	queued := in.Sent
-	queued.Notify = in.Notify
+	queued.Notify, queued.To = in.Notify, to
 	e.entry.tell(queued)
 }
 
-// tellEnd queues the notification of an alert that ended at t, if its beginning was.
+// tellEnd queues the notification of an alert that ended at t to those that were told
+// of its beginning.
 func (e *Engine) tellEnd(in *incident, t int64) {
+	if slices.ContainsFunc(e.begun, func(b begun) bool { return b.in == in }) {
+		e.decideBegun()
+	}
 	e.passed(in, t)
-	if in.Held {
-		in.note(t, eventSilenced, "nobody was told of its beginning, so nobody is told of its end")
+	e.inhibitsNoMore(in)
+	delete(e.held, in.ID)
+	to, told := in.toldTo()
+	if told {
+		e.send(in, to)
 		return
 	}
-	e.send(in)
+	kind := eventUnrouted
+	switch {
+	case len(in.Silences) > 0:
+		kind = eventSilenced
+	case len(in.Inhibited) > 0:
+		kind = eventInhibited
+	case len(in.Legs) > 0:
+		kind = eventMuted
+	}
+	in.note(t, kind, "nobody was told of its beginning, so nobody is told of its end")
 }
 
 // passed tells the silences that an alert which they mean is over.
@@ -90,80 +194,6 @@ func (e *Engine) describeSilence(id string) string {
 		text += ", " + clip(s.EndedBy, 100)
 	}
 	return text
-}
-
-// review brings open alerts to what the silences say at now, if that may have changed.
-func (e *Engine) review(now int64) {
-	last := &e.reviewed
-	if last.done && e.silences.Version() == last.version && now >= last.at && e.silences.NextChange(last.at) > now {
-		return
-	}
-	e.endQuiet(now)
-	*last = reviewed{true, e.silences.Version(), now}
-	e.eachOpen(func(in *incident) {
-		if in.State == StatePending {
-			return
-		}
-		if by := e.silencedBy(in); !slices.Equal(by, in.Silences) {
-			e.resilence(in, by, now)
-		}
-		if e.entry.size() >= e.journal.portion && !e.failing {
-			e.commit()
-		}
-	})
-	e.commit()
-}
-
-// nextReview is when review has something to do at the latest.
-func (e *Engine) nextReview() int64 {
-	if !e.reviewed.done {
-		return math.MinInt64
-	}
-	return e.silences.NextChange(e.reviewed.at)
-}
-
-// eachOpen calls f with every incident that is open.
-func (e *Engine) eachOpen(f func(*incident)) {
-	for _, r := range e.order {
-		if r.pending+r.firing+r.absent == 0 {
-			continue
-		}
-		for i := range r.alerts {
-			for _, in := range [...]*incident{r.alerts[i].breach, r.alerts[i].absence} {
-				if in != nil {
-					f(in)
-				}
-			}
-		}
-	}
-	for _, in := range e.loose {
-		f(in)
-	}
-}
-
-// resilence notes which silences mean an alert from now on, and has it told when none
-// does any more and nobody was.
-func (e *Engine) resilence(in *incident, by []string, now int64) {
-	for _, id := range in.Silences {
-		if !slices.Contains(by, id) {
-			in.note(now, eventReleased, e.describeSilence(id))
-		}
-	}
-	for _, id := range by {
-		if !slices.Contains(in.Silences, id) {
-			e.silences.Hit([]string{id}, now, false)
-			in.note(now, eventSilenced, e.describeSilence(id))
-		}
-	}
-	in.Silences = by
-	if in.Held && len(by) == 0 {
-		in.Held = false
-		in.note(now, eventReleased, "it still fires, so it is told now")
-		e.send(in)
-	}
-	if err := e.entry.put(in); err != nil {
-		e.o.Log.Error().Err(err).Str("incident", in.ID).Msg("incident not stored")
-	}
 }
 
 // endQuiet ends the silences whose alerts have been over for as long as they say.

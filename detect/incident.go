@@ -46,8 +46,13 @@ type incident struct {
 	Sent         notify.Notification `json:"sent"`               // the newest transition; while pending the verdict
 	Notify       []string            `json:"notify,omitempty"`   // receivers of the beginning, and so of the end
 	Silences     []string            `json:"silences,omitempty"` // that mean it, once it fires
-	Held         bool                `json:"held,omitempty"`     // nobody was told that it began
+	Held         bool                `json:"held,omitempty"`     // nobody was told that it began; where routes chose, legs say so
+	Routed       bool                `json:"routed,omitempty"`   // routes chose who is told
+	Legs         []leg               `json:"legs,omitempty"`
+	Inhibited    []Cause             `json:"inhibited,omitempty"` // what inhibits it while somebody is to be told
 	Events       []Event             `json:"events"`
+
+	freed int64 // when what inhibited it had ended, 0: it has not
 }
 
 // incidentID returns the id of the episode of a group that began at step since.
@@ -129,6 +134,9 @@ func (in *incident) appendRecord(dst []byte) ([]byte, error) {
 	if in.Held {
 		dst = append(dst, `,"held":true`...)
 	}
+	if dst, err = in.appendHolds(dst); err != nil {
+		return dst, err
+	}
 	dst = append(dst, `,"events":[`...)
 	for i, x := range in.Events {
 		if i > 0 {
@@ -140,6 +148,28 @@ func (in *incident) appendRecord(dst []byte) ([]byte, error) {
 		dst = append(dst, '}')
 	}
 	return append(dst, `]}`...), nil
+}
+
+// appendHolds appends what routes and inhibit rules said.
+func (in *incident) appendHolds(dst []byte) ([]byte, error) {
+	if in.Routed {
+		dst = append(dst, `,"routed":true`...)
+	}
+	if len(in.Legs) > 0 {
+		text, err := json.Marshal(in.Legs)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(append(dst, `,"legs":`...), text...)
+	}
+	if len(in.Inhibited) > 0 {
+		text, err := json.Marshal(in.Inhibited)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(append(dst, `,"inhibited":`...), text...)
+	}
+	return dst, nil
 }
 
 // appendTexts appends a list that begins as given, nothing for an empty one.
@@ -210,6 +240,10 @@ type Alert struct {
 	State        string
 	PendingSince int64    // Unix ms
 	SilencedBy   []string // silences that mean it now; of an open one only
+	InhibitedBy  []Cause  // while somebody is still to be told
+	MutedBy      []string // mutes and active times that hold it back from some receiver
+	Receivers    []string // that were told that it began
+	Meant        []string // these, and those that it is held back from
 	Timeline     []Event  // only of a single alert, as the next
 	Why          *Why
 }
@@ -224,9 +258,15 @@ func (a Alert) MarshalJSON() ([]byte, error) {
 		State        string   `json:"state"`
 		PendingSince *string  `json:"pendingSince"`
 		SilencedBy   []string `json:"silencedBy"`
+		InhibitedBy  []Cause  `json:"inhibitedBy"`
+		MutedBy      []string `json:"mutedBy"`
+		Receivers    []string `json:"receivers"`
 		Timeline     []Event  `json:"timeline,omitempty"`
 		Why          *Why     `json:"why,omitempty"`
-	}{State: a.State, SilencedBy: append([]string{}, a.SilencedBy...), Timeline: a.Timeline, Why: a.Why}
+	}{
+		State: a.State, SilencedBy: append([]string{}, a.SilencedBy...), InhibitedBy: append([]Cause{}, a.InhibitedBy...),
+		MutedBy: append([]string{}, a.MutedBy...), Receivers: append([]string{}, a.Receivers...), Timeline: a.Timeline, Why: a.Why,
+	}
 	if a.PendingSince != 0 {
 		text := rfc3339(a.PendingSince)
 		own.PendingSince = &text

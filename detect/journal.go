@@ -23,6 +23,7 @@ import (
 //	  resolved     time of the end and incident id → incident, the newest maxResolved; or packs
 //	  checkpoints  rule id → head of the rule's state (save.go)
 //	  states       rule id, part and step → detector states
+//	  routing      routes, inhibit rules and mutes (a value of this key, no bucket)
 //	  marks        rule id → the last step judged, 8 bytes; kept while an alert is pending
 var (
 	keyDetect      = []byte("detect")
@@ -81,6 +82,8 @@ type recalled struct {
 	incidents  []*incident
 	damaged    []error // why records of incidents cannot be read; they stay where they are
 	marks      map[string]int64
+	routing    routing
+	routingErr error
 }
 
 func openJournal(db *bbolt.DB, outbox Outbox) (*journal, recalled, error) {
@@ -96,6 +99,7 @@ func openJournal(db *bbolt.DB, outbox Outbox) (*journal, recalled, error) {
 				return err
 			}
 		}
+		r.routing, r.routingErr = readRouting(root)
 		return j.load(root, &r)
 	})
 	if err != nil {
@@ -170,6 +174,7 @@ type entry struct {
 	marks       map[string]int64 // 0 deletes
 	rules       map[string][]byte
 	deleted     []string // rule ids
+	routing     *routing // nil: as it was
 
 	texts []byte // what follows its length is free for records
 }
@@ -377,6 +382,11 @@ func (e *entry) writeOpen(root *bbolt.Bucket, x *packing) error {
 
 func (e *entry) writeRules(root *bbolt.Bucket) error {
 	rules, marks := root.Bucket(keyRules), root.Bucket(keyMarks)
+	if e.routing != nil {
+		if err := e.routing.put(root); err != nil {
+			return err
+		}
+	}
 	for id, text := range e.rules {
 		if err := rules.Put([]byte(id), text); err != nil {
 			return err

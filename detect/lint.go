@@ -30,6 +30,7 @@ const (
 	CheckRule      = "rule"      // the rule cannot be judged
 	CheckTemplate  = "template"  // an annotation names a tag that the groups never have
 	CheckReceiver  = "receiver"  // notify names nobody
+	CheckRoute     = "route"     // routes, inhibit rules or mutes cannot be used, or lead nowhere
 	CheckDuplicate = "duplicate" // another rule judges the same values in the same way
 	CheckRunbook   = "runbook"   // who is paged is not told what to do
 	CheckHold      = "hold"      // a single step pages
@@ -117,6 +118,32 @@ func (file *File) Check(primary int64) []Finding {
 		if c.keys == nil {
 			found(CheckGroups, errors.New("expr gives one alert per series; group it by what people act on, with :by"))
 		}
+	}
+	return append(out, file.checkRouting()...)
+}
+
+// checkRouting returns what is wrong with routes, inhibit rules and mutes, and what is
+// seldom meant. Receivers that no file defines are made over the API, if none is defined.
+func (file *File) checkRouting() (out []Finding) {
+	conf := &file.routing.config
+	var known func(string) bool
+	if len(file.Receivers) > 0 {
+		known = func(name string) bool { return file.Source("receiver", name) != "" }
+	}
+	if err := conf.Check(known); err != nil {
+		f := Finding{Check: CheckRoute, Fault: Fault{Err: err}}
+		var placed *Fault
+		if errors.As(file.Place(err), &placed) {
+			f.Fault = *placed
+		}
+		return []Finding{f}
+	}
+	for _, text := range conf.Warnings() {
+		f := Finding{Check: CheckRoute, Warning: true, Fault: Fault{Err: errors.New(text)}}
+		if parts := file.routing.parts[sectionRoutes]; len(parts) > 0 {
+			f.File = parts[len(parts)-1].source.name
+		}
+		out = append(out, f)
 	}
 	return out
 }

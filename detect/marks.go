@@ -345,6 +345,7 @@ func (e *Engine) Resume(now int64) {
 		e.loose = append(e.loose, left...)
 	}
 	e.asleep, e.lastMarks, e.ended = nil, nil, nil
+	e.wakeHolds(now)
 	e.commit()
 }
 

@@ -31,6 +31,7 @@ func (e *Engine) ReleaseFiles() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.released = true
+	e.routing = e.routing.released()
 }
 
 // CheckedRules are rules of files that this engine can judge.

@@ -35,6 +35,8 @@ type rig struct {
 	watch  *costly // nil: the engine takes no time
 	groups int     // that a rule may have; 0: the default
 	hub    *stream.Hub
+
+	receivers []string // that routes may name; nil: any
 }
 
 // outbox remembers what was enqueued by transactions that were committed.
@@ -111,6 +113,9 @@ func (r *rig) start() {
 	o := detect.Options{
 		Store: r.store, Hub: r.hub, DB: r.db, Notify: r.outbox, Clock: r.clock,
 		Log: zerolog.Nop(), BaseURL: "http://pulse", MaxGroups: r.groups,
+	}
+	if r.receivers != nil {
+		o.Receivers = func() []string { return r.receivers }
 	}
 	if r.watch != nil {
 		o.Clock = r.watch

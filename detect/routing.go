@@ -136,12 +136,14 @@ func naming(list []route.Route, path, receiver string) string {
 
 // put stores the routing within a transaction.
 func (r *routing) put(root *bbolt.Bucket) error {
-	text, err := json.Marshal(r)
+	text, err := r.text()
 	if err != nil {
 		return fmt.Errorf("store routes: %w", err)
 	}
 	return root.Put(keyRouting, text)
 }
+
+func (r *routing) text() ([]byte, error) { return json.Marshal(r) }
 
 // readRouting returns the stored routing, the empty one when there is none.
 func readRouting(root *bbolt.Bucket) (r routing, err error) {

@@ -143,7 +143,7 @@ func TestFileErrors(t *testing.T) {
 			t.Errorf("%s\ngot  %v\nwant %s", text, err, want)
 		}
 	}
-	f("rulez: []", `line 1, column 1: key "rulez" is unknown, did you mean "rules"? (known: rules, receivers)`)
+	f("rulez: []", `line 1, column 1: key "rulez" is unknown, did you mean "rules"? (known: rules, receivers, routes, inhibit, mute)`)
 	f("- a", "content is a list")
 	f("rules: 3", "rules is a number, want a list")
 	f("rules: [{id: a, expr: x, foo: 1}]", `line 1, column 26: rule "a": key "foo" is unknown`)

@@ -102,31 +102,32 @@ func (s *Server) amSelected(r *request) ([]amAlert, error) {
 	if err != nil {
 		return nil, err
 	}
-	everyone := []string{}
-	for _, x := range s.opts.Notify.Receivers() {
-		everyone = append(everyone, x.Name)
-	}
 	out, now := []amAlert{}, s.nowMs()
-	for _, a := range s.opts.Detect.Firing() {
-		kind := "active"
-		if len(a.SilencedBy) > 0 {
-			kind = "silenced"
+	firing := s.opts.Detect.Firing()
+	prints := map[string]string{} // by incident, of those that inhibit
+	for i := range firing {
+		for _, c := range firing[i].InhibitedBy {
+			prints[c.Incident] = ""
 		}
-		if r.param(kind) == "false" {
+	}
+	for i := range firing {
+		if _, inhibits := prints[firing[i].Incident]; inhibits {
+			prints[firing[i].Incident] = label.Fingerprint(firing[i].Set())
+		}
+	}
+	for _, a := range firing {
+		status := amStatusOf(&a, prints)
+		if status.hidden(r) {
 			continue
 		}
-		told := a.Notify
-		if len(told) == 0 {
-			told = everyone
-		}
 		names := []amName{}
-		for _, name := range told {
+		for _, name := range a.Meant {
 			if only.MatchesValue(name) {
 				names = append(names, amName{name})
 			}
 		}
 		if set := a.Set(); filter.Matches(set) && (len(names) > 0 || !r.has("receiver")) {
-			out = append(out, showAM(&a, set, names, now))
+			out = append(out, showAM(&a, set, names, status, now))
 		}
 	}
 	slices.SortFunc(out, func(a, b amAlert) int {
@@ -148,11 +149,27 @@ func amFilter(r *request) (label.Matchers, error) {
 	return out, nil
 }
 
-func showAM(a *detect.Alert, set label.Set, receivers []amName, now int64) amAlert {
-	state := "active"
-	if len(a.SilencedBy) > 0 {
-		state = "suppressed"
+// amStatusOf says what holds an alert back; prints has the fingerprints of alerts that
+// inhibit, by incident.
+func amStatusOf(a *detect.Alert, prints map[string]string) amAlertStatus {
+	status := amAlertStatus{"active", append([]string{}, a.SilencedBy...), []string{}, append([]string{}, a.MutedBy...)}
+	for _, c := range a.InhibitedBy {
+		status.InhibitedBy = append(status.InhibitedBy, cmp.Or(prints[c.Incident], c.Incident))
 	}
+	if len(status.SilencedBy)+len(status.InhibitedBy) > 0 || len(status.MutedBy) > 0 && len(a.Receivers) == 0 {
+		status.State = "suppressed"
+	}
+	return status
+}
+
+// hidden reports whether the parameters leave alerts of this status out.
+func (x *amAlertStatus) hidden(r *request) bool {
+	off := func(name string, is bool) bool { return is && r.param(name) == "false" }
+	return off("active", x.State == "active") || off("silenced", len(x.SilencedBy) > 0) ||
+		off("inhibited", len(x.InhibitedBy) > 0) || off("muted", len(x.MutedBy) > 0)
+}
+
+func showAM(a *detect.Alert, set label.Set, receivers []amName, status amAlertStatus, now int64) amAlert {
 	annotations := a.Annotations
 	if annotations == nil {
 		annotations = map[string]string{}
@@ -160,7 +177,7 @@ func showAM(a *detect.Alert, set label.Set, receivers []amName, now int64) amAle
 	return amAlert{
 		Labels: set, Annotations: annotations, StartsAt: rfc3339(a.StartsAt), EndsAt: rfc3339(now + maxShownFor.Milliseconds()),
 		UpdatedAt: rfc3339(a.EvaluatedAt), GeneratorURL: a.Graph, Fingerprint: label.Fingerprint(set), Receivers: receivers,
-		Status: amAlertStatus{State: state, SilencedBy: append([]string{}, a.SilencedBy...), InhibitedBy: []string{}, MutedBy: []string{}},
+		Status: status,
 	}
 }
 

@@ -102,7 +102,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.As(err, &known):
 		return known.status
-	case errors.As(err, &owned):
+	case errors.As(err, &owned), errors.Is(err, detect.ErrRouted):
 		return fasthttp.StatusConflict
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
 		errors.Is(err, detect.ErrNotStored), errors.Is(err, notify.ErrNotStored), errors.Is(err, detect.ErrClosed),

@@ -72,6 +72,18 @@ var surfaces = map[string]surface{
 	"PUT /api/v1/silences/{id}":     {bodies: hostileSilences},
 	"DELETE /api/v1/silences/{id}":  {},
 	"POST /api/v1/silences/preview": {bodies: hostileSilences},
+	"GET /api/v1/routes":            {},
+	"PUT /api/v1/routes":            {bodies: hostileRoutes},
+	"DELETE /api/v1/routes":         {},
+	"POST /api/v1/routes/test":      {bodies: hostileRoutes},
+	"GET /api/v1/inhibit":           {},
+	"GET /api/v1/inhibit/{name}":    {},
+	"PUT /api/v1/inhibit/{name}":    {bodies: hostileRoutes},
+	"DELETE /api/v1/inhibit/{name}": {},
+	"GET /api/v1/mute":              {},
+	"GET /api/v1/mute/{name}":       {},
+	"PUT /api/v1/mute/{name}":       {bodies: hostileRoutes},
+	"DELETE /api/v1/mute/{name}":    {},
 	"GET /api/v2/alerts":            {params: []string{"filter", "receiver", "active"}},
 	"GET /api/v2/alerts/groups":     {params: []string{"filter", "receiver", "silenced"}},
 	"GET /api/v2/receivers":         {},
@@ -155,6 +167,14 @@ var hostileSilences = []string{
 	`{"matchers":[` + strings.Repeat(`"a=b",`, 5000) + `"a=b"],"endsAt":"now+1h","author":"a","comment":"c"}`, `{"matchers":["a=\u0000"],"endsAt":"now+999999999999y","author":"\u0000","comment":"\u001b[2J"}`, `{"matchers":["a=b"],"endsAt":9223372036854775807,"startsAt":-9223372036854775808,"author":"a","comment":"c"}`,
 	`{"matchers":["a=b"],"endsAt":"now+1h","author":"a","comment":"` + strings.Repeat("c", 9000) + `"}`, `{"matchers":["a=b"],"endsAt":"now+1h","author":"a","comment":"c","endWhenNormalFor":"-1h"}`, `{"id":"../../x","matchers":["a=b"],"endsAt":"now+1h","author":"a","comment":"c"}`,
 	`{"matchers":[{"name":"a","value":"(a|aa)*b","isRegex":true,"isEqual":false}],"startsAt":"0000-01-01T00:00:00Z","endsAt":"9999-12-31T23:59:59Z","createdBy":"a","comment":"c"}`, `{"matchers":[{"name":"","value":"","isRegex":null,"isEqual":null}],"startsAt":"x"}`, `{"matchers":["a!=b"],"since":"52w"}`,
+}
+
+var hostileRoutes = []string{
+	`{"routes":` + strings.Repeat(`[{"routes":`, 600) + `[]` + strings.Repeat(`}]`, 600) + `}`, `{"routes":[` + strings.Repeat(`{},`, 5000) + `{}]}`, `{"routes":[{"receiver":"evil"}]}`, `{"routes":[{"receivers":[` + strings.Repeat(`"a",`, 500) + `"a"]}]}`,
+	`{"routes":[{"matchers":["a=~\"((((((((((a{100}){100}){100}){100}){100}\""],"receivers":[]}]}`, `{"routes":[{"receivers":[],"group_wait":"-1h"}]}`, `{"routes":[{"receivers":[],"mute":["x"]}]}`, `{"routes":{"a":1}}`,
+	`{"name":"x","source":["a=b"],"target":["c=~\"` + strings.Repeat("(", 900) + `\""]}`, `{"name":"x","source":[],"target":[]}`, `{"name":"../../x","source":["a=b"],"target":["c=d"],"equal":[` + strings.Repeat(`"a",`, 500) + `"a"]}`, `{"name":"\u0000","source":["a=b"],"target":["c=d"]}`,
+	`{"name":"x","timezone":"../../etc/passwd","intervals":[{"weekdays":["sunday"]}]}`, `{"name":"x","intervals":[{"times":[{"start":"99:99","end":"-1:00"}]}]}`, `{"name":"x","intervals":[{"years":["-99999999999:99999999999"],"days_of_month":["0"],"months":["13"]}]}`, `{"name":"x","intervals":[` + strings.Repeat(`{},`, 500) + `{}]}`,
+	`{"labels":{"a":1}}`, `{"labels":{"":"x"}}`, `{"labels":{"a":"` + strings.Repeat("b", 5000) + `"},"t":"9999999999999"}`, `{"labels":{},"t":-9223372036854775808}`, `{"labels":{},"t":9223372036854775807}`,
 }
 
 var hostileEncodings = []string{"gzip", "zstd", "deflate", "br", "gzip, gzip", ""}

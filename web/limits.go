@@ -32,6 +32,7 @@ func each(most int) limit { return limit{Limit: int64(most)} }
 // sharedLimits are what the server has of series, connections, rules and the like.
 func (s *Server) sharedLimits() map[string]limit {
 	o, in, st := s.opts.Store.Options(), s.opts.Pipeline.Limits(), s.opts.Store.Stats()
+	routes, inhibit, mutes := s.opts.Detect.CountRouting()
 	return map[string]limit{
 		"series":                shared(o.MaxSeries, st.Active),
 		"keys":                  shared(o.MaxKeys, st.Keys),
@@ -51,6 +52,9 @@ func (s *Server) sharedLimits() map[string]limit {
 		"groupsPerRule":         each(s.opts.Detect.MaxGroups()),
 		"alertsPerRule":         each(detect.MaxAlertsPerRule),
 		"silences":              shared(detect.MaxSilences, s.opts.Detect.OpenSilences(s.nowMs())),
+		"routes":                shared(detect.MaxRoutes, routes),
+		"inhibitRules":          shared(detect.MaxInhibitRules, inhibit),
+		"mutes":                 shared(detect.MaxMutes, mutes),
 		"receivers":             shared(notify.MaxReceivers, len(s.opts.Notify.Stats().Receivers)),
 	}
 }

@@ -41,7 +41,9 @@ func (s *Server) putReceiver(r *request) {
 }
 
 func (s *Server) deleteReceiver(r *request) {
-	if err := s.opts.Notify.DeleteReceiver(r.vars["name"]); err != nil {
+	name := r.vars["name"]
+	err := s.opts.Detect.WithoutReceiver(name, func() error { return s.opts.Notify.DeleteReceiver(name) })
+	if err != nil {
 		r.failUnknown(err, notify.ErrUnknownReceiver)
 		return
 	}

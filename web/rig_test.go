@@ -120,7 +120,7 @@ func newRig(t testing.TB, s settings) *rig {
 	})
 	must(err)
 	hub := stream.NewHub(r.store)
-	r.detect, err = detect.New(detect.Options{Store: r.store, Hub: hub, DB: db, Notify: out, Clock: r.clock, Log: log, BaseURL: "http://pulse.test"})
+	r.detect, err = detect.New(detect.Options{Store: r.store, Hub: hub, DB: db, Notify: out, Clock: r.clock, Log: log, BaseURL: "http://pulse.test", Receivers: out.Names})
 	must(err)
 	t.Cleanup(func() { r.detect.Close() })
 	o := s.web

@@ -167,10 +167,10 @@ func tagFilter(text string) (tags.Tags, error) {
 	return tags.Normalize(out), nil
 }
 
-// export writes rules and receivers as a rule file that has the same, with secrets
-// masked.
+// export writes rules, receivers, routes, inhibit rules and mutes as a rule file that has
+// the same, with secrets masked.
 func (s *Server) export(r *request) {
-	file := detect.File{Rules: s.opts.Detect.Rules(), Receivers: s.opts.Notify.Export()}
+	file := s.opts.Detect.Export(s.opts.Notify.Export())
 	text, err := file.AppendYAML([]byte("# exported by pulse " + s.opts.Version + "\n"))
 	if err != nil {
 		r.failWith(fasthttp.StatusInternalServerError, err.Error())

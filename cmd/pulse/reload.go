@@ -161,6 +161,9 @@ func (f *ruleFiles) load(trigger string) error {
 	if err != nil {
 		return file.Place(err)
 	}
+	if err := f.engine.CheckFileRouting(&file, f.knows(&file)); err != nil {
+		return file.Place(err)
+	}
 	// Nothing has changed so far, and what follows fails with the database only.
 	f.unstored = true
 	leaving, err := f.out.ReplaceFileReceivers(receivers, trigger == onRequest || trigger == onHangup)
@@ -171,12 +174,29 @@ func (f *ruleFiles) load(trigger string) error {
 	if err != nil {
 		return file.Place(err)
 	}
+	if err := f.engine.ReplaceFileRouting(&file); err != nil {
+		return file.Place(err)
+	}
 	f.unstored, f.full = false, file.Content()
 	if file.Empty() {
-		f.log.Warn().Str("rules", f.glob).Msg("no rule file, or none with a rule or receiver")
+		f.log.Warn().Str("rules", f.glob).Msg("no rule file, or none with content")
 	}
-	f.log.Info().Int("rules", len(file.Rules)).Int("receivers", len(file.Receivers)).Int("removed", removed).Int("leaving", len(leaving)).Str("trigger", trigger).Msg("rule files loaded")
+	routes, inhibit, mutes := file.Routing()
+	f.log.Info().Int("rules", len(file.Rules)).Int("receivers", len(file.Receivers)).Int("routes", routes).Int("inhibit", inhibit).Int("mute", mutes).Int("removed", removed).Int("leaving", len(leaving)).Str("trigger", trigger).Msg("rule files loaded")
 	return nil
+}
+
+// knows returns what knows the receivers that there are once those of the files are:
+// they, and those that were made over the API.
+func (f *ruleFiles) knows(file *detect.File) func(string) bool {
+	names := map[string]bool{}
+	for _, name := range f.out.Names() {
+		names[name] = f.out.FileOf(name) == ""
+	}
+	for _, r := range file.Receivers {
+		names[r.Name] = true
+	}
+	return func(name string) bool { return names[name] }
 }
 
 // doubt refuses a change that nobody means: a file that had content has none, or all

@@ -122,7 +122,7 @@ func (c *serveCmd) openDetect(s *server, hub *stream.Hub, base string) error {
 	s.detect, err = detect.New(detect.Options{
 		Store: s.store, Hub: hub, DB: s.db, Notify: s.notify, Clock: s.clock,
 		Log: log("detect"), Grace: c.Grace.ms(), MaxGroups: c.MaxRuleGroups, BaseURL: base,
-		Marks: s.store, Replay: true,
+		Marks: s.store, Replay: true, Receivers: s.notify.Names,
 	})
 	return err
 }

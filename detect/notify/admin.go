@@ -192,6 +192,25 @@ func (s *Service) Receivers() []Receiver {
 	return out
 }
 
+// Names returns the names of the receivers, in order.
+func (s *Service) Names() []string {
+	list := s.sorted()
+	out := make([]string, len(list))
+	for i, c := range list {
+		out[i] = c.name
+	}
+	return out
+}
+
+// FileOf returns the file that a receiver comes from, or came from when it is leaving, ""
+// for none.
+func (s *Service) FileOf(name string) string {
+	if c := s.channel(name); c != nil {
+		return c.origin().File
+	}
+	return ""
+}
+
 // Receiver returns one receiver, with secrets masked.
 func (s *Service) Receiver(name string) (Receiver, error) {
 	c := s.channel(name)

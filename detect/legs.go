@@ -1,0 +1,174 @@
+package detect
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"pulse/detect/label"
+	"pulse/detect/notify"
+	"pulse/detect/route"
+)
+
+// Legs. Routes decide when an alert begins whom it is told to: a leg for each receiver.
+// What was told stays as it was, whatever becomes of the routes. What is held back goes
+// by the routes that there are then.
+
+// leg is one receiver of an alert that routes chose.
+type leg struct {
+	Receiver string    `json:"receiver"`
+	Group    *legGroup `json:"group,omitempty"`   // nil: it is told alone and at once
+	MutedBy  []string  `json:"mutedBy,omitempty"` // mutes that hold it back
+	Outside  []string  `json:"outside,omitempty"` // active times of its route, when it is none of them
+	Told     int64     `json:"told,omitempty"`    // Unix ms; 0: not yet
+}
+
+// legGroup is the group that a leg is told with; durations in ms.
+type legGroup struct {
+	Key      string            `json:"key"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	Wait     int64             `json:"wait,omitempty"`
+	Interval int64             `json:"interval,omitempty"`
+	Repeat   int64             `json:"repeat,omitempty"`
+}
+
+// Cause is an alert that holds another one back, and the inhibit rule by which it does.
+type Cause struct {
+	Name     string `json:"name"`
+	Incident string `json:"incident"`
+}
+
+func (l *leg) muted() bool { return len(l.MutedBy)+len(l.Outside) > 0 }
+
+// target is where a notification of the leg goes.
+func (l *leg) target() notify.Target {
+	to := notify.Target{Receiver: l.Receiver}
+	if g := l.Group; g != nil {
+		to.Group = &notify.Group{Key: g.Key, Labels: g.Labels, Wait: g.Wait, Interval: g.Interval}
+	}
+	return to
+}
+
+// newLeg returns what routes decided.
+func newLeg(x *route.Leg) leg {
+	l := leg{Receiver: x.Receiver, MutedBy: x.MutedBy, Outside: x.Outside}
+	if !x.Alone || x.GroupWait > 0 || x.RepeatInterval > 0 {
+		l.Group = &legGroup{x.GroupKey, x.GroupLabels, x.GroupWait, x.GroupInterval, x.RepeatInterval}
+	}
+	return l
+}
+
+// toldTo returns the receivers that were told that the alert began: nil is those of
+// Notify, or all. any is false when nobody was.
+func (in *incident) toldTo() (to []notify.Target, any bool) {
+	if !in.Routed {
+		return nil, !in.Held
+	}
+	to = []notify.Target{}
+	for i := range in.Legs {
+		if in.Legs[i].Told > 0 {
+			to = append(to, in.Legs[i].target())
+		}
+	}
+	return to, len(to) > 0
+}
+
+// waits reports whether somebody may still be told that the alert began.
+func (in *incident) waits() bool {
+	if !in.fires() {
+		return false
+	}
+	if !in.Routed {
+		return in.Held
+	}
+	return len(in.Legs) == 0 || slices.ContainsFunc(in.Legs, func(l leg) bool { return l.Told == 0 })
+}
+
+func (in *incident) fires() bool { return in.State == StateFiring || in.State == StateNoData }
+
+// older orders incidents by their beginnings.
+func older(a, b *incident) int {
+	return cmp.Or(cmp.Compare(a.Sent.StartsAt, b.Sent.StartsAt), strings.Compare(a.ID, b.ID))
+}
+
+// route brings the legs that were not told to what the routes say at now, and reports
+// whether anything changed. set is the alert's. A rule's own receivers win over routes.
+func (e *Engine) route(in *incident, set label.Set, now int64) (changed bool) {
+	conf := e.routing.Config
+	switch {
+	case len(in.Notify) > 0:
+		return false
+	case !conf.Routed():
+		if _, told := in.toldTo(); !in.Routed || told {
+			return false
+		}
+		in.Routed, in.Legs, in.Held = false, nil, true
+		in.note(now, eventRouted, "there are no routes any more: every receiver is to be told")
+		return true
+	case !in.Routed:
+		in.Routed, in.Held, changed = true, false, true
+	}
+	decided := conf.Decide(set, now)
+	legs := make([]leg, 0, len(decided))
+	for i := range in.Legs {
+		l := &in.Legs[i]
+		if l.Told > 0 {
+			legs = append(legs, *l)
+		} else if !slices.ContainsFunc(decided, func(x route.Leg) bool { return x.Receiver == l.Receiver }) {
+			in.note(now, eventRouted, "routes have changed: "+l.Receiver+" is not to be told any more")
+			changed = true
+		}
+	}
+	for i := range decided {
+		l := newLeg(&decided[i])
+		at := slices.IndexFunc(in.Legs, func(x leg) bool { return x.Receiver == l.Receiver })
+		if at >= 0 && in.Legs[at].Told > 0 {
+			continue
+		}
+		var before leg
+		if at >= 0 {
+			before = in.Legs[at]
+		}
+		if at < 0 || !l.alike(&before) {
+			changed = true
+		}
+		in.noteMutes(&before, &l, now)
+		legs = append(legs, l)
+	}
+	if len(legs) == 0 && changed {
+		e.unrouted(in, set, now)
+	}
+	in.Legs = legs
+	return changed
+}
+
+func (l *leg) alike(o *leg) bool {
+	same := slices.Equal(l.MutedBy, o.MutedBy) && slices.Equal(l.Outside, o.Outside) && (l.Group == nil) == (o.Group == nil)
+	return same && (l.Group == nil || l.Group.Key == o.Group.Key &&
+		[3]int64{l.Group.Wait, l.Group.Interval, l.Group.Repeat} == [3]int64{o.Group.Wait, o.Group.Interval, o.Group.Repeat})
+}
+
+// unrouted notes why an alert has no receiver.
+func (e *Engine) unrouted(in *incident, set label.Set, now int64) {
+	e.stats.Unrouted++
+	if taken := e.routing.Config.Taken(set); len(taken) > 0 {
+		in.note(now, eventUnrouted, "nobody is told: "+strings.Join(taken, ", ")+" has no receivers")
+		return
+	}
+	in.note(now, eventUnrouted, "nobody is told: no route takes the alert")
+}
+
+// noteMutes notes what began and what ended to hold a leg back.
+func (in *incident) noteMutes(before, after *leg, now int64) {
+	for _, name := range after.MutedBy {
+		if !slices.Contains(before.MutedBy, name) {
+			in.note(now, eventMuted, after.Receiver+" is not told: it is a time of the mute "+name)
+		}
+	}
+	if len(after.Outside) > 0 && !slices.Equal(before.Outside, after.Outside) {
+		in.note(now, eventMuted, after.Receiver+" is not told: it is no time of "+strings.Join(after.Outside, ", "))
+	}
+	if before.muted() && !after.muted() {
+		in.note(now, eventUnmuted, after.Receiver+": "+strings.Join(append(slices.Clone(before.MutedBy), before.Outside...), ", ")+" is over")
+	}
+}
