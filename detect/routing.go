@@ -160,6 +160,7 @@ func readRouting(root *bbolt.Bucket) (r routing, err error) {
 // RouteTest is which way an alert would take.
 type RouteTest struct {
 	Labels    label.Set    `json:"labels"`
+	Routed    bool         `json:"routed"`    // there are routes
 	Taken     []string     `json:"taken"`     // paths of the routes that want it
 	Receivers []string     `json:"receivers"` // that would be told now
 	Legs      []RoutedTest `json:"legs"`      // with those that are muted
@@ -181,7 +182,7 @@ type RoutedTest struct {
 // test says where an alert with these labels would go at t (Unix ms). Where there are
 // no routes everyone is told.
 func (r *routing) test(set label.Set, everyone []string, t int64) RouteTest {
-	out := RouteTest{Labels: set, Taken: r.Config.Taken(set), Receivers: []string{}, Legs: []RoutedTest{}}
+	out := RouteTest{Labels: set, Routed: r.Config.Routed(), Taken: append([]string{}, r.Config.Taken(set)...), Receivers: []string{}, Legs: []RoutedTest{}}
 	if !r.Config.Routed() {
 		out.Receivers = everyone
 		return out

@@ -40,6 +40,7 @@ type cli struct {
 	Query   queryCmd   `cmd:"" help:"Evaluate an expression on a server."`
 	Score   scoreCmd   `cmd:"" help:"Judge timestamp,value files with a detector, without a server."`
 	Rules   rulesCmd   `cmd:"" help:"Work with rule files."`
+	Routes  routesCmd  `cmd:"" help:"Ask where alerts go."`
 	Store   storeCmd   `cmd:"" help:"Look into data folders."`
 	Token   tokenCmd   `cmd:"" help:"Work with the tokens that let requests in."`
 	Version versionCmd `cmd:"" help:"Print version, commit, Go release and build flags."`

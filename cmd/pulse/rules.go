@@ -13,7 +13,7 @@ import (
 type rulesCmd struct {
 	Check    rulesCheckCmd    `cmd:"" help:"Read rule files and report every fault and doubt, with file, line, column and rule."`
 	Test     rulesTestCmd     `cmd:"" help:"Run unit tests of rules: series in, alerts out."`
-	Export   rulesExportCmd   `cmd:"" help:"Print the rules and receivers of a server as a rule file, with secrets masked."`
+	Export   rulesExportCmd   `cmd:"" help:"Print the rules, receivers, routes, inhibit rules and mutes of a server as a rule file, with secrets masked."`
 	Backtest rulesBacktestCmd `cmd:"" help:"Ask a server what the rules of a file would have paged for on its history."`
 	Why      rulesWhyCmd      `cmd:"" help:"Ask a server why a rule did, or did not, page somebody about a group at a time."`
 }
