@@ -100,7 +100,7 @@ type Engine struct {
 	routing     routing
 	inhibitor   *route.Inhibitor     // nil without inhibit rules
 	begun       []begun              // in the current turn, undecided
-	held        map[string]*incident // by id: open ones that somebody is still to be told of
+	held        map[string]*incident // by id: open ones that somebody is to be told of, now or again
 	sourceEnded int64                // when the last alert ended that may have held back others
 	routingMu   sync.Mutex           // over changes of routing; before mu
 	swept       int64                // when silences were last forgotten

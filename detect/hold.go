@@ -55,6 +55,7 @@ type begun struct {
 // decided.
 func (e *Engine) tell(in *incident, t int64) {
 	if e.inhibitor != nil {
+		in.undecided = true
 		e.begun = append(e.begun, begun{in, t})
 		return
 	}
@@ -72,7 +73,14 @@ func (e *Engine) decideBegun() {
 	for _, b := range list {
 		e.inhibitor.Add(b.in.ID, setOf(&b.in.Sent))
 	}
+	for _, in := range e.held {
+		if in.repeats() { // it may be held back now
+			e.reviewed.lookAgainAt(e.now)
+			break
+		}
+	}
 	for _, b := range list {
+		b.in.undecided = false
 		e.decide(b.in, b.t)
 		e.putOpen(b.in)
 	}
@@ -112,7 +120,7 @@ func (e *Engine) decide(in *incident, t int64) {
 
 // hold keeps in mind whether something is still to be told of the incident.
 func (e *Engine) hold(in *incident) {
-	if in.waits() {
+	if in.waits() || in.repeats() {
 		e.held[in.ID] = in
 	} else {
 		delete(e.held, in.ID)
@@ -157,7 +165,7 @@ func (e *Engine) send(in *incident, to []notify.Target) {
 // tellEnd queues the notification of an alert that ended at t to those that were told
 // of its beginning.
 func (e *Engine) tellEnd(in *incident, t int64) {
-	if slices.ContainsFunc(e.begun, func(b begun) bool { return b.in == in }) {
+	if in.undecided {
 		e.decideBegun()
 	}
 	e.passed(in, t)

@@ -52,6 +52,8 @@ type incident struct {
 	Inhibited    []Cause             `json:"inhibited,omitempty"` // what inhibits it while somebody is to be told
 	Events       []Event             `json:"events"`
 
+	undecided bool // it began in this turn, and who is told is not known yet
+
 	freed int64 // when what inhibited it had ended, 0: it has not
 }
 

@@ -59,6 +59,8 @@ type Outbox interface {
 	// EnqueueAll adds all notifications of a transaction to the outbox as part of it,
 	// and returns why it refused some.
 	EnqueueAll(tx *bbolt.Tx, list []notify.Notification) (refused []error)
+	// Quiet notes in a transaction what keeps alerts from being told again.
+	Quiet(tx *bbolt.Tx, list []notify.Quiet) error
 	// Wake is called after the transaction has been committed.
 	Wake()
 	// Attempts returns what was tried for an incident, oldest first.
@@ -171,6 +173,7 @@ type entry struct {
 	unexplained [][]byte       // keys of what such were decided on
 	resolved    []resolvedRecord
 	notes       []notify.Notification
+	quiet       []notify.Quiet
 	marks       map[string]int64 // 0 deletes
 	rules       map[string][]byte
 	deleted     []string // rule ids
@@ -185,7 +188,7 @@ type resolvedRecord struct {
 }
 
 func (e *entry) empty() bool {
-	return len(e.puts) == 0 && len(e.drops) == 0 && len(e.resolved) == 0 && len(e.notes) == 0 &&
+	return len(e.puts) == 0 && len(e.drops) == 0 && len(e.resolved) == 0 && len(e.notes) == 0 && len(e.quiet) == 0 &&
 		len(e.marks) == 0 && len(e.rules) == 0 && len(e.deleted) == 0
 }
 
@@ -264,21 +267,25 @@ func (e *entry) tell(n notify.Notification) {
 }
 
 // giveUpEnded forgets every incident that began and ended within the entry, and
-// returns how many notifications that spares: nobody was told that it began.
+// returns how many notifications that spares: nobody was told that it began. One that
+// somebody was told of before is told to be over.
 // Their drops stay, since one may have been stored while it was pending.
 func (e *entry) giveUpEnded() int {
-	const began, ended = 1, 2
-	seen := map[string]int{}
+	type receivers struct{ began, ended int }
+	seen := map[string]receivers{}
 	for _, n := range e.notes {
-		if n.Type == notify.TypeResolved {
-			seen[n.Incident] |= ended
+		x := seen[n.Incident]
+		if to := max(1, len(n.To)); n.Type == notify.TypeResolved {
+			x.ended += to
 		} else {
-			seen[n.Incident] |= began
+			x.began += to
 		}
+		seen[n.Incident] = x
 	}
+	within := func(id string) bool { return seen[id].ended > 0 && seen[id].ended == seen[id].began }
 	before := len(e.notes)
-	e.notes = slices.DeleteFunc(e.notes, func(n notify.Notification) bool { return seen[n.Incident] == began|ended })
-	e.resolved = slices.DeleteFunc(e.resolved, func(r resolvedRecord) bool { return seen[r.id] == began|ended })
+	e.notes = slices.DeleteFunc(e.notes, func(n notify.Notification) bool { return within(n.Incident) })
+	e.resolved = slices.DeleteFunc(e.resolved, func(r resolvedRecord) bool { return within(r.id) })
 	return before - len(e.notes)
 }
 
@@ -326,6 +333,9 @@ func (j *journal) commit(e *entry) (refused []error, err error) {
 			}
 		}
 		refused = j.outbox.EnqueueAll(tx, e.notes)
+		if len(e.quiet) > 0 {
+			return j.outbox.Quiet(tx, e.quiet)
+		}
 		return nil
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ type leg struct {
 	MutedBy  []string  `json:"mutedBy,omitempty"` // mutes that hold it back
 	Outside  []string  `json:"outside,omitempty"` // active times of its route, when it is none of them
 	Told     int64     `json:"told,omitempty"`    // Unix ms; 0: not yet
+	Quiet    []string  `json:"quiet,omitempty"`   // what keeps it from being told again
 }
 
 // legGroup is the group that a leg is told with; durations in ms.
@@ -44,7 +45,7 @@ func (l *leg) muted() bool { return len(l.MutedBy)+len(l.Outside) > 0 }
 func (l *leg) target() notify.Target {
 	to := notify.Target{Receiver: l.Receiver}
 	if g := l.Group; g != nil {
-		to.Group = &notify.Group{Key: g.Key, Labels: g.Labels, Wait: g.Wait, Interval: g.Interval}
+		to.Group = &notify.Group{Key: g.Key, Labels: g.Labels, Wait: g.Wait, Interval: g.Interval, Repeat: g.Repeat}
 	}
 	return to
 }
@@ -84,6 +85,40 @@ func (in *incident) waits() bool {
 	return len(in.Legs) == 0 || slices.ContainsFunc(in.Legs, func(l leg) bool { return l.Told == 0 })
 }
 
+// repeats reports whether somebody is told again while the alert fires.
+func (in *incident) repeats() bool {
+	return in.fires() && slices.ContainsFunc(in.Legs, func(l leg) bool { return l.repeats() })
+}
+
+func (l *leg) repeats() bool { return l.Told > 0 && l.Group != nil && l.Group.Repeat > 0 }
+
+// quieten says of receivers that are told again what keeps them from it now, where that
+// has changed, and reports whether it has.
+func (e *Engine) quieten(in *incident) (changed bool) {
+	var all []string
+	for _, id := range in.Silences {
+		all = append(all, "silence "+id)
+	}
+	for _, c := range in.Inhibited {
+		all = append(all, "inhibit rule "+c.Name)
+	}
+	for i := range in.Legs {
+		l := &in.Legs[i]
+		if !l.repeats() {
+			continue
+		}
+		by := slices.Clone(all)
+		for _, name := range slices.Concat(l.MutedBy, l.Outside) {
+			by = append(by, "mute "+name)
+		}
+		if !slices.Equal(by, l.Quiet) {
+			l.Quiet, changed = by, true
+			e.entry.quiet = append(e.entry.quiet, notify.Quiet{Receiver: l.Receiver, Incident: in.ID, By: by})
+		}
+	}
+	return changed
+}
+
 func (in *incident) fires() bool { return in.State == StateFiring || in.State == StateNoData }
 
 // older orders incidents by their beginnings.
@@ -91,8 +126,9 @@ func older(a, b *incident) int {
 	return cmp.Or(cmp.Compare(a.Sent.StartsAt, b.Sent.StartsAt), strings.Compare(a.ID, b.ID))
 }
 
-// route brings the legs that were not told to what the routes say at now, and reports
-// whether anything changed. set is the alert's. A rule's own receivers win over routes.
+// route brings the legs to what the routes say now, and reports whether anything changed,
+// which it notes at the given time. set is the alert's. A rule's own receivers win over
+// routes.
 func (e *Engine) route(in *incident, set label.Set, now int64) (changed bool) {
 	conf := e.routing.Config
 	switch {
@@ -108,30 +144,33 @@ func (e *Engine) route(in *incident, set label.Set, now int64) (changed bool) {
 	case !in.Routed:
 		in.Routed, in.Held, changed = true, false, true
 	}
-	decided := conf.Decide(set, now)
+	decided := conf.Decide(set, e.now)
 	legs := make([]leg, 0, len(decided))
 	for i := range in.Legs {
 		l := &in.Legs[i]
+		at := slices.IndexFunc(decided, func(x route.Leg) bool { return x.Receiver == l.Receiver })
 		if l.Told > 0 {
-			legs = append(legs, *l)
-		} else if !slices.ContainsFunc(decided, func(x route.Leg) bool { return x.Receiver == l.Receiver }) {
+			after := *l
+			if after.MutedBy, after.Outside = nil, nil; at >= 0 {
+				after.MutedBy, after.Outside = decided[at].MutedBy, decided[at].Outside
+			}
+			changed = in.noteMutes(l, &after, now) || changed
+			legs = append(legs, after)
+		} else if at < 0 {
 			in.note(now, eventRouted, "routes have changed: "+l.Receiver+" is not to be told any more")
 			changed = true
 		}
 	}
 	for i := range decided {
 		l := newLeg(&decided[i])
-		at := slices.IndexFunc(in.Legs, func(x leg) bool { return x.Receiver == l.Receiver })
-		if at >= 0 && in.Legs[at].Told > 0 {
+		before, known := leg{}, false
+		if at := slices.IndexFunc(in.Legs, func(x leg) bool { return x.Receiver == l.Receiver }); at >= 0 {
+			before, known = in.Legs[at], true
+		}
+		if before.Told > 0 {
 			continue
 		}
-		var before leg
-		if at >= 0 {
-			before = in.Legs[at]
-		}
-		if at < 0 || !l.alike(&before) {
-			changed = true
-		}
+		changed = changed || !known || !l.alike(&before)
 		in.noteMutes(&before, &l, now)
 		legs = append(legs, l)
 	}
@@ -158,17 +197,26 @@ func (e *Engine) unrouted(in *incident, set label.Set, now int64) {
 	in.note(now, eventUnrouted, "nobody is told: no route takes the alert")
 }
 
-// noteMutes notes what began and what ended to hold a leg back.
-func (in *incident) noteMutes(before, after *leg, now int64) {
+// noteMutes notes what began and what ended to hold a leg back, or to keep it from being
+// told again, and reports whether that has changed.
+func (in *incident) noteMutes(before, after *leg, now int64) (changed bool) {
+	if slices.Equal(before.MutedBy, after.MutedBy) && slices.Equal(before.Outside, after.Outside) {
+		return false
+	}
+	not := " is not told"
+	if after.Told > 0 {
+		not += " again"
+	}
 	for _, name := range after.MutedBy {
 		if !slices.Contains(before.MutedBy, name) {
-			in.note(now, eventMuted, after.Receiver+" is not told: it is a time of the mute "+name)
+			in.note(now, eventMuted, after.Receiver+not+": it is a time of the mute "+name)
 		}
 	}
 	if len(after.Outside) > 0 && !slices.Equal(before.Outside, after.Outside) {
-		in.note(now, eventMuted, after.Receiver+" is not told: it is no time of "+strings.Join(after.Outside, ", "))
+		in.note(now, eventMuted, after.Receiver+not+": it is no time of "+strings.Join(after.Outside, ", "))
 	}
 	if before.muted() && !after.muted() {
 		in.note(now, eventUnmuted, after.Receiver+": "+strings.Join(append(slices.Clone(before.MutedBy), before.Outside...), ", ")+" is over")
 	}
+	return true
 }

@@ -19,6 +19,7 @@ import (
 type silent struct{}
 
 func (silent) EnqueueAll(*bbolt.Tx, []notify.Notification) []error { return nil }
+func (silent) Quiet(*bbolt.Tx, []notify.Quiet) error               { return nil }
 func (silent) Wake()                                               {}
 func (silent) Attempts(string) []notify.Attempt                    { return nil }
 

@@ -95,13 +95,13 @@ func (r *reviewed) lookAgainAt(t int64) {
 // reviewOne notes what holds an alert back from now on, and has it told to those that
 // nothing holds back any more and that were not.
 func (e *Engine) reviewOne(in *incident, now int64) {
-	waits := in.waits()
-	if !waits && len(in.Silences) == 0 && !e.silences.Any() {
+	waits, repeats := in.waits(), in.repeats()
+	if !waits && !repeats && len(in.Silences) == 0 && !e.silences.Any() {
 		return
 	}
 	set := setOf(&in.Sent)
 	changed, kind := e.resilence(in, set, now), eventReleased
-	if waits {
+	if waits || repeats {
 		if e.route(in, set, now) {
 			changed, kind = true, eventUnmuted
 		}
@@ -112,6 +112,7 @@ func (e *Engine) reviewOne(in *incident, now int64) {
 			changed = true
 			in.note(now, kind, "it still fires, so it is told now")
 		}
+		changed = e.quieten(in) || changed
 		e.hold(in)
 	}
 	if changed {

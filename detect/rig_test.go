@@ -43,6 +43,7 @@ type rig struct {
 type outbox struct {
 	mu    sync.Mutex
 	sent  []notify.Notification
+	quiet []notify.Quiet
 	woken int
 	// refuse, when set, is what EnqueueAll answers for each.
 	refuse error
@@ -59,6 +60,15 @@ func (o *outbox) EnqueueAll(tx *bbolt.Tx, list []notify.Notification) (refused [
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.sent = append(o.sent, list...)
+	})
+	return nil
+}
+
+func (o *outbox) Quiet(tx *bbolt.Tx, list []notify.Quiet) error {
+	tx.OnCommit(func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.quiet = append(o.quiet, list...)
 	})
 	return nil
 }

@@ -423,3 +423,62 @@ func TestDatabaseFailsWhileHeld(t *testing.T) {
 	r.feed(15, 18, map[string]float64{"eu": 20})
 	r.wantHeard("resolved warn eu a")
 }
+
+// TestRepeatsQuiet: who is told again of what fires is not while a silence, an inhibit
+// rule or a mute holds that back, and is when it is over.
+func TestRepeatsQuiet(t *testing.T) {
+	r := newRig(t, second)
+	r.put(warnRule)
+	r.put(pageRule)
+	r.routes(`[]`, over, `{"name":"night","intervals":[{"times":[{"start":"00:01","end":"00:02"}]}]}`)
+	r.routes(`[{"matchers":["severity=warn"],"receiver":"chat","repeat_interval":"1h","mute":["night"]},{"receivers":[]}]`)
+	quiet := func(want string) {
+		t.Helper()
+		var got []string
+		r.outbox.mu.Lock()
+		for _, x := range r.outbox.quiet {
+			got = append(got, x.Receiver+": "+strings.Join(x.By, ", "))
+		}
+		r.outbox.quiet = nil
+		r.outbox.mu.Unlock()
+		if text := strings.Join(got, "; "); text != want {
+			t.Fatalf("at %d s: quiet %q, want %q", (r.now()-epoch)/1000, text, want)
+		}
+	}
+	r.to(0)
+	r.feed(1, 3, map[string]float64{"eu": 7})
+	sent := r.took()
+	if len(sent) != 1 || len(sent[0].To) != 1 || sent[0].To[0].Group == nil || sent[0].To[0].Group.Repeat != 3_600_000 {
+		t.Fatalf("told %+v", sent)
+	}
+	quiet("")
+	s := r.silence(`{region="eu"}`, "")
+	r.feed(4, 5, map[string]float64{"eu": 7})
+	quiet("chat: silence " + s.ID)
+	r.restart(false)
+	r.feed(6, 7, map[string]float64{"eu": 7})
+	quiet("")
+	if err := r.engine.ExpireSilence(s.ID, "", r.now()); err != nil {
+		t.Fatal(err)
+	}
+	r.feed(8, 9, map[string]float64{"eu": 7})
+	quiet("chat: ")
+	r.feed(10, 12, map[string]float64{"eu": 1})
+	r.settle()
+	quiet("chat: inhibit rule over")
+	r.feed(13, 18, map[string]float64{"eu": 7})
+	r.settle()
+	quiet("chat: ")
+	r.feed(19, 65, map[string]float64{"eu": 7})
+	r.settle()
+	quiet("chat: mute night")
+	if text := r.timelineOf("warn", "eu", "muted"); text != "chat is not told again: it is a time of the mute night" {
+		t.Errorf("timeline: %s", text)
+	}
+	r.feed(66, 125, map[string]float64{"eu": 7})
+	r.settle()
+	quiet("chat: ")
+	r.wantHeard("")
+	r.feed(126, 130, map[string]float64{"eu": 20})
+	r.wantHeard("resolved warn eu chat")
+}

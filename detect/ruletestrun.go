@@ -25,6 +25,8 @@ const testGrace = 100
 // testPages is an outbox that counts what would page somebody, by rule.
 type testPages map[string]int
 
+func (c testPages) Quiet(*bbolt.Tx, []notify.Quiet) error { return nil }
+
 func (c testPages) EnqueueAll(tx *bbolt.Tx, list []notify.Notification) []error {
 	for _, n := range list {
 		if n.Type == notify.TypeFiring || n.Type == notify.TypeNoData {

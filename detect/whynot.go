@@ -66,6 +66,7 @@ type WhyAlert struct {
 	Attempts     []notify.Attempt `json:"attempts"`
 
 	notify []string
+	reason string // why nobody was told
 	events []Event
 }
 
@@ -94,6 +95,8 @@ const (
 	ReasonFiring     = "already-firing"
 	ReasonPaged      = "paged"
 	ReasonSilenced   = "silenced"
+	ReasonInhibited  = "inhibited"
+	ReasonMuted      = "muted"
 	ReasonNobody     = "no-receiver"
 	ReasonQueued     = "queued"
 	ReasonRetrying   = "retrying"

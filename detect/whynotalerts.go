@@ -48,12 +48,15 @@ func (q *question) findAlerts() error {
 func (q *question) addAlert(in *incident) {
 	a := WhyAlert{
 		Incident: in.ID, State: in.State, NoData: in.Absence, PendingSince: in.PendingSince, StartsAt: in.Sent.StartsAt, EndsAt: in.Sent.EndsAt,
-		Queued: in.State != StatePending && !in.Held, Attempts: []notify.Attempt{}, notify: in.Notify, events: in.Events,
+		Attempts: []notify.Attempt{}, notify: in.Notify, events: in.Events,
 	}
-	for _, id := range in.Silences {
-		if in.Held {
-			a.Held = append(a.Held, "silence "+id)
-		}
+	to, told := in.toldTo()
+	a.Queued = in.State != StatePending && told
+	for _, x := range to {
+		a.notify = append(a.notify, x.Receiver)
+	}
+	if !told {
+		a.hold(in)
 	}
 	tries := q.e.o.Notify.Attempts(in.ID)
 	if n := len(tries); n > maxWhyTries {
@@ -130,7 +133,33 @@ func (q *question) toBe() *WhyAlert {
 	return nil
 }
 
-// heldBy names the silences that hold the alert back.
+// hold names what holds the alert back.
+func (a *WhyAlert) hold(in *incident) {
+	held := func(reason, name string) {
+		if a.Held = append(a.Held, name); a.reason == "" {
+			a.reason = reason
+		}
+	}
+	for _, id := range in.Silences {
+		held(ReasonSilenced, "silence "+id)
+	}
+	for _, c := range in.Inhibited {
+		held(ReasonInhibited, "inhibit rule "+c.Name+" while alert "+c.Incident+" fires")
+	}
+	for i := range in.Legs {
+		for _, name := range in.Legs[i].MutedBy {
+			held(ReasonMuted, "mute "+name+" for "+in.Legs[i].Receiver)
+		}
+		if outside := in.Legs[i].Outside; len(outside) > 0 {
+			held(ReasonMuted, "times other than "+strings.Join(outside, ", ")+" for "+in.Legs[i].Receiver)
+		}
+	}
+	if in.Routed && len(in.Legs) == 0 {
+		a.reason = cmp.Or(a.reason, ReasonNobody)
+	}
+}
+
+// heldBy says what holds the alert back.
 func (a *WhyAlert) heldBy() string {
 	if len(a.Held) == 0 {
 		return "a silence"
@@ -138,14 +167,30 @@ func (a *WhyAlert) heldBy() string {
 	return strings.Join(a.Held, ", ")
 }
 
-// releasedAt is when an alert that was held back was told, 0 when it was not held back.
-func (a *WhyAlert) releasedAt() int64 {
+// ofHold reports whether an event is about what holds an alert back.
+func (x *Event) ofHold() bool {
+	switch x.Kind {
+	case eventSilenced, eventReleased, eventInhibited, eventUninhibited, eventMuted, eventUnmuted, eventRouted, eventUnrouted:
+		return true
+	}
+	return false
+}
+
+// releasedAt is when an alert that was held back was told, and by what it had been held
+// back; 0 when it was not.
+func (a *WhyAlert) releasedAt() (t int64, reason string) {
 	for _, x := range a.events {
-		if x.Kind == eventReleased && strings.HasSuffix(x.Detail, "it is told now") {
-			return x.T
+		if x.ofHold() && strings.HasSuffix(x.Detail, "it is told now") {
+			switch x.Kind {
+			case eventUninhibited:
+				return x.T, ReasonInhibited
+			case eventUnmuted:
+				return x.T, ReasonMuted
+			}
+			return x.T, ReasonSilenced
 		}
 	}
-	return 0
+	return 0, ""
 }
 
 // toldOf is what became of the beginning of an alert at one receiver: the last attempt.

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -226,7 +227,7 @@ func (q *question) soFar() string {
 // sayDelivery says what became of the beginning of an alert.
 func (q *question) sayDelivery(a *WhyAlert) {
 	for _, x := range a.events {
-		if x.Kind == eventSilenced || x.Kind == eventReleased {
+		if x.ofHold() {
 			q.tell("%s, %s: %s.", capital(x.Kind), rfc3339(x.T), x.Detail)
 		}
 	}
@@ -307,15 +308,19 @@ func (q *question) concludeStep() {
 // concludeDelivery names the reason where an alert was on.
 func (q *question) concludeDelivery(a *WhyAlert) {
 	if !a.Queued {
+		if a.reason == ReasonNobody {
+			q.because(ReasonNobody, "nobody was paged since no route gives alert %s to a receiver.", a.Incident)
+			return
+		}
 		held := "is"
 		if a.EndsAt != 0 {
 			held = "was until its end"
 		}
-		q.because(ReasonSilenced, "nobody was paged since alert %s %s held back by %s.", a.Incident, held, a.heldBy())
+		q.because(cmp.Or(a.reason, ReasonSilenced), "nobody was paged since alert %s %s held back by %s.", a.Incident, held, a.heldBy())
 		return
 	}
-	if at := a.releasedAt(); at > q.T {
-		q.because(ReasonSilenced, "nobody was paged at that time since alert %s was held back by a silence; it was told at %s.", a.Incident, rfc3339(at))
+	if at, reason := a.releasedAt(); at > q.T {
+		q.because(reason, "nobody was paged at that time since alert %s was held back; it was told at %s.", a.Incident, rfc3339(at))
 		return
 	}
 	told := a.toldOf()

@@ -105,6 +105,9 @@ func (s *Server) detectSamples(l *samples) {
 	l.add("pulse.detect.missed", "Steps judged more than a step too late.", true, float64(d.Missed))
 	l.add("pulse.detect.putOff", "Closes put off for a missing source.", true, float64(d.PutOff))
 	l.add("pulse.detect.silenced", "Alerts that began while they were silenced; who was to be told was not, or later.", true, float64(d.Silenced))
+	l.add("pulse.detect.inhibited", "Alerts that began while they were inhibited; who was to be told was not, or later.", true, float64(d.Inhibited))
+	l.add("pulse.detect.muted", "Alerts that began while a mute held some of their receivers back.", true, float64(d.Muted))
+	l.add("pulse.detect.unrouted", "Alerts that no route gave to a receiver.", true, float64(d.Unrouted))
 	l.add("pulse.detect.unexplained", "Decisions of which only the notification was kept, because there were too many at once.", true, float64(d.Unexplained))
 	l.add("pulse.detect.errors", "Steps whose expression failed.", true, float64(d.Errors))
 
