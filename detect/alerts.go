@@ -158,7 +158,7 @@ func (e *Engine) find(id string) (Alert, incident, error) {
 			return false
 		}
 		copied = *in
-		copied.Events = slices.Clone(in.Events)
+		copied.Events, copied.Legs = slices.Clone(in.Events), slices.Clone(in.Legs)
 		return true
 	})
 	if len(open) > 0 {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pulse/detect"
+	"pulse/detect/label"
+	"pulse/store/tags"
 )
 
 // TestSilencesConcurrently: silences are put, ended, listed and previewed while alerts
@@ -46,6 +48,35 @@ func TestSilencesConcurrently(t *testing.T) {
 			}
 		})
 	}
+	people.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			list, err := detect.ParseRoutes([]byte(fmt.Sprintf(`{"routes":[{"receiver":"r%d","repeat_interval":"1h"},{"receiver":"rest"}]}`, n%3)))
+			if err == nil {
+				err = r.engine.PutRoutes(list)
+			}
+			rule, wrong := detect.ParseInhibit([]byte(`{"source":["region=eu"],"target":["region=us"]}`), "west")
+			if wrong == nil && err == nil {
+				err = r.engine.PutInhibit(rule)
+			}
+			if err == nil {
+				_, err = r.engine.WhyNot(t.Context(), "regional", tags.Of("region", "us"), 0)
+			}
+			if err == nil {
+				err = r.engine.DeleteInhibit("west")
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.engine.TestRoutes(label.Set{"region": "eu"}, r.now())
+			r.engine.Export(nil)
+		}
+	})
 	for s := int64(1); s < 60; s += 6 {
 		r.feed(s, s+2, map[string]float64{"eu": 1, "us": 1, "ap": 1})
 		r.feed(s+3, s+5, map[string]float64{"eu": 20, "us": 20, "ap": 20})

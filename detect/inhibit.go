@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"pulse/detect/label"
+	"pulse/detect/route"
 )
 
 // Inhibition. Alerts that fire hold back others as the inhibit rules say
@@ -72,8 +73,12 @@ func (e *Engine) inhibitsNoMore(in *incident) {
 		return
 	}
 	e.inhibitor.Remove(in.ID)
-	e.sourceEnded = in.Sent.EndsAt
-	if len(e.held) > 0 {
+	if len(e.held) == 0 {
+		return
+	}
+	set := setOf(&in.Sent)
+	if slices.ContainsFunc(e.routing.Config.Inhibit, func(x route.Inhibit) bool { return x.Source.Matches(set) }) {
+		e.sourceEnded = in.Sent.EndsAt
 		e.reviewed.lookAgainAt(e.now)
 	}
 }

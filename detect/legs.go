@@ -128,9 +128,9 @@ func older(a, b *incident) int {
 
 // route brings the legs to what the routes say now, and reports whether anything changed,
 // which it notes at the given time. set is the alert's. A rule's own receivers win over
-// routes.
+// routes. When all were told that were to be, nobody joins them.
 func (e *Engine) route(in *incident, set label.Set, now int64) (changed bool) {
-	conf := e.routing.Config
+	conf, waits := e.routing.Config, in.waits()
 	switch {
 	case len(in.Notify) > 0:
 		return false
@@ -167,7 +167,7 @@ func (e *Engine) route(in *incident, set label.Set, now int64) (changed bool) {
 		if at := slices.IndexFunc(in.Legs, func(x leg) bool { return x.Receiver == l.Receiver }); at >= 0 {
 			before, known = in.Legs[at], true
 		}
-		if before.Told > 0 {
+		if before.Told > 0 || !known && !waits {
 			continue
 		}
 		changed = changed || !known || !l.alike(&before)

@@ -67,8 +67,10 @@ func (e *Engine) startReview(now int64) bool {
 		}
 	}
 	slices.SortFunc(last.list, older)
+	if now < last.at || now >= last.mutesAt {
+		last.mutesAt = e.routing.Config.Next(now)
+	}
 	last.done, last.version, last.at, last.heldAt = true, e.silences.Version(), now, 0
-	last.mutesAt = e.routing.Config.Next(now)
 	return true
 }
 

@@ -73,7 +73,7 @@ func (e *Engine) openIncidents(keep func(*incident) bool) (out []incident) {
 	e.eachOpen(func(in *incident) {
 		if keep(in) {
 			copied := *in
-			copied.Events = slices.Clone(in.Events)
+			copied.Events, copied.Legs = slices.Clone(in.Events), slices.Clone(in.Legs)
 			out = append(out, copied)
 		}
 	})
