@@ -21,6 +21,9 @@ func TestIncidentRecord(t *testing.T) {
 			Sent: notify.Notification{ID: "b-firing", Type: notify.TypeFiring, Labels: map[string]string{"z": "1", "a": "2"}, Detector: json.RawMessage(`{"kind":"static"}`),
 				StartsAt: 1_700_000_000_001, Contributors: []notify.Contributor{{Tags: map[string]string{"k": "v"}, Delta: -540, Share: .95}}},
 			Events: []Event{{1, "pending", "a"}, {2, "firing", "b & c"}}},
+		{ID: "c", Rule: "r", State: StateFiring, Silences: []string{"s"}, Routed: true, Inhibited: []Cause{{"over<", "a"}}, Events: []Event{},
+			Sent: notify.Notification{ID: "c-firing", Type: notify.TypeFiring, Value: nan, Expected: nan, Lower: nan, Upper: nan, Score: nan},
+			Legs: []leg{{Receiver: "x", Told: 5, Quiet: []string{"silence s"}, Group: &legGroup{"k", map[string]string{"b": "1", "a": "&"}, 1, 2, 3}}, {Receiver: "y", MutedBy: []string{"m"}, Outside: []string{"o"}}}},
 	} {
 		want, err := json.Marshal(in)
 		if err != nil {
