@@ -33,7 +33,7 @@ func heldStory(t *testing.T, marks bool, n int) (told string, was bool) {
 	}
 	look := func(ms int64) {
 		arm()
-		if r.dies(func() { r.to(ms) }) {
+		if r.dies(func() { r.to(ms); r.to(ms); r.settle() }) {
 			was = true
 			r.recover()
 			arm()

@@ -5,6 +5,7 @@ import (
 
 	"pulse/detect/label"
 	"pulse/detect/route"
+	"pulse/detect/scalar"
 )
 
 // maxTestLabels bounds the labels of an alert in a test of routes.
@@ -63,7 +64,7 @@ func ParseRouteTest(body []byte, now int64) (set label.Set, t int64, err error) 
 	v, _ := f.get("labels")
 	m, ok := v.(map[string]any)
 	if !ok {
-		f.fail("labels is %s, want an object", typeName(v))
+		f.fail("labels is %s, want an object", scalar.TypeName(v))
 	}
 	if len(m) > maxTestLabels {
 		f.fail("labels has %d entries, at most %d", len(m), maxTestLabels)
@@ -72,7 +73,7 @@ func ParseRouteTest(body []byte, now int64) (set label.Set, t int64, err error) 
 		value, ok := v.(string)
 		switch {
 		case !ok:
-			f.fail("labels.%s is %s, want a text", clip(key, 100), typeName(v))
+			f.fail("labels.%s is %s, want a text", clip(key, 100), scalar.TypeName(v))
 		case key == "" || len(key) > label.MaxKey || len(value) > label.MaxValue:
 			f.fail("labels has a name of %d bytes with %d bytes, want 1 to %d with at most %d", len(key), len(value), label.MaxKey, label.MaxValue)
 		case value != "":
