@@ -128,7 +128,8 @@ func (file *File) checkRouting() (out []Finding) {
 	conf := &file.routing.config
 	var known func(string) bool
 	if len(file.Receivers) > 0 {
-		known = func(name string) bool { return file.Source("receiver", name) != "" }
+		names := file.receiverNames()
+		known = func(name string) bool { return slices.Contains(names, name) }
 	}
 	if err := conf.Check(known); err != nil {
 		f := Finding{Check: CheckRoute, Fault: Fault{Err: err}}
@@ -193,16 +194,21 @@ func (file *File) unknownReceivers(r *Rule) []error {
 		return nil // they are made over the API
 	}
 	var faults []error
-	names := make([]string, len(file.Receivers))
-	for i := range file.Receivers {
-		names[i] = file.Receivers[i].Name
-	}
+	names := file.receiverNames()
 	for _, name := range r.Notify {
 		if !slices.Contains(names, name) {
 			faults = append(faults, fmt.Errorf("notify names %q, which is no receiver of the file%s (%s)", name, algo.Meant(name, names), strings.Join(names, ", ")))
 		}
 	}
 	return faults
+}
+
+func (file *File) receiverNames() []string {
+	names := make([]string, len(file.Receivers))
+	for i := range file.Receivers {
+		names[i] = file.Receivers[i].Name
+	}
+	return names
 }
 
 // unknownTags finds uses of .Tags.k where k is no key of the rule's groups.
