@@ -20,17 +20,6 @@ import (
 // maxErrorBytes bounds the text of an error that is kept and shown.
 const maxErrorBytes = 500
 
-// transport returns the client that deliveries go through.
-func transport(g *guard) *http.Transport {
-	return &http.Transport{
-		DialContext:            g.dialer().DialContext,
-		DisableCompression:     true,
-		MaxIdleConnsPerHost:    concurrency * maxReceivers, // they may all be at one host
-		IdleConnTimeout:        30 * time.Second,
-		MaxResponseHeaderBytes: maxHeaderBytes,
-	}
-}
-
 // reasonUnwanted is why an end is not sent.
 const reasonUnwanted = "send_resolved is false"
 
@@ -71,7 +60,7 @@ func (s *Service) post(ctx context.Context, e exchange) answer {
 	}
 	ctx, cancel := s.within(ctx, e.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, bytes.NewReader(e.body))
+	req, err := http.NewRequestWithContext(bound(ctx), http.MethodPost, e.url, bytes.NewReader(e.body))
 	if err != nil {
 		return failure("url: not a valid URL", true)
 	}
@@ -110,6 +99,7 @@ func errorText(ctx context.Context, err error, timeout time.Duration, unreadable
 	var egress *EgressError
 	var certificate *tls.CertificateVerificationError
 	var network *net.OpError
+	var record tls.RecordHeaderError
 	text := unreadable
 	switch {
 	case errors.As(err, &egress):
@@ -122,8 +112,8 @@ func errorText(ctx context.Context, err error, timeout time.Duration, unreadable
 		text = certificateText(certificate)
 	case errors.As(err, &network):
 		text = network.Error() // the address, and words of the system or of TLS
-	case errors.Is(err, http.ErrSchemeMismatch):
-		text = "the server speaks HTTP, not HTTPS"
+	case errors.As(err, &record):
+		text = "the server does not speak TLS"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		text = "the connection ended without an answer"
 	}

@@ -3,6 +3,8 @@ package notify
 import (
 	"context"
 	"time"
+
+	"pulse/store/clock"
 )
 
 // longestWaitMs bounds how long a dispatcher waits for its next look.
@@ -87,8 +89,13 @@ func (s *Service) countDrop(c *channel, d drop) {
 
 // within returns a context that ends after d by the service's clock.
 func (s *Service) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return within(ctx, s.o.Clock, d)
+}
+
+// within returns a context that ends after d by a clock.
+func within(ctx context.Context, c clock.Clock, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	after := s.o.Clock.After(d)
+	after := c.After(d)
 	go func() {
 		select {
 		case <-after:

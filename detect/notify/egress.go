@@ -24,6 +24,9 @@ func (e *EgressError) Error() string { return "egress to " + e.Target + " refuse
 // allowHint ends every refusal that an operator can lift.
 const allowHint = "; --egress-allow CIDR opens a range"
 
+// never ends the others.
+const never = ", which --egress-allow does not open"
+
 // Resolver looks names up; *net.Resolver is one.
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
@@ -109,15 +112,15 @@ func (g *guard) address(addr netip.Addr, port uint16) error {
 		return refuse("not an address and port")
 	}
 	if addr.Zone() != "" {
-		return refuse("an address with a zone")
+		return refuse("an address with a zone" + never)
 	}
 	if addr.Is4In6() {
-		return refuse("an IPv4-mapped form; write the IPv4 address")
+		return refuse("an IPv4-mapped form; write the IPv4 address" + allowHint)
 	}
 	for _, inner := range embedded(addr) {
 		for _, m := range metadata {
 			if inner == m {
-				return refuse("a metadata service, which no option opens")
+				return refuse("a metadata service" + never)
 			}
 		}
 	}
@@ -140,9 +143,9 @@ func (g *guard) address(addr netip.Addr, port uint16) error {
 	return nil
 }
 
-// embedded returns addr and every IPv4 address that it may be a form of:
-// mapped, compatible, NAT64, 6to4, Teredo, ISATAP. More than needed may come
-// back, since it is only used to refuse.
+// embedded returns addr and every IPv4 address that it may be a form of: mapped,
+// compatible, NAT64 with each length of prefix (RFC 6052), 6to4, Teredo, ISATAP. More
+// than needed may come back, since it is only used to refuse.
 func embedded(addr netip.Addr) []netip.Addr {
 	if addr.Is4() {
 		return []netip.Addr{addr}
@@ -150,7 +153,7 @@ func embedded(addr netip.Addr) []netip.Addr {
 	b := addr.As16()
 	v4 := func(i, j, k, l int) netip.Addr { return netip.AddrFrom4([4]byte{b[i], b[j], b[k], b[l]}) }
 	teredo := netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]})
-	return []netip.Addr{addr, v4(12, 13, 14, 15), v4(2, 3, 4, 5), v4(6, 7, 9, 10), teredo}
+	return []netip.Addr{addr, v4(12, 13, 14, 15), v4(2, 3, 4, 5), v4(4, 5, 6, 7), v4(5, 6, 7, 9), v4(6, 7, 9, 10), v4(7, 9, 10, 11), v4(9, 10, 11, 12), teredo}
 }
 
 // control is a net.Dialer hook: it sees the address that is about to be
@@ -281,13 +284,13 @@ func cleanName(name string) (string, error) {
 		}
 		for _, c := range []byte(label) {
 			if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
-				return "", errors.New("a host name has letters, digits, - and _ only (write others as xn--)")
+				return "", errors.New("a host name has letters, digits, - and _ only (write others as xn--)" + allowHint)
 			}
 		}
 	}
 	last := labels[len(labels)-1]
 	if strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x") {
-		return "", errors.New("an odd spelling of an address; write four decimal numbers")
+		return "", errors.New("an odd spelling of an address; write four decimal numbers" + allowHint)
 	}
 	return name, nil
 }

@@ -59,12 +59,13 @@ type Options struct {
 	Transport http.RoundTripper
 	// Dial connects to mail servers; nil does so behind the egress guard.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// RootCAs are who mail servers' certificates may be from; nil is the system's.
+	// RootCAs are who the certificates of receivers may be from; nil is the system's.
 	RootCAs *x509.CertPool
 	// EgressAllow opens address ranges, with every port, that are closed by
 	// default. Metadata services stay closed.
 	EgressAllow []netip.Prefix
-	// Resolver looks up the names of new receivers; nil is the system's.
+	// Resolver looks up the names of receivers, new ones and at every connection; nil
+	// is the system's.
 	Resolver Resolver
 	Log      zerolog.Logger
 	// Rand returns a number in [0,1) for the jitter of retries; nil is random.
@@ -163,7 +164,7 @@ func New(o Options) (*Service, error) {
 	}
 	s := &Service{o: o, guard: newGuard(o.EgressAllow), send: o.Transport, channels: make(map[string]*channel)}
 	if s.send == nil {
-		s.send = transport(s.guard)
+		s.send = s.dialer(s.guard).transport()
 	}
 	if err := o.DB.Update(s.load); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)

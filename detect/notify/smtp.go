@@ -171,7 +171,7 @@ func (s *Service) dial(ctx context.Context, network, address string) (net.Conn, 
 	if s.o.Dial != nil {
 		return s.o.Dial(ctx, network, address)
 	}
-	return s.guard.mail().dialer().DialContext(ctx, network, address)
+	return s.dialer(s.guard.mail()).dial(ctx, network, address)
 }
 
 // boundedConn ends a conversation in which the other side says too much.
