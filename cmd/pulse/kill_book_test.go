@@ -20,8 +20,8 @@ import (
 //     never vanishes,
 //   - a stream that leaves its band pages once, and only out of band; a resolve
 //     comes in band, or says why not,
-//   - a key always carries the same body, and comes again only after a kill or a
-//     lost answer,
+//   - a key always carries the same body, and comes again only once after a kill or
+//     a lost answer,
 //   - a resolve never comes before its firing may have been sent, a firing never
 //     after it, and who accepted a firing gets its resolve.
 //
@@ -39,6 +39,7 @@ type killBook struct {
 	bodies    map[string]string // key → body
 	sent      map[string]*killDelivery
 	receivers map[string]*killReceiver
+	holds     holds
 	faults    []string // each once
 
 	requests, accepted, repeats, pages, resolves, summaries, changes int
@@ -49,14 +50,17 @@ type killIncident struct {
 	stream            streamKey
 	startsAt          int64
 	firstSeen         int64
+	overSeen          int64
 	firedSeq, overSeq int // when it was first seen firing and resolved, 0: not yet
 }
 
 // killDelivery is one key at one receiver.
 type killDelivery struct {
-	requests, accepted, lost int
-	epoch                    int // of the last accepted request
-	generation               int // of the receiver then
+	requests, accepted int
+	lost               bool     // the answer to the last accepted request
+	epoch              int      // of the last accepted request
+	generation         int      // of the receiver then
+	parts              []string // keys of what a message of a group tells of
 }
 
 // killReceiver is how often a receiver was deleted, and when it was last made.
@@ -77,6 +81,9 @@ type killAlert struct {
 	Annotations map[string]string `json:"annotations"`
 	StartsAt    time.Time         `json:"startsAt"`
 	EndsAt      time.Time         `json:"endsAt"`
+
+	SilencedBy, MutedBy []string   // of an alert
+	InhibitedBy         []struct{} // of an alert
 }
 
 func (a *killAlert) stream() streamKey { return streamKey{a.Rule, a.Tags["node"]} }
@@ -250,7 +257,7 @@ func (b *killBook) see(a *killAlert, over bool, now int64) {
 	if !over || in.overSeq > 0 {
 		return
 	}
-	in.overSeq = b.seq
+	in.overSeq, in.overSeen = b.seq, now
 	b.resolves++
 	if a.Rule != quietRule && a.Annotations["reason"] == "" && b.truth.side(in.stream, a.EndsAt.UnixMilli())%2 == 1 {
 		b.fault("incident %s of %v was resolved at %d while out of band", a.Incident, in.stream, a.EndsAt.UnixMilli())
@@ -278,10 +285,17 @@ func (b *killBook) arrived(receiver string, h http.Header, body []byte, now int6
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.requests++
-	var n killAlert
+	var n struct {
+		killAlert
+		Alerts []struct{ Pulse killAlert } `json:"alerts"` // of Alertmanager's form
+	}
 	if err := json.Unmarshal(body, &n); err != nil {
 		b.fault("body of %s cannot be read: %v", h.Get("Webhook-Id"), err)
 		return "", b.epoch
+	}
+	grouped := len(n.Alerts) > 0
+	if grouped {
+		n.ID = h.Get("Webhook-Id")
 	}
 	if h.Get("Webhook-Id") != n.ID || h.Get("Idempotency-Key") != n.ID || n.ID == "" {
 		b.fault("keys %q and %q, id %q", h.Get("Webhook-Id"), h.Get("Idempotency-Key"), n.ID)
@@ -289,30 +303,49 @@ func (b *killBook) arrived(receiver string, h http.Header, body []byte, now int6
 	if !signed(h, body) {
 		b.fault("%s: the signature is not that of the receiver's secret", n.ID)
 	}
-	if before, ok := b.bodies[n.ID]; ok && before != string(body) {
+	if before, ok := b.bodies[n.ID]; ok && before != string(body) && !grouped { // whose message has all that fires by then
 		b.fault("key %s had the body\n%s\nand then\n%s", n.ID, before, body)
 	}
 	b.bodies[n.ID] = string(bytes.Clone(body))
 	key = receiver + " " + n.ID
-	d := b.sent[key]
-	if d == nil {
-		d = &killDelivery{}
-		b.sent[key] = d
-	}
+	d := b.delivery(key)
 	if d.accepted > 0 {
 		b.repeats++
-		if d.lost == 0 && d.epoch == b.epoch {
+		if !d.lost && d.epoch == b.epoch {
 			b.fault("%s came again, although it was accepted and nobody was killed since", key)
 		}
 	}
 	d.requests++
-	if n.Type == "alert.summary" {
+	switch {
+	case grouped:
+		d.parts = nil
+		for i := range n.Alerts {
+			part := &n.Alerts[i].Pulse
+			d.parts = append(d.parts, receiver+" "+part.ID)
+			b.delivery(receiver+" "+part.ID).requests++
+			b.tells(receiver, part, now)
+		}
+	case n.Type == "alert.summary":
 		b.summaries++
-		return key, b.epoch
+	default:
+		b.tells(receiver, &n.killAlert, now)
 	}
-	b.order(receiver, &n, now)
-	b.see(&n, n.Type == "alert.resolved", now)
 	return key, b.epoch
+}
+
+// tells checks what a request tells of an alert.
+func (b *killBook) tells(receiver string, n *killAlert, now int64) {
+	b.order(receiver, n, now)
+	b.see(n, n.Type == "alert.resolved", now)
+	b.free(receiver, n, now)
+}
+
+// delivery returns what is known of a key at a receiver.
+func (b *killBook) delivery(key string) *killDelivery {
+	if b.sent[key] == nil {
+		b.sent[key] = &killDelivery{}
+	}
+	return b.sent[key]
 }
 
 // order checks what a receiver is told of one incident.
@@ -346,11 +379,10 @@ func (b *killBook) accept(receiver, key string, epoch int, lost bool) {
 		return
 	}
 	b.accepted++
-	d := b.sent[key]
-	d.accepted++
-	d.epoch, d.generation = epoch, b.receiver(receiver).generation
-	if lost {
-		d.lost++
+	for _, key := range append([]string{key}, b.sent[key].parts...) {
+		d := b.delivery(key)
+		d.accepted++
+		d.epoch, d.lost, d.generation = epoch, lost, b.receiver(receiver).generation
 	}
 }
 
@@ -387,6 +419,7 @@ func (b *killBook) finish() {
 			b.fault("%s accepted %s and never got its resolve", receiver, id)
 		}
 	}
+	b.holds.finish(b)
 }
 
 func (b *killBook) String() string {

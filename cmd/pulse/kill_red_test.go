@@ -245,7 +245,7 @@ func TestKillRigGoesRed(t *testing.T) {
 	} {
 		t.Run(plant.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKillRig(t, 1)
+			k := newKillRig(t, 1, killRules, killReceivers)
 			k.hooks.healthy.Store(true)
 			k.begin()
 			k.all(true)

@@ -22,13 +22,15 @@ import (
 // killRig is servers on one data folder, one after the other, and everything
 // around them.
 type killRig struct {
-	t      *testing.T
-	random *rand.Rand
-	data   string
-	truth  *truth
-	book   *killBook
-	hooks  *hooks
-	keys   []streamKey // of the streams that leave their band
+	t         *testing.T
+	random    *rand.Rand
+	data      string
+	rules     map[string]string // by id, without labels
+	receivers map[string]string // by name, what they have beside URL and secret
+	truth     *truth
+	book      *killBook
+	hooks     *hooks
+	keys      []streamKey // of the streams that leave their band
 
 	victim   *victim
 	target   atomic.Pointer[string] // its URL, nil while there is none
@@ -38,15 +40,16 @@ type killRig struct {
 	memory   int64 // most that a process has held, bytes
 }
 
-func newKillRig(t *testing.T, seed uint64) *killRig {
+// newKillRig returns a rig whose rules judge a stream per node.
+func newKillRig(t *testing.T, seed uint64, rules, receivers map[string]string) *killRig {
 	t.Helper()
 	tr := &truth{changes: map[streamKey][]int64{}}
-	k := &killRig{t: t, random: rand.New(rand.NewPCG(seed, 1)), data: t.TempDir(), truth: tr, book: newKillBook(tr)}
+	k := &killRig{t: t, random: rand.New(rand.NewPCG(seed, 1)), data: t.TempDir(), rules: rules, receivers: receivers, truth: tr, book: newKillBook(tr)}
 	k.hooks = newHooks(t, k.book, seed)
 	k.http.Timeout = killWait
 	p := &pusher{truth: tr, target: &k.target}
 	p.http.Timeout = killWait
-	for _, rule := range slices.Sorted(maps.Keys(killRules)) {
+	for _, rule := range slices.Sorted(maps.Keys(rules)) {
 		if rule == quietRule {
 			continue
 		}

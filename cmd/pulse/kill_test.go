@@ -35,6 +35,9 @@ var killRules = map[string]string{
 	"quiet": `"expr":"name,quiet,:eq,:sum","detector":{"kind":"static","below":0},"absence_after":"1s"`,
 }
 
+// killReceivers are the receivers, by name, with what they have beside URL and secret.
+var killReceivers = map[string]string{"a": "", "b": ""}
+
 // change puts a new revision of a rule or receiver, or deletes it, and reports
 // whether that was acknowledged.
 func (k *killRig) change(kind, name string, remove bool) bool {
@@ -42,9 +45,9 @@ func (k *killRig) change(kind, name string, remove bool) bool {
 	if !remove {
 		k.revision++
 		revision, method = strconv.Itoa(k.revision), http.MethodPut
-		body = fmt.Sprintf(`{"url":%q,"secret":%q}`, k.hooks.url(name, revision), demoSecret)
+		body = fmt.Sprintf(`{"url":%q,"secret":%q%s}`, k.hooks.url(name, revision), demoSecret, k.receivers[name])
 		if kind == "rule" {
-			body = fmt.Sprintf(`{%s,"labels":{"revision":%q}}`, killRules[name], revision)
+			body = fmt.Sprintf(`{%s,"labels":{"revision":%q}}`, k.rules[name], revision)
 		}
 	}
 	thing := kind + " " + name
@@ -69,7 +72,7 @@ func (k *killRig) someChange() (kind, name string, remove bool) {
 	case 2, 3:
 		return "rule", "goes", k.book.exists("rule goes") != "" && k.random.IntN(3) > 0
 	}
-	names := slices.Sorted(maps.Keys(killRules))
+	names := slices.Sorted(maps.Keys(k.rules))
 	return "rule", names[k.random.IntN(len(names))], false
 }
 
@@ -226,7 +229,7 @@ func TestKillRounds(t *testing.T) {
 	}
 	rounds, seed := fromEnv(t, "PULSE_KILL_ROUNDS", 3), fromEnv(t, "PULSE_SEED", uint64(time.Now().UnixNano()%1_000_000))
 	t.Logf("PULSE_SEED=%d", seed)
-	k := newKillRig(t, seed)
+	k := newKillRig(t, seed, killRules, killReceivers)
 	k.begin()
 	for round := range rounds {
 		moment := moments[(seed+round)%uint64(len(moments))]
@@ -262,14 +265,14 @@ func fromEnv(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-// begin starts the first server and makes all rules and both receivers.
+// begin starts the first server and makes all rules and receivers.
 func (k *killRig) begin() {
 	k.t.Helper()
 	k.start()
-	for _, name := range []string{"a", "b"} {
+	for _, name := range slices.Sorted(maps.Keys(k.receivers)) {
 		k.change("receiver", name, false)
 	}
-	for _, name := range slices.Sorted(maps.Keys(killRules)) {
+	for _, name := range slices.Sorted(maps.Keys(k.rules)) {
 		k.change("rule", name, false)
 	}
 	k.settled()
