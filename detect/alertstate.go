@@ -14,10 +14,16 @@ import (
 //	flags  1 byte: 3 the phase, 4 had data, and what follows: 8 the times of the
 //	       phase, 16 time without data, 32 the no-data alert, 64 missing; 128 the
 //	       group has a detector
+//	more   1 byte, where the phase in flags is 3, which is none: 3 the phase, 4 the
+//	       beginnings of the alert in a row, 8 those of the no-data alert
 //	times  varints, ms: pending since, starts at, last out, held
 //	absent, began, missing  varints, ms
+//	beginnings, each of the two  varints: how many, and ms of calm since
 const (
 	alertPhase    = 3
+	alertMore     = 3
+	alertFires    = 4
+	alertLosses   = 8
 	alertHadData  = 4
 	alertTimes    = 8
 	alertAbsent   = 16
@@ -48,6 +54,17 @@ func (a *groupAlert) appendState(dst []byte, detector bool) []byte {
 	}
 	at := len(dst)
 	dst = append(dst, 0)
+	more := byte(0)
+	if s.Fires != (alert.Streak{}) {
+		more |= alertFires
+	}
+	if s.Losses != (alert.Streak{}) {
+		more |= alertLosses
+	}
+	if more != 0 {
+		dst = append(dst, more|flags&alertPhase)
+		flags |= alertMore
+	}
 	put := func(flag byte, values ...int64) {
 		flags |= flag
 		for _, v := range values {
@@ -66,15 +83,24 @@ func (a *groupAlert) appendState(dst []byte, detector bool) []byte {
 	if a.missing != 0 {
 		put(alertMissing, a.missing)
 	}
+	for _, k := range [...]alert.Streak{s.Fires, s.Losses} {
+		if k != (alert.Streak{}) {
+			put(0, int64(k.Times), k.Calm)
+		}
+	}
 	dst[at] = flags
 	return dst
 }
 
 // readState reads what appendState wrote, and whether the group has a detector.
 func (a *groupAlert) readState(r *field.Reader) (detector bool) {
-	flags := r.Byte()
+	flags, more := r.Byte(), byte(0)
 	s := &a.state
 	s.Phase, s.HadData = alert.Phase(flags&alertPhase), flags&alertHadData != 0
+	if s.Phase == alertMore {
+		more = r.Byte()
+		s.Phase = alert.Phase(more & alertPhase)
+	}
 	take := func(flag byte, values ...*int64) {
 		for _, v := range values {
 			if flags&flag != 0 {
@@ -86,6 +112,16 @@ func (a *groupAlert) readState(r *field.Reader) (detector bool) {
 	take(alertAbsent, &s.Absent)
 	take(alertNoData, &s.NoDataAt)
 	take(alertMissing, &a.missing)
+	streak := func(flag byte, k *alert.Streak) {
+		if more&flag != 0 {
+			times := r.Varint()
+			if k.Times, k.Calm = int32(times), r.Varint(); times < 1 || times > maxFlaps || k.Calm < 0 {
+				r.Fail()
+			}
+		}
+	}
+	streak(alertFires, &s.Fires)
+	streak(alertLosses, &s.Losses)
 	if s.Phase > alert.Firing || (s.Phase == alert.Inactive) == (flags&alertTimes != 0) {
 		r.Fail()
 	}

@@ -311,6 +311,7 @@ func (c *compiled) at(every int64) (*compiled, error) {
 	out.rule, out.step = rule, every
 	out.config.Step = every
 	out.config.Keep = max(int64(rule.Keep), every)
+	rule.Flap.apply(&out.config, every)
 	var err error
 	out.lookback, err = algo.Lookback(rule.Detector, every)
 	return &out, err

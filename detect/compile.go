@@ -84,6 +84,7 @@ func (c *compiler) compile(r Rule) (*compiled, error) {
 		Step: out.step, For: int64(r.For), Keep: max(int64(r.Keep), out.step),
 		AbsenceAfter: int64(r.AbsenceAfter), NoData: r.noData(),
 	}
+	r.Flap.apply(&out.config, out.step)
 	if out.absence() {
 		out.config.NoData = alert.Keep // one alert says it
 	}

@@ -196,7 +196,7 @@ func TestCheckFile(t *testing.T) {
 // went meanwhile are given up, so that what waits is bounded by what is open.
 func TestDiskStaysFull(t *testing.T) {
 	r := newRig(t, 10_000)
-	r.put(`{"id":"low","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}}`)
+	r.put(`{"id":"low","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"flap":"off"}`)
 	r.engine.UseDB(brokenDB(t))
 	var refs []store.Ref
 	const flaps = 120

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strconv"
 	"strings"
 
 	"pulse/detect/algo"
@@ -15,7 +16,7 @@ import (
 
 // ruleKeys are the keys of a rule in the order of the documentation.
 var ruleKeys = []string{
-	"id", "owner", "expr", "step", "grace", "detector", "for", "keep", "no_data", "absence_after",
+	"id", "owner", "expr", "step", "grace", "detector", "for", "keep", "flap", "no_data", "absence_after",
 	"severity", "labels", "annotations", "notify",
 }
 
@@ -51,6 +52,7 @@ func decodeRule(v any) (Rule, error) {
 		Detector:     f.detector("detector"),
 		For:          f.duration("for"),
 		Keep:         f.duration("keep"),
+		Flap:         f.flap("flap"),
 		NoData:       f.text("no_data"),
 		AbsenceAfter: f.duration("absence_after"),
 		Severity:     f.text("severity"),
@@ -130,6 +132,20 @@ func (f *fields) duration(key string) Duration {
 		f.fail("%s: %w", key, err)
 	}
 	return d
+}
+
+// whole reads a whole number.
+func (f *fields) whole(key string) int {
+	v, ok := f.get(key)
+	if !ok {
+		return 0
+	}
+	text, isText := scalar.Text(v)
+	n, err := strconv.Atoi(text)
+	if _, quoted := v.(string); quoted || !isText || err != nil {
+		f.fail("%s is %s, want a whole number", key, shownValue(v))
+	}
+	return n
 }
 
 // texts reads an object of texts; numbers and booleans are taken as written.
@@ -223,6 +239,7 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 		fmt.Fprintf(&b, "%q:%s", key, text)
 		return nil
 	}
+	flap, flaps := r.Flap.value()
 	err := errors.Join(
 		put("id", r.ID, true),
 		put("owner", r.Owner, r.Owner != ""),
@@ -232,6 +249,7 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 		put("detector", specJSON(r.Detector), r.Detector.Kind != ""),
 		put("for", r.For.String(), true),
 		put("keep", r.Keep.String(), r.Keep != 0),
+		put("flap", flap, flaps),
 		put("no_data", r.NoData, r.NoData != ""),
 		put("absence_after", r.AbsenceAfter.String(), r.AbsenceAfter != 0),
 		put("severity", r.Severity, r.Severity != ""),

@@ -49,7 +49,7 @@ func (e *Engine) takeBack(r *running, incidents []*incident, known turnStep) (ad
 			a.absence = in
 			r.absent++
 			if known.before(in.at()) {
-				a.state.HadData, a.state.Absent, a.state.NoDataAt = true, m.Absent, m.NoDataAt
+				a.state.HadData, a.state.Absent, a.state.NoDataAt, a.state.Losses = true, m.Absent, m.NoDataAt, m.Losses
 			}
 			continue
 		}
@@ -61,7 +61,7 @@ func (e *Engine) takeBack(r *running, incidents []*incident, known turnStep) (ad
 		}
 		if known.before(in.at()) || m.Phase == alert.Pending && r.marked > known.t || r.last.t == 0 && a.state.Phase != m.Phase ||
 			m.Phase == alert.Firing && a.state.Phase == alert.Pending && !a.another(in) {
-			a.state.HadData = true
+			a.state.HadData, a.state.Fires = true, m.Fires
 			a.state.Phase, a.state.PendingSince, a.state.StartsAt, a.state.LastOut, a.state.Held = m.Phase, m.PendingSince, m.StartsAt, m.LastOut, m.Held
 			if adopted == nil {
 				adopted = map[int]*incident{}
@@ -116,7 +116,7 @@ func (e *Engine) payBack(r *running) {
 		if r.last.t == 0 {
 			continue
 		}
-		e.whys.lastOut = a.state.LastOut
+		e.whys.before(&a.state, &r.c.config)
 		if change := a.ended(); change != 0 {
 			e.change(r, i, change, r.last)
 		}

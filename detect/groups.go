@@ -139,7 +139,7 @@ func (r *running) status(i int) GroupStatus {
 		out.For = &Wait{config.For, max(0, r.judged-a.state.PendingSince-a.state.Held)}
 	case alert.Firing:
 		if !s.Out && !math.IsNaN(g.value) {
-			out.Keep = &Wait{config.Keep, max(0, r.judged-a.state.LastOut-a.state.Held)}
+			out.Keep = &Wait{a.state.Needs(config), max(0, r.judged-a.state.LastOut-a.state.Held)}
 		}
 	}
 	return out

@@ -216,6 +216,17 @@ func appendMachine(dst []byte, s *alert.State) []byte {
 	}
 	number(`"absent":`, s.Absent)
 	number(`"noDataAt":`, s.NoDataAt)
+	streak := func(name string, k alert.Streak) {
+		if k != (alert.Streak{}) {
+			put(name, "{")
+			from = len(dst)
+			number(`"times":`, int64(k.Times))
+			number(`"calm":`, k.Calm)
+			from, dst = 0, append(dst, '}')
+		}
+	}
+	streak(`"fires":`, s.Fires)
+	streak(`"losses":`, s.Losses)
 	return append(dst, '}')
 }
 

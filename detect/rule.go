@@ -39,7 +39,8 @@ type Rule struct {
 	Detector algo.Spec // Kind "signal" when not given
 	For      Duration
 	Keep     Duration // 0 is one step
-	NoData   string   // one of noDataPolicies; "auto" when not given
+	Flap     Flap
+	NoData   string // one of noDataPolicies; "auto" when not given
 	// AbsenceAfter is how long without data raises the no-data alert; 0 is the
 	// largest of 3 intervals of the source, 3 steps and 60 s.
 	AbsenceAfter Duration
@@ -137,6 +138,9 @@ func (r *Rule) validate(primary int64) error {
 		if d.value < 0 || d.value > maxWait {
 			return fmt.Errorf("%s is %s, want 0s to %s", d.key, d.value, maxWait)
 		}
+	}
+	if err := r.Flap.check(r.stepMs(primary)); err != nil {
+		return err
 	}
 	if err := r.checkNoData(); err != nil {
 		return err

@@ -66,7 +66,7 @@ func (e *Engine) stepAlert(r *running, i int, t int64, config *alert.Config, ret
 		r.stats.Suppressed++
 		o = alert.Unjudged
 	}
-	e.whys.lastOut = a.state.LastOut
+	e.whys.before(&a.state, config)
 	return a.state.Step(config, t, o), false
 }
 
@@ -167,7 +167,7 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 		r.pending--
 	case changed.Has(alert.Resolved):
 		e.fill(a.breach, r, i, m)
-		e.finishIncident(r, i, a.breach, m, "back in band: "+describe(&a.breach.Sent))
+		e.finishIncident(r, i, a.breach, m, "back in band"+calmed(a.breach, e.whys.needs)+": "+describe(&a.breach.Sent))
 		e.decided(r, i, a.breach, StateResolved, m)
 		a.breach = nil
 		r.firing--
@@ -179,13 +179,14 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 		e.decided(r, i, a.absence, StateNoData, m)
 		e.announce(r, i, a.absence, m)
 		a.absence.note(m.t, StateNoData, "no data since "+rfc3339(a.absence.PendingSince-r.c.step)+missing(m.completeness))
+		a.absence.noteFlapping(m.t, &a.state.Losses, &r.c.config, r.c.config.Calm)
 		e.tell(a.absence, m.t)
 		e.record(r, i, a.absence, m.t)
 		r.absent++
 	}
 	if changed.Has(alert.DataReturn) {
 		e.fill(a.absence, r, i, m)
-		e.finishIncident(r, i, a.absence, m, "data is back: "+describe(&a.absence.Sent))
+		e.finishIncident(r, i, a.absence, m, "data is back"+calmed(a.absence, r.c.config.Calm)+": "+describe(&a.absence.Sent))
 		e.decided(r, i, a.absence, StateResolved, m)
 		a.absence = nil
 		r.absent--
@@ -203,6 +204,7 @@ func (e *Engine) fire(r *running, i int, m moment, said string) {
 	e.explainChange(r, i, m.t)
 	e.announce(r, i, a.breach, m)
 	a.breach.note(m.t, StateFiring, said+missing(m.completeness))
+	a.breach.noteFlapping(m.t, &a.state.Fires, &r.c.config, a.state.Needs(&r.c.config))
 	e.tell(a.breach, m.t)
 	e.record(r, i, a.breach, m.t)
 	r.pending--

@@ -33,11 +33,11 @@ func TestSimulation(t *testing.T) {
 // simNodes are the streams that each rule judges.
 var simNodes = []string{"x", "y", "z"}
 
-// simRules judge the streams of one name each; %d is a time in ms.
+// simRules judge the streams of one name each; %d is a time in ms, %s when they flap.
 var simRules = []string{
-	`{"id":"gauge","expr":"name,gauge,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"for":"%dms","keep":"%dms","severity":"s%d"}`,
-	`{"id":"sum","expr":"name,sum,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"for":"%dms","keep":"%dms","severity":"s%d"}`,
-	`{"id":"truth","expr":"name,truth,:eq,:max,50,:lt,(,node,),:by","for":"%dms","keep":"%dms","severity":"s%d"}`,
+	`{"id":"gauge","expr":"name,gauge,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"for":"%dms","keep":"%dms","flap":%s,"severity":"s%d"}`,
+	`{"id":"sum","expr":"name,sum,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"for":"%dms","keep":"%dms","flap":%s,"severity":"s%d"}`,
+	`{"id":"truth","expr":"name,truth,:eq,:max,50,:lt,(,node,),:by","for":"%dms","keep":"%dms","flap":%s,"severity":"s%d"}`,
 }
 
 type simStream struct {
@@ -115,7 +115,11 @@ func (s *sim) empty(clean bool) {
 
 // putSome replaces a rule by one with other times.
 func (s *sim) putSome(i int) {
-	s.put(fmt.Sprintf(simRules[i], s.random.Int64N(3)*s.step, s.random.Int64N(3)*s.step, s.random.IntN(100)))
+	flap := `"off"`
+	if times := s.random.IntN(4); times > 1 {
+		flap = fmt.Sprintf(`{"times":%d,"calm":"%dms"}`, times, s.random.Int64N(6)*s.step+s.step)
+	}
+	s.put(fmt.Sprintf(simRules[i], s.random.Int64N(3)*s.step, s.random.Int64N(3)*s.step, flap, s.random.IntN(100)))
 }
 
 // one lets a step pass. A silent sender sends nothing for it. Sums come in two

@@ -142,7 +142,7 @@ func (t *trial) goOn(r StepRange) (*bandRun, error) {
 	if live == nil || r.Step != t.rule.step || live.c.judges() != t.rule.judges() || live.judged < r.End || live.origin == 0 {
 		return nil, nil
 	}
-	lead := leadMs + int64(t.rule.rule.For+t.rule.rule.Keep)
+	lead := leadMs + int64(t.rule.rule.For+t.rule.rule.Keep) + t.rule.config.Calm
 	b, err := e.bandUpTo(live, r.Start-lead, r.End)
 	if err != nil || b.from > r.Start {
 		return nil, err

@@ -277,7 +277,7 @@ func (e *Engine) decided(r *running, i int, in *incident, kind string, m moment)
 	d := Decision{Kind: kind, At: m.now, Silent: silentOf(m.completeness), DataAgeMs: &age}
 	d.JudgedStep, w.scratch = judgedStep(r.judge, i, m.t, w.scratch)
 	d.Reported, d.Sources = m.completeness.Reported, m.completeness.Expected
-	d.wait(r, i, in, w.lastOut)
+	d.wait(r, i, in, w)
 	if r.deferred != nil && r.deferred.T == m.t {
 		d.PutOff = r.deferred
 	}
@@ -301,7 +301,7 @@ func (e *Engine) decided(r *running, i int, in *incident, kind string, m moment)
 }
 
 // wait sets the clock of the alert that the decision was waiting for.
-func (d *Decision) wait(r *running, i int, in *incident, lastOut int64) {
+func (d *Decision) wait(r *running, i int, in *incident, before *whys) {
 	state, config := &r.alerts[i].state, &r.c.config
 	switch {
 	case in.Absence && d.Kind == StateNoData:
@@ -312,7 +312,7 @@ func (d *Decision) wait(r *running, i int, in *incident, lastOut int64) {
 	case d.Kind == StateFiring:
 		d.For = &Wait{config.For, d.T - state.PendingSince}
 	case d.Kind == StateResolved:
-		d.Keep = &Wait{config.Keep, d.T - lastOut}
+		d.Keep = &Wait{before.needs, d.T - before.lastOut}
 	}
 }
 

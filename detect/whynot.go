@@ -63,6 +63,7 @@ type WhyAlert struct {
 	EndsAt       int64            `json:"endsAt,omitempty"`
 	Queued       bool             `json:"queued"` // its beginning was queued for receivers
 	Held         []string         `json:"held,omitempty"`
+	Flapping     bool             `json:"flapping,omitempty"` // it stays on until it has been calm
 	Attempts     []notify.Attempt `json:"attempts"`
 
 	notify []string
@@ -93,6 +94,7 @@ const (
 	ReasonPending    = "pending"
 	ReasonOtherwise  = "judged-otherwise"
 	ReasonFiring     = "already-firing"
+	ReasonFlapping   = "flapping"
 	ReasonPaged      = "paged"
 	ReasonSilenced   = "silenced"
 	ReasonInhibited  = "inhibited"
@@ -152,6 +154,7 @@ type question struct {
 	seen    alert.Observation
 	firedAt int64 // the alert would have fired at this step, not after T
 	lastOut int64 // the last step out of band up to T, 0: none seen
+	overAt  int64 // an alert that does not flap would have been over at this step, the last up to T; 0: none seen
 	laterAt int64 // the alert that was pending at T fired or was dropped at this step
 	dropped bool
 	failed  error
@@ -305,7 +308,8 @@ func (q *question) judgeAgain(ctx context.Context) error {
 		return err
 	}
 	config := q.c.config
-	config.AbsenceAfter = 0 // those alerts are known
+	config.AbsenceAfter = 0 // those alerts are known, and so are those that flap
+	config.Flaps = 0
 	var absent int64
 	var machine alert.State
 	return e.replay(ctx, h, b.judge, span{b.from, b.end}, b.blind, func(t int64) error {
@@ -330,7 +334,9 @@ func (q *question) judgeAgain(ctx context.Context) error {
 		}
 		o := b.judge.observation(g)
 		if q.attended.has(t) || !q.attended.after(t) {
-			machine.Step(&config, t, o)
+			if machine.Step(&config, t, o).Has(alert.Resolved) && t <= q.T {
+				q.overAt = t
+			}
 		} else {
 			machine.Pause(s)
 		}

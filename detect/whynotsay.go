@@ -20,7 +20,7 @@ func (q *question) say() {
 	case on != nil && !on.NoData:
 		q.Phase, q.For = StateFiring, nil
 		if q.seen == alert.In && q.Seen != nil && q.lastOut != 0 {
-			q.Keep = &Wait{q.c.config.Keep, q.T - q.lastOut}
+			q.Keep = &Wait{on.needs(&q.c.config), q.T - q.lastOut}
 		}
 	case toBe != nil:
 		q.Phase = StatePending
@@ -202,12 +202,17 @@ func (q *question) sayAlert(on, toBe *WhyAlert) {
 	case on != nil:
 		text := fmt.Sprintf("Alert %s was firing since %s, pending since %s", on.Incident, rfc3339(on.StartsAt), rfc3339(on.PendingSince))
 		if q.Keep != nil {
-			text += fmt.Sprintf("; it had been back in band for %s of the %s of keep", spoken(q.Keep.Passed), spoken(q.Keep.Needs))
+			text += fmt.Sprintf("; it had been back in band for %s of the %s of %s", spoken(q.Keep.Passed), spoken(q.Keep.Needs), on.keptBy())
 		}
 		if on.EndsAt != 0 {
 			text += "; it ended at " + rfc3339(on.EndsAt)
 		}
 		q.tell("%s.", text)
+		for _, x := range on.events {
+			if x.Kind == eventFlapping {
+				q.tell("Flapping, %s: %s.", rfc3339(x.T), x.Detail)
+			}
+		}
 	case toBe != nil:
 		q.tell("Alert %s was pending since %s%s.", toBe.Incident, rfc3339(toBe.PendingSince), q.soFar())
 	case q.state.Phase == alert.Pending:
@@ -337,6 +342,11 @@ func (q *question) concludeDelivery(a *WhyAlert) {
 		names := strings.Join(accepted, ", ")
 		if a.StartsAt == q.T {
 			q.because(ReasonPaged, "somebody was paged: %s took the page of alert %s at %s.", names, a.Incident, rfc3339(first))
+			return
+		}
+		if a.Flapping && q.overAt > a.StartsAt {
+			q.because(ReasonFlapping, "there was no page at that step since alert %s flaps: it would have been over at %s, and stays on until it has been in band for %s; %s took its page at %s.",
+				a.Incident, rfc3339(q.overAt), spoken(a.needs(&q.c.config)), names, rfc3339(first))
 			return
 		}
 		q.because(ReasonFiring, "there was no page at that step since alert %s was firing already, and a page is sent when it begins: %s took that one at %s.", a.Incident, names, rfc3339(first))

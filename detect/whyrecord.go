@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"pulse/detect/alert"
 	"pulse/detect/algo"
 	"pulse/store/clock"
 	"pulse/store/tags"
@@ -34,6 +35,7 @@ type whys struct {
 	order     []*unsaved // by their last decision, oldest first
 	following []*unsaved
 	lastOut   int64 // of the group that is being settled, before the step
+	needs     int64 // how long its alert had to be in band to be over, as of then, ms
 	scratch   []algo.Fact
 	wake      chan struct{}
 }
@@ -112,6 +114,11 @@ func (w *whys) followOn(u *unsaved, n int) {
 		w.following = append(w.following, u)
 	}
 	u.follow = n
+}
+
+// before notes how the alert of a group stands before a step.
+func (w *whys) before(s *alert.State, c *alert.Config) {
+	w.lastOut, w.needs = s.LastOut, s.Needs(c)
 }
 
 // ready makes the recorder look. It never blocks.

@@ -27,12 +27,12 @@ var quietStream = streamKey{quietRule, ""}
 // killRules are the rules, by id; each judges its stream per node. The rule goes
 // is deleted and made again.
 var killRules = map[string]string{
-	"gauge": `"expr":"name,gauge,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}`,
-	"sum":   `"expr":"name,sum,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"for":"300ms","notify":["a"]`,
-	"above": `"expr":"name,above,:eq,:max,(,node,),:by","detector":{"kind":"static","above":50},"keep":"300ms"`,
-	"truth": `"expr":"name,truth,:eq,:sum,50,:lt,(,node,),:by"`,
-	"goes":  `"expr":"name,goes,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}`,
-	"quiet": `"expr":"name,quiet,:eq,:sum","detector":{"kind":"static","below":0},"absence_after":"1s"`,
+	"gauge": `"expr":"name,gauge,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"flap":"off"`,
+	"sum":   `"expr":"name,sum,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"for":"300ms","notify":["a"],"flap":"off"`,
+	"above": `"expr":"name,above,:eq,:max,(,node,),:by","detector":{"kind":"static","above":50},"keep":"300ms","flap":"off"`,
+	"truth": `"expr":"name,truth,:eq,:sum,50,:lt,(,node,),:by","flap":"off"`,
+	"goes":  `"expr":"name,goes,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"flap":"off"`,
+	"quiet": `"expr":"name,quiet,:eq,:sum","detector":{"kind":"static","below":0},"absence_after":"1s","flap":"off"`,
 }
 
 // killReceivers are the receivers, by name, with what they have beside URL and secret.

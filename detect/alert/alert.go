@@ -14,8 +14,13 @@
 // group had data once and has been without for Config.AbsenceAfter, and ends
 // with the first value.
 //
+// Either may flap: begin again and again, soon after it ended. From its
+// Config.Flaps-th beginning in a row on it stays on until it has been calm for
+// Config.Calm, so that those who are paged are told of one long alert and not of
+// many short ones.
+//
 // Time without a verdict is no evidence in either direction. It neither
-// confirms nor ends anything and is taken off both clocks, `for` and `keep`.
+// confirms nor ends anything and is taken off all clocks: `for`, `keep`, calm.
 package alert
 
 // Phase is where an alert stands.
@@ -70,6 +75,11 @@ type Config struct {
 	Keep         int64
 	AbsenceAfter int64 // Auto only; 0 turns the no-data incident off
 	NoData       NoData
+	// Flaps is the beginning in a row from which an alert flaps; 0: none does. In a
+	// row are those before which it was over for less than Calm, and a flapping one is
+	// over when it has been in band, or has had data, for so long.
+	Flaps int32
+	Calm  int64
 }
 
 // Change is the set of things that a step changed.
@@ -102,12 +112,59 @@ type State struct {
 	Held int64 `json:"held,omitempty"`
 
 	// Absent is how long the group has been without data, in ms, until the no-data
-	// incident began; it stands still while the engine does. HadData says that it
+	// incident began, and stays that until it ends; it stands still while the engine does. HadData says that it
 	// ever had any.
 	HadData bool  `json:"hadData,omitempty"`
 	Absent  int64 `json:"absent,omitempty"`
 	// NoDataAt is the step at which the no-data incident began.
 	NoDataAt int64 `json:"noDataAt,omitempty"`
+
+	// Fires and Losses are how often the alert and the no-data incident began lately.
+	Fires  Streak `json:"fires,omitzero"`
+	Losses Streak `json:"losses,omitzero"`
+}
+
+// Streak is how often an incident began in a row. The zero value is that of one that
+// has been calm for long.
+type Streak struct {
+	Times int32 `json:"times,omitempty"`
+	// Calm is how long it has been over since, in ms of judged steps; of a no-data
+	// incident that flaps, while it is on, how long there has been data.
+	Calm int64 `json:"calm,omitempty"`
+}
+
+// Flapping reports whether the incident that is on flaps.
+func (k *Streak) Flapping(c *Config) bool { return c.Flaps > 0 && k.Times >= c.Flaps }
+
+func (k *Streak) begin(c *Config) {
+	if c.Flaps > 0 {
+		k.Times++
+	}
+	k.Calm = 0
+}
+
+func (k *Streak) end(c *Config) {
+	if k.Calm = 0; k.Flapping(c) {
+		k.Times = 0 // it was calm for long enough
+	}
+}
+
+// rest counts a calm step of an incident that is over.
+func (k *Streak) rest(c *Config) {
+	if k.Times == 0 {
+		return
+	}
+	if k.Calm += c.Step; k.Calm >= c.Calm || c.Flaps == 0 {
+		*k = Streak{}
+	}
+}
+
+// Needs returns how long the alert that fires must have been in band to be over.
+func (s *State) Needs(c *Config) int64 {
+	if s.Fires.Flapping(c) {
+		return max(c.Keep, c.Calm)
+	}
+	return c.Keep
 }
 
 // Step takes the observation of step t, which must be later than all before,
@@ -163,21 +220,27 @@ func (s *State) out(c *Config, t int64) Change {
 	s.LastOut = t
 	if s.Phase == Pending && t-s.PendingSince-s.Held >= c.For {
 		s.Phase, s.StartsAt, s.Held = Firing, t, 0
+		s.Fires.begin(c)
 		changed |= Fired
 	}
 	return changed
 }
 
 func (s *State) in(c *Config, t int64) Change {
+	var changed Change
 	switch {
-	case s.Phase == Pending:
-		s.clear()
-		return Dropped
-	case s.Phase == Firing && t-s.LastOut-s.Held >= c.Keep:
+	case s.Phase == Firing && t-s.LastOut-s.Held >= s.Needs(c):
+		s.Fires.end(c)
 		s.clear()
 		return Resolved
+	case s.Phase == Firing:
+		return 0
+	case s.Phase == Pending:
+		s.clear()
+		changed = Dropped
 	}
-	return 0
+	s.Fires.rest(c)
+	return changed
 }
 
 // Clear ends both incidents at once, as when the rule is deleted, and returns
@@ -191,13 +254,14 @@ func (s *State) Clear() Change {
 		changed = Resolved
 	}
 	s.clear()
+	s.Fires = Streak{}
 	return changed | s.Lost()
 }
 
 // Lost ends the no-data incident without data: the group is given up and counts
 // as never seen.
 func (s *State) Lost() Change {
-	s.HadData, s.Absent = false, 0
+	s.HadData, s.Absent, s.Losses = false, 0, Streak{}
 	if s.NoDataAt == 0 {
 		return 0
 	}
@@ -215,22 +279,43 @@ func (s *State) clear() {
 // presence runs the no-data incident.
 func (s *State) presence(c *Config, t int64, o Observation) Change {
 	if o != Missing {
-		s.HadData, s.Absent = true, 0
-		if s.NoDataAt != 0 {
-			s.NoDataAt = 0
-			return DataReturn
-		}
+		return s.present(c)
+	}
+	if c.NoData != Auto {
 		return 0
 	}
-	if c.NoData != Auto || c.AbsenceAfter <= 0 || !s.HadData || s.NoDataAt != 0 {
+	if s.NoDataAt != 0 {
+		s.Losses.Calm = 0
+		return 0
+	}
+	if c.AbsenceAfter <= 0 || !s.HadData {
 		return 0
 	}
 	s.Absent += c.Step
 	if s.Absent >= c.AbsenceAfter {
 		s.NoDataAt = t
+		s.Losses.begin(c)
 		return DataLost
 	}
 	return 0
+}
+
+// present takes a step with data.
+func (s *State) present(c *Config) Change {
+	s.HadData = true
+	if s.NoDataAt == 0 {
+		s.Absent = 0
+		s.Losses.rest(c)
+		return 0
+	}
+	if s.Losses.Flapping(c) {
+		if s.Losses.Calm += c.Step; s.Losses.Calm < c.Calm {
+			return 0
+		}
+	}
+	s.Absent, s.NoDataAt = 0, 0
+	s.Losses.end(c)
+	return DataReturn
 }
 
 // Idle reports whether the state holds nothing that must be remembered: no

@@ -76,6 +76,10 @@ func parseConfig(t *testing.T, name, text string) alert.Config {
 			c.NoData = map[string]alert.NoData{"auto": alert.Auto, "ok": alert.OK, "alert": alert.Alert, "keep": alert.Keep}[value]
 			continue
 		}
+		if n, err := strconv.Atoi(value); key == "flaps" && err == nil {
+			c.Flaps = int32(n)
+			continue
+		}
 		d, err := time.ParseDuration(value)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -87,6 +91,8 @@ func parseConfig(t *testing.T, name, text string) alert.Config {
 			c.For = d.Milliseconds()
 		case "keep":
 			c.Keep = d.Milliseconds()
+		case "calm":
+			c.Calm = d.Milliseconds()
 		case "absence":
 			c.AbsenceAfter = d.Milliseconds()
 		default:
@@ -130,7 +136,8 @@ func names(c alert.Change) string {
 // TestInvariants holds over random observations, policies and pauses: a firing
 // has a pending before it, no less than for has been judged between the two, a
 // resolve comes only for what fired, and missing data resolves nothing unless
-// the policy says that it is in band.
+// the policy says that it is in band. An alert that flaps is over only when it was
+// calm for as long as it must be, and none begins more often in a row than it may.
 func TestInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := alert.Config{
@@ -139,11 +146,14 @@ func TestInvariants(t *testing.T) {
 			Keep:         rapid.Int64Range(0, 5).Draw(t, "keep") * 1000,
 			AbsenceAfter: rapid.Int64Range(0, 5).Draw(t, "absence") * 1000,
 			NoData:       rapid.SampledFrom([]alert.NoData{alert.Auto, alert.OK, alert.Alert, alert.Keep}).Draw(t, "policy"),
+			Flaps:        rapid.SampledFrom([]int32{0, 2, 3, 4}).Draw(t, "flaps"),
+			Calm:         rapid.Int64Range(1, 6).Draw(t, "calm") * 1000,
 		}
 		var s alert.State
+		var fires, losses row
 		firing, lost, judgedOut := false, false, 0
 		at := int64(0)
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+		for range rapid.IntRange(1, 120).Draw(t, "steps") {
 			o := rapid.SampledFrom([]alert.Observation{alert.Missing, alert.Unjudged, alert.In, alert.Out, alert.Out}).Draw(t, "o")
 			at += c.Step
 			ch := s.Step(&c, at, o)
@@ -181,6 +191,12 @@ func TestInvariants(t *testing.T) {
 				}
 				lost = false
 			}
+			in := o == alert.In || o == alert.Missing && c.NoData == alert.OK
+			fires.step(t, &c, "the alert", ch.Has(alert.Fired), ch.Has(alert.Resolved), firing, in, out)
+			losses.step(t, &c, "the no-data alert", ch.Has(alert.DataLost), ch.Has(alert.DataReturn), lost, o != alert.Missing, o == alert.Missing && c.NoData == alert.Auto)
+			if c.Flaps > 0 && (fires.times != s.Fires.Times || losses.times != s.Losses.Times) {
+				t.Fatalf("state %+v, began %d and %d times in a row", s, fires.times, losses.times)
+			}
 			if firing != (s.Phase == alert.Firing) || lost != (s.NoDataAt != 0) {
 				t.Fatalf("state %+v, changes say firing=%v lost=%v", s, firing, lost)
 			}
@@ -188,8 +204,38 @@ func TestInvariants(t *testing.T) {
 	})
 }
 
+// row follows how often an incident began in a row, by counting.
+type row struct {
+	times int32
+	calm  int64 // ms since the last step that was not calm while it is on, since its end when it is over
+}
+
+func (r *row) step(t *rapid.T, c *alert.Config, what string, began, ended, on, calm, not bool) {
+	switch {
+	case began:
+		if r.times++; c.Flaps > 0 && r.times > c.Flaps {
+			t.Fatalf("%s began %d times in a row, %d are flapping", what, r.times, c.Flaps)
+		}
+		r.calm = 0
+	case ended:
+		r.calm += c.Step
+		if flapping := c.Flaps > 0 && r.times >= c.Flaps; flapping && r.calm < c.Calm {
+			t.Fatalf("%s flaps and was over after %d ms of calm, %d are needed", what, r.calm, c.Calm)
+		} else if flapping {
+			r.times = 0
+		}
+		r.calm = 0
+	case calm:
+		if r.calm += c.Step; !on && r.calm >= c.Calm {
+			r.times = 0
+		}
+	case not && on:
+		r.calm = 0
+	}
+}
+
 func TestStepAllocatesNothing(t *testing.T) {
-	c := alert.Config{Step: 1000, For: 2000, Keep: 1000, AbsenceAfter: 3000}
+	c := alert.Config{Step: 1000, For: 2000, Keep: 1000, AbsenceAfter: 3000, Flaps: 3, Calm: 5000}
 	var s alert.State
 	at := int64(0)
 	if n := testing.AllocsPerRun(100, func() {
@@ -203,7 +249,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 }
 
 func TestClear(t *testing.T) {
-	c := alert.Config{Step: 1000, AbsenceAfter: 2000}
+	c := alert.Config{Step: 1000, AbsenceAfter: 2000, Flaps: 2, Calm: 5000}
 	var s alert.State
 	s.Step(&c, 1000, alert.Out)
 	s.Step(&c, 2000, alert.Missing)
