@@ -334,6 +334,7 @@ func (e *Engine) commit() {
 		if len(e.entry.notes) > maxWaiting {
 			e.stats.Unsent += int64(e.entry.giveUpEnded())
 		}
+		e.entry.shrink(e.journal.places)
 		return
 	}
 	if e.failing {

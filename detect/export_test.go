@@ -16,6 +16,14 @@ func (e *Engine) UseDB(db *bbolt.DB) {
 	e.journal.db = db
 }
 
+// Owed returns how much waits for the database.
+func (e *Engine) Owed() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	w := &e.entry
+	return len(w.records) + len(w.drops) + len(w.resolved) + len(w.unexplained) + len(w.notes)
+}
+
 // Checkpoints returns how many checkpoints of a rule are in memory.
 func (e *Engine) Checkpoints(id string) int {
 	e.mu.Lock()

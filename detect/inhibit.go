@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"pulse/detect/label"
-	"pulse/detect/route"
 )
 
 // Inhibition. Alerts that fire hold back others as the inhibit rules say
@@ -72,12 +71,7 @@ func (e *Engine) inhibitsNoMore(in *incident) {
 	if e.inhibitor == nil {
 		return
 	}
-	e.inhibitor.Remove(in.ID)
-	if len(e.held) == 0 {
-		return
-	}
-	set := setOf(&in.Sent)
-	if slices.ContainsFunc(e.routing.Config.Inhibit, func(x route.Inhibit) bool { return x.Source.Matches(set) }) {
+	if source := e.inhibitor.Remove(in.ID); source && len(e.held) > 0 {
 		e.sourceEnded = in.Sent.EndsAt
 		e.reviewed.lookAgainAt(e.now)
 	}

@@ -135,12 +135,7 @@ func (e *Engine) route(in *incident, set label.Set, now int64) (changed bool) {
 	case len(in.Notify) > 0:
 		return false
 	case !conf.Routed():
-		if _, told := in.toldTo(); !in.Routed || told {
-			return false
-		}
-		in.Routed, in.Legs, in.Held = false, nil, true
-		in.note(now, eventRouted, "there are no routes any more: every receiver is to be told")
-		return true
+		return in.unroute(now, "there are no routes any more")
 	case !in.Routed:
 		in.Routed, in.Held, changed = true, false, true
 	}
@@ -185,6 +180,45 @@ func (l *leg) alike(o *leg) bool {
 	same := slices.Equal(l.MutedBy, o.MutedBy) && slices.Equal(l.Outside, o.Outside) && (l.Group == nil) == (o.Group == nil)
 	return same && (l.Group == nil || l.Group.Key == o.Group.Key &&
 		[3]int64{l.Group.Wait, l.Group.Interval, l.Group.Repeat} == [3]int64{o.Group.Wait, o.Group.Interval, o.Group.Repeat})
+}
+
+// unroute has an alert told to those that are told without routes: its rule's receivers
+// or all. Where some were told already, it is told to those that routes had chosen.
+func (in *incident) unroute(now int64, why string) (changed bool) {
+	if !in.Routed {
+		return false
+	}
+	if _, told := in.toldTo(); !told {
+		whom := "every receiver"
+		if len(in.Notify) > 0 {
+			whom = strings.Join(in.Notify, ", ")
+		}
+		in.Routed, in.Legs, in.Held = false, nil, true
+		in.note(now, eventRouted, why+": "+whom+" is to be told")
+		return true
+	}
+	for i := range in.Legs {
+		l := &in.Legs[i]
+		after := *l
+		after.MutedBy, after.Outside = nil, nil
+		changed = in.noteMutes(l, &after, now) || changed
+		*l = after
+	}
+	return changed
+}
+
+// nameAgain has an alert that nobody was told of go by the receivers that its rule names
+// by now, and reports whether these are others.
+func (e *Engine) nameAgain(in *incident, now int64) (changed bool) {
+	r := e.rules[in.Rule]
+	if _, told := in.toldTo(); r == nil || told || slices.Equal(r.c.rule.Notify, in.Notify) {
+		return false
+	}
+	in.Notify = r.c.rule.Notify
+	if len(in.Notify) > 0 && !in.unroute(now, "the rule names receivers") {
+		in.note(now, eventRouted, "the rule names receivers: "+strings.Join(in.Notify, ", ")+" is to be told")
+	}
+	return true
 }
 
 // unrouted notes why an alert has no receiver.

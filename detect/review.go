@@ -104,6 +104,7 @@ func (e *Engine) reviewOne(in *incident, now int64) {
 	set := setOf(&in.Sent)
 	changed, kind := e.resilence(in, set, now), eventReleased
 	if waits || repeats {
+		changed = e.nameAgain(in, now) || changed
 		if e.route(in, set, now) {
 			changed, kind = true, eventUnmuted
 		}

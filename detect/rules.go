@@ -158,6 +158,7 @@ func (e *Engine) put(c *compiled, file string, now int64) error {
 	}
 	if goesOn {
 		r.inherit(old)
+		e.reviewed.lookAgainAt(e.now)
 	}
 	e.engage(r) // before the old one leaves, or its owner would be forgotten, with what it has used up
 	if old != nil {
@@ -186,6 +187,7 @@ func (e *Engine) amend(r *running, c *compiled, file string) error {
 		e.engage(r)
 	}
 	r.stats.Owner = c.rule.Owner
+	e.reviewed.lookAgainAt(e.now) // who is to be told of what is held back may be somebody else
 	return nil
 }
 

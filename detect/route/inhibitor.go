@@ -88,11 +88,12 @@ func (n *Inhibitor) Add(id string, set label.Set) {
 	}
 }
 
-// Remove says that an alert fires no more. One that is not known is no error.
-func (n *Inhibitor) Remove(id string) {
+// Remove says that an alert fires no more, and reports whether it may have held back
+// others. One that is not known is no error.
+func (n *Inhibitor) Remove(id string) (source bool) {
 	s := n.firing[id]
 	if s == nil {
-		return
+		return false
 	}
 	delete(n.firing, id)
 	s.gone = true
@@ -102,6 +103,7 @@ func (n *Inhibitor) Remove(id string) {
 			delete(n.rules[p.rule].groups, p.group.key)
 		}
 	}
+	return len(s.places) > 0
 }
 
 // Len is how many alerts are known to fire.
