@@ -46,7 +46,7 @@ func (s *Service) PutReceiver(r Receiver) error {
 		return fmt.Errorf("store receiver %s: %w: %w", r.Name, ErrNotStored, err)
 	}
 	c.own(owner{})
-	s.replaced(c, c.replace(r))
+	s.replaced(c, s.replace(c, r))
 	return nil
 }
 
@@ -62,7 +62,7 @@ func (s *Service) replaced(c *channel, was Receiver) {
 // createReceiver puts the channel in place before the transaction, so that a
 // notification enqueued right after it finds its queue.
 func (s *Service) createReceiver(r Receiver) error {
-	c := newChannel(r, newQueue(s.o.QueueLimit, s.o.QueueBytes, s.o.PerMinute))
+	c := s.newChannel(r)
 	s.mu.Lock()
 	n := len(s.channels)
 	s.mu.Unlock()
@@ -81,6 +81,7 @@ func (s *Service) createReceiver(r Receiver) error {
 		s.mu.Lock()
 		delete(s.channels, r.Name)
 		s.mu.Unlock()
+		s.hosts.leave(r.Name)
 		return fmt.Errorf("store receiver %s: %w: %w", r.Name, ErrNotStored, err)
 	}
 	s.begin(created)
@@ -180,16 +181,23 @@ func (s *Service) forget(c *channel) {
 	s.mu.Lock()
 	delete(s.channels, c.name)
 	s.mu.Unlock()
+	s.hosts.leave(c.name)
 	close(c.stop)
 }
 
-// Receivers returns all receivers by name, with secrets masked.
+// Receivers returns all receivers by name, with secrets masked and how delivery goes.
 func (s *Service) Receivers() []Receiver {
 	out := []Receiver{}
 	for _, c := range s.sorted() {
-		out = append(out, c.snapshot().shown())
+		out = append(out, c.shown())
 	}
 	return out
+}
+
+func (c *channel) shown() Receiver {
+	r, status := c.snapshot().shown(), c.stats()
+	r.Status = &status
+	return r
 }
 
 // Names returns the names of the receivers, in order.
@@ -211,13 +219,13 @@ func (s *Service) FileOf(name string) string {
 	return ""
 }
 
-// Receiver returns one receiver, with secrets masked.
+// Receiver returns one of them.
 func (s *Service) Receiver(name string) (Receiver, error) {
 	c := s.channel(name)
 	if c == nil {
 		return Receiver{}, fmt.Errorf("%w %.70q", ErrUnknownReceiver, name)
 	}
-	return c.snapshot().shown(), nil
+	return c.shown(), nil
 }
 
 func (s *Service) sorted() []*channel {
@@ -244,7 +252,7 @@ func (s *Service) disable(c *channel, asked Receiver, now int64) {
 	if err := s.o.DB.Update(func(tx *bbolt.Tx) error { return storeReceiver(tx, r) }); err != nil {
 		s.databaseFailed("disable receiver", err)
 	}
-	c.replace(r)
+	s.replace(c, r)
 	s.o.Log.Error().Str("receiver", r.Name).Str("reason", r.DisabledReason).Msg("receiver disabled")
 	s.announce(r, TypeFiring)
 }
@@ -283,11 +291,16 @@ func (c *channel) snapshot() Receiver {
 }
 
 // replace installs r and returns what was there.
-func (c *channel) replace(r Receiver) Receiver {
+func (s *Service) replace(c *channel, r Receiver) Receiver {
+	host := s.hosts.of(&r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	was := c.receiver
 	c.receiver = r
-	c.queue.serve(&r)
+	if c.queue.host != host {
+		c.queue.succeeded()
+		c.queue.goOn()
+	}
+	c.queue.serve(&r, host)
 	return was
 }

@@ -10,7 +10,8 @@ import (
 
 // tellAgain sends what plan has marked in flight in one message. It is no attempt to
 // deliver: what fails goes with the next, and a timeline has nothing of it.
-func (s *Service) tellAgain(run *running, c *channel, list []*member) {
+func (s *Service) tellAgain(run *running, c *channel, p plan) {
+	list := p.again
 	receiver := c.snapshot()
 	b, err := s.againBundle(c, list)
 	a := failure("", true)
@@ -18,8 +19,10 @@ func (s *Service) tellAgain(run *running, c *channel, list []*member) {
 		s.databaseFailed("read what is told again", err)
 	} else if len(b.Alerts) > 0 {
 		a = s.deliver(run.attempts, &receiver, b)
+		a.down = a.down && run.attempts.Err() == nil // or it was cut off
 	}
 	now := s.o.Clock.Now().UnixMilli()
+	s.judgeHost(p.host, c.name, &a, p.probes, now)
 	if a.verdict == gone {
 		s.disable(c, receiver, now)
 	}
@@ -89,7 +92,9 @@ func (q *queue) toldAgain(list []*member, a answer, now int64, random float64) {
 		q.succeeded()
 	case a.verdict == retry && !a.blocked:
 		pause := max(backoff(q.failures+1, random), a.pause).Milliseconds()
-		q.failed(now, pause, 0)
+		if !a.down {
+			q.failed(now, pause, 0)
+		}
 		q.againAt = now + min(pause, max(againMs, a.pause.Milliseconds()))
 		return
 	}

@@ -31,11 +31,12 @@ type answer struct {
 	pause     time.Duration // asked for, or fit for the kind
 	err       string        // what is wrong, beside a status or without one
 	blocked   bool          // egress refused it: nothing was sent
+	down      bool          // it speaks against the host as a whole
 }
 
 // failure is an answer without a status.
 func failure(text string, blocked bool) answer {
-	return answer{verdict: retry, err: text, blocked: blocked}
+	return answer{verdict: retry, err: text, blocked: blocked, down: !blocked}
 }
 
 // exchange is one HTTP POST and how its answer is read.
@@ -76,7 +77,7 @@ func (s *Service) post(ctx context.Context, e exchange) answer {
 		a.latencyMs = since()
 		return a
 	}
-	a := answer{verdict: judge(resp.StatusCode), status: resp.StatusCode, latencyMs: since(),
+	a := answer{verdict: judge(resp.StatusCode), status: resp.StatusCode, latencyMs: since(), down: resp.StatusCode >= 500,
 		pause: retryAfter(resp.Header.Get("Retry-After"), s.o.Clock.Now())}
 	if a.status == http.StatusTooManyRequests {
 		a.pause = max(a.pause, e.rest)
@@ -143,6 +144,9 @@ func certificateText(err error) string {
 func (s *Service) attempt(run *running, c *channel, st start) {
 	bodies := s.bodies(c, &st)
 	if len(bodies) == 0 {
+		if st.probe {
+			s.judgeHost(st.host, c.name, &answer{}, true, 0)
+		}
 		c.poke()
 		return
 	}
@@ -151,6 +155,8 @@ func (s *Service) attempt(run *running, c *channel, st start) {
 	a := s.tell(run, c, &receiver, &st, bodies)
 	now := s.o.Clock.Now().UnixMilli()
 	stopped := a.status == 0 && run.attempts.Err() != nil
+	a.down = a.down && !stopped
+	s.judgeHost(st.host, c.name, &a, st.probe, now)
 	list := make([]ended, len(st.items))
 	for i, it := range st.items {
 		list[i] = ended{c, it, s.judgeAttempt(it, a, stopped, now), now}
@@ -171,9 +177,12 @@ func (s *Service) attempt(run *running, c *channel, st start) {
 	for _, it := range st.items {
 		c.queue.answered(it)
 	}
-	if first.failed {
+	switch {
+	case a.down:
+		c.queue.hold = max(c.queue.hold, first.floor)
+	case first.failed:
 		c.queue.failed(now, backoff(c.queue.failures-breakerAt+2, s.o.Rand()).Milliseconds(), first.floor)
-	} else {
+	default:
 		c.queue.succeeded()
 	}
 	for i := range list {
@@ -368,6 +377,10 @@ func (s *Service) Test(ctx context.Context, name string) (TestResult, error) {
 		return TestResult{}, err
 	}
 	receiver := c.snapshot()
+	host := c.host()
 	a := s.deliver(ctx, &receiver, s.newBundle(name, n.ID, n.Type, "", body))
+	if !a.down { // or it is the operator's, not the host's
+		s.judgeHost(host, name, &a, false, s.o.Clock.Now().UnixMilli())
+	}
 	return TestResult{OK: a.verdict == accepted, Status: a.status, LatencyMs: a.latencyMs, Error: a.err}, nil
 }

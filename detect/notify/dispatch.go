@@ -26,7 +26,7 @@ func (s *Service) dispatch(run *running, c *channel) {
 		}
 		s.forgetMembers(c, p.expired)
 		if len(p.again) > 0 {
-			run.group.Go(func() { s.tellAgain(run, c, p.again) })
+			run.group.Go(func() { s.tellAgain(run, c, p) })
 		}
 		s.repeat(c, p.repeat, now)
 		for _, st := range p.start {

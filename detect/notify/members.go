@@ -167,7 +167,8 @@ func (q *queue) leave(incident string) {
 
 // planAgain picks what is told again now, and marks it in flight; wake is when to look
 // again, 0 for never. What waits in the queue says it better, and is left out.
-func (q *queue) planAgain(now int64) (list []*member, wake int64) {
+func (q *queue) planAgain(p *plan) (list []*member, wake int64) {
+	now := p.now
 	if !q.resends || q.againUnderWay || len(q.members) == 0 {
 		return nil, 0
 	}
@@ -196,10 +197,15 @@ func (q *queue) planAgain(now int64) (list []*member, wake int64) {
 			q.againAt = due
 		}
 	}
+	if len(list) > 0 {
+		if q.againUnderWay, p.probes = q.enter(p); !q.againUnderWay {
+			q.againAt = min(p.shut, now+againSlackMs)
+			return nil, max(q.againAt, q.hold)
+		}
+	}
 	for _, m := range list {
 		m.inFlight = true
 	}
-	q.againUnderWay = len(list) > 0
 	return list, max(q.againAt, q.hold)
 }
 

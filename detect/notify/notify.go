@@ -43,6 +43,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 	"go.etcd.io/bbolt"
@@ -78,6 +79,11 @@ type Options struct {
 	// QueueLimit and QueueBytes bound the queue of a receiver; 0 is 10,000 and
 	// 16 MiB. What is over goes to the dead letters, oldest first.
 	QueueLimit, QueueBytes int
+	// BreakerAfter is how many failures in a row show that a host is down; 0 is 5.
+	// Then it is probed after BreakerFirst, a pause that doubles up to BreakerMost; 0 is
+	// 5 s and 1 min.
+	BreakerAfter              int
+	BreakerFirst, BreakerMost time.Duration
 }
 
 func (o *Options) defaults() error {
@@ -99,8 +105,20 @@ func (o *Options) defaults() error {
 	if o.QueueBytes == 0 {
 		o.QueueBytes = 16 << 20
 	}
-	if o.PerMinute < 0 || o.QueueLimit < 0 || o.QueueBytes < 0 {
-		return errors.New("notify: PerMinute, QueueLimit and QueueBytes must not be negative")
+	if o.BreakerAfter == 0 {
+		o.BreakerAfter = 5
+	}
+	if o.BreakerFirst == 0 {
+		o.BreakerFirst = 5 * time.Second
+	}
+	if o.BreakerMost == 0 {
+		o.BreakerMost = time.Minute
+	}
+	if o.PerMinute < 0 || o.QueueLimit < 0 || o.QueueBytes < 0 || o.BreakerAfter < 0 {
+		return errors.New("notify: PerMinute, QueueLimit, QueueBytes and BreakerAfter must not be negative")
+	}
+	if o.BreakerFirst < time.Millisecond || o.BreakerMost < o.BreakerFirst {
+		return errors.New("notify: BreakerFirst must be 1 ms or more, and BreakerMost no less")
 	}
 	return nil
 }
@@ -112,6 +130,7 @@ type Service struct {
 	guard *guard
 	send  http.RoundTripper
 	stats counters
+	hosts breakers
 
 	admin    sync.Mutex // one change of receivers at a time
 	released bool       // what came from files may be changed
@@ -163,6 +182,8 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{o: o, guard: newGuard(o.EgressAllow), send: o.Transport, channels: make(map[string]*channel)}
+	s.hosts = breakers{byHost: make(map[string]*breaker), at: make(map[string]string), rules: breakerRules{
+		after: o.BreakerAfter, first: o.BreakerFirst, most: o.BreakerMost, random: o.Rand, log: o.Log}}
 	if s.send == nil {
 		s.send = s.dialer(s.guard).transport()
 	}
@@ -251,7 +272,8 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 	if err != nil {
 		return nil, err
 	}
-	q := newQueue(s.o.QueueLimit, s.o.QueueBytes, s.o.PerMinute)
+	c := s.newChannel(r)
+	q := c.queue
 	q.open = open
 	groups, err := b.loadGroups()
 	if err != nil {
@@ -270,14 +292,14 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 	for _, it := range items {
 		q.insert(it)
 	}
-	c := newChannel(r, q)
 	from, err := ownerOf(tx, r.Name)
 	c.own(from)
 	return c, err
 }
 
-func newChannel(r Receiver, q *queue) *channel {
-	q.serve(&r)
+func (s *Service) newChannel(r Receiver) *channel {
+	q := newQueue(s.o.QueueLimit, s.o.QueueBytes, s.o.PerMinute)
+	q.serve(&r, s.hosts.of(&r))
 	return &channel{name: r.Name, receiver: r, queue: q, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 }
 

@@ -92,7 +92,7 @@ func (s *Service) CheckReceivers(list []OwnedReceiver) (CheckedReceivers, error)
 // merged is r with what stored has where r is masked, and with its defaults.
 func (r Receiver) merged(stored Receiver) (Receiver, error) {
 	r = r.keeping(stored)
-	r.DisabledAt, r.DisabledReason = 0, ""
+	r.DisabledAt, r.DisabledReason, r.Status = 0, "", nil
 	r, err := r.validate()
 	if err != nil {
 		return r, err
@@ -161,7 +161,7 @@ func (s *Service) ReplaceFileReceivers(list CheckedReceivers, again bool) (gone 
 		c := s.channel(r.Name)
 		switch {
 		case c == nil:
-			c = newChannel(r.Receiver, newQueue(s.o.QueueLimit, s.o.QueueBytes, s.o.PerMinute))
+			c = s.newChannel(r.Receiver)
 			created = append(created, c)
 		case again && c.snapshot().DisabledAt != 0 || !r.alike(c.snapshot()):
 			changed = append(changed, c)
@@ -195,6 +195,7 @@ func (s *Service) ReplaceFileReceivers(list CheckedReceivers, again bool) (gone 
 		s.mu.Lock()
 		for _, c := range created {
 			delete(s.channels, c.name)
+			s.hosts.leave(c.name)
 		}
 		s.mu.Unlock()
 		return nil, fmt.Errorf("store receivers: %w: %w", ErrNotStored, err)
@@ -204,7 +205,7 @@ func (s *Service) ReplaceFileReceivers(list CheckedReceivers, again bool) (gone 
 		c.own(owners[c.name])
 	}
 	for _, c := range changed {
-		s.replaced(c, c.replace(fresh[c]))
+		s.replaced(c, s.replace(c, fresh[c]))
 	}
 	for _, name := range gone {
 		s.o.Log.Info().Str("receiver", name).Msg("receiver is in no file any more: it goes when nothing waits for it")

@@ -1,48 +1,8 @@
 package notify
 
 import (
-	"maps"
 	"slices"
 )
-
-// Reasons for which a notification is not delivered.
-const (
-	reasonSuperseded = "superseded by a newer state"
-	reasonOver       = "over before its beginning could be accepted"
-	reasonNeverSent  = "its beginning was never delivered"
-	reasonFolded     = "counted in a summary"
-	reasonExpired    = "not accepted within 24 hours"
-	reasonOverflow   = "queue is full"
-)
-
-// drop is an item that has left the queue undelivered and must leave the
-// database too.
-type drop struct {
-	it       *item
-	reason   string
-	bury     bool // to the dead letters
-	markOpen bool // the incident's beginning may have been accepted
-	over     bool // the incident's end, after which nothing follows
-}
-
-// plan is what a queue wants done now.
-type plan struct {
-	start   []start // marked in flight
-	drops   []drop
-	fold    []*item   // to be replaced by one summary
-	again   []*member // marked in flight, in one message
-	repeat  []string  // groups to be told of again
-	expired []*member // that are not told again any more
-	wake    int64     // Unix ms at which to plan again, 0 = when woken
-}
-
-// start is one attempt to begin.
-type start struct {
-	items  []*item      // one, or several of a group
-	id     string       // of the message of a group
-	group  *groupRecord // nil: the item goes by itself
-	others []string     // incidents of the group that go on, in order
-}
 
 // queue holds what waits for one receiver and decides what happens next. It
 // does no I/O; the caller guards it with a lock and passes the time, Unix ms.
@@ -60,6 +20,8 @@ type queue struct {
 	inFlight   int // attempts under way
 	unstored   int // attempts that ended, and whose outcome is not stored yet
 	disabled   bool
+	name       string   // of the receiver
+	host       *breaker // of the host that it is at; nil: there is none
 
 	limit, limitBytes, limitOpen, perMinute int
 
@@ -191,166 +153,10 @@ func (q *queue) discard(d drop) {
 	q.drops = append(q.drops, d)
 }
 
-// plan decides what to start, drop and fold at now.
-func (q *queue) plan(now int64) plan {
-	var p plan
-	wakeAt := func(t int64) {
-		if p.wake == 0 || t < p.wake {
-			p.wake = t
-		}
-	}
-	q.follow(now)
-	q.expire(now)
-	p.drops, q.drops = q.drops, nil
-	if at := slices.IndexFunc(q.items, func(it *item) bool { return !it.inFlight }); at >= 0 {
-		wakeAt(q.items[at].Enqueued + keepTrying.Milliseconds())
-	}
-	if q.disabled {
-		return p
-	}
-	again, at := q.planAgain(now)
-	if p.again = again; at > 0 {
-		wakeAt(at)
-	}
-	p.expired, q.expired = q.expired, nil
-	if p.repeat, at = q.planRepeats(now); at > 0 {
-		wakeAt(at)
-	}
-	slots := concurrency
-	if q.failures >= breakerAt {
-		slots = 1
-	}
-	var blocked []*item
-	held := int64(0) // when the first of those is due
-	ends := slices.ContainsFunc(q.items, func(it *item) bool { return q.waitingEnd(it) && it.Next <= now })
-	q.turn++
-	for _, it := range q.items {
-		if it.inFlight || q.busy(it.Incident) {
-			continue
-		}
-		due := max(it.Next, q.hold)
-		var st start
-		if g := q.groups[it.Group]; g != nil {
-			if st, due = q.planGroup(g, it, due, now); st.items == nil {
-				continue
-			}
-			it = lead(st.items)
-		}
-		if it.held() {
-			if blocked = append(blocked, it); held == 0 || it.Next < held {
-				held = it.Next
-			}
-			continue
-		}
-		if limited(it) {
-			if free := q.free(it, ends); free > now {
-				due = max(due, free)
-				blocked = q.foldable(blocked, it, st.items)
-			}
-		}
-		if due > now {
-			wakeAt(due)
-			continue
-		}
-		if q.inFlight >= slots || q.inFlight+q.unstored >= maxUnstored {
-			continue // the end of an attempt plans again
-		}
-		if limited(it) {
-			q.count(it, now)
-		}
-		p.start = append(p.start, q.begun(it, st))
-	}
-	if t := q.foldAt(now, len(blocked) > 0, held); t > now {
-		wakeAt(t)
-	} else if t > 0 {
-		p.fold = blocked
-	}
-	return p
-}
-
-// limited tells whether the rate limit counts an item: every notification
-// once, but not the summary that stands for the rest.
-func limited(it *item) bool { return it.Attempts == 0 && it.Type != TypeSummary }
-
-// foldable appends what may become part of a summary of an item, or of those of its
-// message: beginnings of incidents that the receiver knows nothing of. A resolve waits
-// instead.
-func (q *queue) foldable(out []*item, it *item, message []*item) []*item {
-	if message == nil {
-		message = []*item{it}
-	}
-	for _, one := range message {
-		if opens(one.Type) && !one.Unsure && !q.open[one.Incident] {
-			out = append(out, one)
-		}
-	}
-	return out
-}
-
-// begun marks in flight what is attempted now; it is the item that counts for it.
-func (q *queue) begun(it *item, st start) start {
-	if st.items == nil {
-		st.items = []*item{it}
-	}
-	for _, one := range st.items {
-		one.inFlight = true
-	}
-	it.leads = true
-	q.inFlight++
-	if st.group == nil {
-		return st
-	}
-	for _, incident := range slices.Sorted(maps.Keys(q.groups[it.Group].members)) {
-		if len(q.byIncident[incident]) == 0 && len(q.members[incident].Quiet) == 0 { // else something newer goes now, or next
-			st.others = append(st.others, incident)
-		}
-	}
-	return st
-}
-
 // serve goes by the receiver whose queue it is.
-func (q *queue) serve(r *Receiver) {
+func (q *queue) serve(r *Receiver, host *breaker) {
+	q.name, q.host = r.Name, host
 	q.disabled, q.resends, q.bundles = r.Disabled, r.Kind == KindAlertmanager, r.bundles()
-}
-
-// held tells whether an item is a summary that waits to become part of the next one.
-func (it *item) held() bool {
-	return it.Type == TypeSummary && it.Attempts == 0 && !it.Unsure && it.Next > 0
-}
-
-// waitingEnd tells whether an item is the end of an incident that may not have been
-// sent yet.
-func (q *queue) waitingEnd(it *item) bool {
-	return it.Type == TypeResolved && limited(it) && !q.busy(it.Incident)
-}
-
-// foldAt returns when what is held back becomes a summary, 0 for never. What was
-// counted already waits for no company.
-func (q *queue) foldAt(now int64, blocked bool, held int64) int64 {
-	if !blocked {
-		q.blockedSince = 0
-		return 0
-	}
-	if q.blockedSince == 0 {
-		q.blockedSince = now
-	}
-	at := q.blockedSince + summaryAfterMs
-	if held > 0 {
-		at = held
-	}
-	if q.lastSummary > 0 {
-		at = max(at, q.lastSummary+minuteMs)
-	}
-	return at
-}
-
-// heldUntil returns until when a summary that is made now is held: there is one a
-// minute. 0: it may go.
-func (q *queue) heldUntil(now int64) int64 {
-	if q.lastSummary == 0 || now >= q.lastSummary+minuteMs {
-		return 0
-	}
-	return q.lastSummary + minuteMs
 }
 
 // countIn notes that a summary is all that is said of an incident, if that is so.
@@ -449,9 +255,9 @@ func (q *queue) finished(it *item, result *item, gone bool) {
 	q.settle(incident)
 }
 
-// failed notes a failure of the receiver as a whole, whose pause p begins a
-// probing time after breakerAt failures in a row; floor is a time the
-// receiver itself asked to be left alone until.
+// failed notes a failure of the receiver as a whole, at a host that answers. Its pause
+// begins a probing time after breakerAt failures in a row; floor is a time the receiver
+// itself asked to be left alone until.
 func (q *queue) failed(now, pauseMs, floor int64) {
 	q.failures++
 	if q.failures >= breakerAt {
@@ -463,11 +269,17 @@ func (q *queue) failed(now, pauseMs, floor int64) {
 // succeeded ends a probing time: what waited for its own next attempt is due.
 func (q *queue) succeeded() {
 	if q.failures >= breakerAt {
-		for _, it := range q.items {
-			if !it.held() && !it.inFlight {
-				it.Next = 0
-			}
-		}
+		q.goOn()
 	}
 	q.failures, q.hold = 0, 0
+}
+
+// goOn has what waits for its own next attempt tried as soon as the receiver may be: the
+// host answers again.
+func (q *queue) goOn() {
+	for _, it := range q.items {
+		if !it.held() && !it.inFlight {
+			it.Next = 0
+		}
+	}
 }

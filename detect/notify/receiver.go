@@ -75,6 +75,9 @@ type Receiver struct {
 	DisabledAt     int64  `json:"disabled_at,omitempty"`
 	DisabledReason string `json:"disabled_reason,omitempty"`
 
+	// Status is how delivery goes. Read only; it is no part of what is stored.
+	Status *ReceiverStats `json:"status,omitempty"`
+
 	said  templates
 	files map[string]string // key → name of the file that it is read from; rule files only
 }

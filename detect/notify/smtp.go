@@ -29,6 +29,7 @@ func (s *Service) mail(ctx context.Context, r *Receiver, message []byte) answer 
 	case errors.As(err, &reply):
 		a.status = reply.Code
 		a.verdict = judgeMail(reply.Code)
+		a.down = reply.Code == 421 // it ends every conversation
 		a.err = "the mail server says no"
 	case errors.As(err, &stage) && stage.final != "":
 		a.verdict, a.err = retry, stage.final
@@ -36,6 +37,7 @@ func (s *Service) mail(ctx context.Context, r *Receiver, message []byte) answer 
 	default:
 		var egress *EgressError
 		a.verdict, a.blocked = retry, errors.As(err, &egress)
+		a.down = !a.blocked
 		a.err = errorText(ctx, err, r.timeout(), "the answer is not that of a mail server, or too long")
 	}
 	if errors.As(err, &stage) {

@@ -22,6 +22,7 @@ type Stats struct {
 	ToldAgain      int64 `json:"toldAgain"` // alerts, to receivers that forget what they do not hear of
 	Unrouted       int64 `json:"unrouted"`  // named a receiver that does not exist
 	DatabaseErrors int64 `json:"databaseErrors"`
+	HostsDown      int   `json:"hostsDown"` // hosts whose breaker is open
 
 	Receivers []ReceiverStats `json:"receivers"` // by name
 }
@@ -40,6 +41,8 @@ type ReceiverStats struct {
 	NextAttempt int64  `json:"nextAttempt"`
 	LastStatus  int    `json:"lastStatus"`
 	LastError   string `json:"lastError,omitempty"`
+
+	Breaker BreakerStats `json:"breaker"` // of its host
 }
 
 // Stats returns the counts.
@@ -49,6 +52,7 @@ func (s *Service) Stats() Stats {
 		Enqueued: n.enqueued.Load(), Attempts: n.attempts.Load(), Accepted: n.accepted.Load(), Retries: n.retried.Load(),
 		DeadLetters: n.buried.Load(), Overflowed: n.overflowed.Load(), Superseded: n.superseded.Load(),
 		NeverSent: n.neverSent.Load(), Folded: n.folded.Load(), ToldAgain: n.toldAgain.Load(), Unrouted: n.unrouted.Load(), DatabaseErrors: n.dbErrors.Load(),
+		HostsDown: s.hosts.open(),
 	}
 	for _, c := range s.sorted() {
 		out.Receivers = append(out.Receivers, c.stats())
@@ -63,12 +67,14 @@ func (c *channel) stats() ReceiverStats {
 	out := ReceiverStats{
 		Name: c.name, File: c.owner.File, Leaving: c.owner.Leaving, Disabled: q.disabled, Queued: len(q.items), QueuedBytes: q.bytes, InFlight: q.inFlight,
 		LastAttempt: c.state.lastAttempt, LastStatus: c.state.lastStatus, LastError: c.state.lastError,
+		Breaker: q.host.stats(c.name),
 	}
+	shut := out.Breaker.NextProbe
 	for _, it := range q.items {
 		if out.Oldest == 0 {
 			out.Oldest = it.Enqueued
 		}
-		if next := max(it.Next, q.hold); !it.inFlight && !q.disabled && next > 0 && (out.NextAttempt == 0 || next < out.NextAttempt) {
+		if next := max(it.Next, q.hold, shut); !it.inFlight && !q.disabled && next > 0 && (out.NextAttempt == 0 || next < out.NextAttempt) {
 			out.NextAttempt = next
 		}
 	}
