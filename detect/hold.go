@@ -118,6 +118,13 @@ func (e *Engine) decide(in *incident, t int64) {
 	e.hold(in)
 }
 
+// tellFree queues the beginning of an alert to all that nothing holds back.
+func (e *Engine) tellFree(in *incident, t int64) {
+	if to, any := in.free(t); any {
+		e.send(in, to)
+	}
+}
+
 // hold keeps in mind whether something is still to be told of the incident.
 func (e *Engine) hold(in *incident) {
 	if in.waits() || in.repeats() {
@@ -127,31 +134,23 @@ func (e *Engine) hold(in *incident) {
 	}
 }
 
-// tellFree queues the beginning of an alert to all that nothing holds back and that were
-// not told, and reports whether there were any.
-func (e *Engine) tellFree(in *incident, now int64) bool {
+// free returns those whom nothing holds the beginning back from and that were not told,
+// which they are at now; nil is those of Notify, or all.
+func (in *incident) free(now int64) (to []notify.Target, any bool) {
 	if len(in.Silences)+len(in.Inhibited) > 0 {
-		return false
+		return nil, false
 	}
 	if !in.Routed {
-		if !in.Held {
-			return false
-		}
-		in.Held = false
-		e.send(in, nil)
-		return true
+		any, in.Held = in.Held, false
+		return nil, any
 	}
-	var to []notify.Target
 	for i := range in.Legs {
 		if l := &in.Legs[i]; l.Told == 0 && !l.muted() {
 			l.Told = now
 			to = append(to, l.target())
 		}
 	}
-	if len(to) > 0 {
-		e.send(in, to)
-	}
-	return len(to) > 0
+	return to, len(to) > 0
 }
 
 // send adds the newest transition of the incident to the notifications of the entry.

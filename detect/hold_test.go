@@ -143,8 +143,9 @@ func TestSilenceEnds(t *testing.T) {
 						r.restart(clean)
 					}
 					text := r.timeline("eu", "unsilenced")
-					if !strings.Contains(text, s.ID) || !strings.HasSuffix(text, "told now") {
-						t.Errorf("timeline: %q", text)
+					held := fmt.Sprintf("held back for %d s by silence %s of ann, \"upgrade\"", (r.now()-sent[0].StartsAt)/1000, s.ID)
+					if !strings.HasSuffix(text, "it still fires, so it is told now: "+held) || sent[0].Annotations["held_back"] != held {
+						t.Errorf("timeline: %q, annotations %v", text, sent[0].Annotations)
 					}
 					at := (r.now()-epoch)/1000 + 1
 					r.feed(at, at+3, map[string]float64{"eu": 1})

@@ -107,10 +107,7 @@ func (e *Engine) quieten(in *incident) (changed bool) {
 		if !l.repeats() {
 			continue
 		}
-		by := slices.Clone(all)
-		for _, name := range slices.Concat(l.MutedBy, l.Outside) {
-			by = append(by, "mute "+name)
-		}
+		by := slices.Concat(all, l.mutes())
 		if !slices.Equal(by, l.Quiet) {
 			l.Quiet, changed = by, true
 			e.entry.quiet = append(e.entry.quiet, notify.Quiet{Receiver: l.Receiver, Incident: in.ID, By: by})

@@ -101,20 +101,17 @@ func (e *Engine) reviewOne(in *incident, now int64) {
 	if !waits && !repeats && len(in.Silences) == 0 && !e.silences.Any() {
 		return
 	}
+	var was holding
+	if waits {
+		was = e.holding(in)
+	}
 	set := setOf(&in.Sent)
-	changed, kind := e.resilence(in, set, now), eventReleased
+	changed := e.resilence(in, set, now)
 	if waits || repeats {
 		changed = e.nameAgain(in, now) || changed
-		if e.route(in, set, now) {
-			changed, kind = true, eventUnmuted
-		}
-		if e.reinhibit(in, set, now) {
-			changed, kind = true, eventUninhibited
-		}
-		if e.tellFree(in, now) {
-			changed = true
-			in.note(now, kind, "it still fires, so it is told now")
-		}
+		changed = e.route(in, set, now) || changed
+		changed = e.reinhibit(in, set, now) || changed
+		changed = e.release(in, &was, now) || changed
 		changed = e.quieten(in) || changed
 		e.hold(in)
 	}

@@ -274,7 +274,7 @@ func TestMuted(t *testing.T) {
 		r.to(60_000)
 		r.settle()
 		r.wantHeard("firing warn eu chat")
-		if text := r.timelineOf("warn", "eu", "unmuted"); text != "chat: night is over\nit still fires, so it is told now" {
+		if text := r.timelineOf("warn", "eu", "unmuted"); text != "chat: night is over\nit still fires, so it is told now to chat: held back for 59 s by mute night" {
 			t.Errorf("timeline: %s", text)
 		}
 		if restart != "" {

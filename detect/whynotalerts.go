@@ -147,11 +147,8 @@ func (a *WhyAlert) hold(in *incident) {
 		held(ReasonInhibited, "inhibit rule "+c.Name+" while alert "+c.Incident+" fires")
 	}
 	for i := range in.Legs {
-		for _, name := range in.Legs[i].MutedBy {
-			held(ReasonMuted, "mute "+name+" for "+in.Legs[i].Receiver)
-		}
-		if outside := in.Legs[i].Outside; len(outside) > 0 {
-			held(ReasonMuted, "times other than "+strings.Join(outside, ", ")+" for "+in.Legs[i].Receiver)
+		for _, name := range in.Legs[i].mutes() {
+			held(ReasonMuted, name+" for "+in.Legs[i].Receiver)
 		}
 	}
 	if in.Routed && len(in.Legs) == 0 {
@@ -180,12 +177,14 @@ func (x *Event) ofHold() bool {
 // back; 0 when it was not.
 func (a *WhyAlert) releasedAt() (t int64, reason string) {
 	for _, x := range a.events {
-		if x.ofHold() && strings.HasSuffix(x.Detail, "it is told now") {
+		if x.ofHold() && strings.HasPrefix(x.Detail, toldNow) {
 			switch x.Kind {
 			case eventUninhibited:
 				return x.T, ReasonInhibited
 			case eventUnmuted:
 				return x.T, ReasonMuted
+			case eventRouted:
+				return x.T, ReasonNobody
 			}
 			return x.T, ReasonSilenced
 		}
