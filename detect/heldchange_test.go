@@ -95,7 +95,7 @@ func TestRuleNamesReceivers(t *testing.T) {
 // nobody is told come and go without end, and what waits is bounded.
 func TestDiskStaysFullWhileHeld(t *testing.T) {
 	r := newRig(t, 10_000)
-	r.put(`{"id":"low","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}}`)
+	r.put(`{"id":"low","flap":"off","expr":"name,sps,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}}`)
 	r.silence(`{alertname="low"}`, `,"endsAt":"now+10h"`)
 	r.to(0)
 	var refs []store.Ref
