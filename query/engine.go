@@ -99,8 +99,8 @@ type Explain struct {
 // a *LimitError, ErrBusy, ErrTimeout, ctx.Err(), or the text of what an evaluation
 // refuses. Lines are ordered by expression, and within one as its style says.
 func (e *Engine) Eval(ctx context.Context, r Request) (*Result, error) {
-	if r.Step <= 0 || r.Start >= r.End || r.Start%r.Step != 0 || r.End%r.Step != 0 || r.Step%e.store.Step() != 0 {
-		return nil, fmt.Errorf("invalid range: start %d, end %d, step %d", r.Start, r.End, r.Step)
+	if err := e.checkRange(r); err != nil {
+		return nil, err
 	}
 	limits := e.options.Limits
 	if n := (r.End - r.Start) / r.Step; n > int64(limits.DatapointsPerLine) {
@@ -122,6 +122,13 @@ func (e *Engine) Eval(ctx context.Context, r Request) (*Result, error) {
 		return nil, fmt.Errorf("%w: %s", ErrTimeout, limits.Time)
 	}
 	return result, err
+}
+
+func (e *Engine) checkRange(r Request) error {
+	if r.Step <= 0 || r.Start >= r.End || r.Start%r.Step != 0 || r.End%r.Step != 0 || r.Step%e.store.Step() != 0 {
+		return fmt.Errorf("invalid range: start %d, end %d, step %d", r.Start, r.End, r.Step)
+	}
+	return nil
 }
 
 // parse reads the program and returns one style per line set to show.

@@ -25,7 +25,14 @@ type execution struct {
 }
 
 func (x *execution) run() (*Result, error) {
-	r := x.request
+	ev, err := x.evaluator()
+	if err != nil {
+		return nil, err
+	}
+	return x.window(ev)
+}
+
+func (x *execution) evaluator() (*expr.Evaluator, error) {
 	roots := make([]expr.TimeSeries, len(x.styles))
 	for i, s := range x.styles {
 		roots[i] = s.Expr
@@ -34,6 +41,19 @@ func (x *execution) run() (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	lease, evaluated := x.request.Lease, int64(0)
+	ev.Reserve = func(total int64) error {
+		err := lease.Take(total - evaluated)
+		evaluated = max(evaluated, total)
+		return err
+	}
+	ev.Interrupt = x.ctx.Err
+	return ev, nil
+}
+
+// window fetches and evaluates the request's range, which follows the ones before.
+func (x *execution) window(ev *expr.Evaluator) (*Result, error) {
+	r := x.request
 	begun := x.now()
 	for i, d := range ev.Data() {
 		lines, err := x.fetch(d)
@@ -44,13 +64,6 @@ func (x *execution) run() (*Result, error) {
 	}
 	x.explain.DataFetchMs = x.now() - begun
 	ev.Budget = max(x.engine.options.Limits.MemoryBytes-x.held, 1)
-	ev.Interrupt = x.ctx.Err
-	evaluated := int64(0)
-	ev.Reserve = func(total int64) error {
-		err := r.Lease.Take(total - evaluated)
-		evaluated = max(evaluated, total)
-		return err
-	}
 	w := expr.Window{Start: r.Start + r.Step, End: r.End + r.Step, Step: r.Step, Now: r.Now}
 	if err := ev.Eval(w); err != nil {
 		var budget *expr.BudgetError
@@ -174,22 +187,11 @@ func (x *execution) styleLines(s *expr.Style, lines []expr.Line) ([]ResultLine, 
 		out[i] = ResultLine{Style: s, Label: l.Label, Tags: t, Values: l.Values}
 		out[i].Legend = legends.Of(l.Label, legendVars(t, l.Values))
 	}
-	mode := s.Settings["sort"]
-	if err := sortLines(out, mode, s.Settings["order"] == "desc"); err != nil {
-		x.notices = append(x.notices, fmt.Sprintf("Invalid sort mode '%s'. Using default of 'legend'.", mode))
-		if err := sortLines(out, "legend", s.Settings["order"] == "desc"); err != nil {
-			return nil, err
-		}
-	}
+	x.notices = sortLines(x.notices, out, s.Settings["sort"], s.Settings["order"])
 	if limited && limit < len(out) {
 		out = out[:limit]
 	}
 	return out, nil
-}
-
-func sortLines(lines []ResultLine, mode string, descending bool) error {
-	return expr.SortBy(lines, mode, descending,
-		func(l ResultLine) string { return l.Legend }, func(l ResultLine) []float64 { return l.Values })
 }
 
 // legendVars returns what a legend may refer to: the tags of a result line and

@@ -3,7 +3,10 @@ package web
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -32,6 +35,13 @@ func (s *Server) graph(r *request) {
 		return
 	case "json", "std.json":
 		r.body("application/json", render.AppendGraph(nil, g))
+	case "stats.json":
+		r.body("application/json", render.AppendStats(nil, g))
+	case "v2.json":
+		if err := s.v2json(r, g, zone, lease); err != nil {
+			r.fail(err)
+			return
+		}
 	case "csv":
 		r.body("text/csv; charset=utf-8", render.AppendTable(nil, g, ',', zone))
 	case "txt":
@@ -46,48 +56,92 @@ func (s *Server) graph(r *request) {
 
 // evalGraph reads the parameters and evaluates the expression.
 func (s *Server) evalGraph(r *request, lease *query.Lease) (*query.Result, *time.Location, error) {
-	switch format := r.param("format"); format {
-	case "", "png", "json", "std.json", "csv", "txt":
-	default:
-		return nil, nil, badRequest("parameter format is " + strconv.Quote(clip(format, 40)) + ", must be png, json, std.json, csv or txt")
+	if format := r.param("format"); format != "" && !slices.Contains(graphFormats, format) {
+		return nil, nil, badRequest("parameter format is " + strconv.Quote(clip(format, 40)) + ", must be " + strings.Join(graphFormats, ", "))
 	}
 	if r.param("q") == "" {
 		return nil, nil, badRequest("missing required parameter 'q'")
-	}
-	zone, err := s.zone(r)
-	if err != nil {
-		return nil, nil, err
 	}
 	width, err := r.number("w", 700, 1, 1<<30)
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, _, err := s.timeRange(r); err != nil {
+	limit := s.opts.Query.Limits().DatapointsPerLine
+	request, err := s.graphRequest(r, int(min(width, int64(limit))), limit)
+	if err != nil {
 		return nil, nil, err
 	}
-	if r.param("cq") != "" {
-		if _, err := s.opts.Query.Interpreter().ParseQuery(r.param("cq")); err != nil {
-			return nil, nil, badRequest("parameter cq: " + err.Error())
-		}
-	}
-	now := s.nowMs()
-	limit := s.opts.Query.Limits().DatapointsPerLine
-	start, end, step, err := query.ResolveRange(query.Range{
-		Start: r.param("s"), End: r.param("e"), Step: r.param("step"), Width: int(min(width, int64(limit))), Now: now, Zone: zone,
-	}, s.opts.Store.Step(), limit)
-	if err != nil {
-		return nil, nil, badRequest("parameter step: " + err.Error())
-	}
+	request.Lease = lease
 	ctx, leave, err := s.enterQuery(r)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer leave()
-	g, err := s.opts.Query.Eval(ctx, query.Request{
+	g, err := s.opts.Query.Eval(ctx, request)
+	if err != nil {
+		return nil, nil, err
+	}
+	restrict(r, g)
+	for axis := range chart.MaxAxes {
+		mode, order := r.param(axisParam(r, "sort", axis)), r.param(axisParam(r, "order", axis))
+		if mode != "" || order != "" {
+			g.SortAxis(axis, mode, order)
+		}
+	}
+	return g, request.Zone, nil
+}
+
+// graphRequest reads what all ways of asking for lines have in common. A line has
+// about width values, if that is not 0, and at most so many.
+func (s *Server) graphRequest(r *request, width, most int) (query.Request, error) {
+	none := query.Request{}
+	zone, err := s.zone(r)
+	if err != nil {
+		return none, err
+	}
+	if _, _, err := s.timeRange(r); err != nil {
+		return none, err
+	}
+	if r.param("cq") != "" {
+		if _, err := s.opts.Query.Interpreter().ParseQuery(r.param("cq")); err != nil {
+			return none, badRequest("parameter cq: " + err.Error())
+		}
+	}
+	now := s.nowMs()
+	start, end, step, err := query.ResolveRange(query.Range{
+		Start: r.param("s"), End: r.param("e"), Step: r.param("step"), Width: width, Now: now, Zone: zone,
+	}, s.opts.Store.Step(), most)
+	if err != nil {
+		return none, badRequest("parameter step: " + err.Error())
+	}
+	return query.Request{
 		Program: r.param("q"), Start: start, End: end, Step: step, Now: now, Zone: zone, CQ: r.param("cq"),
-		Unstable: r.param("features") == "unstable", Lease: lease,
-	})
-	return g, zone, err
+		Unstable: r.param("features") == "unstable",
+	}, nil
+}
+
+// graphFormats are the values of the parameter format; png is the default.
+var graphFormats = []string{"png", "json", "std.json", "stats.json", "v2.json", "csv", "txt"}
+
+// axisParam is the name of a parameter of one axis: name.i, or the plain name
+// for all axes.
+func axisParam(r *request, name string, axis int) string {
+	if own := name + "." + strconv.Itoa(axis); r.has(own) {
+		return own
+	}
+	return name
+}
+
+// restrict notes that a picture is smaller than was asked for.
+func restrict(r *request, g *query.Result) {
+	for _, side := range []struct {
+		param, name string
+		most        int64
+	}{{"w", "width", chart.MaxWidth}, {"h", "height", chart.MaxHeight}} {
+		if n, err := r.number(side.param, 0, 1, 1<<30); err == nil && n > side.most {
+			g.Notices = append(g.Notices, fmt.Sprintf("Restricted graph %s to %d.", side.name, side.most))
+		}
+	}
 }
 
 // enterQuery waits for a slot and bounds the query's time. The caller calls the
@@ -103,15 +157,38 @@ func (s *Server) enterQuery(r *request) (context.Context, func(), error) {
 }
 
 func (s *Server) zone(r *request) (*time.Location, error) {
-	name := r.param("tz")
-	if name == "" {
-		return s.opts.Zone, nil
+	zones, err := s.zones(r)
+	if err != nil {
+		return nil, err
 	}
-	zone, err := time.LoadLocation(name)
-	if err != nil || len(name) > 64 {
-		return nil, badRequest("parameter tz is " + strconv.Quote(clip(name, 64)) + ", must be a time zone such as UTC or Europe/Berlin")
+	return zones[0], nil
+}
+
+// maxZones is how many time zones a picture may have.
+const maxZones = 5
+
+// zones returns the time zones that the request names, the primary one first: it
+// is that of dates without one.
+func (s *Server) zones(r *request) ([]*time.Location, error) {
+	names := r.params("tz")
+	if len(names) > maxZones {
+		return nil, badRequest("parameter tz is given " + strconv.Itoa(len(names)) + " times, at most " + strconv.Itoa(maxZones) + " are shown")
 	}
-	return zone, nil
+	var zones []*time.Location
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		zone, err := time.LoadLocation(name)
+		if err != nil || len(name) > 64 {
+			return nil, badRequest("parameter tz is " + strconv.Quote(clip(name, 64)) + ", must be a time zone such as UTC or Europe/Berlin")
+		}
+		zones = append(zones, zone)
+	}
+	if len(zones) == 0 {
+		zones = append(zones, s.opts.Zone)
+	}
+	return zones, nil
 }
 
 // timeRange reads s and e for routes that have no step of their own.

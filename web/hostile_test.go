@@ -36,7 +36,7 @@ var surfaces = map[string]surface{
 	"POST /g/{name}":            {params: []string{"key", "name", "atlas.dstype", ""}, bodies: hostileNumbers},
 	"POST /api/v1/import":       {bodies: hostileImports},
 
-	"GET /api/v1/graph":          {params: []string{"q", "s", "e", "tz", "step", "w", "h", "zoom", "format", "cq", "theme", "layout", "u", "l", "scale", "title", "ylabel.4", "palette"}, good: "q=name,good,:eq,:sum"},
+	"GET /api/v1/graph":          {params: []string{"q", "s", "e", "tz", "step", "w", "h", "zoom", "format", "cq", "theme", "layout", "u", "l", "scale", "title", "ylabel.4", "palette", "sort", "order", "sort.3", "hints"}, good: "q=name,good,:eq,:sum"},
 	"GET /api/v1/tags":           {params: []string{"q", "limit", "offset", "verbose", "format"}},
 	"GET /api/v1/tags/{key}":     {params: []string{"q", "limit", "offset", "verbose", "format"}},
 	"GET /api/v1/expr":           exprSurface,
@@ -44,7 +44,9 @@ var surfaces = map[string]surface{
 	"GET /api/v1/expr/normalize": exprSurface,
 	"GET /api/v1/expr/complete":  exprSurface,
 	"GET /api/v1/expr/queries":   exprSurface,
+	"GET /api/v1/expr/rewrite":   exprSurface,
 	"GET /api/v1/expr/strip":     {params: []string{"q", "vocab", "k", "r"}, good: "q=name,good,:eq,:sum"},
+	"GET /api/v2/fetch":          {params: []string{"q", "s", "e", "tz", "step", "cq", "hints", "w", "title"}, good: "q=name,good,:eq,:sum"},
 	"GET /api/v1/stream":         {params: []string{"q", "step", "backlog"}, good: "q=name,good,:eq,:sum"},
 
 	"GET /api/v1/rules":                  {},

@@ -39,6 +39,8 @@ var matrix = map[string]entry{
 	"GET /api/v1/expr/complete":  {"query", 200, "q=name,a,:eq", ""},
 	"GET /api/v1/expr/queries":   {"query", 200, "q=name,a,:eq", ""},
 	"GET /api/v1/expr/strip":     {"query", 200, "q=name,a,:eq", ""},
+	"GET /api/v1/expr/rewrite":   {"query", 200, "q=name,a,:eq", ""},
+	"GET /api/v2/fetch":          {"query", 400, "", ""},
 	"GET /api/v1/stream":         {"query", 400, "", ""},
 
 	"GET /api/v1/rules":                  {"query", 200, "", ""},
@@ -246,7 +248,7 @@ func TestForgedPages(t *testing.T) {
 			}
 			return r.call(method, target, e.body, header...)
 		}
-		guarded := method != "GET" || strings.HasPrefix(path, "/debug/") || path == "/api/v1/stream"
+		guarded := method != "GET" || strings.HasPrefix(path, "/debug/") || path == "/api/v1/stream" || path == "/api/v2/fetch"
 		for _, header := range []string{"Origin: http://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site", "Origin: https://pulse.example.evil"} {
 			want := e.status
 			if guarded {

@@ -51,11 +51,13 @@ func routes() []route {
 		{"POST", "/api/v1/import", ingests, token.Ingest, importBody, false, (*Server).importLines},
 
 		{"GET", "/api/v1/graph", reads, token.Query, noBody, false, (*Server).graph},
+		{"GET", "/api/v2/fetch", reads, token.Query, noBody, true, (*Server).fetch},
 		{"GET", "/api/v1/tags", reads, token.Query, noBody, false, (*Server).tagKeys},
 		{"GET", "/api/v1/tags/{key}", reads, token.Query, noBody, false, (*Server).tagValues},
 		{"GET", "/api/v1/expr", reads, token.Query, noBody, false, (*Server).exprDebug},
 		{"GET", "/api/v1/expr/debug", reads, token.Query, noBody, false, (*Server).exprDebug},
 		{"GET", "/api/v1/expr/normalize", reads, token.Query, noBody, false, (*Server).exprNormalize},
+		{"GET", "/api/v1/expr/rewrite", reads, token.Query, noBody, false, (*Server).exprNormalize},
 		{"GET", "/api/v1/expr/complete", reads, token.Query, noBody, false, (*Server).exprComplete},
 		{"GET", "/api/v1/expr/queries", reads, token.Query, noBody, false, (*Server).exprQueries},
 		{"GET", "/api/v1/expr/strip", reads, token.Query, noBody, false, (*Server).exprStrip},

@@ -26,6 +26,26 @@ func CheckStream(t TimeSeries) error {
 	return err
 }
 
+// NeedsWhole reports whether a value of t may depend on the window it is evaluated
+// in, so that a range cannot be evaluated piece by piece: t has a word that
+// CheckStream refuses, or a time span, which may refer to the range's ends.
+func NeedsWhole(t TimeSeries) bool {
+	if CheckStream(t) != nil {
+		return true
+	}
+	x, err := Expand(t)
+	if err != nil {
+		return true
+	}
+	whole := false
+	walk(x, func(x TimeSeries) {
+		if _, span := x.(*TimeSpan); span {
+			whole = true
+		}
+	})
+	return whole
+}
+
 // wholeRange returns the word of x, if it is one that looks at a whole range, and
 // what to write instead.
 func wholeRange(x TimeSeries) (word, instead string) {

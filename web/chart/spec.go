@@ -20,9 +20,9 @@ const (
 	MaxWidth  = 2000 // of Spec.Width
 	MaxHeight = 1000 // of Spec.Height
 	MaxZoom   = 2.0
-	maxPixels = 4096 // of either side of the image, zoom included
-	maxLegend = 50   // lines in the legend
-	maxAxes   = 5
+	MaxAxes   = 5           // of Spec.Axes
+	maxPixels = 4096        // of either side of the image, zoom included
+	maxLegend = 50          // lines in the legend
 	maxTime   = int64(1e14) // ms on either side of the epoch
 )
 
@@ -163,6 +163,10 @@ type Spec struct {
 	Notices       []string // shown below the legend
 }
 
+// Checked returns s with defaults filled in, among them the colour of every
+// line, as PNG draws it.
+func (s Spec) Checked() (Spec, error) { return s.checked() }
+
 // checked returns s with defaults filled in.
 func (s Spec) checked() (Spec, error) {
 	if s.Width == 0 {
@@ -194,8 +198,8 @@ func (s Spec) checked() (Spec, error) {
 		return s, fmt.Errorf("end must be after start and step positive: start %d, end %d, step %d", s.Start, s.End, s.Step)
 	case s.Start < -maxTime || s.End > maxTime:
 		return s, fmt.Errorf("start and end must be within %d ms of the epoch", maxTime)
-	case len(s.Axes) > maxAxes:
-		return s, fmt.Errorf("at most %d axes, got %d", maxAxes, len(s.Axes))
+	case len(s.Axes) > MaxAxes:
+		return s, fmt.Errorf("at most %d axes, got %d", MaxAxes, len(s.Axes))
 	}
 	lines := make([]Line, len(s.Lines))
 	next := 0

@@ -16,17 +16,8 @@ func AppendGraph(dst []byte, g *query.Result) []byte {
 	dst = strconv.AppendInt(dst, g.Start+g.Step, 10)
 	dst = append(dst, `,"step":`...)
 	dst = strconv.AppendInt(dst, g.Step, 10)
-	dst = append(dst, `,"legend":[`...)
-	for i := range g.Lines {
-		dst = comma(dst, i)
-		dst = AppendString(dst, g.Lines[i].Legend)
-	}
-	dst = append(dst, `],"metrics":[`...)
-	for i := range g.Lines {
-		dst = comma(dst, i)
-		dst = AppendTags(dst, g.Lines[i].Tags)
-	}
-	dst = append(dst, `],"values":[`...)
+	dst = appendHeads(append(dst, ','), g)
+	dst = append(dst, `,"values":[`...)
 	for i := range rows(g) {
 		dst = append(comma(dst, i), '[')
 		for j := range g.Lines {

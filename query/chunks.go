@@ -1,0 +1,113 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"pulse/query/expr"
+)
+
+// Plan is a program that was read for EvalChunks.
+type Plan struct {
+	engine  *Engine
+	request Request
+	styles  []*expr.Style
+	whole   bool // the range is evaluated at once
+}
+
+// Plan reads r's program. The error is that of Eval for a program that does not
+// run, or for a range that Eval would refuse, however long.
+func (e *Engine) Plan(r Request) (*Plan, error) {
+	if err := e.checkRange(r); err != nil {
+		return nil, err
+	}
+	styles, err := e.parse(r)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{engine: e, request: r, styles: styles}
+	p.whole = slices.ContainsFunc(styles, func(s *expr.Style) bool { return expr.NeedsWhole(s.Expr) })
+	if n := (r.End - r.Start) / r.Step; p.whole && n > int64(e.options.Limits.DatapointsPerLine) {
+		return nil, &LimitError{"datapoints per line for words that look at the whole range", n, int64(e.options.Limits.DatapointsPerLine)}
+	}
+	return p, nil
+}
+
+// Run evaluates the range in pieces of at most so many steps and hands each
+// result to yield, in order of time; lines and values are valid until yield
+// returns. Stateful words go on from piece to piece, and words that look at the
+// whole range get it: the values are those of one evaluation. Limits hold
+// for all pieces together, but for the lines and the bytes of a piece. The
+// errors are those of Eval, and yield's.
+func (p *Plan) Run(ctx context.Context, steps int, yield func(*Result) error) error {
+	limits := p.engine.options.Limits
+	ctx, cancel := context.WithTimeoutCause(ctx, limits.Time, ErrTimeout)
+	defer cancel()
+	err := p.run(ctx, steps, yield)
+	if err != nil && errors.Is(context.Cause(ctx), ErrTimeout) && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %s", ErrTimeout, limits.Time)
+	}
+	return err
+}
+
+func (p *Plan) run(ctx context.Context, steps int, yield func(*Result) error) error {
+	r := p.request
+	if r.Lease == nil {
+		r.Lease = p.engine.Lease()
+		defer r.Lease.Release()
+	}
+	x := &execution{engine: p.engine, request: r, ctx: ctx, styles: p.styles}
+	ev, err := x.evaluator()
+	if err != nil {
+		return err
+	}
+	if p.whole {
+		return x.pieces(ev, r.End, int64(steps)*r.Step, yield)
+	}
+	for start := r.Start; start < r.End; start = x.request.End {
+		piece := p.engine.Lease()
+		x.request.Start, x.request.End = start, min(start+int64(steps)*r.Step, r.End)
+		x.request.Lease, x.held = piece, 0
+		err := x.pieces(ev, x.request.End, int64(steps)*r.Step, yield)
+		piece.Release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pieces evaluates the request's range and yields it in pieces.
+func (x *execution) pieces(ev *expr.Evaluator, end, length int64, yield func(*Result) error) error {
+	result, err := x.window(ev)
+	if err != nil {
+		return err
+	}
+	x.notices = nil
+	for start := result.Start; start < end; start += length {
+		if err := x.ctx.Err(); err != nil {
+			return err
+		}
+		if err := yield(result.cut(start, min(start+length, end))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cut returns the part (start, end] of a result, which shares its values.
+func (r *Result) cut(start, end int64) *Result {
+	if start == r.Start && end == r.End {
+		return r
+	}
+	part := *r
+	part.Start, part.End = start, end
+	part.Lines = slices.Clone(r.Lines)
+	from, to := (start-r.Start)/r.Step, (end-r.Start)/r.Step
+	for i := range part.Lines {
+		part.Lines[i].Values = part.Lines[i].Values[from:to]
+	}
+	return &part
+}

@@ -1,0 +1,167 @@
+package render
+
+import (
+	"encoding/base64"
+	"math"
+	"strconv"
+
+	"pulse/query"
+)
+
+// Picture is how a graph is shown, for the format `v2.json`. Names are those of
+// the parameters in capitals: CANVAS, LINEAR, DECIMAL.
+type Picture struct {
+	Image         []byte // PNG; nil leaves it out
+	Zones         []string
+	Title         string
+	Layout, Theme string
+	Legend        string // LABELS_WITH_STATS, LABELS_ONLY or OFF
+	Width, Height int
+	Zoom          float64
+	OnlyGraph     bool
+	LoadMs        int64
+	Plots         []Plot
+	Lines         []Look // of each line of the result
+}
+
+// Plot is a Y axis. Upper and Lower are auto-style, auto-data or a number.
+type Plot struct {
+	Label, Scale, Upper, Lower, TickLabels string
+}
+
+// Look is how a line is drawn.
+type Look struct {
+	Plot  int
+	Color string // AARRGGBB
+	Style string // LINE, AREA, STACK, VSPAN, HEATMAP
+	Width float64
+}
+
+// AppendV2 appends the graph format `v2.json`: a list of typed items, the picture
+// first, then what holds for all, for each axis and for each line.
+func AppendV2(dst []byte, g *query.Result, p *Picture) []byte {
+	dst = append(dst, '[')
+	if p.Image != nil {
+		dst = append(dst, `{"type":"graph-image","data":"data:image/png;base64,`...)
+		dst = append(base64.StdEncoding.AppendEncode(dst, p.Image), `"},`...)
+	}
+	dst = AppendGraphMetadata(dst, g, p)
+	for i, plot := range p.Plots {
+		dst = append(dst, `,{"type":"plot-metadata","id":`...)
+		dst = strconv.AppendInt(dst, int64(i), 10)
+		dst = appendField(dst, "ylabel", plot.Label)
+		dst = appendField(dst, "scale", plot.Scale)
+		dst = appendField(dst, "upper", plot.Upper)
+		dst = appendField(dst, "lower", plot.Lower)
+		dst = append(appendField(dst, "tickLabelMode", plot.TickLabels), '}')
+	}
+	for i := range g.Lines {
+		l, look := &g.Lines[i], p.Lines[i]
+		dst = append(dst, `,{"type":"timeseries"`...)
+		dst = appendField(dst, "id", LineID(l))
+		dst = append(dst, `,"plot":`...)
+		dst = strconv.AppendInt(dst, int64(look.Plot), 10)
+		dst = append(appendQuoted(dst, "label", l.Legend), `,"color":`...)
+		dst = AppendString(dst, look.Color)
+		dst = append(appendField(dst, "lineStyle", look.Style), `,"lineWidth":`...)
+		dst = AppendNumber(dst, look.Width)
+		dst = append(appendIdentity(dst, l), '}')
+	}
+	return append(dst, ']')
+}
+
+// AppendGraphMetadata appends the item that says what holds for the whole graph.
+func AppendGraphMetadata(dst []byte, g *query.Result, p *Picture) []byte {
+	integer := func(name string, v int64) {
+		dst = append(append(append(dst, `,"`...), name...), `":`...)
+		dst = strconv.AppendInt(dst, v, 10)
+	}
+	dst = append(dst, `{"type":"graph-metadata"`...)
+	integer("startTime", g.Start+g.Step)
+	integer("endTime", g.End)
+	dst = AppendStrings(append(dst, `,"timezones":`...), p.Zones)
+	integer("step", g.Step)
+	integer("width", int64(p.Width))
+	integer("height", int64(p.Height))
+	dst = appendField(dst, "layout", p.Layout)
+	dst = AppendNumber(append(dst, `,"zoom":`...), p.Zoom)
+	dst = appendField(dst, "title", p.Title)
+	dst = appendField(dst, "legendType", p.Legend)
+	dst = strconv.AppendBool(append(dst, `,"onlyGraph":`...), p.OnlyGraph)
+	dst = appendField(dst, "theme", p.Theme)
+	integer("loadTime", p.LoadMs)
+	dst = append(dst, `,"stats":{"inputLines":`...)
+	dst = strconv.AppendInt(dst, g.Explain.InputLines, 10)
+	integer("inputDatapoints", g.Explain.InputDatapoints)
+	integer("outputLines", g.Explain.GraphLines)
+	integer("outputDatapoints", g.Explain.GraphDatapoints)
+	dst = AppendStrings(append(dst, `},"warnings":`...), g.Notices)
+	return append(dst, '}')
+}
+
+// AppendTimeSeries appends the message of a line for the range of g, of which it
+// is one, as the fetch API sends it: end is excluded.
+func AppendTimeSeries(dst []byte, g *query.Result, l *query.ResultLine) []byte {
+	dst = append(dst, `{"type":"timeseries"`...)
+	dst = appendQuoted(appendField(dst, "id", LineID(l)), "label", l.Legend)
+	for _, s := range []struct{ setting, name string }{{"axis", "plot"}, {"color", "color"}, {"ls", "lineStyle"}, {"lw", "lineWidth"}} {
+		v, set := l.Style.Settings[s.setting]
+		switch {
+		case !set:
+		case s.setting == "axis" || s.setting == "lw":
+			n, _ := strconv.Atoi(v)
+			dst = append(append(append(dst, `,"`...), s.name...), `":`...)
+			dst = strconv.AppendInt(dst, int64(n), 10)
+		default:
+			dst = appendField(dst, s.name, v)
+		}
+	}
+	dst = append(dst, `,"start":`...)
+	dst = strconv.AppendInt(dst, g.Start+g.Step, 10)
+	dst = append(dst, `,"end":`...)
+	dst = strconv.AppendInt(dst, g.End+g.Step, 10)
+	dst = append(dst, `,"step":`...)
+	dst = strconv.AppendInt(dst, g.Step, 10)
+	return append(appendIdentity(dst, l), '}')
+}
+
+// HasValue reports whether any value is a number.
+func HasValue(values []float64) bool {
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// LineID is the SHA-1 of a line's tags and of the expression that it is of.
+func LineID(l *query.ResultLine) string {
+	return l.Tags.With("atlas.query", l.Style.Expr.String()).ID()
+}
+
+// appendIdentity appends where a line comes from, its tags and its values.
+func appendIdentity(dst []byte, l *query.ResultLine) []byte {
+	dst = appendQuoted(dst, "query", l.Style.Expr.String())
+	if keys := l.Style.Expr.Keys(); len(keys) > 0 {
+		dst = AppendStrings(append(dst, `,"groupByKeys":`...), keys)
+	}
+	dst = AppendTags(append(dst, `,"tags":`...), l.Tags)
+	dst = append(dst, `,"data":{"type":"array","values":[`...)
+	for i, v := range l.Values {
+		dst = AppendQuotedNumber(comma(dst, i), v)
+	}
+	return append(dst, "]}"...)
+}
+
+// appendField appends `,"name":"value"`, or nothing for an empty value.
+func appendField(dst []byte, name, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	return appendQuoted(dst, name, value)
+}
+
+func appendQuoted(dst []byte, name, value string) []byte {
+	return AppendString(append(append(append(dst, `,"`...), name...), `":`...), value)
+}
