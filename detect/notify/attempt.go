@@ -77,6 +77,10 @@ func (s *Service) post(ctx context.Context, e exchange) answer {
 		a.latencyMs = since()
 		return a
 	}
+	if resp.StatusCode <= http.StatusSwitchingProtocols { // what follows is no body, and ends with no time-out
+		resp.Body.Close()
+		return answer{verdict: retry, status: resp.StatusCode, latencyMs: since(), err: "the answer is none to a POST"}
+	}
 	a := answer{verdict: judge(resp.StatusCode), status: resp.StatusCode, latencyMs: since(), down: resp.StatusCode >= 500,
 		pause: retryAfter(resp.Header.Get("Retry-After"), s.o.Clock.Now())}
 	if a.status == http.StatusTooManyRequests {

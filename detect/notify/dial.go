@@ -47,14 +47,14 @@ func boundOf(ctx context.Context) context.Context {
 	return ctx
 }
 
-// transport returns the client that deliveries go through.
+// transport returns the client that deliveries go through. It keeps no connection, so
+// that every delivery is judged, and what a receiver says unasked is read by nobody.
 func (d *dialer) transport() *http.Transport {
 	return &http.Transport{
 		DialContext:            d.dial,
 		DialTLSContext:         d.dialTLS,
 		DisableCompression:     true,
-		MaxIdleConnsPerHost:    concurrency * maxReceivers, // they may all be at one host
-		IdleConnTimeout:        30 * time.Second,
+		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 	}
 }

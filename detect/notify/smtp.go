@@ -46,12 +46,11 @@ func (s *Service) mail(ctx context.Context, r *Receiver, message []byte) answer 
 	return a
 }
 
-// judgeMail classifies a reply: 5xx is final, 4xx may pass.
+// judgeMail classifies a reply that ended a conversation: 5xx is final. 4xx may pass, and
+// so may what is no answer to what was said, such as 250 where 354 is due: nothing was
+// taken.
 func judgeMail(code int) verdict {
-	switch {
-	case code >= 200 && code < 300:
-		return accepted
-	case code >= 500 && code < 600:
+	if code >= 500 && code < 600 {
 		return refused
 	}
 	return retry
