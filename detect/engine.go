@@ -100,7 +100,8 @@ type Engine struct {
 	routing     routing
 	inhibitor   *route.Inhibitor     // nil without inhibit rules
 	begun       []begun              // in the current turn, undecided
-	held        map[string]*incident // by id: open ones that somebody is to be told of, now or again
+	held        map[string]*incident // by id: open ones that somebody is to be told of, now or again, or has not been told of yet
+	retractable []*incident          // of a review: told to groups that may wait, and held back by now
 	sourceEnded int64                // when the last alert ended that may have held back others
 	routingMu   sync.Mutex           // over changes of routing; before mu
 	swept       int64                // when silences were last forgotten

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"go.etcd.io/bbolt"
+
 	"pulse/detect/notify"
 )
 
@@ -21,8 +23,9 @@ type entry struct {
 	quiet       []notify.Quiet
 	marks       map[string]int64 // 0 deletes
 	rules       map[string][]byte
-	deleted     []string // rule ids
-	routing     *routing // nil: as it was
+	deleted     []string                 // rule ids
+	routing     *routing                 // nil: as it was
+	first       func(tx *bbolt.Tx) error // what the transaction begins with; may add to the entry
 
 	texts []byte // what follows its length is free for records
 }

@@ -74,7 +74,7 @@ func (e *Engine) decideBegun() {
 		e.inhibitor.Add(b.in.ID, setOf(&b.in.Sent))
 	}
 	for _, in := range e.held {
-		if in.repeats() { // it may be held back now
+		if in.repeats() || in.mayWait(e.now) { // it may be held back now
 			e.reviewed.lookAgainAt(e.now)
 			break
 		}
@@ -125,9 +125,10 @@ func (e *Engine) tellFree(in *incident, t int64) {
 	}
 }
 
-// hold keeps in mind whether something is still to be told of the incident.
+// hold keeps in mind whether something is still to be told of the incident, or can be
+// taken back.
 func (e *Engine) hold(in *incident) {
-	if in.waits() || in.repeats() {
+	if in.waits() || in.repeats() || in.mayWait(e.now) {
 		e.held[in.ID] = in
 	} else {
 		delete(e.held, in.ID)

@@ -61,6 +61,9 @@ type Outbox interface {
 	EnqueueAll(tx *bbolt.Tx, list []notify.Notification) (refused []error)
 	// Quiet notes in a transaction what keeps alerts from being told again.
 	Quiet(tx *bbolt.Tx, list []notify.Quiet) error
+	// Withdraw takes back in a transaction beginnings of incidents that wait for their
+	// groups, and returns which.
+	Withdraw(tx *bbolt.Tx, incidents []string) ([]notify.Withdrawn, error)
 	// Wake is called after the transaction has been committed.
 	Wake()
 	// Attempts returns what was tried for an incident, oldest first.
@@ -173,6 +176,11 @@ func (j *journal) commit(e *entry) (refused []error, err error) {
 	err = j.db.Update(func(tx *bbolt.Tx) error {
 		refused, resolved, open = nil, j.resolved, packing{places: j.places}
 		root := tx.Bucket(keyDetect)
+		if e.first != nil {
+			if err := e.first(tx); err != nil {
+				return err
+			}
+		}
 		if err := e.writeOpen(root, &open); err != nil {
 			return err
 		}

@@ -20,8 +20,10 @@ type silent struct{}
 
 func (silent) EnqueueAll(*bbolt.Tx, []notify.Notification) []error { return nil }
 func (silent) Quiet(*bbolt.Tx, []notify.Quiet) error               { return nil }
-func (silent) Wake()                                               {}
-func (silent) Attempts(string) []notify.Attempt                    { return nil }
+
+func (silent) Withdraw(*bbolt.Tx, []string) ([]notify.Withdrawn, error) { return nil, nil }
+func (silent) Wake()                                                    {}
+func (silent) Attempts(string) []notify.Attempt                         { return nil }
 
 func openDB(t testing.TB) *bbolt.DB {
 	t.Helper()

@@ -43,6 +43,7 @@ func (e *Engine) review(now int64) (more bool) {
 		last.list = nil
 	}
 	e.commit()
+	e.retract(now)
 	return last.list != nil
 }
 
@@ -97,8 +98,8 @@ func (r *reviewed) lookAgainAt(t int64) {
 // reviewOne notes what holds an alert back from now on, and has it told to those that
 // nothing holds back any more and that were not.
 func (e *Engine) reviewOne(in *incident, now int64) {
-	waits, repeats := in.waits(), in.repeats()
-	if !waits && !repeats && len(in.Silences) == 0 && !e.silences.Any() {
+	waits, repeats, mayWait := in.waits(), in.repeats(), in.mayWait(now)
+	if !waits && !repeats && !mayWait && len(in.Silences) == 0 && !e.silences.Any() {
 		return
 	}
 	var was holding
@@ -113,8 +114,11 @@ func (e *Engine) reviewOne(in *incident, now int64) {
 		changed = e.reinhibit(in, set, now) || changed
 		changed = e.release(in, &was, now) || changed
 		changed = e.quieten(in) || changed
-		e.hold(in)
 	}
+	if mayWait && len(in.Silences)+len(e.causes(in, set)) > 0 {
+		e.retractable = append(e.retractable, in)
+	}
+	e.hold(in)
 	if changed {
 		e.putOpen(in)
 	}

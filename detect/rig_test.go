@@ -28,6 +28,7 @@ type rig struct {
 	store  *store.Store
 	db     *bbolt.DB
 	outbox *outbox
+	svc    *notify.Service // in its place, when set
 	engine *detect.Engine
 	step   int64
 	batch  store.Batch
@@ -72,6 +73,8 @@ func (o *outbox) Quiet(tx *bbolt.Tx, list []notify.Quiet) error {
 	})
 	return nil
 }
+
+func (o *outbox) Withdraw(*bbolt.Tx, []string) ([]notify.Withdrawn, error) { return nil, nil }
 
 func (o *outbox) Wake() {
 	o.mu.Lock()
@@ -123,6 +126,9 @@ func (r *rig) start() {
 	o := detect.Options{
 		Store: r.store, Hub: r.hub, DB: r.db, Notify: r.outbox, Clock: r.clock,
 		Log: zerolog.Nop(), BaseURL: "http://pulse", MaxGroups: r.groups,
+	}
+	if r.svc != nil {
+		o.Notify = r.svc
 	}
 	if r.receivers != nil {
 		o.Receivers = func() []string { return r.receivers }

@@ -27,6 +27,8 @@ type testPages map[string]int
 
 func (c testPages) Quiet(*bbolt.Tx, []notify.Quiet) error { return nil }
 
+func (testPages) Withdraw(*bbolt.Tx, []string) ([]notify.Withdrawn, error) { return nil, nil }
+
 func (c testPages) EnqueueAll(tx *bbolt.Tx, list []notify.Notification) []error {
 	for _, n := range list {
 		if n.Type == notify.TypeFiring || n.Type == notify.TypeNoData {
