@@ -90,6 +90,7 @@ func TestBacktestEqualsLive(t *testing.T) {
 	rules := map[string]string{
 		"low":    `"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":600}`,
 		"keeps":  `"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":900},"for":"3s","keep":"7s"`,
+		"flaps":  `"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":940},"flap":{"times":3,"calm":"12s"},"absence_after":"9s"`,
 		"holt":   `"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"double-exponential","train":"60s","hold":"2s"}`,
 		"sum":    `"expr":"name,sps,:eq,:sum","detector":{"kind":"exponential","train":"60s","hold":"2s"},"no_data":"keep"`,
 		"alerts": `"expr":"name,sps,:eq,:max,(,region,),:by","detector":{"kind":"static","below":1},"no_data":"alert","for":"2s"`,

@@ -110,10 +110,10 @@ func (f *Flap) apply(c *alert.Config, step int64) {
 // it flaps.
 const eventFlapping = "flapping"
 
-// noteFlapping says in the timeline that the incident stays on, if it does, and what
-// it needs to be over.
-func (in *incident) noteFlapping(t int64, k *alert.Streak, c *alert.Config, needs int64) {
-	if !k.Flapping(c) {
+// noteFlapping says in the timeline that the incident, which began so many times in a
+// row, stays on, if it does, and how much calm it needs to be over.
+func (in *incident) noteFlapping(t int64, times int32, c *alert.Config, needs int64) {
+	if !in.Sent.Flapping {
 		return
 	}
 	calm := "in band"
@@ -121,12 +121,12 @@ func (in *incident) noteFlapping(t int64, k *alert.Streak, c *alert.Config, need
 		calm = "with data"
 	}
 	in.note(t, eventFlapping, fmt.Sprintf("it began %d times in a row, each time less than %s after it had been over: it stays on until it has been %s for %s",
-		k.Times, spoken(c.Calm), calm, spoken(needs)))
+		times, spoken(c.Calm), calm, spoken(needs)))
 }
 
 // calmed says for how long an incident that flapped has been calm when it ends.
 func calmed(in *incident, needs int64) string {
-	if !flapped(in.Events) {
+	if !in.Sent.Flapping {
 		return ""
 	}
 	return " for " + spoken(needs) + " after it flapped"
@@ -146,14 +146,4 @@ func (a *WhyAlert) keptBy() string {
 		return "calm that it needs since it flaps"
 	}
 	return "keep"
-}
-
-// flapped reports whether the incident stayed on because it flapped.
-func flapped(events []Event) bool {
-	for i := range events {
-		if events[i].Kind == eventFlapping {
-			return true
-		}
-	}
-	return false
 }

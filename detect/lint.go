@@ -34,6 +34,7 @@ const (
 	CheckDuplicate = "duplicate" // another rule judges the same values in the same way
 	CheckRunbook   = "runbook"   // who is paged is not told what to do
 	CheckHold      = "hold"      // a single step pages
+	CheckFlap      = "flap"      // an alert that flaps is over as early as any other
 	CheckGroups    = "groups"    // one alert per series, or very many
 	CheckMatches   = "matches"   // nothing to judge
 	CheckFires     = "fires"     // always on
@@ -114,6 +115,9 @@ func (file *File) Check(primary int64) []Finding {
 		}
 		if text := c.hasty(); text != "" {
 			found(CheckHold, errors.New(text))
+		}
+		if r.Flap.Calm != 0 && r.Flap.Calm <= r.Keep {
+			found(CheckFlap, fmt.Errorf("flap.calm is %s, not longer than keep (%s): an alert that flaps is over as early as any other", r.Flap.Calm, r.Keep))
 		}
 		if c.keys == nil {
 			found(CheckGroups, errors.New("expr gives one alert per series; group it by what people act on, with :by"))

@@ -64,6 +64,8 @@ const manyFaults = `rules:
   - id: every
     expr: name,sps,:eq,:all
     for: 1m
+    keep: 5m
+    flap: {calm: 5m}
   - id: jumpy
     expr: name,sps,:eq,:sum
     detector: {kind: exponential, hold: 0s}
@@ -92,10 +94,11 @@ func TestLint(t *testing.T) {
 		`a.yaml:25:7 rule false rule "each": detector static: key "belov" is unknown, did you mean "below"?`,
 		`a.yaml:27:5 runbook true rule "every": annotations.runbook is missing`,
 		`a.yaml:28:5 groups true rule "every": expr gives one alert per series`,
-		`a.yaml:32:35 hold true rule "jumpy": detector.hold is at most one step and there is no for`,
-		`a.yaml:34:5 rule false rule "": id is missing`,
-		`a.yaml:39:5 rule false rule "steps": step is 15s`,
-		`a.yaml:43:5 syntax false receivers[1]: `,
+		`a.yaml:31:12 flap true rule "every": flap.calm is 5m, not longer than keep (5m)`,
+		`a.yaml:34:35 hold true rule "jumpy": detector.hold is at most one step and there is no for`,
+		`a.yaml:36:5 rule false rule "": id is missing`,
+		`a.yaml:41:5 rule false rule "steps": step is 15s`,
+		`a.yaml:45:5 syntax false receivers[1]: `,
 		`b.yaml:2:5 syntax false rule "good" is defined twice`,
 		`c.yaml:3:4 syntax false not YAML: `,
 		`d.yaml:1:1 syntax false key "rulse" is unknown, did you mean "rules"?`,

@@ -18,7 +18,7 @@ func TestIncidentRecord(t *testing.T) {
 		{ID: "b", Rule: `<"é\`, State: StateNoData, Absence: true, PendingSince: -1, At: math.MaxInt64, Turn: 3,
 			Machine: alert.State{Phase: alert.Firing, PendingSince: 1, StartsAt: 2, LastOut: 3, Held: 4, HadData: true, Absent: 5, NoDataAt: 6,
 				Fires: alert.Streak{Times: 3, Calm: 10_000}, Losses: alert.Streak{Times: 1}},
-			Notify:  []string{"x", "y\n"},
+			Notify: []string{"x", "y\n"},
 			Sent: notify.Notification{ID: "b-firing", Type: notify.TypeFiring, Labels: map[string]string{"z": "1", "a": "2"}, Detector: json.RawMessage(`{"kind":"static"}`),
 				StartsAt: 1_700_000_000_001, Contributors: []notify.Contributor{{Tags: map[string]string{"k": "v"}, Delta: -540, Share: .95}}},
 			Events: []Event{{1, "pending", "a"}, {2, "firing", "b & c"}}},

@@ -23,6 +23,7 @@ rules:
     detector: {kind: double-exponential, alpha: 0.1, beta: 0.02, width: 4, direction: below, train: 1h}
     for: 30s
     keep: 1m
+    flap: {times: 4, calm: 20m}
     no_data: auto
     absence_after: 60s
     severity: page
@@ -37,7 +38,7 @@ receivers:
 
 const fullJSON = `{"id":"sps-drop","owner":"playback","expr":"name,sps,:eq,:sum,(,region,),:by","step":"10s","grace":"2s",
  "detector":{"kind":"double-exponential","alpha":0.1,"beta":0.02,"width":4,"direction":"below","train":"1h"},
- "for":"30s","keep":"1m","no_data":"auto","absence_after":"1m","severity":"page","labels":{"team":"playback","tier":1},
+ "for":"30s","keep":"1m","flap":{"times":4,"calm":"20m"},"no_data":"auto","absence_after":"1m","severity":"page","labels":{"team":"playback","tier":1},
  "annotations":{"summary":"{{.Tags.region}}: {{.Value}} starts/s, expected {{.Expected}}","runbook":"https://wiki/x"},
  "notify":["oncall"]}`
 
@@ -119,6 +120,20 @@ func TestRuleErrors(t *testing.T) {
 	f(with(`"for":"99999999999999999999s"`), "is no duration")
 	f(with(`"for":"8d"`), "for is 1w1d, want 0s to 1w")
 	f(with(`"keep":"2w"`), "keep is 2w, want 0s to 1w")
+	f(with(`"flap":"on"`), `flap is "on", want off or an object such as {times: 5, calm: 10m}`)
+	f(with(`"flap":["off"]`), `flap is a list, want off or an object`)
+	f(with(`"flap":{"time":3}`), `flap.key "time" is unknown, did you mean "times"? (known: times, calm)`)
+	f(with(`"flap":{"times":"3"}`), `flap.times is "3", want a whole number`)
+	f(with(`"flap":{"times":2.5}`), `flap.times is "2.5", want a whole number`)
+	f(with(`"flap":{"times":[]}`), `flap.times is a list, want a whole number`)
+	f(with(`"flap":{"times":0}`), `flap.times is 0, want 2 to 1000, or flap: off`)
+	f(with(`"flap":{"times":1}`), `flap.times is 1, want 2 to 1000`)
+	f(with(`"flap":{"times":-1}`), `flap.times is -1, want 2 to 1000`)
+	f(with(`"flap":{"times":1001}`), `flap.times is 1001, want 2 to 1000`)
+	f(with(`"flap":{"calm":"0s"}`), `flap.calm is 0s, want one step or more, or flap: off`)
+	f(with(`"flap":{"calm":"9s"}`), `flap.calm is 9s, want one step (10s) to 1w`)
+	f(with(`"flap":{"calm":"8d"}`), `flap.calm is 1w1d, want one step (10s) to 1w`)
+	f(with(`"flap":{"calm":5}`), `flap.calm: "5" is no duration`)
 	f(with(`"grace":"50ms"`), "grace is 50ms, want 100ms to 10m")
 	f(with(`"no_data":"maybe"`), `no_data is "maybe", want one of auto, ok, alert, keep, zero`)
 	f(with(`"detector":{"kind":"magic"}`), `detector kind "magic" is unknown`)
@@ -236,6 +251,9 @@ func FuzzParseRule(f *testing.F) {
 	f.Add([]byte(fullJSON))
 	f.Add([]byte(`{"id":"a","expr":"x","detector":{"kind":"static","above":"1"}}`))
 	f.Add([]byte(`{"id":1}`))
+	f.Add([]byte(`{"id":"a","expr":"x","flap":"off"}`))
+	f.Add([]byte(`{"id":"a","expr":"x","flap":{"times":3,"calm":"1m"}}`))
+	f.Add([]byte(`{"id":"a","expr":"x","flap":{"times":1e3}}`))
 	f.Add([]byte(`{"id":"a","expr":"x","annotations":{"s":"{{range .Tags}}{{.}}{{end}}"}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r, err := detect.ParseRuleJSON(body)

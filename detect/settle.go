@@ -176,10 +176,11 @@ func (e *Engine) change(r *running, i int, changed alert.Change, m moment) {
 		a.absence = e.newIncident(r, i, true, a.absentSince(r.c.step))
 		e.fill(a.absence, r, i, m)
 		a.absence.begin(notify.TypeNoData, a.state.NoDataAt)
+		a.absence.Sent.Flapping = a.state.Losses.Flapping(&r.c.config)
 		e.decided(r, i, a.absence, StateNoData, m)
 		e.announce(r, i, a.absence, m)
 		a.absence.note(m.t, StateNoData, "no data since "+rfc3339(a.absence.PendingSince-r.c.step)+missing(m.completeness))
-		a.absence.noteFlapping(m.t, &a.state.Losses, &r.c.config, r.c.config.Calm)
+		a.absence.noteFlapping(m.t, a.state.Losses.Times, &r.c.config, r.c.config.Calm)
 		e.tell(a.absence, m.t)
 		e.record(r, i, a.absence, m.t)
 		r.absent++
@@ -200,11 +201,12 @@ func (a *groupAlert) absentSince(step int64) int64 { return a.state.NoDataAt - a
 func (e *Engine) fire(r *running, i int, m moment, said string) {
 	a := &r.alerts[i]
 	a.breach.begin(notify.TypeFiring, a.state.StartsAt)
+	a.breach.Sent.Flapping = a.state.Fires.Flapping(&r.c.config)
 	e.decided(r, i, a.breach, StateFiring, m)
 	e.explainChange(r, i, m.t)
 	e.announce(r, i, a.breach, m)
 	a.breach.note(m.t, StateFiring, said+missing(m.completeness))
-	a.breach.noteFlapping(m.t, &a.state.Fires, &r.c.config, a.state.Needs(&r.c.config))
+	a.breach.noteFlapping(m.t, a.state.Fires.Times, &r.c.config, a.state.Needs(&r.c.config))
 	e.tell(a.breach, m.t)
 	e.record(r, i, a.breach, m.t)
 	r.pending--
@@ -290,7 +292,7 @@ func (e *Engine) announce(r *running, i int, in *incident, m moment) {
 	n.Annotations = r.c.notes.render(&TemplateData{
 		Rule: n.Rule, Severity: n.Severity, Tags: n.Tags, Labels: n.Labels,
 		Value: Number(n.Value), Expected: Number(n.Expected), Lower: Number(n.Lower), Upper: Number(n.Upper), Score: Number(n.Score),
-		StartsAt: rfc3339(n.StartsAt), NoData: in.Absence, Cause: n.Cause,
+		StartsAt: rfc3339(n.StartsAt), NoData: in.Absence, Flapping: n.Flapping, Cause: n.Cause,
 		why: func() string { return e.sayWhy(in, r.c.step) },
 	})
 	in.Notify = r.c.rule.Notify

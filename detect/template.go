@@ -26,6 +26,7 @@ type TemplateData struct {
 	Value, Expected, Lower, Upper, Score Number
 	StartsAt                             string // RFC 3339, UTC
 	NoData                               bool   // this is the no-data incident
+	Flapping                             bool   // it began again and again, and stays on until it is calm
 	Cause                                string // in which way it is out, a word of algo.Cause
 
 	why func() string

@@ -48,7 +48,7 @@ func (q *question) findAlerts() error {
 func (q *question) addAlert(in *incident) {
 	a := WhyAlert{
 		Incident: in.ID, State: in.State, NoData: in.Absence, PendingSince: in.PendingSince, StartsAt: in.Sent.StartsAt, EndsAt: in.Sent.EndsAt,
-		Attempts: []notify.Attempt{}, Flapping: flapped(in.Events), notify: in.Notify, events: in.Events,
+		Attempts: []notify.Attempt{}, Flapping: in.Sent.Flapping, notify: in.Notify, events: in.Events,
 	}
 	to, told := in.toldTo()
 	a.Queued = in.State != StatePending && told

@@ -115,6 +115,9 @@ func (w *Why) words(in *incident, step int64) string {
 		d = &w.Decisions[len(w.Decisions)-1]
 	}
 	text := w.explain(d, in.PendingSince, step)
+	if in.Sent.Flapping {
+		text += "; it came back again and again, so it stays on until it is calm"
+	}
 	if in.Sent.EndsAt == 0 {
 		return text
 	}

@@ -154,6 +154,9 @@ func (n *Notification) AppendJSON(dst []byte) ([]byte, error) {
 	if n.Absence {
 		dst = append(dst, `,"absence":true`...)
 	}
+	if n.Flapping {
+		dst = append(dst, `,"flapping":true`...)
+	}
 	dst = appendMap(append(dst, `,"labels":`...), n.Labels)
 	dst = appendMap(append(dst, `,"annotations":`...), n.Annotations)
 	dst = appendMap(append(dst, `,"tags":`...), n.Tags)

@@ -30,7 +30,7 @@ func TestAppendJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := Notification{
 			ID: texts.Draw(t, "id"), Incident: texts.Draw(t, "incident"), Type: texts.Draw(t, "type"), Status: texts.Draw(t, "status"),
-			Rule: texts.Draw(t, "rule"), Severity: texts.Draw(t, "severity"), Owner: texts.Draw(t, "owner"), Absence: rapid.Bool().Draw(t, "absence"),
+			Rule: texts.Draw(t, "rule"), Severity: texts.Draw(t, "severity"), Owner: texts.Draw(t, "owner"), Absence: rapid.Bool().Draw(t, "absence"), Flapping: rapid.Bool().Draw(t, "flapping"),
 			Labels: maps.Draw(t, "labels"), Annotations: maps.Draw(t, "annotations"), Tags: maps.Draw(t, "tags"),
 			Value: numbers.Draw(t, "value"), Expected: numbers.Draw(t, "expected"), Lower: numbers.Draw(t, "lower"), Upper: numbers.Draw(t, "upper"),
 			Score: numbers.Draw(t, "score"), Cause: texts.Draw(t, "cause"),
@@ -45,7 +45,7 @@ func TestAppendJSON(t *testing.T) {
 			contributors = append(contributors, contributorBody{present(c.Tags), number(c.Delta), number(c.Share)})
 		}
 		want, err := json.Marshal(body{
-			Type: n.Type, ID: n.ID, Incident: n.Incident, Status: n.Status, Rule: n.Rule, Severity: n.Severity, Owner: n.Owner, Absence: n.Absence,
+			Type: n.Type, ID: n.ID, Incident: n.Incident, Status: n.Status, Rule: n.Rule, Severity: n.Severity, Owner: n.Owner, Absence: n.Absence, Flapping: n.Flapping,
 			Labels: present(n.Labels), Annotations: present(n.Annotations), Tags: present(n.Tags),
 			Value: number(n.Value), Expected: number(n.Expected), Lower: number(n.Lower), Upper: number(n.Upper),
 			Score: number(n.Score), Cause: n.Cause, Detector: n.Detector,

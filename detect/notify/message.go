@@ -149,6 +149,9 @@ func state(n *Notification) string {
 	case TypeSummary:
 		return "SUMMARY"
 	}
+	if n.Flapping {
+		return "FLAPPING"
+	}
 	return "FIRING"
 }
 

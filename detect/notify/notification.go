@@ -36,6 +36,9 @@ type Notification struct {
 	// Absence marks the incident of missing data, its end too. It is absent from the
 	// JSON form when false.
 	Absence bool
+	// Flapping says that the incident began again and again, and goes on until it has
+	// been calm. It is absent from the JSON form when false.
+	Flapping bool
 
 	Labels      map[string]string
 	Annotations map[string]string
@@ -122,6 +125,7 @@ type body struct {
 	Severity     string            `json:"severity"`
 	Owner        string            `json:"owner,omitempty"`
 	Absence      bool              `json:"absence,omitempty"`
+	Flapping     bool              `json:"flapping,omitempty"`
 	Labels       map[string]string `json:"labels"`
 	Annotations  map[string]string `json:"annotations"`
 	Tags         map[string]string `json:"tags"`
@@ -154,7 +158,7 @@ func (n *Notification) UnmarshalJSON(src []byte) error {
 		return err
 	}
 	*n = Notification{
-		ID: b.ID, Incident: b.Incident, Type: b.Type, Status: b.Status, Rule: b.Rule, Severity: b.Severity, Owner: b.Owner, Absence: b.Absence,
+		ID: b.ID, Incident: b.Incident, Type: b.Type, Status: b.Status, Rule: b.Rule, Severity: b.Severity, Owner: b.Owner, Absence: b.Absence, Flapping: b.Flapping,
 		Labels: b.Labels, Annotations: b.Annotations, Tags: b.Tags,
 		Value: float64(b.Value), Expected: float64(b.Expected), Lower: float64(b.Lower), Upper: float64(b.Upper),
 		Score: float64(b.Score), Cause: b.Cause, Detector: b.Detector,

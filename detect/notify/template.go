@@ -108,7 +108,7 @@ type alertView struct {
 	GeneratorURL, Graph                  string // the same
 	Fingerprint                          string
 	Incident, Rule, Severity, Cause      string
-	NoData                               bool
+	NoData, Flapping                     bool
 	Value, Expected, Lower, Upper, Score text.Number
 	Contributors                         []contributorView
 }
@@ -212,7 +212,7 @@ func (n *Notification) view(now int64) alertView {
 	set := n.set()
 	v := alertView{Status: "firing", Labels: pairs(set), Annotations: n.Annotations, Tags: n.Tags,
 		StartsAt: text.At(n.StartsAt, now), EndsAt: text.At(n.EndsAt, now), GeneratorURL: n.Graph, Graph: n.Graph, Fingerprint: label.Fingerprint(set),
-		Incident: n.Incident, Rule: n.Rule, Severity: n.Severity, Cause: n.Cause, NoData: n.Type == TypeNoData,
+		Incident: n.Incident, Rule: n.Rule, Severity: n.Severity, Cause: n.Cause, NoData: n.Type == TypeNoData, Flapping: n.Flapping,
 		Value: text.Number(n.Value), Expected: text.Number(n.Expected), Lower: text.Number(n.Lower), Upper: text.Number(n.Upper), Score: text.Number(n.Score)}
 	if n.over() {
 		v.Status = "resolved"
