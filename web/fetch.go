@@ -72,12 +72,11 @@ func (s *Server) planFetch(r *request) (*query.Plan, *render.Picture, *query.Lea
 		return plan, nil, request.Lease, err
 	}
 	empty := &query.Result{Start: request.Start, End: request.End, Step: request.Step}
-	spec, err := pictureSpec(r, empty, request.Zone)
+	drawn, err := s.layOut(r, empty, request.Lease)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, request.Lease, err
 	}
-	picture, err := s.picture(r, empty, spec)
-	return plan, picture, request.Lease, err
+	return plan, s.picture(r, empty, drawn), request.Lease, nil
 }
 
 // fetcher writes the events of one fetch.

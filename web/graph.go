@@ -21,7 +21,19 @@ import (
 func (s *Server) graph(r *request) {
 	lease := s.opts.Query.Lease()
 	defer func() { leaseAnswer(r.ctx, lease) }()
-	g, zone, err := s.evalGraph(r, lease)
+	request, err := s.readGraph(r)
+	if err != nil {
+		s.graphError(r, err)
+		return
+	}
+	request.Lease = lease
+	ctx, leave, err := s.enterQuery(r)
+	if err != nil {
+		s.graphError(r, err)
+		return
+	}
+	defer leave()
+	g, err := s.evalGraph(ctx, r, request)
 	if err == nil {
 		err = lease.Take(int64(len(g.Lines)) * ((g.End - g.Start) / g.Step) * valueText)
 	}
@@ -29,16 +41,21 @@ func (s *Server) graph(r *request) {
 		s.graphError(r, err)
 		return
 	}
-	switch r.param("format") {
-	case "", "png":
-		s.png(r, g, zone, lease)
-		return
+	switch zone := request.Zone; r.param("format") {
+	case "", "png", "svg":
+		if err := s.draw(ctx, r, g, lease); err != nil {
+			s.graphError(r, err)
+			return
+		}
+		if r.param("format") != "svg" {
+			return
+		}
 	case "json", "std.json":
 		r.body("application/json", render.AppendGraph(nil, g))
 	case "stats.json":
 		r.body("application/json", render.AppendStats(nil, g))
 	case "v2.json":
-		if err := s.v2json(r, g, zone, lease); err != nil {
+		if err := s.v2json(ctx, r, g, lease); err != nil {
 			r.fail(err)
 			return
 		}
@@ -54,32 +71,27 @@ func (s *Server) graph(r *request) {
 	compress(r.ctx)
 }
 
-// evalGraph reads the parameters and evaluates the expression.
-func (s *Server) evalGraph(r *request, lease *query.Lease) (*query.Result, *time.Location, error) {
+// readGraph reads the parameters that choose the data.
+func (s *Server) readGraph(r *request) (query.Request, error) {
 	if format := r.param("format"); format != "" && !slices.Contains(graphFormats, format) {
-		return nil, nil, badRequest("parameter format is " + strconv.Quote(clip(format, 40)) + ", must be " + strings.Join(graphFormats, ", "))
+		return query.Request{}, badRequest("parameter format is " + strconv.Quote(clip(format, 40)) + ", must be " + strings.Join(graphFormats, ", "))
 	}
 	if r.param("q") == "" {
-		return nil, nil, badRequest("missing required parameter 'q'")
+		return query.Request{}, badRequest("missing required parameter 'q'")
 	}
 	width, err := r.number("w", 700, 1, 1<<30)
 	if err != nil {
-		return nil, nil, err
+		return query.Request{}, err
 	}
 	limit := s.opts.Query.Limits().DatapointsPerLine
-	request, err := s.graphRequest(r, int(min(width, int64(limit))), limit)
-	if err != nil {
-		return nil, nil, err
-	}
-	request.Lease = lease
-	ctx, leave, err := s.enterQuery(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer leave()
+	return s.graphRequest(r, int(min(width, int64(limit))), limit)
+}
+
+// evalGraph evaluates the expression and orders the lines.
+func (s *Server) evalGraph(ctx context.Context, r *request, request query.Request) (*query.Result, error) {
 	g, err := s.opts.Query.Eval(ctx, request)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	restrict(r, g)
 	for axis := range chart.MaxAxes {
@@ -88,7 +100,7 @@ func (s *Server) evalGraph(r *request, lease *query.Lease) (*query.Result, *time
 			g.SortAxis(axis, mode, order)
 		}
 	}
-	return g, request.Zone, nil
+	return g, nil
 }
 
 // graphRequest reads what all ways of asking for lines have in common. A line has
@@ -121,7 +133,7 @@ func (s *Server) graphRequest(r *request, width, most int) (query.Request, error
 }
 
 // graphFormats are the values of the parameter format; png is the default.
-var graphFormats = []string{"png", "json", "std.json", "stats.json", "v2.json", "csv", "txt"}
+var graphFormats = []string{"png", "svg", "json", "std.json", "stats.json", "v2.json", "csv", "txt"}
 
 // axisParam is the name of a parameter of one axis: name.i, or the plain name
 // for all axes.
@@ -164,15 +176,12 @@ func (s *Server) zone(r *request) (*time.Location, error) {
 	return zones[0], nil
 }
 
-// maxZones is how many time zones a picture may have.
-const maxZones = 5
-
 // zones returns the time zones that the request names, the primary one first: it
 // is that of dates without one.
 func (s *Server) zones(r *request) ([]*time.Location, error) {
 	names := r.params("tz")
-	if len(names) > maxZones {
-		return nil, badRequest("parameter tz is given " + strconv.Itoa(len(names)) + " times, at most " + strconv.Itoa(maxZones) + " are shown")
+	if len(names) > chart.MaxZones {
+		return nil, badRequest("parameter tz is given " + strconv.Itoa(len(names)) + " times, at most " + strconv.Itoa(chart.MaxZones) + " are shown")
 	}
 	var zones []*time.Location
 	for _, name := range names {

@@ -10,7 +10,8 @@ import (
 
 const (
 	valueText   = 20       // bytes of a value in an answer, about
-	pixelBytes  = 5        // of a pixel while a picture is drawn and packed
+	pixelBytes  = 10       // of a pixel while a picture is drawn and packed
+	vectorText  = 40       // of a value in a picture of lines
 	smallAnswer = 64 << 10 // an answer up to this size is not counted while it is sent
 )
 

@@ -2,12 +2,16 @@ package web
 
 import (
 	"bytes"
+	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"pulse/query"
+	"pulse/query/expr"
 	"pulse/web/chart"
 )
 
@@ -18,166 +22,167 @@ func theme(r *request) chart.Theme {
 	return chart.Light
 }
 
-// png draws the graph.
-func (s *Server) png(r *request, g *query.Result, zone *time.Location, lease *query.Lease) {
-	spec, err := pictureSpec(r, g, zone)
-	if err == nil {
-		err = lease.Take(int64(float64(spec.Width*spec.Height) * spec.Zoom * spec.Zoom * pixelBytes))
-	}
+// draw answers with the graph as a picture, PNG or SVG.
+func (s *Server) draw(ctx context.Context, r *request, g *query.Result, lease *query.Lease) error {
+	p, err := s.layOut(r, g, lease)
 	if err != nil {
-		s.graphError(r, err)
-		return
+		return err
 	}
 	var b bytes.Buffer
-	if err := chart.PNG(&b, spec); err != nil {
-		s.graphError(r, err)
-		return
+	if r.param("format") == "svg" {
+		if err := p.SVG(ctx, &b); err != nil {
+			return drawError(ctx, err)
+		}
+		r.body("image/svg+xml", b.Bytes())
+		return nil
+	}
+	if err := p.PNG(ctx, &b); err != nil {
+		return drawError(ctx, err)
 	}
 	r.body("image/png", b.Bytes())
+	return nil
+}
+
+// drawError is what a drawing failed with: a time that is over is the query's.
+func drawError(ctx context.Context, err error) error {
+	if context.Cause(ctx) == context.DeadlineExceeded {
+		return query.ErrTimeout
+	}
+	return err
+}
+
+// layOut lays the graph out and takes the memory that drawing it needs.
+func (s *Server) layOut(r *request, g *query.Result, lease *query.Lease) (*chart.Picture, error) {
+	zones, err := s.zones(r)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := pictureSpec(r, g, zones)
+	if err != nil {
+		return nil, err
+	}
+	p, err := chart.New(spec)
+	if err != nil {
+		return nil, badRequest(err.Error())
+	}
+	width, height := p.Size()
+	need := int64(width) * int64(height) * pixelBytes
+	if r.param("format") == "svg" {
+		need = int64(len(g.Lines)) * ((g.End - g.Start) / g.Step) * vectorText
+	}
+	return p, lease.Take(need)
 }
 
 // pictureSpec turns parameters and styles into what the chart draws.
-func pictureSpec(r *request, g *query.Result, zone *time.Location) (chart.Spec, error) {
+func pictureSpec(r *request, g *query.Result, zones []*time.Location) (chart.Spec, error) {
 	p := params{r: r}
 	spec := chart.Spec{
 		Title: clip(r.param("title"), 200), Width: int(p.size("w", 700, chart.MaxWidth)), Height: int(p.size("h", 300, chart.MaxHeight)),
-		Zoom: p.float("zoom", 1, 0.1, chart.MaxZoom), Theme: theme(r), Start: g.Start, End: g.End, Step: g.Step, Zone: zone,
+		Zoom: p.float("zoom", 1, 0.1, chart.MaxZoom), Theme: theme(r), Start: g.Start, End: g.End, Step: g.Step, Zones: zones,
 		NoLegend: r.flag("no_legend"), NoLegendStats: r.flag("no_legend_stats"), OnlyGraph: r.flag("only_graph"),
-		Notices: g.Notices,
-		Axes:    make([]chart.Axis, 1, 5),
+		PlainAxes: hasHint(r, "ambiguous-multi-y"), Notices: g.Notices,
 	}
 	spec.Layout = pick(&p, "layout", map[string]chart.Layout{"": chart.LayoutCanvas, "canvas": chart.LayoutCanvas, "image": chart.LayoutImage, "iw": chart.LayoutImageWidth, "ih": chart.LayoutImageHeight})
 	if t := r.param("theme"); t != "" && t != "light" && t != "dark" {
 		p.refuse("theme", t, "light or dark")
 	}
-	if name := r.param("palette"); name != "" {
-		var ok bool
-		if spec.Palette, ok = chart.Palette(name, spec.Theme); !ok {
-			p.refuse("palette", name, "armytage, light24 or safe")
-		}
+	var ok bool
+	if spec.Vision, ok = chart.ParseVision(r.param("vision")); !ok {
+		p.refuse("vision", r.param("vision"), "one of "+strings.Join(chart.VisionNames(), ", "))
 	}
-	for i := range g.Lines {
-		line, axis, err := pictureLine(&g.Lines[i])
-		if err != nil {
-			return spec, err
-		}
-		for len(spec.Axes) <= axis {
-			spec.Axes = append(spec.Axes, chart.Axis{})
-		}
-		line.Axis = axis
-		spec.Lines = append(spec.Lines, line)
+	spec.Palette = p.palette("palette", spec.Theme)
+	numbers, err := p.lines(&spec, g)
+	if err != nil {
+		return spec, err
 	}
-	for i := range spec.Axes {
-		spec.Axes[i] = p.axis(i)
+	for _, n := range numbers {
+		spec.Axes = append(spec.Axes, p.axis(n, spec.Theme))
 	}
 	return spec, p.err
 }
 
+// lines fills in the lines and returns the numbers of the axes that they stand
+// on in ascending order, which is that of Spec.Axes.
+func (p *params) lines(spec *chart.Spec, g *query.Result) ([]int, error) {
+	perLine := p.r.flag("axis_per_line")
+	if n := len(g.Lines); perLine && n > chart.MaxAxes {
+		perLine = false
+		spec.Notices = append(slices.Clone(spec.Notices), fmt.Sprintf("Too many Y-axes, %d > %d, axis per line disabled.", n, chart.MaxAxes))
+	}
+	palettes := map[*expr.Style]*chart.Palette{}
+	used := map[int]bool{}
+	for i := range g.Lines {
+		l := &g.Lines[i]
+		axis, err := l.Style.Axis()
+		if err != nil {
+			return nil, err
+		}
+		if perLine {
+			axis = i
+		}
+		line, err := pictureLine(l, p.r.flag(axisParam(p.r, "stack", axis)))
+		if err != nil {
+			return nil, err
+		}
+		if text := l.Style.Settings["palette"]; text != "" {
+			if palettes[l.Style] == nil {
+				own, err := chart.ParsePalette(text, spec.Theme)
+				if err != nil {
+					return nil, badRequest(clip(err.Error(), 300))
+				}
+				palettes[l.Style] = &own
+			}
+			line.Palette = palettes[l.Style]
+		}
+		used[axis], line.Axis = true, axis
+		spec.Lines = append(spec.Lines, line)
+	}
+	if len(used) == 0 {
+		used[0] = true
+	}
+	numbers := slices.Sorted(maps.Keys(used))
+	for i := range spec.Lines {
+		spec.Lines[i].Axis = slices.Index(numbers, spec.Lines[i].Axis)
+	}
+	return numbers, nil
+}
+
 // pictureLine turns a line's style into the chart's.
-func pictureLine(l *query.ResultLine) (chart.Line, int, error) {
-	line := chart.Line{Label: l.Legend, Values: l.Values, Width: 1}
+func pictureLine(l *query.ResultLine, stack bool) (chart.Line, error) {
+	line := chart.Line{Label: l.Legend, Key: l.Label, Values: l.Values, Width: 1}
 	if text := l.Style.Settings["color"]; text != "" {
-		line.Color, _ = chart.ParseColor(text)
+		var ok bool
+		if line.Color, ok = chart.ParseColor(text); !ok {
+			return line, badRequest("unknown color name " + strconv.Quote(clip(text, 40)) + ", must be one of " + strings.Join(chart.ColorNames(), ", ") + ", or hex digits")
+		}
 	}
 	if alpha, err := strconv.ParseUint(l.Style.Settings["alpha"], 16, 8); err == nil {
 		line.Alpha = uint8(alpha)
 	}
-	if w, err := strconv.ParseFloat(l.Style.Settings["lw"], 64); err == nil && w > 0 && w <= 20 {
+	if w, err := strconv.ParseFloat(l.Style.Settings["lw"], 64); err == nil && w > 0 {
 		line.Width = w
 	}
-	switch l.Style.Settings["ls"] {
-	case "area":
+	switch ls := l.Style.Settings["ls"]; {
+	case ls == "area":
 		line.Style = chart.StyleArea
-	case "stack":
+	case ls == "stack" || ls == "" && stack:
 		line.Style = chart.StyleStack
-	case "vspan":
+	case ls == "vspan":
 		line.Style = chart.StyleVspan
-	case "heatmap":
-		return line, 0, badRequest("line style heatmap is not drawn; ask for format=json")
+	case ls == "heatmap":
+		line.Style = chart.StyleHeatmap
+		line.Bucket = bucket(l)
 	}
-	axis, err := l.Style.Axis()
-	return line, axis, err
+	return line, nil
 }
 
-// params reads the parameters of a picture and remembers the first fault.
-type params struct {
-	r   *request
-	err error
-}
-
-func (p *params) refuse(name, got, want string) {
-	if p.err == nil {
-		p.err = badRequest("parameter " + name + " is " + strconv.Quote(clip(got, 40)) + ", must be " + want)
-	}
-}
-
-// size reads a length in pixels; what is larger than most is drawn as most.
-func (p *params) size(name string, def, most int64) int64 {
-	n, err := p.r.number(name, def, 1, 1<<30)
-	if err != nil && p.err == nil {
-		p.err = err
-	}
-	return min(n, most)
-}
-
-func (p *params) float(name string, def, lo, hi float64) float64 {
-	text := p.r.param(name)
-	if text == "" {
-		return def
-	}
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(v >= lo && v <= hi) {
-		p.refuse(name, text, "a number from "+strconv.FormatFloat(lo, 'g', -1, 64)+" to "+strconv.FormatFloat(hi, 'g', -1, 64))
-		return def
-	}
-	return v
-}
-
-// axis reads what is said about axis i: name.i, or name for all axes.
-func (p *params) axis(i int) chart.Axis {
-	at := func(name string) string {
-		if own := name + "." + strconv.Itoa(i); p.r.has(own) {
-			return own
-		}
-		return name
-	}
-	a := chart.Axis{Label: clip(p.r.param(at("ylabel")), 100)}
-	a.Scale = pick(p, at("scale"), map[string]chart.Scale{"": chart.ScaleLinear, "linear": chart.ScaleLinear, "log": chart.ScaleLog, "log-linear": chart.ScaleLog, "pow2": chart.ScalePow2, "sqrt": chart.ScaleSqrt})
-	if p.r.flag(at("o")) {
-		a.Scale = chart.ScaleLog
-	}
-	a.TickLabels = pick(p, at("tick_labels"), map[string]chart.TickLabels{"": chart.TicksDecimal, "decimal": chart.TicksDecimal, "binary": chart.TicksBinary, "duration": chart.TicksDuration, "off": chart.TicksOff})
-	a.Lower, a.Upper = p.bound(at("l")), p.bound(at("u"))
-	return a
-}
-
-func (p *params) bound(name string) chart.Bound {
-	switch text := p.r.param(name); text {
-	case "", "auto-style":
-		return chart.Bound{Kind: chart.BoundAutoStyle}
-	case "auto-data":
-		return chart.Bound{Kind: chart.BoundAutoData}
-	default:
-		return chart.Bound{Kind: chart.BoundValue, Value: p.float(name, 0, -1e300, 1e300)}
-	}
-}
-
-// pick reads one of the named choices.
-func pick[T any](p *params, name string, choices map[string]T) T {
-	v, ok := choices[p.r.param(name)]
+// bucket returns what a line of a percentile counts: the range of its bucket,
+// for a timer in seconds; nil for any other line.
+func bucket(l *query.ResultLine) *[2]float64 {
+	tag, _ := l.Tags.Get("percentile")
+	low, high, ok := expr.BucketRange(tag)
 	if !ok {
-		var names []string
-		for choice := range choices {
-			if choice != "" {
-				names = append(names, choice)
-			}
-		}
-		p.refuse(name, p.r.param(name), "one of "+sortedList(names))
+		return nil
 	}
-	return v
-}
-
-func sortedList(names []string) string {
-	slices.Sort(names)
-	return strings.Join(names, ", ")
+	return &[2]float64{low, high}
 }

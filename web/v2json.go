@@ -2,11 +2,11 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image/color"
 	"slices"
 	"strings"
-	"time"
 
 	"pulse/query"
 	"pulse/web/chart"
@@ -14,22 +14,16 @@ import (
 )
 
 // v2json answers with the graph as a list of typed items.
-func (s *Server) v2json(r *request, g *query.Result, zone *time.Location, lease *query.Lease) error {
-	spec, err := pictureSpec(r, g, zone)
+func (s *Server) v2json(ctx context.Context, r *request, g *query.Result, lease *query.Lease) error {
+	drawn, err := s.layOut(r, g, lease)
 	if err != nil {
 		return err
 	}
-	p, err := s.picture(r, g, spec)
-	if err != nil {
-		return err
-	}
+	p := s.picture(r, g, drawn)
 	if !hasHint(r, "no-image") {
-		if err := lease.Take(int64(float64(spec.Width*spec.Height) * spec.Zoom * spec.Zoom * pixelBytes)); err != nil {
-			return err
-		}
 		var b bytes.Buffer
-		if err := chart.PNG(&b, spec); err != nil {
-			return err
+		if err := drawn.PNG(ctx, &b); err != nil {
+			return drawError(ctx, err)
 		}
 		p.Image = b.Bytes()
 	}
@@ -38,15 +32,8 @@ func (s *Server) v2json(r *request, g *query.Result, zone *time.Location, lease 
 }
 
 // picture says in words how the graph is shown.
-func (s *Server) picture(r *request, g *query.Result, spec chart.Spec) (*render.Picture, error) {
-	spec, err := spec.Checked()
-	if err != nil {
-		return nil, err
-	}
-	zones, err := s.zones(r)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) picture(r *request, g *query.Result, drawn *chart.Picture) *render.Picture {
+	spec := drawn.Spec()
 	p := &render.Picture{
 		Title: spec.Title, Layout: capitals(r.param("layout"), "CANVAS"), Theme: strings.ToLower(capitals(r.param("theme"), "light")),
 		Legend: "LABELS_WITH_STATS", Width: spec.Width, Height: spec.Height, Zoom: spec.Zoom, OnlyGraph: spec.OnlyGraph, LoadMs: g.Explain.DataFetchMs,
@@ -57,30 +44,42 @@ func (s *Server) picture(r *request, g *query.Result, spec chart.Spec) (*render.
 	case spec.NoLegendStats:
 		p.Legend = "LABELS_ONLY"
 	}
-	for _, zone := range zones {
+	for _, zone := range spec.Zones {
 		p.Zones = append(p.Zones, zone.String())
 	}
+	shown := drawn.Axes()
 	for i, a := range spec.Axes {
-		at := func(name string) string { return r.param(axisParam(r, name, i)) }
-		scale := scaleNames[at("scale")]
-		if r.flag(axisParam(r, "o", i)) {
-			scale = scaleNames["log"]
-		}
+		at := func(name string) string { return r.param(axisParam(r, name, a.Number)) }
 		p.Plots = append(p.Plots, render.Plot{
-			Label: a.Label, Scale: scale, TickLabels: capitals(at("tick_labels"), "DECIMAL"),
+			ID: a.Number, Label: a.Label, Color: colorText(shown[i].Color), Scale: scaleNames[a.Scale], TickLabels: capitals(at("tick_labels"), "DECIMAL"),
 			Upper: orDefault(at("u"), "auto-style"), Lower: orDefault(at("l"), "auto-style"),
 		})
+		if heat := shown[i].Heat; heat != nil {
+			m := render.Heatmap{
+				Plot: a.Number, Label: heat.Label, ColorScale: scaleNames[a.Heat.Scale], Step: heat.Step, Rows: heat.Rows, Cells: heat.Cells, Counts: heat.Counts,
+				Upper: orDefault(at("heatmap_u"), "auto-style"), Lower: orDefault(at("heatmap_l"), "auto-style"),
+			}
+			for _, c := range heat.Colors {
+				m.Colors = append(m.Colors, colorText(c))
+			}
+			p.Heatmaps = append(p.Heatmaps, m)
+		}
 	}
-	for i, l := range spec.Lines {
+	for _, l := range spec.Lines {
 		p.Lines = append(p.Lines, render.Look{
-			Plot: l.Axis, Color: colorText(l.Color), Style: capitals(g.Lines[i].Style.Settings["ls"], "LINE"), Width: l.Width,
+			Plot: spec.Axes[l.Axis].Number, Color: colorText(l.Color), Style: lineStyles[l.Style], Width: l.Width,
 		})
 	}
-	return p, nil
+	return p
 }
 
-var scaleNames = map[string]string{
-	"": "LINEAR", "linear": "LINEAR", "log": "LOGARITHMIC", "log-linear": "LOG_LINEAR", "pow2": "POWER_2", "sqrt": "SQRT",
+// scaleNames and lineStyles are read only.
+var scaleNames = map[chart.Scale]string{
+	chart.ScaleLinear: "LINEAR", chart.ScaleLog: "LOGARITHMIC", chart.ScaleLogLinear: "LOG_LINEAR", chart.ScalePow2: "POWER_2", chart.ScaleSqrt: "SQRT", chart.ScalePercentile: "PERCENTILE",
+}
+
+var lineStyles = map[chart.LineStyle]string{
+	chart.StyleLine: "LINE", chart.StyleArea: "AREA", chart.StyleStack: "STACK", chart.StyleVspan: "VSPAN", chart.StyleHeatmap: "HEATMAP",
 }
 
 func orDefault(text, def string) string {

@@ -140,3 +140,21 @@ func interpolate(q, p, b, prevP, prevB float64) float64 {
 	}
 	return f*(b-prevB) + prevB
 }
+
+// BucketRange returns the values that the bucket of a tag value counts, low
+// included and high excluded, those of a timer in seconds.
+func BucketRange(tag string) (low, high float64, ok bool) {
+	index, timer, ok := parseBucketTag(tag)
+	if !ok {
+		return 0, 0, false
+	}
+	t := newBucketTable()
+	high = float64(t.bounds[index])
+	if index > 0 {
+		low = float64(t.bounds[index-1])
+	}
+	if timer {
+		low, high = low/1e9, high/1e9
+	}
+	return low, high, true
+}

@@ -20,10 +20,23 @@ func labels(ticks []tick) string {
 	return strings.Join(out, " ")
 }
 
+// leastOf is the smallest of two distances from zero that is not zero.
+func leastOf(a, b float64) float64 {
+	a, b = math.Abs(a), math.Abs(b)
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
 func TestValueTicks(t *testing.T) {
 	f := func(a Axis, low, high float64, filled bool, height float64, want string) {
 		t.Helper()
-		s := newScale(a, low, high, filled, height)
+		least := leastOf(low, high)
+		if low <= 0 {
+			least = 1
+		}
+		s := newScale(a, extent{low, high, least, filled, false}, height)
 		if got := labels(s.ticks); got != want {
 			t.Errorf("%+v %v to %v: %s, want %s", a, low, high, got, want)
 		}
@@ -55,7 +68,7 @@ func TestValueTicks(t *testing.T) {
 
 	log := Axis{Scale: ScaleLog}
 	f(log, 1, 1e6, false, 300, "1 10 100 1k 10k 100k 1M")
-	f(log, 1, 1e12, false, 150, "1 100k 10G")
+	f(log, 1, 1e12, false, 150, "1 1k 1M 1G 1T")
 	f(log, 0, 1000, false, 300, "0 1 10 100 1k")
 	f(log, -100, 100, false, 300, "0 1 10 100 -1 -10 -100")
 	log.TickLabels = TicksBinary
@@ -144,8 +157,8 @@ func TestTimeTicks(t *testing.T) {
 // Drawing at a height that is no number takes for ever.
 func TestScaleSpreads(t *testing.T) {
 	for _, ends := range [][2]float64{{1e16, 1e16 + 2}, {1e200, 2e200}, {-1e300, 1e300}, {1e300, math.Nextafter(1e300, 2e300)}, {5e-324, 1e-320}, {7, 7}} {
-		for _, kind := range []Scale{ScaleLinear, ScaleLog, ScalePow2, ScaleSqrt} {
-			s := newScale(Axis{Scale: kind}, ends[0], ends[1], false, 300)
+		for _, kind := range []Scale{ScaleLinear, ScaleLog, ScaleLogLinear, ScalePow2, ScaleSqrt, ScalePercentile} {
+			s := newScale(Axis{Scale: kind}, extent{ends[0], ends[1], leastOf(ends[0], ends[1]), false, false}, 300)
 			low, high := s.part(ends[0]), s.part(ends[1])
 			if !(low >= 0 && low <= high && high <= 1) {
 				t.Errorf("scale %d, data %v: axis [%v, %v], at %v and %v", kind, ends, s.lower, s.upper, low, high)
@@ -171,14 +184,14 @@ func FuzzAxes(f *testing.F) {
 		if !finite(low) || !finite(high) || start < -maxTime || start > maxTime || length <= 0 || length > maxTime {
 			return
 		}
-		a := Axis{Scale: Scale(kind % 4), TickLabels: TickLabels(units % 3)}
-		if kind&4 != 0 {
+		a := Axis{Scale: Scale(kind >> 4 % 6), TickLabels: TickLabels(units % 3)}
+		if kind&1 != 0 {
 			a.Lower = Bound{BoundValue, low}
 		}
-		if kind&8 != 0 {
+		if kind&2 != 0 {
 			a.Upper = Bound{BoundValue, high}
 		}
-		s := newScale(a, min(low, high), max(low, high), kind&16 != 0, 300)
+		s := newScale(a, extent{min(low, high), max(low, high), leastOf(low, high), kind&4 != 0, kind&8 != 0}, 300)
 		if len(s.ticks) > 700 {
 			t.Fatalf("%d ticks", len(s.ticks))
 		}

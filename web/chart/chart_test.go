@@ -2,12 +2,14 @@ package chart_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -22,11 +24,20 @@ var rewrite = flag.Bool("rewrite", false, "write the images of testdata anew")
 
 const minute = 60_000
 
+// write lays out and draws a spec.
+func write(w io.Writer, s chart.Spec) error {
+	p, err := chart.New(s)
+	if err != nil {
+		return err
+	}
+	return p.PNG(context.Background(), w)
+}
+
 // draw renders a spec and decodes the image.
 func draw(t testing.TB, s chart.Spec) image.Image {
 	t.Helper()
 	var out bytes.Buffer
-	if err := chart.PNG(&out, s); err != nil {
+	if err := write(&out, s); err != nil {
 		t.Fatal(err)
 	}
 	img, err := png.Decode(&out)
@@ -92,8 +103,8 @@ func TestStyles(t *testing.T) {
 		{"values outside the bounds are not drawn inside",
 			[]chart.Line{{Color: red, Width: 8, Values: []float64{-1e300, 1e300, math.Inf(1), math.Inf(-1)}}},
 			[]string{"..........", "..........", "..........", ".........."}},
-		{"lines lie above areas, later ones above earlier ones",
-			[]chart.Line{{Color: green, Width: 8, Values: []float64{1.5, 1.5}}, {Color: red, Width: 8, Values: []float64{nan, 1.5}}, {Color: red, Style: chart.StyleArea, Values: []float64{3, 3}}},
+		{"later lines lie above earlier ones, whatever their style",
+			[]chart.Line{{Color: red, Style: chart.StyleArea, Values: []float64{3, 3}}, {Color: green, Width: 8, Values: []float64{1.5, 1.5}}, {Color: red, Width: 8, Values: []float64{nan, 1.5}}},
 			[]string{"rgr.......", "rrr.......", "..........", ".........."}},
 	} {
 		img := draw(t, plain(test.lines...))
@@ -170,7 +181,7 @@ func sample() chart.Spec {
 
 func TestSameSpecSameBytes(t *testing.T) {
 	var first, second bytes.Buffer
-	if err := errors.Join(chart.PNG(&first, sample()), chart.PNG(&second, sample())); err != nil {
+	if err := errors.Join(write(&first, sample()), write(&second, sample())); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(first.Bytes(), second.Bytes()) {
@@ -187,7 +198,7 @@ func TestImages(t *testing.T) {
 	for name, s := range map[string]chart.Spec{"light": sample(), "dark": dark, "narrow-log": narrow} {
 		path := filepath.Join("testdata", name+".png")
 		var out bytes.Buffer
-		if err := chart.PNG(&out, s); err != nil {
+		if err := write(&out, s); err != nil {
 			t.Fatal(err)
 		}
 		if *rewrite {
@@ -279,8 +290,9 @@ func TestContrast(t *testing.T) {
 			names = map[string]float64{"safe": 4.5, "light24": 3, "": 3}
 		}
 		for name, least := range names {
-			palette, ok := chart.Palette(name, theme)
-			if !ok || len(palette) < 7 {
+			p, err := chart.ParsePalette(name, theme)
+			palette := p.Colors
+			if err != nil || len(palette) < 7 {
 				t.Fatalf("palette %q", name)
 			}
 			for i, c := range palette {
@@ -327,7 +339,7 @@ func TestBadSpecs(t *testing.T) {
 		s := good
 		change(&s)
 		var out bytes.Buffer
-		if err := chart.PNG(&out, s); err == nil || out.Len() > 0 {
+		if err := write(&out, s); err == nil || out.Len() > 0 {
 			t.Errorf("%s: %v and %d bytes", what, err, out.Len())
 		}
 	}
@@ -409,7 +421,7 @@ func BenchmarkPNG(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var out bytes.Buffer
-		if err := chart.PNG(&out, s); err != nil {
+		if err := write(&out, s); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -9,9 +9,10 @@ import (
 const (
 	margin     = 12.0
 	rowHeight  = 16.0
-	titleRow   = 26.0
+	titleRow   = 19.5
 	tickLength = 4.0
-	timeRows   = 34.0 // below the plot: labels, then date and zone
+	zoneRow    = 15.0 // labels of a time zone
+	spanRow    = 19.0 // date, zone and step below them
 	smallest   = 20.0 // of either side of the plot
 )
 
@@ -29,8 +30,9 @@ type layout struct {
 	plot          box
 	title         []string
 	scales        []scale
-	axisX         []float64 // of each axis' line
-	times         []timeTick
+	heats         []*heatmap
+	axisX         []float64    // of each axis' line
+	times         [][]timeTick // of each zone
 	notices       []string
 	legend        legend
 	legendY       float64
@@ -45,30 +47,32 @@ func newLayout(s Spec, fonts *typefaces) *layout {
 	l.plot = box{w: float64(s.Width), h: float64(s.Height)}
 	if s.OnlyGraph {
 		l.scale()
+		l.countHeat()
+		l.times = [][]timeTick{l.timeTicks(s.Zones[0])}
 		l.width, l.height = l.plot.w, l.plot.h
 		return l
 	}
 	imageWidth := s.Layout == LayoutImage || s.Layout == LayoutImageWidth
 	imageHeight := s.Layout == LayoutImage || s.Layout == LayoutImageHeight
 
-	l.plot.y = margin
 	// Ticks depend on the height, and margins on the ticks' widths: the height
 	// is settled first.
 	textWidth := float64(s.Width) - 2*margin
 	if !imageWidth {
 		textWidth += 2 * margin
 	}
+	l.plot.y = margin
 	if s.Title != "" {
 		l.title = fonts.wrap(titleStyle, s.Title, textWidth, 3)
-		l.plot.y = 8 + titleRow*0.75*float64(len(l.title)) + 8
+		l.plot.y = 8 + titleRow*float64(len(l.title)) + 8
 	}
 	for _, n := range s.Notices[:min(len(s.Notices), 10)] {
 		l.notices = append(l.notices, fonts.wrap(textStyle, n, textWidth-14, 4)...)
 	}
 	if !s.NoLegend {
-		l.legend = newLegend(s, fonts)
+		l.legend = newLegend(&s, fonts)
 	}
-	below := timeRows + l.legend.height() + margin
+	below := l.timeHeight() + l.legend.height() + margin
 	if len(l.notices) > 0 {
 		below += 6 + rowHeight*float64(len(l.notices))
 	}
@@ -89,77 +93,37 @@ func newLayout(s Spec, fonts *typefaces) *layout {
 		}
 	}
 	l.width = math.Ceil(l.plot.right() + rightMargin)
-	l.legendY = l.plot.bottom() + timeRows
+	l.legendY = l.plot.bottom() + l.timeHeight()
 	l.noticeY = l.legendY + l.legend.height() + 6
 	l.height = math.Ceil(l.plot.bottom() + below)
-	l.times = l.timeTicks()
-	l.legend.place(l.width-2*margin, fonts)
+	for _, zone := range s.Zones {
+		l.times = append(l.times, l.timeTicks(zone))
+	}
+	l.countHeat()
+	l.legend.place(l.width-2*margin, l.heats, fonts)
 	return l
 }
+
+// timeHeight is the room below the plot for labels, date and zone.
+func (l *layout) timeHeight() float64 { return zoneRow*float64(len(l.spec.Zones)) + spanRow }
 
 // scale fits every axis to its lines.
 func (l *layout) scale() {
 	l.empty = true
 	for i, axis := range l.spec.Axes {
-		lowest, highest, filled := extents(l.spec.Lines, l.base, i)
-		l.empty = l.empty && lowest > highest
-		l.scales = append(l.scales, newScale(axis, lowest, highest, filled, l.plot.h))
+		e := extentOf(l.spec.Lines, l.base, i)
+		l.empty = l.empty && e.empty()
+		l.scales = append(l.scales, newScale(axis, e, l.plot.h))
 	}
 }
 
-// extents returns the lowest and highest drawn value of the lines on an axis
-// (lowest above highest when there is none), and whether something is filled.
-func extents(lines []Line, base [][]float64, axis int) (lowest, highest float64, filled bool) {
-	lowest, highest = 1, 0
-	found := false
-	for i, l := range lines {
-		if l.Axis != axis || l.Style == StyleVspan {
-			continue
-		}
-		filled = filled || l.Style == StyleArea || l.Style == StyleStack
-		for j, v := range l.Values {
-			if base[i] != nil {
-				v += base[i][j]
-			}
-			if !finite(v) {
-				continue
-			}
-			if !found {
-				lowest, highest, found = v, v, true
-			}
-			lowest, highest = min(lowest, v), max(highest, v)
+// countHeat counts the cells of the heat maps once the plot has its size.
+func (l *layout) countHeat() {
+	for i := range l.scales {
+		if h := newHeatmap(&l.spec, i, &l.scales[i], l.plot.w, l.plot.h); h != nil {
+			l.heats = append(l.heats, h)
 		}
 	}
-	return lowest, highest, filled
-}
-
-// stackBases returns, for every stacked line, what its values stand on: the
-// sum of the earlier ones of the same sign on the same axis.
-func stackBases(lines []Line) [][]float64 {
-	out := make([][]float64, len(lines))
-	up := make(map[int][]float64)
-	down := make(map[int][]float64)
-	for i, l := range lines {
-		if l.Style != StyleStack {
-			continue
-		}
-		base := make([]float64, len(l.Values))
-		for j, v := range l.Values {
-			sums := up
-			if v < 0 {
-				sums = down
-			}
-			if len(sums[l.Axis]) <= j {
-				sums[l.Axis] = append(sums[l.Axis], make([]float64, len(l.Values)-len(sums[l.Axis]))...)
-			}
-			base[j] = sums[l.Axis][j]
-			if finite(v) {
-				sums[l.Axis][j] += v
-			}
-		}
-		out[i] = base
-	}
-	return out
 }
 
 // placeAxes sets axisX: of the first axis nothing yet, of the others the
@@ -167,6 +131,11 @@ func stackBases(lines []Line) [][]float64 {
 func (l *layout) placeAxes() (leftMargin, rightMargin float64) {
 	l.axisX = make([]float64, len(l.scales))
 	leftMargin, rightMargin = l.axisWidth(0), 18
+	if len(l.spec.Zones) > 1 {
+		for _, zone := range l.spec.Zones {
+			leftMargin = max(leftMargin, margin+l.fonts.measure(headerStyle, l.zoneName(zone))+zoneGap)
+		}
+	}
 	for i := 1; i < len(l.scales); i++ {
 		if i == 1 {
 			rightMargin = 0
@@ -177,27 +146,37 @@ func (l *layout) placeAxes() (leftMargin, rightMargin float64) {
 	return leftMargin, rightMargin
 }
 
+// zoneGap keeps the name of a zone from the first label of its row.
+const zoneGap = 24.0
+
 // axisWidth returns how much room the ticks and the label of an axis need.
 func (l *layout) axisWidth(i int) float64 {
 	s := &l.scales[i]
-	widest := 0.0
-	if s.TickLabels != TicksOff {
-		for _, t := range s.ticks {
-			widest = max(widest, l.fonts.measure(textStyle, t.label))
-		}
-	}
-	w := margin + widest + tickLength + 3
+	w := margin + l.tickWidth(i) + tickLength + 3
 	if s.Label != "" {
 		w += rowHeight
 	}
 	return max(w, 28)
 }
 
+// tickWidth returns the width of the widest label on an axis.
+func (l *layout) tickWidth(i int) float64 {
+	widest := 0.0
+	if s := &l.scales[i]; s.TickLabels != TicksOff {
+		for _, t := range s.ticks {
+			if !t.minor {
+				widest = max(widest, l.fonts.measure(textStyle, t.label))
+			}
+		}
+	}
+	return widest
+}
+
 // timeTicks chooses time ticks whose labels do not touch.
-func (l *layout) timeTicks() []timeTick {
+func (l *layout) timeTicks(zone *time.Location) []timeTick {
 	s := l.spec
 	for count := max(1, int(l.plot.w/56)); ; count = count * 3 / 4 {
-		ticks := timeTicks(s.Start, s.End, s.Zone, count)
+		ticks := timeTicks(s.Start, s.End, zone, count)
 		if count <= 1 || l.apart(ticks) {
 			return ticks
 		}
@@ -207,7 +186,7 @@ func (l *layout) timeTicks() []timeTick {
 func (l *layout) apart(ticks []timeTick) bool {
 	last := -1e9
 	for _, t := range ticks {
-		w := l.fonts.measure(textStyle, t.label)
+		w := l.fonts.measure(t.style(), t.label)
 		x := l.timeX(t.at)
 		if x-w/2 < last+12 {
 			return false
@@ -215,6 +194,13 @@ func (l *layout) apart(ticks []timeTick) bool {
 		last = x + w/2
 	}
 	return true
+}
+
+// style is the type of a tick's label.
+func (t timeTick) style() style {
+	s := textStyle
+	s.bold = t.day
+	return s
 }
 
 // timeX returns where a time stands.
@@ -228,9 +214,15 @@ func (l *layout) valueY(axis int, v float64) float64 {
 	return min(max(y, l.plot.y-60), l.plot.bottom()+60)
 }
 
+// zoneName is the short name of a zone at the end of the graph.
+func (l *layout) zoneName(zone *time.Location) string {
+	return time.UnixMilli(l.spec.End).In(zone).Format("MST")
+}
+
 // span says in words what the time axis covers.
 func (l *layout) span() string {
-	start, end := time.UnixMilli(l.spec.Start).In(l.spec.Zone), time.UnixMilli(l.spec.End).In(l.spec.Zone)
+	first := l.spec.Zones[0]
+	start, end := time.UnixMilli(l.spec.Start).In(first), time.UnixMilli(l.spec.End).In(first)
 	day, clock := "2006-01-02", "15:04"
 	if l.spec.End-l.spec.Start < 10*60_000 {
 		clock = "15:04:05"
@@ -241,8 +233,8 @@ func (l *layout) span() string {
 	} else {
 		text += end.Format(day + " " + clock)
 	}
-	zone := l.spec.Zone.String()
-	if name := end.Format("MST"); name != zone && l.spec.Zone != time.UTC {
+	zone := first.String()
+	if name := l.zoneName(first); name != zone && first != time.UTC {
 		zone = name + " (" + zone + ")"
 	}
 	return text + " " + zone

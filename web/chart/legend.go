@@ -3,10 +3,12 @@ package chart
 import (
 	"fmt"
 	"image/color"
+	"slices"
 )
 
 // legend is a table below the plot: a row per line with its colour, label and
-// statistics. Where the page is narrow the statistics take a second row.
+// statistics, a heading per axis where there are several. Where the page is
+// narrow the statistics take a second row.
 type legend struct {
 	rows    []legendRow
 	more    string // how many lines are not listed
@@ -17,10 +19,15 @@ type legend struct {
 }
 
 type legendRow struct {
-	color color.NRGBA
-	style LineStyle
-	label string
-	stats []string
+	heading bool
+	heat    bool // of all heat map lines of axis
+	axis    int
+	color   color.NRGBA
+	style   LineStyle
+	width   float64
+	label   string
+	stats   []string
+	drawn   *heatmap
 }
 
 var statNames = []string{"max", "min", "avg", "last", "total", "count"}
@@ -29,45 +36,95 @@ const (
 	swatch      = 18.0
 	columnGap   = 16.0
 	fewestLabel = 150.0
+	rampWidth   = 140.0
 )
 
 // newLegend formats the rows. Whether they are split depends on the plot's
 // width, which the image's is never below.
-func newLegend(s Spec, fonts *typefaces) legend {
-	l := legend{stats: !s.NoLegendStats && len(s.Lines) > 0}
-	for i, line := range s.Lines {
-		if i == maxLegend {
-			l.more = fmt.Sprintf("and %d more lines", len(s.Lines)-maxLegend)
+func newLegend(s *Spec, fonts *typefaces) legend {
+	l := legend{stats: !s.NoLegendStats}
+	l.addRows(s)
+	l.stats = l.stats && slices.ContainsFunc(l.rows, func(r legendRow) bool { return len(r.stats) > 0 })
+	if !l.stats {
+		return l
+	}
+	x := 0.0
+	for i, name := range statNames {
+		w := max(fonts.measure(headerStyle, name), 38)
+		for _, row := range l.rows {
+			if row.stats != nil {
+				w = max(w, fonts.measure(textStyle, row.stats[i]))
+			}
+		}
+		x += w + columnGap
+		l.columns = append(l.columns, x)
+	}
+	l.split = float64(s.Width)-swatch-x < min(l.widest(fonts), fewestLabel)
+	return l
+}
+
+// addRows lists the lines, those of an axis together.
+func (l *legend) addRows(s *Spec) {
+	order := make([]int, len(s.Lines))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return s.Lines[a].Axis - s.Lines[b].Axis })
+	listed, axis := 0, -1
+	var heat [MaxAxes]bool
+	for _, i := range order {
+		line := &s.Lines[i]
+		if line.Style == StyleHeatmap && heat[line.Axis] {
+			continue
+		}
+		if listed == maxLegend {
+			l.more = fmt.Sprintf("and %d more lines", left50(s, order, i))
 			break
 		}
-		row := legendRow{color: line.Color, style: line.Style, label: line.Label}
-		if l.stats {
-			kind := s.Axes[line.Axis].TickLabels
-			st := line.Stats
-			for _, v := range []float64{st.Max, st.Min, st.Avg, st.Last, st.Total} {
-				row.stats = append(row.stats, formatStat(v, kind))
-			}
-			row.stats = append(row.stats, formatCount(st.Count))
+		listed++
+		if line.Axis != axis && len(s.Axes) > 1 {
+			axis = line.Axis
+			l.rows = append(l.rows, legendRow{heading: true, axis: axis, label: axisName(s, axis)})
+		}
+		row := legendRow{color: line.Color, style: line.Style, width: line.Width, label: line.Label, axis: line.Axis}
+		if line.Style == StyleHeatmap {
+			heat[line.Axis] = true
+			row.heat, row.label = true, s.Axes[line.Axis].Heat.Label
+		} else if l.stats {
+			row.stats = statTexts(line.Stats, s.Axes[line.Axis].TickLabels)
 		}
 		l.rows = append(l.rows, row)
 	}
-	if l.stats {
-		x := 0.0
-		for i, name := range statNames {
-			w := max(fonts.measure(headerStyle, name), 38)
-			for _, row := range l.rows {
-				w = max(w, fonts.measure(textStyle, row.stats[i]))
-			}
-			x += w + columnGap
-			l.columns = append(l.columns, x)
-		}
-		widest := 0.0
-		for _, row := range l.rows {
-			widest = max(widest, fonts.measure(textStyle, clean(row.label)))
-		}
-		l.split = float64(s.Width)-swatch-x < min(widest, fewestLabel)
+}
+
+// left50 counts the lines from the one with index i in order on.
+func left50(s *Spec, order []int, i int) int { return len(s.Lines) - slices.Index(order, i) }
+
+func axisName(s *Spec, axis int) string {
+	name := fmt.Sprintf("axis %d", s.Axes[axis].Number)
+	if text := s.Axes[axis].Label; text != "" {
+		name += ": " + text
 	}
-	return l
+	return name
+}
+
+func statTexts(st Stats, kind TickLabels) []string {
+	var out []string
+	for _, v := range []float64{st.Max, st.Min, st.Avg, st.Last, st.Total} {
+		out = append(out, formatStat(v, kind))
+	}
+	return append(out, formatCount(st.Count))
+}
+
+// widest returns the width of the widest label.
+func (l *legend) widest(fonts *typefaces) float64 {
+	w := 0.0
+	for _, row := range l.rows {
+		if !row.heading {
+			w = max(w, fonts.measure(textStyle, clean(row.label)))
+		}
+	}
+	return w
 }
 
 // height returns how much room the legend needs.
@@ -75,12 +132,15 @@ func (l *legend) height() float64 {
 	if len(l.rows) == 0 {
 		return 0
 	}
-	n := len(l.rows)
-	if l.split {
-		n *= 2
-	}
+	n := 0
 	if l.stats {
 		n++
+	}
+	for _, row := range l.rows {
+		n++
+		if l.split && row.stats != nil || row.heat {
+			n++
+		}
 	}
 	if l.more != "" {
 		n++
@@ -89,18 +149,14 @@ func (l *legend) height() float64 {
 }
 
 // place gives the columns their places in a width.
-func (l *legend) place(width float64, fonts *typefaces) {
+func (l *legend) place(width float64, heats []*heatmap, fonts *typefaces) {
 	l.label = width - swatch
 	if l.stats {
 		shift := width - l.columns[len(l.columns)-1]
 		if l.split {
 			shift = min(shift, swatch)
 		} else {
-			widest := 0.0
-			for _, row := range l.rows {
-				widest = max(widest, fonts.measure(textStyle, clean(row.label)))
-			}
-			shift = min(shift, swatch+max(widest, fewestLabel))
+			shift = min(shift, swatch+max(l.widest(fonts), fewestLabel))
 			l.label = shift - swatch
 		}
 		for i := range l.columns {
@@ -108,12 +164,22 @@ func (l *legend) place(width float64, fonts *typefaces) {
 		}
 	}
 	for i := range l.rows {
-		l.rows[i].label = fonts.fit(textStyle, l.rows[i].label, l.label)
+		row := &l.rows[i]
+		room := l.label
+		if row.heading || row.heat {
+			room = width - swatch
+		}
+		for _, h := range heats {
+			if row.heat && h.axis == row.axis {
+				row.drawn, row.label = h, h.label
+			}
+		}
+		row.label = fonts.fit(textStyle, row.label, room)
 	}
 }
 
 // draw writes the legend with its top at y.
-func (l *legend) draw(p *page, y float64, k ink) {
+func (l *legend) draw(p *page, y float64, k ink, axisColors []color.NRGBA) {
 	if len(l.rows) == 0 {
 		return
 	}
@@ -125,9 +191,18 @@ func (l *legend) draw(p *page, y float64, k ink) {
 		y += rowHeight
 	}
 	for _, row := range l.rows {
+		if row.heading {
+			p.text(margin, y+12, boldStyle, left, axisColors[row.axis], row.label)
+			y += rowHeight
+			continue
+		}
 		l.swatch(p, y, row)
 		p.text(margin+swatch, y+12, textStyle, left, k.text, row.label)
-		if l.split {
+		if row.heat {
+			y += rowHeight
+			row.ramp(p, y, k)
+		}
+		if l.split && row.stats != nil {
 			y += rowHeight
 		}
 		for i, text := range row.stats {
@@ -141,13 +216,39 @@ func (l *legend) draw(p *page, y float64, k ink) {
 }
 
 func (l *legend) swatch(p *page, y float64, row legendRow) {
-	switch row.style {
-	case StyleLine:
-		p.rect(margin, y+6.5, 12, 3, row.color)
-	case StyleVspan:
-		p.rect(margin+3, y+3, 6, 10, faded(row.color, 0.5))
+	switch {
+	case row.drawn != nil:
+		n := len(row.drawn.shades)
+		for i := range 4 {
+			p.rect(margin+float64(i*3), y+3, 3, 10, row.drawn.shades[i*(n-1)/3])
+		}
+	case row.style == StyleLine:
+		h := min(max(row.width, 2), 8)
+		p.rect(margin, y+8-h/2, 12, h, row.color)
+	case row.style == StyleVspan:
+		p.rect(margin+3, y+3, 6, 10, fillColor(row.color, StyleVspan, 0.5))
 	default:
-		p.rect(margin, y+3, 12, 10, faded(row.color, areaAlpha(row.style)))
+		p.rect(margin, y+3, 12, 10, fillColor(row.color, row.style, areaAlpha(row.style)))
 		p.rect(margin, y+3, 12, 2, row.color)
 	}
+}
+
+// ramp shows which colours a heat map has for which counts.
+func (row *legendRow) ramp(p *page, y float64, k ink) {
+	h := row.drawn
+	if h == nil {
+		return
+	}
+	x := margin + swatch
+	low, high := formatStat(h.counts.lower, TicksDecimal), formatStat(h.counts.upper, TicksDecimal)
+	if h.single {
+		low = high
+	}
+	p.text(x, y+12, textStyle, left, k.text, low)
+	x += p.fonts.measure(textStyle, low) + 6
+	step := rampWidth / float64(len(h.shades))
+	for i, c := range h.shades {
+		p.rect(p.snap(x+float64(i)*step), y+3, p.snap(x+float64(i+1)*step)-p.snap(x+float64(i)*step), 10, c)
+	}
+	p.text(x+rampWidth+6, y+12, textStyle, left, k.text, high+" in a cell")
 }

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"image/color"
+	"math"
 	"strings"
 
 	stdfont "golang.org/x/image/font"
@@ -15,7 +16,32 @@ type page struct {
 	canvas        vg.Canvas
 	fonts         *typefaces
 	width, height float64
+	zoom          float64
+	vision        Vision
 }
+
+// groups is a canvas that keeps what is drawn for one thing together, with its
+// name.
+type groups interface {
+	begin(name string)
+	end()
+}
+
+// begin starts what is drawn for a line, until the returned function is called.
+func (p *page) begin(name string) (end func()) {
+	g, ok := p.canvas.(groups)
+	if !ok {
+		return func() {}
+	}
+	g.begin(clean(name))
+	return g.end
+}
+
+// color sets the colour of what follows.
+func (p *page) color(c color.NRGBA) { p.canvas.SetColor(p.vision.see(c)) }
+
+// snap moves a coordinate to the edge of a pixel of the image.
+func (p *page) snap(v float64) float64 { return math.Round(v*p.zoom) / p.zoom }
 
 // typefaces measures and provides the faces of a page.
 type typefaces struct {
@@ -34,6 +60,7 @@ var (
 	titleStyle  = style{14, true}
 	textStyle   = style{11, false}
 	headerStyle = style{10, false}
+	boldStyle   = style{11, true}
 )
 
 func (f *typefaces) face(s style) font.Face {
@@ -141,6 +168,12 @@ func (f *typefaces) wrap(s style, text string, width float64, limit int) []strin
 	return out
 }
 
+// words is a canvas that writes text in a width of its own, so that another
+// font leaves everything in its place.
+type words interface {
+	words(face font.Face, at vg.Point, text string, width float64)
+}
+
 // anchor says which point of a text its x means.
 type anchor uint8
 
@@ -158,8 +191,12 @@ func (p *page) text(x, y float64, s style, a anchor, c color.NRGBA, text string)
 	case right:
 		x -= p.fonts.measure(s, text)
 	}
-	p.canvas.SetColor(c)
+	p.color(c)
 	face := p.fonts.face(s)
+	if w, ok := p.canvas.(words); ok {
+		w.words(face, p.point(x, y), text, p.fonts.measure(s, text))
+		return
+	}
 	for _, piece := range pieces(text) {
 		p.canvas.FillString(face, p.point(x, y), piece)
 		x += float64(face.Width(piece))
@@ -169,10 +206,10 @@ func (p *page) text(x, y float64, s style, a anchor, c color.NRGBA, text string)
 // upright writes text turned by a quarter to the left, centred on y.
 func (p *page) upright(x, y float64, s style, c color.NRGBA, text string) {
 	face := p.fonts.face(s)
-	p.canvas.SetColor(c)
+	p.color(c)
 	p.canvas.Push()
 	p.canvas.Translate(p.point(x, y))
-	p.canvas.Rotate(1.5707963267948966)
+	p.canvas.Rotate(math.Pi / 2)
 	p.canvas.FillString(face, vg.Point{X: -face.Width(text) / 2}, text)
 	p.canvas.Pop()
 }
@@ -183,12 +220,20 @@ func (p *page) point(x, y float64) vg.Point {
 
 func (p *page) rect(x, y, w, h float64, c color.NRGBA) {
 	var path vg.Path
+	p.addRect(&path, x, y, w, h)
+	p.fill(path, c)
+}
+
+func (p *page) addRect(path *vg.Path, x, y, w, h float64) {
 	path.Move(p.point(x, y))
 	path.Line(p.point(x+w, y))
 	path.Line(p.point(x+w, y+h))
 	path.Line(p.point(x, y+h))
 	path.Close()
-	p.canvas.SetColor(c)
+}
+
+func (p *page) fill(path vg.Path, c color.NRGBA) {
+	p.color(c)
 	p.canvas.Fill(path)
 }
 
@@ -202,7 +247,7 @@ func (p *page) line(x1, y1, x2, y2, width float64, c color.NRGBA, dash ...vg.Len
 }
 
 func (p *page) stroke(path vg.Path, width float64, c color.NRGBA, dash ...vg.Length) {
-	p.canvas.SetColor(c)
+	p.color(c)
 	p.canvas.SetLineWidth(vg.Length(width))
 	p.canvas.SetLineDash(dash, 0)
 	p.canvas.Stroke(path)

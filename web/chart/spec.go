@@ -1,11 +1,11 @@
-// Package chart draws line graphs as images: a plot with grid and axes, and a
-// legend with statistics below it.
+// Package chart draws graphs as images: a plot with grid and axes, and a legend
+// with statistics below it.
 //
-// PNG checks the Spec, scales the axes, lays out the page in pixels at zoom 1
-// with the origin at the top left, and draws on gonum/plot's vg canvas with its
-// embedded Liberation fonts. The same Spec gives the same bytes on every
-// machine. Nothing is shared between calls: all functions are safe for
-// concurrent use.
+// New checks a Spec, colours the lines, scales the axes and lays out the page
+// in pixels at zoom 1 with the origin at the top left; PNG and SVG draw the same
+// page on gonum/plot's vg canvas with its embedded Liberation fonts. The same
+// Spec gives the same bytes on every machine of a kind. Nothing is shared
+// between calls: all functions are safe for concurrent use, a Picture is not.
 package chart
 
 import (
@@ -20,7 +20,8 @@ const (
 	MaxWidth  = 2000 // of Spec.Width
 	MaxHeight = 1000 // of Spec.Height
 	MaxZoom   = 2.0
-	MaxAxes   = 5           // of Spec.Axes
+	MaxAxes   = 5
+	MaxZones  = 5           // time zones that are drawn
 	maxPixels = 4096        // of either side of the image, zoom included
 	maxLegend = 50          // lines in the legend
 	maxTime   = int64(1e14) // ms on either side of the epoch
@@ -48,20 +49,11 @@ const (
 type LineStyle uint8
 
 const (
-	StyleLine  LineStyle = iota
-	StyleArea            // filled to zero
-	StyleStack           // filled, on top of the stacked lines before it
-	StyleVspan           // full height wherever the value is neither 0 nor NaN
-)
-
-// Scale maps values to height.
-type Scale uint8
-
-const (
-	ScaleLinear Scale = iota
-	ScaleLog          // decades; symmetric around zero when a value is not positive
-	ScalePow2         // v²
-	ScaleSqrt         // √v
+	StyleLine    LineStyle = iota
+	StyleArea              // filled to zero
+	StyleStack             // filled, on top of the stacked lines before it
+	StyleVspan             // full height wherever the value is neither 0 nor NaN
+	StyleHeatmap           // counted in cells, together with those on the same axis
 )
 
 // TickLabels is how the values of an axis are written.
@@ -92,10 +84,25 @@ const (
 
 // Axis is a scale of values. The first stands at the left, others at the right.
 type Axis struct {
+	Number       int // shown in the legend where there are several
 	Label        string
 	Scale        Scale
 	Lower, Upper Bound
 	TickLabels   TickLabels
+	// Palette colours the lines on this axis that have no colour; nil is the
+	// graph's.
+	Palette *Palette
+	Heat    Heat
+}
+
+// Heat is how the heat map of an axis is coloured.
+type Heat struct {
+	Label        string // in the legend, "" = heatmap
+	Scale        Scale  // of counts to colours
+	Lower, Upper Bound  // of the counts; cells outside are left empty
+	// Palette has the colour of the highest count first; nil shades the colour
+	// that its first line would have.
+	Palette *Palette
 }
 
 // Stats are what the legend shows of a line; NaN is shown as NaN.
@@ -128,13 +135,22 @@ func StatsOf(values []float64) Stats {
 // Line is one line of a graph.
 type Line struct {
 	Label string
+	// Key is what a hashed palette goes by, "" = Label.
+	Key string
 	// Color with alpha 0 takes the next colour of the palette.
 	Color color.NRGBA
-	// Alpha replaces that of the colour; 0 leaves it.
+	// Alpha replaces that of the colour; 0 leaves it. A line whose colour is not
+	// opaque is filled with that colour as it is.
 	Alpha uint8
-	Style LineStyle
-	Width float64 // pixels, 0 = 1
-	Axis  int     // index in Spec.Axes
+	// Palette colours the line and those that share the pointer; nil is the
+	// axis'.
+	Palette *Palette
+	Style   LineStyle
+	Width   float64 // pixels, 0 = 1
+	Axis    int     // index in Spec.Axes
+	// Bucket, for StyleHeatmap, is the range in which Values are counts; nil: the
+	// values themselves are counted.
+	Bucket *[2]float64
 	// Values[i] is stamped Start+(i+1)*Step and covers the step before it.
 	// NaN is a gap.
 	Values []float64
@@ -150,24 +166,25 @@ type Spec struct {
 	Zoom          float64 // 0 = 1
 	Layout        Layout
 	Theme         Theme
+	Vision        Vision
 	Start, End    int64 // Unix ms, (Start, End]
 	Step          int64 // ms
-	Zone          *time.Location
-	Lines         []Line
-	Axes          []Axis // none = one default axis; at most 5
-	// Palette colours the lines that have none; empty = the theme's default.
-	Palette       []color.NRGBA
+	// Zones are the time zones, a row of labels for each; the grid stands at
+	// the round times of the first. None = UTC.
+	Zones []*time.Location
+	Lines []Line
+	Axes  []Axis // none = one default axis; at most 5
+	// PlainAxes leaves several axes without the colours of their lines.
+	PlainAxes bool
+	// Palette colours the lines that have none; nil = the theme's default.
+	Palette       *Palette
 	NoLegend      bool
 	NoLegendStats bool
 	OnlyGraph     bool     // the plot area alone
 	Notices       []string // shown below the legend
 }
 
-// Checked returns s with defaults filled in, among them the colour of every
-// line, as PNG draws it.
-func (s Spec) Checked() (Spec, error) { return s.checked() }
-
-// checked returns s with defaults filled in.
+// checked returns s with defaults filled in and every line coloured.
 func (s Spec) checked() (Spec, error) {
 	if s.Width == 0 {
 		s.Width = 700
@@ -178,14 +195,15 @@ func (s Spec) checked() (Spec, error) {
 	if s.Zoom == 0 {
 		s.Zoom = 1
 	}
-	if s.Zone == nil {
-		s.Zone = time.UTC
+	if len(s.Zones) == 0 {
+		s.Zones = []*time.Location{time.UTC}
 	}
 	if len(s.Axes) == 0 {
 		s.Axes = []Axis{{}}
 	}
-	if len(s.Palette) == 0 {
-		s.Palette = defaultPalette(s.Theme)
+	if s.Palette == nil || len(s.Palette.Colors) == 0 {
+		p, _ := ParsePalette("", s.Theme)
+		s.Palette = &p
 	}
 	switch {
 	case s.Width < 1 || s.Width > MaxWidth:
@@ -200,19 +218,13 @@ func (s Spec) checked() (Spec, error) {
 		return s, fmt.Errorf("start and end must be within %d ms of the epoch", maxTime)
 	case len(s.Axes) > MaxAxes:
 		return s, fmt.Errorf("at most %d axes, got %d", MaxAxes, len(s.Axes))
+	case len(s.Zones) > MaxZones:
+		return s, fmt.Errorf("at most %d time zones, got %d", MaxZones, len(s.Zones))
 	}
 	lines := make([]Line, len(s.Lines))
-	next := 0
 	for i, l := range s.Lines {
 		if l.Axis < 0 || l.Axis >= len(s.Axes) {
 			return s, fmt.Errorf("line %d: axis must be 0 to %d, is %d", i, len(s.Axes)-1, l.Axis)
-		}
-		if l.Color.A == 0 {
-			l.Color = s.Palette[next%len(s.Palette)]
-			next++
-		}
-		if l.Alpha != 0 {
-			l.Color.A = l.Alpha
 		}
 		if !(l.Width > 0) {
 			l.Width = 1
@@ -224,5 +236,42 @@ func (s Spec) checked() (Spec, error) {
 		lines[i] = l
 	}
 	s.Lines = lines
+	s.colorLines()
 	return s, nil
+}
+
+// colorLines gives every line its colour. A palette goes round over the lines
+// that it colours: those with one of their own, those on an axis that has one, and
+// all others. A heat map takes one colour for all its lines.
+func (s *Spec) colorLines() {
+	next := map[*Palette]int{}
+	var heat [MaxAxes]color.NRGBA
+	for i := range s.Lines {
+		l := &s.Lines[i]
+		if l.Style == StyleHeatmap && heat[l.Axis].A != 0 {
+			l.Color = heat[l.Axis]
+			continue
+		}
+		if l.Color.A == 0 {
+			p := s.Palette
+			if own := s.Axes[l.Axis].Palette; own != nil && len(own.Colors) > 0 {
+				p = own
+			}
+			if l.Palette != nil && len(l.Palette.Colors) > 0 {
+				p = l.Palette
+			}
+			key := l.Key
+			if key == "" {
+				key = l.Label
+			}
+			l.Color = p.color(next[p], key)
+			next[p]++
+		}
+		if l.Alpha != 0 {
+			l.Color.A = l.Alpha
+		}
+		if l.Style == StyleHeatmap {
+			heat[l.Axis] = l.Color
+		}
+	}
 }

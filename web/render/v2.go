@@ -21,12 +21,27 @@ type Picture struct {
 	OnlyGraph     bool
 	LoadMs        int64
 	Plots         []Plot
+	Heatmaps      []Heatmap
 	Lines         []Look // of each line of the result
 }
 
 // Plot is a Y axis. Upper and Lower are auto-style, auto-data or a number.
 type Plot struct {
+	ID                                     int
+	Color                                  string // of the axis, AARRGGBB
 	Label, Scale, Upper, Lower, TickLabels string
+}
+
+// Heatmap is the counts of an axis. Cells[row][column] are those between Rows[row]
+// and Rows[row+1] in Step ms, the first from the start on; 0 is empty.
+type Heatmap struct {
+	Plot                            int
+	Label, ColorScale, Upper, Lower string
+	Step                            int64
+	Rows                            []float64
+	Cells                           [][]float64
+	Colors                          []string // AARRGGBB, Colors[i] for counts from Counts[i] to Counts[i+1]
+	Counts                          []float64
 }
 
 // Look is how a line is drawn.
@@ -46,14 +61,18 @@ func AppendV2(dst []byte, g *query.Result, p *Picture) []byte {
 		dst = append(base64.StdEncoding.AppendEncode(dst, p.Image), `"},`...)
 	}
 	dst = AppendGraphMetadata(dst, g, p)
-	for i, plot := range p.Plots {
+	for _, plot := range p.Plots {
 		dst = append(dst, `,{"type":"plot-metadata","id":`...)
-		dst = strconv.AppendInt(dst, int64(i), 10)
+		dst = strconv.AppendInt(dst, int64(plot.ID), 10)
 		dst = appendField(dst, "ylabel", plot.Label)
+		dst = appendField(dst, "axisColor", plot.Color)
 		dst = appendField(dst, "scale", plot.Scale)
 		dst = appendField(dst, "upper", plot.Upper)
 		dst = appendField(dst, "lower", plot.Lower)
 		dst = append(appendField(dst, "tickLabelMode", plot.TickLabels), '}')
+	}
+	for i := range p.Heatmaps {
+		dst = appendHeatmap(append(dst, ','), &p.Heatmaps[i])
 	}
 	for i := range g.Lines {
 		l, look := &g.Lines[i], p.Lines[i]
@@ -66,6 +85,35 @@ func AppendV2(dst []byte, g *query.Result, p *Picture) []byte {
 		dst = append(appendField(dst, "lineStyle", look.Style), `,"lineWidth":`...)
 		dst = AppendNumber(dst, look.Width)
 		dst = append(appendIdentity(dst, l), '}')
+	}
+	return append(dst, ']')
+}
+
+func appendHeatmap(dst []byte, h *Heatmap) []byte {
+	dst = append(dst, `{"type":"heatmap","plot":`...)
+	dst = strconv.AppendInt(dst, int64(h.Plot), 10)
+	dst = appendField(dst, "colorScale", h.ColorScale)
+	dst = appendField(dst, "upper", h.Upper)
+	dst = appendField(dst, "lower", h.Lower)
+	dst = append(appendField(dst, "label", h.Label), `,"step":`...)
+	dst = append(strconv.AppendInt(dst, h.Step, 10), `,"yTicks":`...)
+	dst = append(appendNumbers(dst, h.Rows), `,"colorTicks":[`...)
+	for i, c := range h.Colors {
+		dst = AppendString(append(comma(dst, i), `{"color":`...), c)
+		dst = AppendQuotedNumber(append(dst, `,"min":`...), h.Counts[i])
+		dst = append(AppendQuotedNumber(append(dst, `,"max":`...), h.Counts[i+1]), '}')
+	}
+	dst = append(dst, `],"data":{"type":"heatmap","values":[`...)
+	for i, row := range h.Cells {
+		dst = appendNumbers(comma(dst, i), row)
+	}
+	return append(dst, "]}}"...)
+}
+
+func appendNumbers(dst []byte, values []float64) []byte {
+	dst = append(dst, '[')
+	for i, v := range values {
+		dst = AppendQuotedNumber(comma(dst, i), v)
 	}
 	return append(dst, ']')
 }
