@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"pulse/detect/label"
+	"pulse/detect/notify"
 )
 
 // Inhibition. Alerts that fire hold back others as the inhibit rules say
@@ -34,7 +35,14 @@ func (e *Engine) useRouting(r routing) {
 // wakeHolds brings what holds back, and what is held back, to the open incidents of a
 // restart.
 func (e *Engine) wakeHolds(now int64) {
-	e.eachOpen(e.hold)
+	e.eachOpen(func(in *incident) {
+		e.hold(in)
+		for i := range in.Legs {
+			if l := &in.Legs[i]; l.repeats() && len(l.Quiet) > 0 { // or the outbox has forgotten it
+				e.entry.quiet = append(e.entry.quiet, notify.Quiet{Receiver: l.Receiver, Incident: in.ID, By: l.Quiet})
+			}
+		}
+	})
 	e.sourceEnded = now
 	undecided := e.begun // by what was judged and not stored: they come last, as they did
 	e.begun = nil

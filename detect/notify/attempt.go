@@ -352,6 +352,8 @@ func (o *outcome) remember(q *queue, m *member) {
 	}
 	if was := q.members[m.Incident]; was != nil {
 		m.Quiet = was.Quiet
+	} else {
+		m.Quiet = q.quieted[m.Incident]
 	}
 	if keep, displaced := q.places(m); keep {
 		o.keep, o.displaced = m, displaced

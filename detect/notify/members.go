@@ -137,6 +137,10 @@ func (q *queue) keep(m *member) {
 	q.leave(m.Incident)
 	kept := *m
 	kept.bytes, kept.Body = len(m.Body), nil
+	if by, said := q.quieted[m.Incident]; said { // while its acceptance was stored
+		kept.Quiet = by
+		delete(q.quieted, m.Incident)
+	}
 	q.members[m.Incident] = &kept
 	if g := q.groups[m.Group]; g != nil {
 		g.members[m.Incident] = &kept

@@ -31,12 +31,13 @@ type queue struct {
 
 	members       map[string]*member // by incident: what is told again
 	byLabels      map[string]*member
-	groups        map[string]*group // by id
-	leaving       bool              // the receiver is told of ends only
-	bundles       bool              // the receiver is told of a group in one message
-	turn          uint64            // counts plans
-	expired       []*member         // that must leave the database
-	resends       bool              // the receiver is told again
+	quieted       map[string][]string // incident that waits to be accepted → what will keep it from being told again
+	groups        map[string]*group   // by id
+	leaving       bool                // the receiver is told of ends only
+	bundles       bool                // the receiver is told of a group in one message
+	turn          uint64              // counts plans
+	expired       []*member           // that must leave the database
+	resends       bool                // the receiver is told again
 	againUnderWay bool
 	againAt       int64 // when to look for what is due
 
@@ -50,7 +51,8 @@ func newQueue(limit, limitBytes, perMinute int) *queue {
 	return &queue{
 		byIncident: make(map[string][]*item), open: make(map[string]bool), counted: make(map[string]uint64), over: make(map[uint64]int),
 		groups: make(map[string]*group), members: make(map[string]*member), byLabels: make(map[string]*member),
-		limit: limit, limitBytes: limitBytes, limitOpen: maxOpen, perMinute: perMinute,
+		quieted: make(map[string][]string),
+		limit:   limit, limitBytes: limitBytes, limitOpen: maxOpen, perMinute: perMinute,
 	}
 }
 
@@ -104,6 +106,7 @@ func (q *queue) remove(it *item) {
 	same := slices.DeleteFunc(q.byIncident[it.Incident], func(o *item) bool { return o.Seq == it.Seq })
 	if len(same) == 0 {
 		delete(q.byIncident, it.Incident)
+		delete(q.quieted, it.Incident)
 	} else {
 		q.byIncident[it.Incident] = same
 	}

@@ -11,7 +11,8 @@ import (
 )
 
 // Quiet says what keeps an alert from being told again to a receiver, such as a silence;
-// nothing: it speaks again.
+// nothing: it speaks again. It may be said before the receiver has accepted the alert;
+// until then it does not outlive the process, so after a start it is to be said again.
 type Quiet struct {
 	Receiver string // "" is every receiver
 	Incident string
@@ -150,12 +151,10 @@ func (s *Service) Quiet(tx *bbolt.Tx, list []Quiet) error {
 				continue
 			}
 			m, err := b.member(x.Incident)
-			if err != nil || m == nil {
-				errs = append(errs, err)
-				continue
+			if errs = append(errs, err); m != nil && !slices.Equal(m.Quiet, x.By) {
+				m.Quiet = x.By
+				errs = append(errs, b.keep(m, ""))
 			}
-			m.Quiet = x.By
-			errs = append(errs, b.keep(m, ""))
 			tx.OnCommit(func() { c.quiet(x) })
 		}
 	}
@@ -166,6 +165,8 @@ func (c *channel) quiet(x Quiet) {
 	c.mu.Lock()
 	if m := c.queue.members[x.Incident]; m != nil {
 		m.Quiet = slices.Clone(x.By)
+	} else if len(c.queue.byIncident[x.Incident]) > 0 {
+		c.queue.quieted[x.Incident] = slices.Clone(x.By)
 	}
 	c.mu.Unlock()
 	c.poke()
