@@ -16,12 +16,12 @@ import (
 // the mute shift is on, all of them by silences.
 var (
 	alertRules = map[string]string{
-		"page":    `"expr":"name,page,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}`,
-		"slow":    `"expr":"name,slow,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"for":"300ms","keep":"300ms"`,
-		"cluster": `"expr":"name,cluster,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}`,
-		"host":    `"expr":"name,host,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}`,
-		"chat":    `"expr":"name,chat,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}`,
-		"group":   `"expr":"name,group,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50}`,
+		"page":    `"expr":"name,page,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"flap":"off"`,
+		"slow":    `"expr":"name,slow,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"for":"300ms","keep":"300ms","flap":"off"`,
+		"cluster": `"expr":"name,cluster,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"flap":"off"`,
+		"host":    `"expr":"name,host,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"flap":"off"`,
+		"chat":    `"expr":"name,chat,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"flap":"off"`,
+		"group":   `"expr":"name,group,:eq,:sum,(,node,),:by","detector":{"kind":"static","below":50},"flap":"off"`,
 	}
 	alertReceivers = map[string]string{"oncall": "", "other": "", "chat": "", "group": `,"format":"alertmanager"`}
 	alertRoutes    = map[string]string{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 )
@@ -39,16 +40,21 @@ func (k *alertRig) some() streamKey {
 	return key
 }
 
-// fires brings a stream out of its band and waits until its alert has been seen.
+// fires brings a stream out of its band and waits until its alert has been seen, and
+// until what changes from then on does so in a later step.
 func (k *alertRig) fires(key streamKey) {
 	if !k.truth.out(key) {
 		k.truth.flip(key)
 	}
-	for range 100 {
+	seen := int64(math.MaxInt64)
+	for range 200 {
 		for _, a := range k.alerts() {
 			if a.stream() == key && a.State == "firing" {
-				return
+				seen = min(seen, time.Now().UnixMilli())
 			}
+		}
+		if k.truth.upcoming() > seen {
+			return
 		}
 		k.ms(20)
 	}

@@ -464,6 +464,13 @@ func (t *truth) flip(key streamKey) {
 	t.changes[key] = append(t.changes[key], t.next)
 }
 
+// upcoming returns the first step that has not been pushed yet.
+func (t *truth) upcoming() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.next
+}
+
 // out reports whether the stream is out of band from the next step on.
 func (t *truth) out(key streamKey) bool {
 	t.mu.Lock()
