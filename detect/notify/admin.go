@@ -3,7 +3,6 @@ package notify
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -46,17 +45,16 @@ func (s *Service) PutReceiver(r Receiver) error {
 		return fmt.Errorf("store receiver %s: %w: %w", r.Name, ErrNotStored, err)
 	}
 	c.own(owner{})
-	s.replaced(c, s.replace(c, r))
+	s.replace(c, r)
+	s.replaced(c)
 	return nil
 }
 
 // replaced has what waits sent to the new form of a receiver.
-func (s *Service) replaced(c *channel, was Receiver) {
+func (s *Service) replaced(c *channel) {
 	c.poke()
 	s.o.Log.Info().Str("receiver", c.name).Bool("disabled", c.snapshot().Disabled).Msg("receiver replaced")
-	if was.DisabledAt != 0 {
-		s.announce(was, TypeResolved)
-	}
+	s.lookAfter()
 }
 
 // createReceiver puts the channel in place before the transaction, so that a
@@ -136,6 +134,9 @@ func (s *Service) DeleteReceiver(name string) error {
 			return err
 		}
 		if err := s.remember(tx, waiting); err != nil {
+			return err
+		}
+		if err := s.tellWorking(tx, c, "is deleted", s.o.Clock.Now().UnixMilli()); err != nil {
 			return err
 		}
 		return deleteReceiver(tx, name)
@@ -249,38 +250,18 @@ func (s *Service) disable(c *channel, asked Receiver, now int64) {
 		return
 	}
 	r.Disabled, r.DisabledAt, r.DisabledReason = true, now, "it answered 410 Gone"
-	if err := s.o.DB.Update(func(tx *bbolt.Tx) error { return storeReceiver(tx, r) }); err != nil {
+	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
+		if err := storeReceiver(tx, r); err != nil {
+			return err
+		}
+		return s.tellFailing(tx, c, trouble{now, r.DisabledReason, true}, now)
+	})
+	if err != nil {
 		s.databaseFailed("disable receiver", err)
 	}
 	s.replace(c, r)
 	s.o.Log.Error().Str("receiver", r.Name).Str("reason", r.DisabledReason).Msg("receiver disabled")
-	s.announce(r, TypeFiring)
-}
-
-// announce tells every other receiver that r was disabled, or is back.
-func (s *Service) announce(r Receiver, kind string) {
-	n := Notification{
-		Incident: fmt.Sprintf("pulse-receiver-%s-%d", r.Name, r.DisabledAt), Type: kind, Status: "firing",
-		Rule: "pulse-receiver-disabled", Severity: "page", Tags: map[string]string{"receiver": r.Name},
-		Annotations: map[string]string{"summary": "receiver " + r.Name + " is disabled: " + r.DisabledReason},
-		Value:       1, Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN(), Score: math.NaN(),
-		StartsAt: r.DisabledAt, EvaluatedAt: s.o.Clock.Now().UnixMilli(), Completeness: 1,
-	}
-	n.ID = n.Incident + "-firing"
-	if kind == TypeResolved {
-		n.ID, n.Status, n.Value, n.EndsAt = n.Incident+"-resolved", "resolved", 0, n.EvaluatedAt
-	}
-	for _, c := range s.sorted() {
-		if c.name != r.Name && c.origin().Leaving == 0 {
-			n.Notify = append(n.Notify, c.name)
-		}
-	}
-	if len(n.Notify) == 0 {
-		return
-	}
-	if err := s.o.DB.Update(func(tx *bbolt.Tx) error { return s.Enqueue(tx, n) }); err != nil {
-		s.databaseFailed("announce disabled receiver", err)
-	}
+	s.lookAfter() // for what could not be stored
 }
 
 // snapshot returns the receiver with its secrets.
@@ -290,17 +271,15 @@ func (c *channel) snapshot() Receiver {
 	return c.receiver
 }
 
-// replace installs r and returns what was there.
-func (s *Service) replace(c *channel, r Receiver) Receiver {
+// replace installs r.
+func (s *Service) replace(c *channel, r Receiver) {
 	host := s.hosts.of(&r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	was := c.receiver
 	c.receiver = r
 	if c.queue.host != host {
 		c.queue.succeeded()
 		c.queue.goOn()
 	}
 	c.queue.serve(&r, host)
-	return was
 }

@@ -28,6 +28,7 @@ func (s *Service) tellAgain(run *running, c *channel, p plan) {
 	}
 	if a.verdict == accepted && a.status != 0 {
 		s.stats.toldAgain.Add(int64(len(b.Alerts)))
+		s.worked(c, now)
 	}
 	level := s.o.Log.Debug()
 	if a.verdict != accepted {

@@ -323,6 +323,7 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 		o.disable = true
 		o.attempt.Outcome = OutcomeDisabled
 	case what == refused:
+		o.item.failedAt(now)
 		o.item.Refusals++
 		if o.item.Refusals >= refusalsAllowed {
 			o.gone, o.dead = true, fmt.Sprintf("refused with status %d", a.status)
@@ -333,6 +334,7 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 			o.open, o.close = opens(it.Type) && it.Unsure, it.Type == TypeResolved
 		}
 	default:
+		o.item.failedAt(now)
 		o.failed = true
 		o.item.Unsure = it.Unsure || !a.blocked
 		if a.pause > 0 {
@@ -343,6 +345,13 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 		o.attempt.Next = o.item.Next
 	}
 	return o
+}
+
+// failedAt notes an attempt in vain.
+func (it *item) failedAt(now int64) {
+	if it.Failed == 0 {
+		it.Failed = now
+	}
 }
 
 // remember has what was accepted told again, unless there is no place for it.
@@ -387,6 +396,9 @@ func (s *Service) Test(ctx context.Context, name string) (TestResult, error) {
 	a := s.deliver(ctx, &receiver, s.newBundle(name, n.ID, n.Type, "", body))
 	if !a.down { // or it is the operator's, not the host's
 		s.judgeHost(host, name, &a, false, s.o.Clock.Now().UnixMilli())
+	}
+	if a.verdict == accepted {
+		s.worked(c, s.o.Clock.Now().UnixMilli())
 	}
 	return TestResult{OK: a.verdict == accepted, Status: a.status, LatencyMs: a.latencyMs, Error: a.err}, nil
 }

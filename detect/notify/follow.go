@@ -45,6 +45,7 @@ func (q *queue) followBack(now, back int64) {
 	for _, it := range q.items {
 		if !it.inFlight { // or it gets a new time, and belongs to its attempt
 			it.Next = max(0, it.Next-back)
+			it.Failed = min(it.Failed, now)
 		}
 	}
 	q.sent, q.hold = nil, q.hold-back

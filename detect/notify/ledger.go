@@ -125,6 +125,9 @@ func (s *Service) persist(what string, list []ended, notes []Attempt) {
 			if list[i].o.dead != "" && !slices.Contains(buried, b) {
 				buried = append(buried, b)
 			}
+			if err := s.noteHealth(tx, &list[i]); err != nil {
+				return err
+			}
 		}
 		for _, b := range buried {
 			if err := b.trimDead(); err != nil {
@@ -137,6 +140,17 @@ func (s *Service) persist(what string, list []ended, notes []Attempt) {
 		s.databaseFailed(what, err)
 		l.owe(list)
 	}
+}
+
+// noteHealth notes what the end of an attempt says of its receiver.
+func (s *Service) noteHealth(tx *bbolt.Tx, x *ended) error {
+	switch {
+	case x.o.accepted:
+		return noteWorks(tx, x.c, x.now)
+	case x.o.dead != "" && x.o.item.Rule != RuleFailing:
+		return s.tellFailing(tx, x.c, trouble{since: x.now, reason: "a notification is given up: " + x.o.dead}, x.now)
+	}
+	return nil
 }
 
 // owe keeps a list for the next transaction, of each item the newest.
@@ -222,6 +236,7 @@ func (s *Service) applyOutcome(x *ended) {
 	case !o.gone:
 		s.stats.retried.Add(1)
 	}
+	s.lookAfter()
 	level := s.o.Log.Info()
 	if !o.accepted {
 		level = s.o.Log.Warn()

@@ -84,6 +84,9 @@ type Options struct {
 	// 5 s and 1 min.
 	BreakerAfter              int
 	BreakerFirst, BreakerMost time.Duration
+	// FailingAfter is for how long a notification is attempted in vain before the other
+	// receivers are told; 0 is 5 min.
+	FailingAfter time.Duration
 }
 
 func (o *Options) defaults() error {
@@ -114,6 +117,9 @@ func (o *Options) defaults() error {
 	if o.BreakerMost == 0 {
 		o.BreakerMost = time.Minute
 	}
+	if o.FailingAfter == 0 {
+		o.FailingAfter = 5 * time.Minute
+	}
 	if o.PerMinute < 0 || o.QueueLimit < 0 || o.QueueBytes < 0 || o.BreakerAfter < 0 {
 		return errors.New("notify: PerMinute, QueueLimit, QueueBytes and BreakerAfter must not be negative")
 	}
@@ -140,7 +146,8 @@ type Service struct {
 	run      *running // nil while Run is not under way
 	history  *history
 
-	ledger ledger
+	ledger  ledger
+	watched chan struct{} // capacity 1: the watch looks at the receivers
 }
 
 // running is what a dispatcher needs of the Run that started it.
@@ -161,6 +168,8 @@ type channel struct {
 	owner    owner
 	queue    *queue
 	state    deliveryState
+	failing  *Failing // nil: it does not
+	troubled int64    // when it was seen to, Unix ms
 }
 
 // deliveryState is what the last attempts of a receiver showed.
@@ -181,7 +190,7 @@ func New(o Options) (*Service, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, guard: newGuard(o.EgressAllow), send: o.Transport, channels: make(map[string]*channel)}
+	s := &Service{o: o, guard: newGuard(o.EgressAllow), send: o.Transport, channels: make(map[string]*channel), watched: make(chan struct{}, 1)}
 	s.hosts = breakers{byHost: make(map[string]*breaker), at: make(map[string]string), rules: breakerRules{
 		after: o.BreakerAfter, first: o.BreakerFirst, most: o.BreakerMost, random: o.Rand, log: o.Log}}
 	if s.send == nil {
@@ -292,6 +301,9 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 	for _, it := range items {
 		q.insert(it)
 	}
+	if c.failing, err = failingOf(tx, r.Name); err != nil {
+		return nil, err
+	}
 	from, err := ownerOf(tx, r.Name)
 	c.own(from)
 	return c, err
@@ -322,6 +334,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for _, c := range s.channels {
 		s.dispatchIn(run, c)
 	}
+	run.group.Go(func() { s.watch(run) })
 	s.mu.Unlock()
 
 	<-ctx.Done()

@@ -16,6 +16,7 @@ import (
 //	  clean                 present while no process delivers: every pending item's count of attempts is exact
 //	  receivers             name → storedReceiver
 //	  owners                name → owner, of those that come from files
+//	  failing               name → Failing, of those that do
 //	  outbox
 //	    <receiver>
 //	      pending           sequence → item
@@ -34,6 +35,7 @@ var (
 	keyClean     = []byte("clean")
 	keyReceivers = []byte("receivers")
 	keyOwners    = []byte("owners")
+	keyFailing   = []byte("failing")
 	keyOutbox    = []byte("outbox")
 	keyPending   = []byte("pending")
 	keyBodies    = []byte("bodies")
@@ -68,6 +70,7 @@ type item struct {
 	// Unsure is set when an attempt may have reached the receiver although no
 	// answer says so.
 	Unsure    bool   `json:"unsure,omitempty"`
+	Failed    int64  `json:"failed,omitempty"` // Unix ms of the first attempt in vain
 	LastError string `json:"lastError,omitempty"`
 	Group     string `json:"group,omitempty"`  // id of the group it is told of with
 	Repeat    bool   `json:"repeat,omitempty"` // tells again what was accepted
@@ -101,7 +104,7 @@ func createBuckets(tx *bbolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range [][]byte{keyReceivers, keyOwners, keyOutbox, keyAttempts} {
+	for _, key := range [][]byte{keyReceivers, keyOwners, keyFailing, keyOutbox, keyAttempts} {
 		if _, err := root.CreateBucketIfNotExists(key); err != nil {
 			return err
 		}

@@ -205,7 +205,8 @@ func (s *Service) ReplaceFileReceivers(list CheckedReceivers, again bool) (gone 
 		c.own(owners[c.name])
 	}
 	for _, c := range changed {
-		s.replaced(c, s.replace(c, fresh[c]))
+		s.replace(c, fresh[c])
+		s.replaced(c)
 	}
 	for _, name := range gone {
 		s.o.Log.Info().Str("receiver", name).Msg("receiver is in no file any more: it goes when nothing waits for it")
@@ -326,6 +327,9 @@ func (s *Service) retire(c *channel) bool {
 			return nil
 		}
 		gone = true
+		if err := s.tellWorking(tx, c, "has left", s.o.Clock.Now().UnixMilli()); err != nil {
+			return err
+		}
 		return deleteReceiver(tx, c.name)
 	})
 	if err != nil {

@@ -66,6 +66,8 @@ type Receiver struct {
 	Timeout string `json:"timeout,omitempty"`
 	// SendResolved false keeps the ends of alerts from it.
 	SendResolved *bool `json:"send_resolved,omitempty"`
+	// Meta receivers are told of others that fail; when there is none, all others are.
+	Meta bool `json:"meta,omitempty"`
 	// Disabled stops delivery: set by an operator, or when the receiver
 	// answered 410. Notifications wait, for at most a day, until a receiver of
 	// the same name is put without it.

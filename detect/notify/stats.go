@@ -23,6 +23,7 @@ type Stats struct {
 	Unrouted       int64 `json:"unrouted"`  // named a receiver that does not exist
 	DatabaseErrors int64 `json:"databaseErrors"`
 	HostsDown      int   `json:"hostsDown"` // hosts whose breaker is open
+	Failing        int   `json:"failing"`   // receivers
 
 	Receivers []ReceiverStats `json:"receivers"` // by name
 }
@@ -42,7 +43,8 @@ type ReceiverStats struct {
 	LastStatus  int    `json:"lastStatus"`
 	LastError   string `json:"lastError,omitempty"`
 
-	Breaker BreakerStats `json:"breaker"` // of its host
+	Breaker BreakerStats `json:"breaker"`           // of its host
+	Failing *Failing     `json:"failing,omitempty"` // what others were told of it
 }
 
 // Stats returns the counts.
@@ -55,7 +57,10 @@ func (s *Service) Stats() Stats {
 		HostsDown: s.hosts.open(),
 	}
 	for _, c := range s.sorted() {
-		out.Receivers = append(out.Receivers, c.stats())
+		x := c.stats()
+		if out.Receivers = append(out.Receivers, x); x.Failing != nil {
+			out.Failing++
+		}
 	}
 	return out
 }
@@ -67,7 +72,7 @@ func (c *channel) stats() ReceiverStats {
 	out := ReceiverStats{
 		Name: c.name, File: c.owner.File, Leaving: c.owner.Leaving, Disabled: q.disabled, Queued: len(q.items), QueuedBytes: q.bytes, InFlight: q.inFlight,
 		LastAttempt: c.state.lastAttempt, LastStatus: c.state.lastStatus, LastError: c.state.lastError,
-		Breaker: q.host.stats(c.name),
+		Breaker: q.host.stats(c.name), Failing: c.failing,
 	}
 	shut := out.Breaker.NextProbe
 	for _, it := range q.items {
