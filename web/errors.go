@@ -14,6 +14,7 @@ import (
 	"pulse/detect"
 	"pulse/detect/notify"
 	"pulse/query"
+	"pulse/query/asl"
 	"pulse/store"
 	"pulse/web/render"
 )
@@ -99,14 +100,18 @@ func badRequest(message string) error {
 func statusOf(err error) int {
 	var known *statusError
 	var owned *notify.OwnedError
+	var program *asl.Error
 	switch {
 	case errors.As(err, &known):
 		return known.status
+	case errors.As(err, &program) && program.Kind == asl.NotFound:
+		return fasthttp.StatusNotFound
 	case errors.As(err, &owned), errors.Is(err, detect.ErrRouted):
 		return fasthttp.StatusConflict
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
 		errors.Is(err, detect.ErrNotStored), errors.Is(err, notify.ErrNotStored), errors.Is(err, detect.ErrClosed),
-		errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrNotReady), errors.Is(err, query.ErrBusy):
+		errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrNotReady), errors.Is(err, query.ErrBusy),
+		errors.Is(err, query.ErrTimeout):
 		return fasthttp.StatusServiceUnavailable
 	case errors.Is(err, store.ErrFull):
 		return fasthttp.StatusInsufficientStorage

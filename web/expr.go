@@ -2,14 +2,22 @@ package web
 
 import (
 	"strconv"
-	"strings"
 
 	"pulse/query/asl"
 	"pulse/web/render"
 )
 
-// interpreter returns the words of the vocabulary that the request names.
+// interpreter returns the words of the vocabulary that the request names, and
+// what its program shall leave.
 func (s *Server) interpreter(r *request) (*asl.Interpreter, asl.Want, error) {
+	in, want, err := vocabulary(r)
+	if err == nil && r.param("q") == "" {
+		err = badRequest("missing required parameter 'q'")
+	}
+	return in, want, err
+}
+
+func vocabulary(r *request) (*asl.Interpreter, asl.Want, error) {
 	name := r.param("vocab")
 	if name == "" || name == "all" {
 		name = "style"
@@ -17,9 +25,6 @@ func (s *Server) interpreter(r *request) (*asl.Interpreter, asl.Want, error) {
 	words, want, ok := asl.ByName(name)
 	if !ok {
 		return nil, 0, badRequest("parameter vocab is " + strconv.Quote(clip(name, 40)) + ", must be std, query, data, math, stateful, filter, style or custom")
-	}
-	if r.param("q") == "" {
-		return nil, 0, badRequest("missing required parameter 'q'")
 	}
 	return asl.New(words, asl.Limits{}), want, nil
 }
@@ -90,29 +95,4 @@ func (s *Server) exprList(r *request, f func(*asl.Interpreter, string, asl.Optio
 	}
 	r.body("application/json", render.AppendStrings(nil, list))
 	compress(r.ctx)
-}
-
-// exprComplete lists the words that fit the stack.
-func (s *Server) exprComplete(r *request) {
-	in, _, err := s.interpreter(r)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	words, err := in.Complete(r.param("q"), exprOptions(r))
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	type word struct {
-		Name        string   `json:"name"`
-		Signature   string   `json:"signature"`
-		Description string   `json:"description"`
-		Examples    []string `json:"examples"`
-	}
-	out := make([]word, len(words))
-	for i, w := range words {
-		out[i] = word{w.Name, w.Signature, strings.TrimSpace(w.Doc), orEmpty(w.Examples)}
-	}
-	r.json(out)
 }

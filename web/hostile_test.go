@@ -42,7 +42,7 @@ var surfaces = map[string]surface{
 	"GET /api/v1/expr":           exprSurface,
 	"GET /api/v1/expr/debug":     exprSurface,
 	"GET /api/v1/expr/normalize": exprSurface,
-	"GET /api/v1/expr/complete":  exprSurface,
+	"GET /api/v1/expr/complete":  {params: []string{"q", "vocab", "features", "typed"}},
 	"GET /api/v1/expr/queries":   exprSurface,
 	"GET /api/v1/expr/rewrite":   exprSurface,
 	"GET /api/v1/expr/strip":     {params: []string{"q", "vocab", "k", "r"}, good: "q=name,good,:eq,:sum"},

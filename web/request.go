@@ -72,8 +72,10 @@ func (r *request) from() ingest.From {
 // fail answers with err; one about a program also says where in it.
 func (r *request) fail(err error) {
 	writeError(r.ctx, statusOf(err), err.Error())
-	if e := (*asl.Error)(nil); errors.As(err, &e) && e.Offset >= 0 {
-		r.ctx.SetBody(render.AppendProgramError(nil, err.Error(), e.Offset, e.Token))
+	if e := (*asl.Error)(nil); errors.As(err, &e) {
+		whole := *e
+		whole.Message = err.Error()
+		r.ctx.SetBody(render.AppendProgramError(nil, &whole))
 	}
 }
 

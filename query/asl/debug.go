@@ -95,39 +95,3 @@ func (s DebugStep) size() int {
 	}
 	return n
 }
-
-// Complete returns the words that would run on the stack that program leaves,
-// without those that always would and those not to be recommended.
-func (in *Interpreter) Complete(program string, o Options) ([]Word, error) {
-	c, err := in.RunWith(program, o)
-	if err != nil {
-		return nil, err
-	}
-	var out []Word
-	for _, w := range in.vocabulary {
-		if excluded(w.Name) || !w.Match(c.Stack) || (w.Unstable && !o.Unstable) {
-			continue
-		}
-		// Match looks at types; only running shows whether the values will do.
-		trial := c.clone()
-		if w.Run(trial) == nil && trial.failed == nil {
-			out = append(out, w)
-		}
-	}
-	return out, nil
-}
-
-// excluded holds for words that completion does not offer.
-func excluded(name string) bool {
-	switch name {
-	case "-rot", "2over", "call", "clear", "depth", "drop", "dup", "each", "fcall", "format", "freeze", "get",
-		"list", "map", "ndrop", "nip", "nlist", "over", "pick", "roll", "rot", "set", "sset", "swap", "tuck",
-		"true", "false", "reic", "not",
-		"all", "cf-avg", "cf-sum", "cf-min", "cf-max", "head",
-		"des", "des-simple", "des-fast", "des-slow", "des-slower", "des-epic-signal", "des-epic-viz", "random",
-		"stat-avg", "stat-max", "stat-min", "stat-last", "stat-count", "stat-total",
-		"stat-min-mf", "stat-max-mf", "stat-avg-mf":
-		return true
-	}
-	return false
-}

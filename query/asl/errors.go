@@ -22,7 +22,12 @@ type Error struct {
 	Kind    Kind
 	Offset  int    // byte in the program at which Token starts; -1 when unknown
 	Token   string // as written; "" when the program as a whole is meant
-	Message string
+	Message string // Atlas's
+
+	// What helps, where something is known.
+	Hint  string
+	Stack []string // items that the word found, top last: `String 'a'`; the 10 topmost
+	Needs []string // signatures of the word
 }
 
 // Error returns the message alone; where it happened is in the fields.

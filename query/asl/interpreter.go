@@ -138,15 +138,16 @@ func (c *Context) step(items []any) (rest []any, err error) {
 	case t.Text == "(":
 		n, closed := listLength(rest)
 		if !closed {
-			return nil, locate(errors.New("unmatched opening parenthesis"), t)
+			return nil, locate(&Error{Offset: -1, Message: "unmatched opening parenthesis", Hint: "a list is written (,a,b,)"}, t)
 		}
 		c.Push(List(rest[:n:n]))
 		rest = rest[n+1:]
 	case t.Text == ")":
-		return nil, locate(errors.New("unmatched closing parenthesis"), t)
+		return nil, locate(&Error{Offset: -1, Message: "unmatched closing parenthesis", Hint: "a list is written (,a,b,)"}, t)
 	case t.Text[0] == ':':
+		before := c.Stack
 		if err := c.executeWord(t.Text[1:]); err != nil {
-			return nil, locate(err, t)
+			return nil, c.explain(err, t, before)
 		}
 	default:
 		c.Push(Unescape(t.Text))
@@ -179,23 +180,36 @@ func listLength(items []any) (n int, closed bool) {
 func (c *Context) executeWord(name string) error {
 	words, ok := c.in.words[name]
 	if !ok {
-		return errors.New("unknown word ':" + name + "'")
+		return c.unknownWord(name)
 	}
 	for _, w := range words {
 		if !w.Match(c.Stack) {
 			continue
 		}
 		if w.Unstable && !c.unstable {
-			return errors.New("to use :" + name + " enable unstable features")
+			return &Error{Kind: State, Offset: -1, Message: "to use :" + name + " enable unstable features", Hint: "add the parameter features=unstable"}
 		}
-		return w.Run(c)
+		err := w.Run(c)
+		if e, ok := err.(*Error); ok && e.Kind == Argument && e.Offset < 0 && e.Needs == nil {
+			e.Needs = []string{strings.TrimSpace(w.Signature)}
+		}
+		return err
 	}
-	signatures := make([]string, len(words))
-	for i, w := range words {
-		signatures[i] = "[" + w.Signature + "]"
+	return c.noMatch(name, words)
+}
+
+// explain gives the error of a word its place and the stack that it found.
+func (c *Context) explain(err error, t Token, found []any) error {
+	inside := (*Error)(nil)
+	located := errors.As(err, &inside) && inside.Offset >= 0
+	err = locate(err, t)
+	if e := (*Error)(nil); !located && errors.As(err, &e) && e.Stack == nil && e.Kind != Limit {
+		after := c.Stack
+		c.Stack = found
+		e.Stack = c.held()
+		c.Stack = after
 	}
-	return errors.New("no matches for word ':" + name + "' with stack " + typeSummary(c.Stack) +
-		", candidates: " + strings.Join(signatures, ", "))
+	return err
 }
 
 // locate gives err the place of t, unless it has a place already.

@@ -51,8 +51,7 @@ func parse[T any](in *Interpreter, program string, o Options, what string, as fu
 	for _, item := range c.Stack {
 		v, ok := as(item)
 		if !ok {
-			return nil, &Error{Kind: Argument, Offset: -1,
-				Message: "expecting " + what + ", found " + typeName(item) + " '" + excerpt(display(item)) + "'"}
+			return nil, c.unused(program, item, what)
 		}
 		if size += sizeOf(item, in.limits.Nodes); size > in.limits.Nodes {
 			return nil, errLimit("expression too large: more than %d nodes", in.limits.Nodes)
@@ -60,6 +59,22 @@ func parse[T any](in *Interpreter, program string, o Options, what string, as fu
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// unused is the error of an item left that is not what is wanted. It is placed at
+// the last token that reads like it.
+func (c *Context) unused(program string, item any, what string) *Error {
+	e := &Error{Kind: Argument, Offset: -1, Hint: c.in.leftover(item), Stack: c.held(),
+		Message: "expecting " + what + ", found " + typeName(item) + " '" + excerpt(display(item)) + "'"}
+	if text, ok := item.(string); ok {
+		tokens, _ := Tokenize(program)
+		for _, t := range tokens {
+			if Unescape(t.Text) == text {
+				e.Offset, e.Token = t.Offset, t.Text
+			}
+		}
+	}
+	return e
 }
 
 func anys[T any](in []T) []any {

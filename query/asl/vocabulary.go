@@ -1,5 +1,7 @@
 package asl
 
+//go:generate go test . -run TestPageOfWords -rewrite
+
 // ByName returns the words up to and including a vocabulary, which builds on
 // those before it, and what a program in it should leave. Names are std, query,
 // data, math, stateful, filter, style and custom; the empty name means all.

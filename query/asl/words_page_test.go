@@ -1,21 +1,28 @@
 package asl_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
 	"pulse/query/asl"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write WORDS.md anew")
+var rewrite = flag.Bool("rewrite", false, "write docs/asl.md anew")
 
-// WORDS.md lists every word with what its examples leave on the stack.
-func TestWordsPage(t *testing.T) {
-	const file = "WORDS.md"
-	want := wordsPage()
+// The reference page is made of what is written by hand and of the vocabulary,
+// every word with what its examples leave on the stack.
+func TestPageOfWords(t *testing.T) {
+	const file = "../../docs/asl.md"
+	head, err := os.ReadFile("testdata/head.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(head) + wordsPage()
 	if *rewrite {
 		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -26,19 +33,64 @@ func TestWordsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("%s is out of date: run go test ./query/asl -run TestWordsPage -rewrite and review the change", file)
+		t.Errorf("%s is out of date: run go generate ./query/asl and review the change", file)
 	}
+}
+
+// Expressions that the page shows run, and the error that it shows is that error.
+func TestExpressionsOfThePage(t *testing.T) {
+	head, err := os.ReadFile("testdata/head.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)```asl\n(.*?)```").FindAllStringSubmatch(string(head), -1)
+	if len(shown) < 5 {
+		t.Fatalf("%d expressions", len(shown))
+	}
+	for _, m := range shown {
+		if _, err := every().ParseStyle(m[1]); err != nil {
+			t.Errorf("%s: %v", m[1], err)
+		}
+	}
+	var e *asl.Error
+	const program = "name,starts,:eq,:agv"
+	if _, err := every().ParseStyle(program); !errors.As(err, &e) || !strings.Contains(string(head), "```\n"+e.Explain(program)+"\n```") {
+		t.Errorf("the page does not show\n%v", e.Explain(program))
+	}
+}
+
+// vocabularies are the sections of the page.
+var vocabularies = []struct{ name, title, about string }{
+	{"std", "Arranging the stack", "They know nothing of what the items mean. `a b` means that b is on top."},
+	{"query", "Selecting series", "By their tags. A condition on a key that a series lacks is false."},
+	{"data", "What is fetched", "One line, or one for each group, made of the series of a query."},
+	{"math", "Computing", "With the lines, value by value."},
+	{"stateful", "Looking back", "The result depends on values before; a graph begins without any."},
+	{"filter", "Choosing lines", "By looking at the whole range of the graph."},
+	{"style", "Showing lines", "They set what the picture and the legend need."},
+	{"custom", "Averages over machines", "Words that a configuration could add."},
 }
 
 func wordsPage() string {
 	var out strings.Builder
-	out.WriteString("# Words\n\nEvery word of the language, with the stack its examples leave (top last). " +
-		"Generated from the vocabulary: `go test ./query/asl -run TestWordsPage -rewrite`.\n")
+	out.WriteString("\n# Words\n\n<!-- made by go generate ./query/asl from the vocabulary -->\n\nEach with what it takes and leaves, and examples with the stack that they leave, the top last.\n\n| | |\n| --- | --- |\n")
 	in := asl.New(asl.All(), asl.Limits{})
 	seen := 0
-	for _, name := range []string{"std", "query", "data", "math", "stateful", "filter", "style", "custom"} {
-		words, _, _ := asl.ByName(name)
-		fmt.Fprintf(&out, "\n## %s\n", name)
+	for _, v := range vocabularies {
+		words, _, _ := asl.ByName(v.name)
+		fmt.Fprintf(&out, "| [%s](#%s) |", v.title, strings.ReplaceAll(strings.ToLower(v.title), " ", "-"))
+		for i, w := range words[seen:] {
+			if i == 0 || words[seen+i-1].Name != w.Name {
+				fmt.Fprintf(&out, " `:%s`", w.Name)
+			}
+		}
+		out.WriteString(" |\n")
+		seen = len(words)
+	}
+	seen = 0
+	for _, v := range vocabularies {
+		words, _, _ := asl.ByName(v.name)
+		fmt.Fprintf(&out, "\n## %s\n\n%s\n", v.title, v.about)
 		for _, w := range words[seen:] {
 			fmt.Fprintf(&out, "\n### :%s\n\n`%s`", w.Name, strings.TrimSpace(w.Signature))
 			if w.Unstable {

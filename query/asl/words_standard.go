@@ -191,7 +191,7 @@ func wordGet() Word {
 			key := c.PopString()
 			value, ok := c.Vars[key]
 			if !ok {
-				return &Error{Kind: NotFound, Offset: -1, Message: "key not found: " + key}
+				return c.notSet(key)
 			}
 			c.Push(value)
 			return nil

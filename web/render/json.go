@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"pulse/query/asl"
 	"pulse/store/tags"
 )
 
@@ -18,15 +19,27 @@ func AppendError(dst []byte, message string) []byte {
 	return append(dst, '}')
 }
 
-// AppendProgramError appends the error object of a program, with the byte at which
-// the token begins that does not fit.
-func AppendProgramError(dst []byte, message string, offset int, token string) []byte {
+// AppendProgramError appends the error object of a program: where in it the token
+// begins that does not fit, and what helps, as far as they are known.
+func AppendProgramError(dst []byte, e *asl.Error) []byte {
 	dst = append(dst, `{"type":"error","message":`...)
-	dst = AppendString(dst, message)
-	dst = append(dst, `,"offset":`...)
-	dst = strconv.AppendInt(dst, int64(offset), 10)
-	dst = append(dst, `,"token":`...)
-	dst = AppendString(dst, token)
+	dst = AppendString(dst, e.Message)
+	if e.Offset >= 0 {
+		dst = append(dst, `,"offset":`...)
+		dst = strconv.AppendInt(dst, int64(e.Offset), 10)
+		dst = append(dst, `,"token":`...)
+		dst = AppendString(dst, e.Token)
+	}
+	if e.Hint != "" {
+		dst = append(dst, `,"hint":`...)
+		dst = AppendString(dst, e.Hint)
+	}
+	if e.Stack != nil {
+		dst = AppendStrings(append(dst, `,"stack":`...), e.Stack)
+	}
+	if e.Needs != nil {
+		dst = AppendStrings(append(dst, `,"needs":`...), e.Needs)
+	}
 	return append(dst, '}')
 }
 

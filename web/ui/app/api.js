@@ -28,7 +28,8 @@ async function get(path, signal) {
   if (!res.ok) {
     const text = Array.isArray(body.message) ? body.message.join("; ") : body.message;
     const where = body.offset >= 0 ? " (at " + (body.offset + 1) + (body.token ? ": " + body.token : "") + ")" : "";
-    throw failed(text ? text + where : res.status + " " + res.statusText, res.status === 429 || res.status >= 500, res.status);
+    const hint = body.hint ? " — " + body.hint : "";
+    throw failed(text ? text + where + hint : res.status + " " + res.statusText, res.status === 429 || res.status >= 500, res.status);
   }
   return body;
 }

@@ -1,0 +1,322 @@
+package asl
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"pulse/query/expr"
+)
+
+// known maps what people write out of habit to the word that does it.
+var known = map[string]string{
+	"average": "avg", "mean": "avg", "stdev": "stddev", "stdvar": "stddev", "group-by": "by", "groupby": "by", "group": "by",
+	"equals": "eq", "equal": "eq", "regex": "re", "regexp": "re", "match": "re", "where": "cq", "plus": "add", "minus": "sub",
+	"multiply": "mul", "times": "mul", "divide": "div", "percent": "pct", "top": "topk", "bottom": "bottomk", "shift": "offset",
+	"delta": "derivative", "deriv": "derivative", "moving-average": "rolling-mean", "rolling-avg": "rolling-mean", "quantile": "percentiles",
+	"percentile": "percentiles", "alias": "legend", "label": "legend", "colour": "color", "rate": "per-step", "not-in": "not", "ne": "not",
+	"clamp": "clamp-max", "if": "filter", "holt-winters": "des", "log": "sqrt",
+}
+
+// nearest returns the word that a name was probably meant to be, "" when none
+// is near.
+func (in *Interpreter) nearest(name string) string {
+	lower := strings.ToLower(name)
+	if in.words[lower] != nil {
+		return lower
+	}
+	if w := known[lower]; in.words[w] != nil {
+		return w
+	}
+	return closest(lower, slices.Sorted(maps.Keys(in.words)))
+}
+
+// closest returns the candidate that few enough changes of letters make of text,
+// "" when there is none.
+func closest(text string, candidates []string) string {
+	if len(text) > 64 {
+		return ""
+	}
+	best, least := "", 1+min(2, len(text)/3)
+	for _, c := range candidates {
+		if d := distance(text, c, least); d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to change, insert, remove or swap with their
+// neighbour to make b of a. It may stop counting at limit.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	var before, last []int
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, last, row = last, row, make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := last[j-1]
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			row[j] = min(change, last[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return row[len(b)]
+}
+
+// kinds are the types that signatures name, an example of each, and what is of it.
+var kinds = map[string]struct {
+	like string
+	is   func(any) bool
+}{
+	"String":     {"a text", IsString},
+	"Int":        {"a whole number such as 5", IsInt},
+	"Double":     {"a number such as 0.5", IsDouble},
+	"Duration":   {"a duration such as 5m", IsDuration},
+	"List":       {"a list such as (,a,b,)", IsList},
+	"Query":      {"a query such as name,sps,:eq", IsQuery},
+	"TimeSeries": {"a time series such as name,sps,:eq,:sum", isOperand},
+	"Style":      {"a time series such as name,sps,:eq,:sum", IsStyle},
+	"Expr":       {"an expression such as name,sps,:eq,:sum", isExpr},
+	"Aggregate":  {"an aggregate such as name,sps,:eq,:sum", IsAggregate},
+	"Data":       {"an aggregate, perhaps grouped, such as name,sps,:eq,:sum,(,node,),:by", isData},
+}
+
+func isExpr(item any) bool {
+	_, ok := item.(expr.Expr)
+	return ok || isOperand(item)
+}
+
+// isData holds for aggregates of the store's series, grouped or not.
+func isData(item any) bool {
+	_, data := item.(expr.DataExpr)
+	_, all := item.(*expr.All)
+	return !all && (data || IsQuery(item))
+}
+
+// parameter is one item that a word takes.
+type parameter struct{ name, kind string }
+
+// parameters reads what a word takes from its signature, the top of the stack
+// last. ok is false for words that take what cannot be listed.
+func (w Word) parameters() (out []parameter, ok bool) {
+	before, _, _ := strings.Cut(w.Signature, "--")
+	for _, f := range strings.Fields(before) {
+		name, kind, typed := strings.Cut(f, ":")
+		if !typed {
+			kind = name
+		}
+		if strings.ContainsAny(f, "*?.[<") || f == "aN" || f == "aN-1" {
+			return nil, false
+		}
+		if _, known := kinds[kind]; !known {
+			kind = ""
+		}
+		out = append(out, parameter{name, kind})
+	}
+	return out, true
+}
+
+// mismatch says why the word cannot work on the stack, and how many of its items
+// do not fit.
+func (w Word) mismatch(stack []any) (text string, faults int) {
+	params, ok := w.parameters()
+	if !ok {
+		return fmt.Sprintf(":%s cannot work on a stack of %s", w.Name, count(len(stack), "item")), 100
+	}
+	if len(stack) < len(params) {
+		missing := params[len(stack):]
+		return fmt.Sprintf(":%s takes %s, the stack has %s; %s", w.Name, count(len(params), "item"), count(len(stack), "item"), describe(missing)),
+			10 * (len(params) - len(stack))
+	}
+	top := stack[len(stack)-len(params):]
+	for i := len(params) - 1; i >= 0; i-- {
+		k := kinds[params[i].kind]
+		if k.is == nil || k.is(top[i]) {
+			continue
+		}
+		if faults++; faults == 1 {
+			text = fmt.Sprintf(":%s needs %s%s, but finds %s%s", w.Name, k.like, place(i, len(params)), typeName(top[i]), quoted(top[i]))
+		}
+	}
+	if faults == 0 { // right kinds, wrong values
+		return fmt.Sprintf(":%s cannot work with %s%s", w.Name, typeName(top[len(top)-1]), quoted(top[len(top)-1])), 1
+	}
+	return text + slip(top), faults
+}
+
+// place says where in the stack parameter i of n is.
+func place(i, n int) string {
+	switch below := n - 1 - i; {
+	case n == 1:
+		return ""
+	case below == 0:
+		return " on top"
+	case below == 1:
+		return " below the top"
+	default:
+		return fmt.Sprintf(" %d below the top", below)
+	}
+}
+
+func describe(params []parameter) string {
+	out := make([]string, len(params))
+	for i, p := range params {
+		out[i] = cmp.Or(kinds[p.kind].like, "any item")
+	}
+	return "it needs " + strings.Join(out, ", then ")
+}
+
+func count(n int, what string) string {
+	switch n {
+	case 0:
+		return "no " + what + "s"
+	case 1:
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func quoted(item any) string { return " '" + short(display(item)) + "'" }
+
+func short(text string) string {
+	const most = 60
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
+}
+
+// slip names a mistake that texts on the stack show, "" for none.
+func slip(items []any) string {
+	for _, item := range items {
+		s, ok := item.(string)
+		if !ok {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(s, "(") || strings.HasSuffix(s, ")"):
+			return "; the parentheses of a list are items of their own: (,a,b,)"
+		case strings.Contains(s, "="):
+			k, v, _ := strings.Cut(s, "=")
+			return "; a condition is written " + short(k+","+v) + ",:eq"
+		}
+	}
+	return ""
+}
+
+// noMatch is the refusal of words of one name, none of which fits the stack.
+func (c *Context) noMatch(name string, words []Word) *Error {
+	e := &Error{Kind: State, Offset: -1}
+	signatures := make([]string, len(words))
+	for i, w := range words {
+		signatures[i] = "[" + w.Signature + "]"
+		e.Needs = append(e.Needs, strings.TrimSpace(w.Signature))
+	}
+	e.Message = "no matches for word ':" + name + "' with stack " + typeSummary(c.Stack) + ", candidates: " + strings.Join(signatures, ", ")
+	least := 0
+	for i, w := range words {
+		if text, faults := w.mismatch(c.Stack); i == 0 || faults < least {
+			e.Hint, least = text, faults
+		}
+	}
+	return e
+}
+
+// unknownWord is the refusal of a name that no word has.
+func (c *Context) unknownWord(name string) *Error {
+	e := &Error{Kind: State, Offset: -1, Message: "unknown word ':" + name + "'"}
+	switch near := c.in.nearest(name); {
+	case near != "":
+		e.Hint = "did you mean :" + near + "?"
+	case name == "":
+		e.Hint = "a word has a name after its colon; a colon in a text is written \\u003a"
+	}
+	return e
+}
+
+// notSet is the error of a variable without a value.
+func (c *Context) notSet(key string) *Error {
+	e := &Error{Kind: NotFound, Offset: -1, Message: "key not found: " + key}
+	if near := closest(key, slices.Sorted(maps.Keys(c.Vars))); near != "" {
+		e.Hint = "did you mean the variable " + near + "?"
+	} else {
+		e.Hint = "a variable is set by " + short(key) + ",value,:set"
+	}
+	return e
+}
+
+// held lists the stack for an error, top last: at most the 10 topmost items.
+func (c *Context) held() []string {
+	const most = 10
+	items := c.Stack[max(0, len(c.Stack)-most):]
+	out := make([]string, len(items))
+	for i, item := range items {
+		out[i] = typeName(item) + quoted(item)
+	}
+	return out
+}
+
+// leftover says what an item that nothing uses was probably meant to be.
+func (in *Interpreter) leftover(item any) string {
+	s, ok := item.(string)
+	switch {
+	case !ok:
+		if _, list := item.(List); list {
+			return "no word used the list, such as :by or :in"
+		}
+		if IsQuery(item) || isOperand(item) {
+			return ""
+		}
+		return "no word used it"
+	case strings.ContainsAny(s, "{}()[]=") || strings.Contains(s, " "):
+		return "this is no stack language; it reads name,sps,:eq,(,region,),:by"
+	case in.words[s] != nil:
+		return "a word begins with a colon: :" + s
+	}
+	if near := in.nearest(s); near != "" {
+		return "no word used it; was the word :" + near + " meant?"
+	}
+	return "no word used it; a condition is written key,value,:eq"
+}
+
+// Explain tells the error in a few lines: the message, the place in the program,
+// and what helps.
+func (e *Error) Explain(program string) string {
+	var b strings.Builder
+	b.WriteString(e.Message)
+	if e.Offset >= 0 && e.Offset <= len(program) {
+		from := max(0, e.Offset-60)
+		to := min(len(program), e.Offset+max(len(e.Token), 1)+20)
+		line := strings.ToValidUTF8(strings.Map(blank, program[from:to]), "?")
+		at := len([]rune(strings.ToValidUTF8(program[from:e.Offset], "?")))
+		fmt.Fprintf(&b, "\n  %s\n  %s^", line, strings.Repeat(" ", at))
+	}
+	if e.Hint != "" {
+		b.WriteString("\n" + e.Hint)
+	}
+	if len(e.Stack) > 0 {
+		b.WriteString("\nthe stack held, top last: " + strings.Join(e.Stack, ", "))
+	}
+	return b.String()
+}
+
+// blank keeps control characters out of a terminal.
+func blank(r rune) rune {
+	if r < ' ' || r >= 0x7f && r < 0xa0 {
+		return ' '
+	}
+	return r
+}

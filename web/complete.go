@@ -1,0 +1,106 @@
+package web
+
+import (
+	"strconv"
+	"strings"
+
+	"pulse/query/asl"
+)
+
+// maxTexts is how many keys and how many values are offered.
+const maxTexts = 100
+
+// candidate is one way to go on with an expression.
+type candidate struct {
+	Name        string   `json:"name"`
+	Signature   string   `json:"signature"`
+	Description string   `json:"description"`
+	Examples    []string `json:"examples,omitempty"`
+	Kind        string   `json:"kind,omitempty"` // word, key or value
+}
+
+// exprComplete lists the words that fit the stack. With typed=1 the last token is
+// taken to be half written: what begins with it is listed, words as well as the
+// tag keys and values of the series that the expression selects.
+func (s *Server) exprComplete(r *request) {
+	if !r.flag("typed") {
+		in, _, err := s.interpreter(r)
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		words, err := in.Complete(r.param("q"), exprOptions(r))
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		r.json(appendWords([]candidate{}, words, ""))
+		return
+	}
+	in := s.opts.Query.Interpreter()
+	if r.has("vocab") {
+		var err error
+		if in, _, err = vocabulary(r); err != nil {
+			r.fail(err)
+			return
+		}
+	}
+	t, err := in.Typing(r.param("q"), exprOptions(r))
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	out := appendWords([]candidate{}, t.Words, "word")
+	if t.Text {
+		out = s.appendTexts(out, t)
+	}
+	r.json(out)
+}
+
+func appendWords(out []candidate, words []asl.Word, kind string) []candidate {
+	for _, w := range words {
+		out = append(out, candidate{w.Name, w.Signature, strings.TrimSpace(w.Doc), w.Examples, kind})
+	}
+	return out
+}
+
+// appendTexts appends the values of the key before, if it is one, and else the
+// keys, that begin with what was typed.
+func (s *Server) appendTexts(out []candidate, t *asl.Typing) []candidate {
+	typed := asl.Unescape(t.Token)
+	if t.Key != "" {
+		for _, v := range s.opts.Store.Values(t.Key, t.Query, before(typed), maxTexts) {
+			if !strings.HasPrefix(v.Value, typed) {
+				break
+			}
+			out = append(out, candidate{Name: asl.Escape(v.Value), Signature: t.Key, Description: countText(v.Count), Kind: "value"})
+		}
+	}
+	for _, key := range s.opts.Store.Keys(t.Query, before(typed), maxTexts) {
+		if !strings.HasPrefix(key, typed) {
+			break
+		}
+		out = append(out, candidate{Name: asl.Escape(key), Signature: "tag key", Kind: "key"})
+	}
+	return out
+}
+
+func countText(n int) string {
+	if n == 1 {
+		return "1 series"
+	}
+	return strconv.Itoa(n) + " series"
+}
+
+// before returns a text that stands before all that begin with prefix and behind
+// whatever stands before them.
+func before(prefix string) string {
+	n := len(prefix)
+	if n == 0 {
+		return ""
+	}
+	if prefix[n-1] == 0 {
+		return prefix[:n-1]
+	}
+	return prefix[:n-1] + string([]byte{prefix[n-1] - 1, 0xff})
+}

@@ -1,0 +1,75 @@
+package web_test
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type offered struct{ Name, Signature, Description, Kind string }
+
+func TestCompleteTags(t *testing.T) {
+	r := newRig(t, settings{})
+	r.publish(point(epoch, 1, "gauge", "sps", "nf.app", "www", "node", "i-1"), point(epoch, 1, "gauge", "sps", "nf.app", "www", "node", "i-2"),
+		point(epoch, 1, "gauge", "errors", "nf.app", "api", "node", "j-1"), point(epoch, 1, "gauge", "sps", "nf.app", "web", "zone", "a"))
+	for program, want := range map[string]string{
+		"na":                        "key:name",
+		"n":                         "key:name key:nf.app key:node",
+		"name,s":                    "value:sps",
+		"name,":                     "word:has value:errors value:sps key:atlas.dstype key:name key:nf.app key:node key:zone",
+		"name,errors,:eq,nf.app,":   "word:has value:api key:atlas.dstype key:name key:nf.app key:node",
+		"name,sps,:eq,nf.app,w":     "value:web value:www",
+		"name,sps,:eq,nf.app,www":   "value:www",
+		"name,errors,:eq,(,n":       "key:name key:nf.app key:node",
+		"name,sps,:eq,node,(,i-1,i": "value:i-1 value:i-2",
+		"name,sps,:eq,:rolling-m":   "",
+		"name,sps,:eq,5,:rolling-m": "word:rolling-min word:rolling-max",
+		"name,sps,:eq,:node-a":      "word:node-avg",
+		"name,none,:eq,no":          "",
+	} {
+		var got []string
+		for _, x := range decode[[]offered](t, r.get("/api/v1/expr/complete?typed=1&q="+url.QueryEscape(program))) {
+			if x.Kind != "word" || x.Name == "has" || program[len(program)-1] != ',' {
+				got = append(got, x.Kind+":"+x.Name)
+			}
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: %s, want %s", program, s, want)
+		}
+	}
+	values := decode[[]offered](t, r.get("/api/v1/expr/complete?typed=1&q=nf.app,ww"))
+	if !slices.Equal(values, []offered{{"www", "nf.app", "2 series", "value"}}) {
+		t.Errorf("%+v", values)
+	}
+	// Without the parameter the last token is whole.
+	for _, x := range decode[[]offered](t, r.get("/api/v1/expr/complete?q=name,sps,:eq")) {
+		if x.Kind != "" || x.Name == "add" || x.Signature == "" || x.Description == "" {
+			t.Errorf("%+v", x)
+		}
+	}
+}
+
+// An error about an expression says where and what helps.
+func TestProgramErrors(t *testing.T) {
+	r := newRig(t, settings{})
+	type failure struct {
+		Type, Message, Token, Hint string
+		Offset                     int
+		Stack, Needs               []string
+	}
+	a := r.call("GET", "/api/v1/graph?format=json&q=name,sps,:eq,region,:by", nil)
+	got := decode[failure](t, a)
+	if a.status != 400 || got.Type != "error" || got.Offset != 20 || got.Token != ":by" || !strings.HasPrefix(got.Message, "no matches for word ':by'") ||
+		!strings.HasPrefix(got.Hint, ":by needs a list") || !slices.Equal(got.Stack, []string{"Equal 'name,sps,:eq'", "String 'region'"}) || len(got.Needs) != 2 {
+		t.Errorf("%s", a)
+	}
+	a = r.call("GET", "/api/v1/graph?format=json&q=x,:get", nil)
+	if got := decode[failure](t, a); a.status != 404 || got.Message != "key not found: x" {
+		t.Errorf("%s", a)
+	}
+	a = r.call("GET", "/api/v1/graph?format=json&q=name", nil)
+	if got := decode[failure](t, a); a.status != 400 || got.Hint != "no word used it; a condition is written key,value,:eq" || got.Token != "name" {
+		t.Errorf("%s", a)
+	}
+}
