@@ -16,6 +16,9 @@ import (
 // one thing here that exists at import.
 var rewrite = flag.Bool("rewrite", false, "write what scripts give back into their files")
 
+// Rewriting reports whether the test is run with -rewrite.
+func Rewriting() bool { return *rewrite }
+
 // Command is one step of a script.
 type Command struct {
 	Name  string

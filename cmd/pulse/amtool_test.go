@@ -55,49 +55,63 @@ func (a *amtool) until(text string, args ...string) string {
 	return ""
 }
 
-// TestAmtool: the amtool of the system queries alerts, and its silence holds back the
-// next notification of a server until it is expired.
-func TestAmtool(t *testing.T) {
+// toolRig is a server that tells a webhook, and the amtool of the system.
+type toolRig struct {
+	*amtool
+	pages chan string // "rule type" of each notification
+	api   *client
+}
+
+func newToolRig(t *testing.T) *toolRig {
+	t.Helper()
 	path, err := exec.LookPath("amtool")
 	if err != nil || testing.Short() {
 		t.Skip("no amtool, or little time")
 	}
-	pages := make(chan string, 100)
+	pages := make(chan string, 1000)
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var n struct{ Type, Rule string }
 		if b, err := io.ReadAll(r.Body); err == nil && json.Unmarshal(b, &n) == nil {
 			pages <- n.Rule + " " + n.Type
 		}
 	}))
-	defer hook.Close()
-	page := func() string {
-		select {
-		case text := <-pages:
-			return text
-		case <-time.After(30 * time.Second):
-			return "nothing"
-		}
-	}
+	t.Cleanup(hook.Close)
 	p := start(t, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--step", "100ms", "--egress-allow", "127.0.0.0/8")
 	am := &amtool{t, path, waitIn(t, &p.errors, p, `url=(http://[^/\s]+)`)[1]}
 	api, err := newClient(am.url)
 	must(t, err)
-	put := func(path, body string) {
-		t.Helper()
-		for range 200 { // it may be loading
-			err = api.send(context.Background(), http.MethodPut, path, []byte(body))
-			if err == nil {
-				return
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-		t.Fatal(err)
+	r := &toolRig{am, pages, api}
+	awaitReady(t, am.url)
+	r.put("/api/v1/receivers/hook", fmt.Sprintf(`{"kind":"webhook","url":%q}`, hook.URL))
+	return r
+}
+
+func (r *toolRig) put(path, body string) {
+	r.t.Helper()
+	must(r.t, r.api.send(context.Background(), http.MethodPut, path, []byte(body)))
+}
+
+// rule makes a rule that fires at once.
+func (r *toolRig) rule(id string) {
+	r.t.Helper()
+	r.put("/api/v1/rules/"+id, `{"expr":"name,pulse.health.ready,:eq,:max,-1,:gt","severity":"page","labels":{"team":"playback"},"annotations":{"summary":"it is up"}}`)
+}
+
+// page returns the next notification.
+func (r *toolRig) page() string {
+	select {
+	case text := <-r.pages:
+		return text
+	case <-time.After(30 * time.Second):
+		return "nothing"
 	}
-	rule := func(id string) {
-		t.Helper()
-		put("/api/v1/rules/"+id, `{"expr":"name,pulse.health.ready,:eq,:max,-1,:gt","severity":"page","labels":{"team":"playback"},"annotations":{"summary":"it is up"}}`)
-	}
-	put("/api/v1/receivers/hook", fmt.Sprintf(`{"kind":"webhook","url":%q}`, hook.URL))
+}
+
+// TestAmtool: the amtool of the system queries alerts, and its silence holds back the
+// next notification of a server until it is expired.
+func TestAmtool(t *testing.T) {
+	am := newToolRig(t)
+	rule, page := am.rule, am.page
 
 	rule("first")
 	if got := page(); got != "first alert.firing" {
@@ -151,8 +165,45 @@ func TestAmtool(t *testing.T) {
 		t.Error("a silence that is not there was expired")
 	}
 	select {
-	case text := <-pages:
+	case text := <-am.pages:
 		t.Errorf("told %s, too", text)
 	default:
+	}
+}
+
+// TestAmtoolSilencesRepeats: what is told again and again is told no more while amtool's
+// silence means it, and again once it is expired.
+func TestAmtoolSilencesRepeats(t *testing.T) {
+	am := newToolRig(t)
+	am.put("/api/v1/routes", `{"routes":[{"receiver":"hook","repeat_interval":"1s"}]}`)
+	am.rule("clock")
+	am.rule("other")
+	// times returns how often the other was told while the clock was, so often.
+	times := func(clocks int) (n int) {
+		t.Helper()
+		for seen := 0; seen < clocks; {
+			switch got := am.page(); got {
+			case "clock alert.firing":
+				seen++
+			case "other alert.firing":
+				n++
+			default:
+				t.Fatalf("told %s", got)
+			}
+		}
+		return n
+	}
+	if n := times(3); n == 0 {
+		t.Errorf("told of the other %d times", n)
+	}
+	id := am.must("silence", "add", "alertname=other", "--author=ann", "--comment=known", "--duration=1h")
+	times(2) // one may have been on its way
+	if n := times(2); n > 0 {
+		t.Errorf("told of the other %d times while it was silenced", n)
+	}
+	am.must("silence", "expire", id)
+	times(2)
+	if n := times(3); n == 0 {
+		t.Error("not told of the other when its silence was over")
 	}
 }

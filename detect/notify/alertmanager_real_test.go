@@ -2,23 +2,19 @@ package notify
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"go.etcd.io/bbolt"
 
+	"pulse/bench/testkit"
 	"pulse/detect/secret"
 )
 
@@ -32,22 +28,13 @@ func (realClock) After(d time.Duration) <-chan time.Time { return time.After(d) 
 // they arrive, are one alert from beginning to end, and its webhooks have the form
 // that ours have.
 func TestRealAlertmanager(t *testing.T) {
-	program := ""
-	for _, name := range []string{"prometheus-alertmanager", "alertmanager"} {
-		if found, err := exec.LookPath(name); err == nil {
-			program = found
-		}
-	}
-	if program == "" || testing.Short() {
-		t.Skip("no Alertmanager here, or short")
-	}
 	theirs := make(chan []byte, 100)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
 		theirs <- body
 	}))
 	defer receiver.Close()
-	base := startAlertmanager(t, program, receiver.URL)
+	base := testkit.Alertmanager(t, "0s", receiver.URL)
 
 	db, err := bbolt.Open(filepath.Join(t.TempDir(), "state.db"), 0o600, nil)
 	if err != nil {
@@ -118,37 +105,6 @@ func TestRealAlertmanager(t *testing.T) {
 	if err != nil || start.UnixMilli() != n.StartsAt {
 		t.Errorf("begins at %s, want %d", got.StartsAt, n.StartsAt)
 	}
-}
-
-// startAlertmanager starts one that sends at once, and returns its address.
-func startAlertmanager(t *testing.T, program, receiver string) string {
-	t.Helper()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "am.yml")
-	text := fmt.Sprintf("route: {receiver: r, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}\nreceivers: [{name: r, webhook_configs: [{url: '%s'}]}]\n", receiver)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
-	var log strings.Builder
-	cmd := exec.Command(program, "--config.file="+config, "--storage.path="+dir, "--web.listen-address="+address, "--cluster.listen-address=")
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	})
-	return "http://" + address
 }
 
 // sameForm holds the form of Alertmanager's webhook against ours.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -21,11 +20,10 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"pulse/bench/testkit"
 	"pulse/detect/secret"
 	"pulse/store/clock"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files of receivers anew")
 
 // began is when the alerts of these tests begin.
 const began = 1_767_225_600_000
@@ -163,7 +161,7 @@ func cases(t *testing.T, s *Service) map[string]*bundle {
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
-	if *rewrite {
+	if testkit.Rewriting() {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, got, 0o644)); err != nil {
 			t.Fatal(err)
 		}
