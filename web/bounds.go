@@ -11,7 +11,7 @@ import (
 // use, and whether it does its work.
 func (s *Server) boundSamples(l *samples) {
 	h := s.opts.Store.Health()
-	l.level("pulse.health.ready", "1 when queries are complete.", oneIf(h.Ready))
+	l.level("pulse.health.ready", "1 when queries are complete and rule files have been read.", oneIf(s.isReady(&h)))
 	l.level("pulse.health.degraded", "1 while datapoints cannot be kept as configured, or snapshots fail.", oneIf(h.Degraded))
 	s.memorySamples(l)
 	s.diskSamples(l)

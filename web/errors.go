@@ -48,7 +48,7 @@ func closeAfter(c *fasthttp.RequestCtx) {
 }
 
 // errLoading is the answer of all routes that need the data, until it is there.
-var errLoading = &statusError{fasthttp.StatusServiceUnavailable, "the server is loading what it has stored; /ready says when it is done"}
+var errLoading = &statusError{fasthttp.StatusServiceUnavailable, "the server is loading what it has stored, and its rule files; /ready says when it is done"}
 
 // hangUp closes the connection without an answer: the outcome is uncertain, and
 // whatever were said might be wrong.

@@ -57,6 +57,7 @@ type Options struct {
 	Reload  func() error                                     // re-reads rules, tokens and certificates; nil when there are none
 
 	LastReload func() Reload // how that went; nil when there is nothing to reload
+	Loaded     func() bool   // the rule files have been read; nil: there are none
 
 	Tokens func() *token.Set  // the tokens as they are now; nil, or a nil list, asks nobody for one
 	TLS    func() *tls.Config // how a new connection is encrypted; nil does not

@@ -10,11 +10,17 @@ import (
 // ok says that the process lives.
 func (s *Server) ok(r *request) { r.body("text/plain; charset=utf-8", []byte("ok\n")) }
 
-// ready answers 200 as soon as queries are complete. A server that cannot store
-// what it is sent still answers queries and judges, so that is said beside it.
+// isReady reports whether queries are complete and the rules of files are judged.
+func (s *Server) isReady(h *store.Health) bool {
+	return h.Ready && (s.opts.Loaded == nil || s.opts.Loaded())
+}
+
+// ready answers 200 as soon as queries are complete and rule files have been read. A
+// server that cannot store what it is sent still answers queries and judges, so that is
+// said beside it.
 func (s *Server) ready(r *request) {
 	h := s.opts.Store.Health()
-	if !h.Ready {
+	if !s.isReady(&h) {
 		s.refuse(r.ctx, errLoading)
 		return
 	}
@@ -133,7 +139,7 @@ func (s *Server) status(r *request) {
 		"go":          runtime.Version(),
 		"startedAt":   rfc3339(s.started.UnixMilli()),
 		"now":         rfc3339(s.nowMs()),
-		"ready":       h.Ready,
+		"ready":       s.isReady(&h),
 		"degraded":    h.Reason,
 		"stepMs":      o.Step,
 		"retentionMs": o.Retention,

@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"pulse/ingest"
@@ -100,4 +102,39 @@ func TestStatusShowsAll(t *testing.T) {
 	if l := s.Limits["connectionsPerAddress"]; l.Limit == nil || *l.Limit != 33 || len(s.Limits) < 45 {
 		t.Errorf("%d limits: %s", len(s.Limits), a.body)
 	}
+}
+
+// TestReady: a server is ready when what it has stored and its rule files are loaded, in
+// whatever order, and the answer, status and metrics agree on it.
+func TestReady(t *testing.T) {
+	var loaded atomic.Bool
+	r := newRig(t, settings{web: web.Options{Loaded: loaded.Load}, durable: &store.Durable{FS: faulty.New(1), Mode: store.Interval}})
+	want := func(ready bool, why string) {
+		t.Helper()
+		status, level := 503, "0"
+		if ready {
+			status, level = 200, "1"
+		}
+		for _, path := range []string{"/ready", "/healthcheck"} {
+			if a := r.call("GET", path, nil); a.status != status {
+				t.Errorf("%s: %s answers %d, want %d: %s", why, path, a.status, status, a.body)
+			}
+		}
+		if s := decode[struct{ Ready bool }](t, r.get("/api/v1/status")); s.Ready != ready {
+			t.Errorf("%s: the status says ready: %v", why, s.Ready)
+		}
+		if text := string(r.get("/metrics").body); !strings.Contains(text, "\npulse_health_ready "+level+"\n") {
+			t.Errorf("%s: the metrics do not say %s", why, level)
+		}
+	}
+	want(false, "nothing is loaded")
+	loaded.Store(true)
+	want(false, "only the rule files are loaded")
+	loaded.Store(false)
+	if _, err := r.store.Replay(t.Context(), store.Hooks{}); err != nil {
+		t.Fatal(err)
+	}
+	want(false, "only what is stored is loaded")
+	loaded.Store(true)
+	want(true, "all is loaded")
 }

@@ -81,6 +81,8 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	}
 	files := c.reloads(s, guard)
 	o := c.webOptions(s, hub)
+	started := make(chan struct{})
+	o.Loaded = func() bool { return isClosed(started) }
 	if !files.nothing() {
 		o.Reload, o.LastReload = func() error { return files.all(onRequest) }, files.state
 	}
@@ -90,7 +92,6 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	}
 	loops, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	started := make(chan struct{})
 	s.loop("hangup", func() error { return files.onHangup(loops, started) })
 	s.loop("memory", func() error { return s.limitHeap(loops) })
 	s.loop("web", func() error { return s.web.Serve(ln) }) // health is answered while the rest is brought back
@@ -107,6 +108,15 @@ func (c *serveCmd) start(ctx context.Context, ln net.Listener, clk clock.Clock, 
 	close(started)
 	s.run(loops)
 	return s, nil
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // openDetect opens what judges and what tells, which read their state.
