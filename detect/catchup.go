@@ -188,7 +188,7 @@ func (e *Engine) recallRule(s storedRule, now int64) (*running, error) {
 		return nil, err
 	}
 	r.identify(s.Created, max(s.Created, s.Began))
-	r.origin, r.file = s.Origin, s.Source
+	r.origin, r.file, r.earlier = s.Origin, s.Source, s.Earlier
 	if l := s.Taught; l != nil && l[2] > 0 {
 		r.taught = lesson{span{l[0], l[1]}, l[2]}
 	}

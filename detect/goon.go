@@ -135,7 +135,7 @@ func (e *Engine) hasEnded(r *running, i int, absence bool, since int64) bool {
 			e.o.Log.Error().Err(err).Msg("incidents that have ended cannot be read")
 		}
 	}
-	return e.ended[incidentID(r.c.rule.ID, r.created, r.judge.groups[i].key, absence, since)]
+	return e.ended[incidentID(r.c.rule.ID, r.created, r.judge.groups[i].key, absence, since, r.turn)]
 }
 
 // at is the step that the incident's record is as of.

@@ -57,10 +57,11 @@ type incident struct {
 	freed int64 // when what inhibited it had ended, 0: it has not
 }
 
-// incidentID returns the id of the episode of a group that began at step since.
-// It depends on nothing else, so a transition that is judged again after a crash
-// before it was stored has the same id.
-func incidentID(rule string, created int64, group string, absence bool, since int64) string {
+// incidentID returns the id of the episode of a group that began at step since, which
+// there may be once more when the clock was set back: turn is how often it was. It depends
+// on nothing else, so a transition that is judged again after a crash before it was stored
+// has the same id.
+func incidentID(rule string, created int64, group string, absence bool, since int64, turn int) string {
 	h := sha256.New()
 	var buf []byte
 	buf = binary.AppendUvarint(buf, uint64(len(rule)))
@@ -71,6 +72,9 @@ func incidentID(rule string, created int64, group string, absence bool, since in
 	buf = binary.AppendVarint(buf, since)
 	if absence {
 		buf = append(buf, 1)
+	}
+	if turn > 0 {
+		buf = binary.AppendUvarint(append(buf, 2), uint64(turn))
 	}
 	h.Write(buf)
 	return hex.EncodeToString(h.Sum(nil)[:16])

@@ -51,6 +51,8 @@ type storedRule struct {
 	// pieces of how many ms.
 	Taught *[3]int64 `json:"taught,omitempty"`
 	Source string    `json:"source,omitempty"` // name of the file that it comes from
+	// Earlier is what its alerts went by before it was changed, in order.
+	Earlier []earlier `json:"earlier,omitempty"`
 }
 
 // Outbox takes the notifications of a transition inside the transaction that

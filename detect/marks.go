@@ -292,7 +292,7 @@ func (e *Engine) follows(r *running, t int64, turn int) {
 // stored already, or will be when the replay is over.
 func (e *Engine) settleAgain(r *running, t int64) {
 	r.recount()
-	config, retention := e.configAt(r), e.o.Store.Options().Retention
+	config, retention := e.configAt(r, t), e.o.Store.Options().Retention
 	for i := range r.judge.groups {
 		a := &r.alerts[i]
 		before := a.state

@@ -176,10 +176,11 @@ func (e *Engine) put(c *compiled, file string, now int64) error {
 
 // amend replaces what does not touch judging.
 func (e *Engine) amend(r *running, c *compiled, file string) error {
-	before, wasFile := r.c, r.file
+	before, wasFile, wasEarlier := r.c, r.file, r.earlier
+	r.goneBy()
 	r.c, r.file = c, file
 	if err := e.store(r); err != nil {
-		r.c, r.file = before, wasFile
+		r.c, r.file, r.earlier = before, wasFile, wasEarlier
 		return err
 	}
 	if r.owner.name != c.rule.Owner { // or it would get a new slice of time, and forget what it had
@@ -211,7 +212,7 @@ func (e *Engine) store(r *running) error {
 }
 
 func (r *running) stored() *storedRule {
-	s := &storedRule{Rule: r.c.rule, Created: r.created, Began: r.began, Origin: r.origin, Source: r.file}
+	s := &storedRule{Rule: r.c.rule, Created: r.created, Began: r.began, Origin: r.origin, Source: r.file, Earlier: r.earlier}
 	if l := r.taught; l.width > 0 {
 		s.Taught = &[3]int64{l.start, l.end, l.width}
 	}

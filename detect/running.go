@@ -14,10 +14,11 @@ import (
 // group. It belongs to the engine and is used under its lock.
 type running struct {
 	c       *compiled
-	created int64  // Unix ms
-	began   int64  // Unix ms: when it was put with the detector that it has
-	number  uint32 // what marks call it
-	file    string // that it comes from, "": the API
+	created int64     // Unix ms
+	earlier []earlier // what its alerts went by before
+	began   int64     // Unix ms: when it was put with the detector that it has
+	number  uint32    // what marks call it
+	file    string    // that it comes from, "": the API
 	owner   *owner
 	stream  *stream.Stream
 	judge   *judge

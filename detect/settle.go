@@ -20,7 +20,7 @@ const holdSteps = 2
 // settle runs the alert of every group over the verdicts of step t and collects
 // what changed in e.entry.
 func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
-	config, retention := e.configAt(r), e.o.Store.Options().Retention
+	config, retention := e.configAt(r, t), e.o.Store.Options().Retention
 	for i := range r.judge.groups {
 		change, gone := e.stepAlert(r, i, t, &config, retention)
 		if gone {
@@ -36,9 +36,9 @@ func (e *Engine) settle(r *running, t, now int64, c store.Completeness) {
 	}
 }
 
-// configAt returns what alerts go by at the step after the last one judged.
-func (e *Engine) configAt(r *running) alert.Config {
-	config := r.c.config
+// configAt returns what alerts go by at step t, which is the one after the last judged.
+func (e *Engine) configAt(r *running, t int64) alert.Config {
+	config := r.configOf(t)
 	if r.fresh < holdSteps {
 		config.NoData = alert.Keep
 	}
@@ -257,7 +257,7 @@ func missing(c store.Completeness) string {
 
 func (e *Engine) newIncident(r *running, i int, absence bool, since int64) *incident {
 	return &incident{
-		ID:      incidentID(r.c.rule.ID, r.created, r.judge.groups[i].key, absence, since),
+		ID:      incidentID(r.c.rule.ID, r.created, r.judge.groups[i].key, absence, since, r.turn),
 		Rule:    r.c.rule.ID,
 		State:   StatePending,
 		Absence: absence, PendingSince: since,
