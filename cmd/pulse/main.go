@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // mutes and seasons have time zones on machines without a zone database, too
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
