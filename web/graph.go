@@ -223,7 +223,9 @@ func (s *Server) timeRange(r *request) (start, end int64, err error) {
 func (s *Server) graphError(r *request, err error) {
 	if (r.param("format") == "" || r.param("format") == "png") && r.wantsImageErrors() {
 		var b bytes.Buffer
-		if chart.ErrorPNG(&b, err.Error(), 700, 300, theme(r)) == nil {
+		width, _ := r.number("w", 700, 1, chart.MaxWidth)
+		height, _ := r.number("h", 300, 1, chart.MaxHeight)
+		if chart.ErrorPNG(&b, err.Error(), int(width), int(height), theme(r)) == nil {
 			r.body("image/png", b.Bytes())
 			return
 		}

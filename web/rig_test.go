@@ -105,7 +105,9 @@ func newRig(t testing.TB, s settings) *rig {
 	must(err)
 	t.Cleanup(func() { db.Close() })
 	r.db = db
-	s.store.Step = step
+	if s.store.Step == 0 {
+		s.store.Step = step
+	}
 	if s.durable == nil {
 		r.store, err = store.New(s.store)
 	} else {

@@ -69,8 +69,16 @@ func TestValueTicks(t *testing.T) {
 	log := Axis{Scale: ScaleLog}
 	f(log, 1, 1e6, false, 300, "1 10 100 1k 10k 100k 1M")
 	f(log, 1, 1e12, false, 150, "1 1k 1M 1G 1T")
-	f(log, 0, 1000, false, 300, "0 1 10 100 1k")
-	f(log, -100, 100, false, 300, "0 1 10 100 -1 -10 -100")
+	f(log, 0, 1000, false, 300, "0 1 2 5 10 20 50 100 200 500 1k")
+	f(log, 0, 1000, false, 150, "0 1 10 100 1k")
+	f(log, -100, 100, false, 300, "0 1 5 10 20 50 100 -1 -5 -10 -20 -50 -100")
+	f(log, 950, 1490, false, 300, "950 1k 1.05k 1.1k 1.15k 1.2k 1.3k 1.4k 1.5k")
+	log.TickLabels = TicksDuration
+	f(log, 1e-3, 1e5, false, 300, "1ms 10ms 100ms 1s 10s 1m 10m 1h 10h 1d")
+	for kind, want := range map[Scale]string{ScaleLogLinear: "0 1 10 100 1k", ScalePercentile: "0 1 10 100 1k", ScalePow2: "0 500 800 1k", ScaleSqrt: "0 50 200 500 1k"} {
+		f(Axis{Scale: kind}, 0, 1000, false, 150, want)
+	}
+	f(Axis{Scale: ScalePow2}, -1000, 1000, false, 150, "-1k -700 0 700 1k")
 	log.TickLabels = TicksBinary
 	f(log, 1, 1<<30, false, 200, "1 1Ki 1Mi 1Gi")
 }

@@ -79,8 +79,11 @@ func formatTick(v, gap, most float64, kind TickLabels) string {
 		return strconv.FormatFloat(v, 'g', 4, 64)
 	}
 	decimals := 0
-	if gap > 0 && gap < u.size {
-		decimals = min(int(math.Ceil(-math.Log10(gap/u.size)-1e-9))+1, 9)
+	switch in := gap / u.size; {
+	case in > 0 && in < 1:
+		decimals = min(int(math.Ceil(-math.Log10(in)-1e-9))+1, 9)
+	case in < 100 && math.Abs(in-math.Round(in)) > 1e-9: // 2.5k
+		decimals = 1
 	}
 	return number(v/u.size, decimals) + u.text
 }

@@ -22,7 +22,7 @@ type heatmap struct {
 
 const (
 	heatColumn = 4.0 // least width of a cell in pixels
-	heatRow    = 8.0 // least height
+	heatRow    = 6.0 // least height
 	heatShades = 24
 )
 

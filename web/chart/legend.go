@@ -71,6 +71,10 @@ func (l *legend) addRows(s *Spec) {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return s.Lines[a].Axis - s.Lines[b].Axis })
 	listed, axis := 0, -1
+	headings := s.PlainAxes && len(s.Axes) > 1
+	for i := 1; i < len(order); i++ { // one line an axis is known by its colour
+		headings = headings || len(s.Axes) > 1 && s.Lines[order[i]].Axis == s.Lines[order[i-1]].Axis
+	}
 	var heat [MaxAxes]bool
 	for _, i := range order {
 		line := &s.Lines[i]
@@ -82,7 +86,7 @@ func (l *legend) addRows(s *Spec) {
 			break
 		}
 		listed++
-		if line.Axis != axis && len(s.Axes) > 1 {
+		if line.Axis != axis && headings {
 			axis = line.Axis
 			l.rows = append(l.rows, legendRow{heading: true, axis: axis, label: axisName(s, axis)})
 		}

@@ -4,8 +4,11 @@ import (
 	"image/color"
 	"math"
 	"strings"
+	"unicode"
 
 	stdfont "golang.org/x/image/font"
+	"golang.org/x/image/font/sfnt"
+	"golang.org/x/image/math/fixed"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/font/liberation"
 	"gonum.org/v1/plot/vg"
@@ -46,9 +49,18 @@ func (p *page) snap(v float64) float64 { return math.Round(v*p.zoom) / p.zoom }
 // typefaces measures and provides the faces of a page.
 type typefaces struct {
 	cache *font.Cache
+	kerns map[pair]float64
 }
 
-func newTypefaces() *typefaces { return &typefaces{font.NewCache(liberation.Collection())} }
+// pair is two letters that follow each other.
+type pair struct {
+	first, second rune
+	bold          bool
+}
+
+func newTypefaces() *typefaces {
+	return &typefaces{font.NewCache(liberation.Collection()), map[pair]float64{}}
+}
 
 // style is a size and weight of text.
 type style struct {
@@ -73,26 +85,55 @@ func (f *typefaces) face(s style) font.Face {
 
 // measure returns the width of text in pixels.
 func (f *typefaces) measure(s style, text string) float64 {
-	face := f.face(s)
-	width := 0.0
-	for _, piece := range pieces(text) {
-		width += float64(face.Width(piece))
-	}
+	_, width := f.pieces(s, text)
 	return width
 }
 
-// pieces splits text between two ones, which the font's kerning would push
-// into each other: columns of digits and dates need equal widths.
-func pieces(text string) []string {
-	var out []string
-	for {
-		at := strings.Index(text, "11")
-		if at < 0 {
-			return append(out, text)
+// piece is a part of a text and where it begins.
+type piece struct {
+	x    float64
+	text string
+}
+
+// pieces splits text where its letters are kerned, which the canvas does
+// wrongly at small sizes. Digits are all equally wide, so that columns of numbers
+// and dates stand under each other.
+func (f *typefaces) pieces(s style, text string) (out []piece, width float64) {
+	face := f.face(s)
+	start, x := 0, 0.0
+	last := rune(-1)
+	for i, r := range text {
+		if k := f.kern(face, pair{last, r, s.bold}); k != 0 {
+			out = append(out, piece{x, text[start:i]})
+			x += face.Width(text[start:i]).Points()
+			if !unicode.IsDigit(last) || !unicode.IsDigit(r) {
+				x += k * s.size
+			}
+			start = i
 		}
-		out = append(out, text[:at+1])
-		text = text[at+1:]
+		last = r
 	}
+	return append(out, piece{x, text[start:]}), x + face.Width(text[start:]).Points()
+}
+
+// kern returns how much further two letters are apart, as a part of the size.
+func (f *typefaces) kern(face font.Face, p pair) float64 {
+	if p.first < 0 {
+		return 0
+	}
+	if k, ok := f.kerns[p]; ok {
+		return k
+	}
+	var buf sfnt.Buffer
+	em := fixed.Int26_6(face.Face.UnitsPerEm())
+	first, _ := face.Face.GlyphIndex(&buf, p.first)
+	second, _ := face.Face.GlyphIndex(&buf, p.second)
+	k, err := face.Face.Kern(&buf, first, second, em, stdfont.HintingNone)
+	if err != nil { // the font has nothing to say about it
+		k = 0
+	}
+	f.kerns[p] = float64(k) / float64(em)
+	return f.kerns[p]
 }
 
 // longestLabel bounds how many characters of any text are looked at.
@@ -192,25 +233,29 @@ func (p *page) text(x, y float64, s style, a anchor, c color.NRGBA, text string)
 		x -= p.fonts.measure(s, text)
 	}
 	p.color(c)
+	p.write(s, p.point(x, y), text)
+}
+
+// write writes text from a point of the canvas on.
+func (p *page) write(s style, at vg.Point, text string) {
 	face := p.fonts.face(s)
+	pieces, width := p.fonts.pieces(s, text)
 	if w, ok := p.canvas.(words); ok {
-		w.words(face, p.point(x, y), text, p.fonts.measure(s, text))
+		w.words(face, at, text, width)
 		return
 	}
-	for _, piece := range pieces(text) {
-		p.canvas.FillString(face, p.point(x, y), piece)
-		x += float64(face.Width(piece))
+	for _, piece := range pieces {
+		p.canvas.FillString(face, vg.Point{X: at.X + vg.Length(piece.x), Y: at.Y}, piece.text)
 	}
 }
 
 // upright writes text turned by a quarter to the left, centred on y.
 func (p *page) upright(x, y float64, s style, c color.NRGBA, text string) {
-	face := p.fonts.face(s)
 	p.color(c)
 	p.canvas.Push()
 	p.canvas.Translate(p.point(x, y))
 	p.canvas.Rotate(math.Pi / 2)
-	p.canvas.FillString(face, vg.Point{X: -face.Width(text) / 2}, text)
+	p.write(s, vg.Point{X: vg.Length(-p.fonts.measure(s, text) / 2)}, text)
 	p.canvas.Pop()
 }
 

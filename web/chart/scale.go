@@ -43,6 +43,7 @@ type tick struct {
 	value float64 // of a value axis
 	label string
 	minor bool // no label, fainter grid line
+	rank  int  // labels of higher rank give way
 }
 
 // scale is a value axis ready to draw: lower < upper, both finite, and spreads

@@ -1,12 +1,13 @@
 package chart
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
 
 // labelRoom is the least distance of two labelled ticks, in pixels.
-const labelRoom = 15.0
+const labelRoom = 13.0
 
 // chooseTicks marks round values on the scale, which is so many pixels high.
 func (s *scale) chooseTicks(height float64) {
@@ -22,13 +23,13 @@ func (s *scale) chooseTicks(height float64) {
 	s.thin(height)
 }
 
-// thin takes away labels that would touch, zero's last.
+// thin takes away labels that would touch, those of higher rank first.
 func (s *scale) thin(height float64) {
 	order := make([]int, len(s.ticks))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return zeroFirst(s.ticks[a].value) - zeroFirst(s.ticks[b].value) })
+	slices.SortStableFunc(order, func(a, b int) int { return s.ticks[a].rank - s.ticks[b].rank })
 	var taken []float64
 	for _, i := range order {
 		t := &s.ticks[i]
@@ -36,19 +37,12 @@ func (s *scale) thin(height float64) {
 			continue
 		}
 		y := s.part(t.value) * height
-		if slices.ContainsFunc(taken, func(v float64) bool { return math.Abs(v-y) < labelRoom-2 }) {
+		if slices.ContainsFunc(taken, func(v float64) bool { return math.Abs(v-y) < labelRoom }) {
 			t.minor = true
 			continue
 		}
 		taken = append(taken, y)
 	}
-}
-
-func zeroFirst(v float64) int {
-	if v == 0 {
-		return 0
-	}
-	return 1
 }
 
 // evenTicks returns about count ticks at equal distances in value.
@@ -70,29 +64,39 @@ func (s *scale) evenTicks(count int) []tick {
 }
 
 // spreadTicks returns about count ticks at about equal heights: the roundest
-// values first, then finer ones wherever there is room.
+// values first, the larger ones before the smaller, then finer ones wherever there
+// is room.
 func (s *scale) spreadTicks(count int, height float64) []tick {
-	room := height / float64(count) * 0.75
-	gap := niceGap((s.upper-s.lower)/2, s.TickLabels)
+	room := height / float64(count) * 0.6
+	gap := niceGap((s.upper-s.lower)/4, s.TickLabels)
 	var out []tick
 	var taken []float64
-	for range 12 {
-		if !finite(gap) || gap <= 0 {
+	add := func(v float64) {
+		y := s.part(v) * height
+		if v < s.lower-gap*1e-9 || v > s.upper+gap*1e-9 || math.IsNaN(y) ||
+			slices.ContainsFunc(taken, func(t float64) bool { return math.Abs(t-y) < room }) {
+			return
+		}
+		taken = append(taken, y)
+		out = append(out, tick{value: v, label: formatTick(v, gap, s.most(), s.TickLabels)})
+	}
+	add(0)
+	for range 10 {
+		if !finite(gap) || gap <= 0 || gap < (s.upper-s.lower)/25 {
 			break
 		}
-		first := math.Ceil(s.lower/gap - 1e-9)
-		for i := 0.0; i < 400 && (first+i)*gap <= s.upper+gap*1e-9; i++ {
-			v := (first + i) * gap
-			y := s.part(v) * height
-			if math.IsNaN(y) || slices.ContainsFunc(taken, func(t float64) bool { return math.Abs(t-y) < room }) {
-				continue
+		low, high := math.Ceil(s.lower/gap-1e-9), math.Floor(s.upper/gap+1e-9)
+		for k := 0.0; k < 400; k++ {
+			if v := high - k; v > 0 && v >= low {
+				add(v * gap)
 			}
-			taken = append(taken, y)
-			out = append(out, tick{value: v, label: formatTick(v, gap, s.most(), s.TickLabels)})
+			if v := low + k; v < 0 && v <= high {
+				add(v * gap)
+			}
 		}
 		gap = niceGap(gap*0.3, s.TickLabels)
 	}
-	slices.SortFunc(out, func(a, b tick) int { return int(math.Copysign(1, a.value-b.value)) })
+	slices.SortFunc(out, func(a, b tick) int { return cmp.Compare(a.value, b.value) })
 	return out
 }
 
@@ -146,30 +150,32 @@ func (s *scale) logTicks(count int, height float64) []tick {
 	case TicksDuration:
 		powers = durationPowers(low, most)
 	}
-	// A scale on both sides of zero has half the room for each.
-	share := (s.part(most) - s.part(max(low, s.lower))) * height
-	if s.upper < most {
-		share = (s.part(-low) - s.part(-most)) * height
+	each := height
+	if n := len(powers); n > 1 { // the distance of the largest two
+		sign := 1.0
+		if s.upper < most {
+			sign = -1
+		}
+		each = math.Abs(s.part(sign*powers[n-1])-s.part(sign*powers[n-2])) * height
 	}
-	each := share / float64(max(1, len(powers)-1))
 	every := max(1, int(math.Ceil(30/max(each, 1e-9))))
 	first := max(0, int(math.Round(math.Log10(powers[0])))+700*every) // so that labels stand at the same powers whatever the range
 	for _, sign := range []float64{1, -1} {
 		for i, p := range powers {
-			add := func(v float64, minor bool) {
+			add := func(v float64, minor bool, rank int) {
 				if v*sign < s.lower-math.Abs(s.lower)*1e-9 || v*sign > s.upper+math.Abs(s.upper)*1e-9 {
 					return
 				}
-				t := tick{value: v * sign, minor: minor}
+				t := tick{value: v * sign, minor: minor, rank: rank}
 				if !minor {
 					t.label = formatTick(v*sign, v, v, s.TickLabels)
 				}
 				out = append(out, t)
 			}
-			add(p, (first+i)%every != 0)
+			add(p, (first+i)%every != 0, 1)
 			for _, m := range between {
 				if each >= 30 && (i+1 >= len(powers) || p*m < powers[i+1]) {
-					add(p*m, each < 70)
+					add(p*m, each < 50, 2)
 				}
 			}
 		}
