@@ -98,6 +98,7 @@ type Engine struct {
 	silences    *silence.Store
 	reviewed    reviewed
 	routing     routing
+	router      *route.Router        // of it
 	inhibitor   *route.Inhibitor     // nil without inhibit rules
 	begun       []begun              // in the current turn, undecided
 	held        map[string]*incident // by id: open ones that somebody is to be told of, now or again, or has not been told of yet

@@ -44,10 +44,11 @@ func (e *Engine) silencedBy(in *incident) []string {
 	return e.silences.By(setOf(&in.Sent), e.now)
 }
 
-// begun is an alert that begins at step t.
+// begun is an alert that begins at step t, with the labels that setOf gives.
 type begun struct {
-	in *incident
-	t  int64
+	in  *incident
+	t   int64
+	set label.Set
 }
 
 // tell has an alert told that begins at step t, unless something holds it back. Where
@@ -56,10 +57,10 @@ type begun struct {
 func (e *Engine) tell(in *incident, t int64) {
 	if e.inhibitor != nil {
 		in.undecided = true
-		e.begun = append(e.begun, begun{in, t})
+		e.begun = append(e.begun, begun{in, t, setOf(&in.Sent)})
 		return
 	}
-	e.decide(in, t)
+	e.decide(in, nil, t)
 }
 
 // decideBegun decides of what began in the turn, and puts that in its records.
@@ -71,7 +72,7 @@ func (e *Engine) decideBegun() {
 	e.begun = nil
 	slices.SortFunc(list, func(a, b begun) int { return older(a.in, b.in) })
 	for _, b := range list {
-		e.inhibitor.Add(b.in.ID, setOf(&b.in.Sent))
+		e.inhibitor.Add(b.in.ID, b.set)
 	}
 	for _, in := range e.held {
 		if in.repeats() || in.mayWait(e.now) { // it may be held back now
@@ -81,7 +82,7 @@ func (e *Engine) decideBegun() {
 	}
 	for _, b := range list {
 		b.in.undecided = false
-		e.decide(b.in, b.t)
+		e.decide(b.in, b.set, b.t)
 		e.putOpen(b.in)
 	}
 }
@@ -94,14 +95,16 @@ func (e *Engine) putOpen(in *incident) {
 }
 
 // decide queues the notification of an alert that begins at step t to all that nothing
-// holds back.
-func (e *Engine) decide(in *incident, t int64) {
+// holds back. set is the alert's; nil: it is not known yet.
+func (e *Engine) decide(in *incident, set label.Set, t int64) {
 	in.Held = true
 	if e.inhibitor == nil && !e.routing.Config.Routed() && !e.silences.Any() {
 		e.tellFree(in, t)
 		return
 	}
-	set := setOf(&in.Sent)
+	if set == nil {
+		set = setOf(&in.Sent)
+	}
 	e.route(in, set, t)
 	e.inhibit(in, set, t)
 	if in.Silences = e.silences.By(set, e.now); len(in.Silences) > 0 {

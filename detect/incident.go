@@ -140,9 +140,7 @@ func (in *incident) appendRecord(dst []byte) ([]byte, error) {
 	if in.Held {
 		dst = append(dst, `,"held":true`...)
 	}
-	if dst, err = in.appendHolds(dst); err != nil {
-		return dst, err
-	}
+	dst = in.appendHolds(dst)
 	dst = append(dst, `,"events":[`...)
 	for i, x := range in.Events {
 		if i > 0 {
@@ -154,44 +152,6 @@ func (in *incident) appendRecord(dst []byte) ([]byte, error) {
 		dst = append(dst, '}')
 	}
 	return append(dst, `]}`...), nil
-}
-
-// appendHolds appends what routes and inhibit rules said.
-func (in *incident) appendHolds(dst []byte) ([]byte, error) {
-	if in.Routed {
-		dst = append(dst, `,"routed":true`...)
-	}
-	if len(in.Legs) > 0 {
-		text, err := json.Marshal(in.Legs)
-		if err != nil {
-			return dst, err
-		}
-		dst = append(append(dst, `,"legs":`...), text...)
-	}
-	if len(in.Inhibited) > 0 {
-		text, err := json.Marshal(in.Inhibited)
-		if err != nil {
-			return dst, err
-		}
-		dst = append(append(dst, `,"inhibited":`...), text...)
-	}
-	return dst, nil
-}
-
-// appendTexts appends a list that begins as given, nothing for an empty one.
-func appendTexts(dst []byte, begin string, list []string) []byte {
-	for i, text := range list {
-		if i == 0 {
-			dst = append(dst, begin...)
-		} else {
-			dst = append(dst, ',')
-		}
-		dst = notify.AppendString(dst, text)
-	}
-	if len(list) > 0 {
-		dst = append(dst, ']')
-	}
-	return dst
 }
 
 // appendMachine appends the state of an alert, without what is zero.

@@ -14,7 +14,7 @@ import (
 
 // useRouting puts a routing in force: what is held back is looked at again.
 func (e *Engine) useRouting(r routing) {
-	e.routing, e.inhibitor = r, nil
+	e.routing, e.router, e.inhibitor = r, r.Config.NewRouter(), nil
 	if len(r.Config.Inhibit) > 0 {
 		e.inhibitor = r.Config.NewInhibitor()
 		var list []*incident

@@ -136,7 +136,7 @@ func (e *Engine) route(in *incident, set label.Set, now int64) (changed bool) {
 	case !in.Routed:
 		in.Routed, in.Held, changed = true, false, true
 	}
-	decided := conf.Decide(set, e.now)
+	decided := e.router.Decide(set, e.now)
 	legs := make([]leg, 0, len(decided))
 	for i := range in.Legs {
 		l := &in.Legs[i]
@@ -221,7 +221,7 @@ func (e *Engine) nameAgain(in *incident, now int64) (changed bool) {
 // unrouted notes why an alert has no receiver.
 func (e *Engine) unrouted(in *incident, set label.Set, now int64) {
 	e.stats.Unrouted++
-	if taken := e.routing.Config.Taken(set); len(taken) > 0 {
+	if taken := e.router.Taken(set); len(taken) > 0 {
 		in.note(now, eventUnrouted, "nobody is told: "+strings.Join(taken, ", ")+" has no receivers")
 		return
 	}

@@ -301,6 +301,9 @@ func (e *Engine) announce(r *running, i int, in *incident, m moment) {
 // record stores an open incident.
 func (e *Engine) record(r *running, i int, in *incident, t int64) {
 	in.Machine, in.At, in.Turn = r.alerts[i].state, t, r.turn
+	if in.undecided { // stored when it is known who is told
+		return
+	}
 	if err := e.entry.put(in); err != nil {
 		e.fail(r, err)
 	}

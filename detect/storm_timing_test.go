@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,10 +27,42 @@ import (
 // BenchmarkStorm is one closed step in which every group of twenty rules begins to
 // fire, with a receiver for each rule: how long until the transaction is durable,
 // until the first webhook leaves, and until the last summary has left.
-func BenchmarkStorm(b *testing.B) {
+func BenchmarkStorm(b *testing.B) { benchmarkStorm(b, func(*stormRig) {}) }
+
+// BenchmarkRoutedStorm is the same with receivers chosen by a thousand routes, with
+// alerts that are told one by one or in groups, and with an inhibit rule and a mute.
+func BenchmarkRoutedStorm(b *testing.B) {
+	for name, c := range map[string]struct{ options, more string }{
+		"alone":   {``, ``},
+		"grouped": {`,"group_by":["rule"]`, ``},
+		"held":    {``, `{"name":"none","source":["alertname=none"],"target":["severity=page"],"equal":["group"]}`},
+	} {
+		b.Run(name, func(b *testing.B) {
+			benchmarkStorm(b, func(s *stormRig) {
+				list := make([]string, 1000)
+				for i := range list {
+					list[i] = fmt.Sprintf(`{"matchers":["team=t%d","severity=~\"page|warn\""],"receiver":"w0"}`, i)
+					if i >= 980 {
+						s.put(stormRule(i-980, ""))
+						list[i] = fmt.Sprintf(`{"matchers":["rule=r%d"],"receiver":"w%d"%s}`, i-980, i-980, c.options)
+					}
+				}
+				routes := "[" + strings.Join(list, ",") + "]"
+				if c.more == "" {
+					s.routes(routes)
+				} else {
+					s.routes(routes, c.more, night)
+				}
+			})
+		})
+	}
+}
+
+func benchmarkStorm(b *testing.B, prepare func(*stormRig)) {
 	const groups = 10_000
 	s := newStormRig(b, 20, groups)
 	defer s.end()
+	prepare(s)
 	for range 5 {
 		s.step(100)
 	}
@@ -92,7 +125,7 @@ func newStormRig(b *testing.B, rules, groups int) *stormRig {
 		if err := svc.PutReceiver(notify.Receiver{Name: fmt.Sprint("w", i), URL: secret.NewURL(fmt.Sprintf("http://127.0.0.1:1/%d", i))}); err != nil {
 			b.Fatal(err)
 		}
-		s.put(fmt.Sprintf(`{"id":"r%d","expr":"name,starts,:eq,rule,r%d,:eq,:and,:sum,(,group,),:by","detector":{"kind":"static","below":50},"severity":"page","notify":["w%d"]}`, i, i, i))
+		s.put(stormRule(i, fmt.Sprintf(`,"notify":["w%d"]`, i)))
 	}
 	for i := range groups {
 		t := tags.Of("name", "starts", "atlas.dstype", "sum", "rule", fmt.Sprint("r", i%rules), "group", fmt.Sprintf("g%05d", i), "nf.node", "node-1")
@@ -113,6 +146,10 @@ func newStormRig(b *testing.B, rules, groups int) *stormRig {
 		db.Close()
 	}
 	return s
+}
+
+func stormRule(i int, more string) string {
+	return fmt.Sprintf(`{"id":"r%d","flap":"off","expr":"name,starts,:eq,rule,r%d,:eq,:and,:sum,(,group,),:by","detector":{"kind":"static","below":50},"severity":"page"%s}`, i, i, more)
 }
 
 // publish sends a value of every group, a moment before the step closes.

@@ -10,10 +10,10 @@ import (
 // Inhibitor knows the alerts that fire and says what they hold back, for ten thousand
 // of them as fast as for one. It has one owner at a time.
 type Inhibitor struct {
-	rules  []inhibiting
-	firing map[string]*source // by id
-	seq    uint64             // of the last one added
-	key    []byte             // scratch
+	rules   []inhibiting
+	sources map[string]*source // by id: those that fire and may hold back others
+	seq     uint64             // of the last one added
+	key     []byte             // scratch
 }
 
 // inhibiting is a rule and the alerts that are sources of it, by the values of the
@@ -56,7 +56,7 @@ func (p place) queue() *queue {
 // NewInhibitor returns an Inhibitor of c's rules that knows no alert. c must not be
 // changed while it is in use.
 func (c *Config) NewInhibitor() *Inhibitor {
-	n := &Inhibitor{firing: map[string]*source{}}
+	n := &Inhibitor{sources: map[string]*source{}}
 	for i := range c.Inhibit {
 		n.rules = append(n.rules, inhibiting{&c.Inhibit[i], map[string]*sources{}})
 	}
@@ -70,7 +70,6 @@ func (n *Inhibitor) Add(id string, set label.Set) {
 	n.Remove(id)
 	n.seq++
 	s := &source{id: id, set: set, seq: n.seq}
-	n.firing[id] = s
 	for i := range n.rules {
 		r := &n.rules[i]
 		if !r.Source.Matches(set) {
@@ -86,16 +85,19 @@ func (n *Inhibitor) Add(id string, set label.Set) {
 		p.queue().add(s)
 		s.places = append(s.places, p)
 	}
+	if len(s.places) > 0 {
+		n.sources[id] = s
+	}
 }
 
 // Remove says that an alert fires no more, and reports whether it may have held back
 // others. One that is not known is no error.
 func (n *Inhibitor) Remove(id string) (source bool) {
-	s := n.firing[id]
+	s := n.sources[id]
 	if s == nil {
 		return false
 	}
-	delete(n.firing, id)
+	delete(n.sources, id)
 	s.gone = true
 	for _, p := range s.places {
 		p.queue().drop()
@@ -106,8 +108,8 @@ func (n *Inhibitor) Remove(id string) (source bool) {
 	return len(s.places) > 0
 }
 
-// Len is how many alerts are known to fire.
-func (n *Inhibitor) Len() int { return len(n.firing) }
+// Len is how many alerts fire that may hold back others.
+func (n *Inhibitor) Len() int { return len(n.sources) }
 
 // By returns what holds back an alert with these labels, as Inhibited does, with
 // alerts in the order of Add.
@@ -143,13 +145,13 @@ const maxChain = 1000
 // nothing that is told holds back one of them, the one added first is not held back.
 // So whatever is held back, something is told of that is, in the end, the cause.
 func (n *Inhibitor) HeldBy(id string, set label.Set) []Cause {
-	causes, self := n.By(set), n.firing[id]
-	if len(causes) == 0 || self == nil || len(self.places) == 0 {
+	causes, self := n.By(set), n.sources[id]
+	if len(causes) == 0 || self == nil {
 		return causes // what holds back nothing is in no circle
 	}
 	seen, first := map[string]bool{id: true}, self.seq
 	for todo := causes; len(todo) > 0; {
-		s := n.firing[todo[0].Source]
+		s := n.sources[todo[0].Source]
 		if todo = todo[1:]; seen[s.id] {
 			continue
 		}

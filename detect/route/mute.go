@@ -122,18 +122,16 @@ func use(routes []Route, used map[string]bool) {
 	}
 }
 
-// muted returns which of the mutes of a route are on at t, and its active times when
-// it is none of them.
-func (c *Config) muted(o *options, t int64) (by, outside []string) {
+// muted returns which of the mutes of a route are on, and its active times when it is
+// none of them.
+func (o *options) muted(on func(name string) bool) (by, outside []string) {
 	for _, name := range o.mute {
-		if m := c.mute(name); m != nil && m.Active(t) {
+		if on(name) {
 			by = append(by, name)
 		}
 	}
-	for _, name := range o.active {
-		if m := c.mute(name); m != nil && m.Active(t) {
-			return by, nil
-		}
+	if slices.ContainsFunc(o.active, on) {
+		return by, nil
 	}
 	return by, o.active
 }

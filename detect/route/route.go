@@ -129,19 +129,29 @@ func (c *Config) Decide(set label.Set, t int64) []Leg {
 		if len(o.receivers) == 0 {
 			return
 		}
-		leg := o.leg(set)
-		leg.Path, leg.GroupKey = p.String(), p.groupKey(leg.GroupLabels)
-		leg.MutedBy, leg.Outside = c.muted(&o, t)
-		for _, receiver := range o.receivers {
-			leg.Receiver = receiver
-			i := slices.IndexFunc(legs, func(l Leg) bool { return l.Receiver == receiver })
-			if i < 0 {
-				legs = append(legs, leg)
-			} else if legs[i].Muted() && !leg.Muted() {
-				legs[i] = leg
-			}
-		}
+		leg := o.base()
+		leg.Path, leg.GroupLabels = p.String(), o.labels(set)
+		leg.GroupKey = groupKey(p.groupPrefix(), leg.GroupLabels)
+		leg.MutedBy, leg.Outside = o.muted(func(name string) bool {
+			m := c.mute(name)
+			return m != nil && m.Active(t)
+		})
+		legs = leg.join(legs, o.receivers)
 	})
+	return legs
+}
+
+// join adds the leg to the legs of an alert, for each receiver.
+func (l Leg) join(legs []Leg, receivers []string) []Leg {
+	for _, receiver := range receivers {
+		l.Receiver = receiver
+		i := slices.IndexFunc(legs, func(o Leg) bool { return o.Receiver == receiver })
+		if i < 0 {
+			legs = append(legs, l)
+		} else if legs[i].Muted() && !l.Muted() {
+			legs[i] = l
+		}
+	}
 	return legs
 }
 
@@ -235,24 +245,28 @@ func (p path) options() options {
 	return o
 }
 
-// leg returns the leg of a set without what depends on path, receiver and time.
-func (o *options) leg(set label.Set) Leg {
+// base returns what a leg has of the route alone.
+func (o *options) base() Leg {
 	l := Leg{GroupWait: int64(o.wait), GroupInterval: int64(o.interval), RepeatInterval: int64(o.repeat)}
-	if slices.Contains(o.groupBy, All) {
-		l.Alone, l.GroupInterval = true, 0
-		l.GroupLabels = set.Only(set.Keys())
-	} else {
-		l.GroupLabels = set.Only(o.groupBy)
+	if l.Alone = slices.Contains(o.groupBy, All); l.Alone {
+		l.GroupInterval = 0
 	}
 	return l
+}
+
+// labels returns those of the group of an alert.
+func (o *options) labels(set label.Set) label.Set {
+	if slices.Contains(o.groupBy, All) {
+		return set.Only(set.Keys())
+	}
+	return set.Only(o.groupBy)
 }
 
 // maxGroupKey bounds the bytes of a group key.
 const maxGroupKey = 512
 
-// groupKey returns `{a="1"}/{b="2"}:{c="3"}`: what the routes of the path match and
-// the labels of the group. A long one is shortened and ends in a hash of all of it.
-func (p path) groupKey(labels label.Set) string {
+// groupPrefix returns what the routes of the path match: `{a="1"}/{b="2"}`.
+func (p path) groupPrefix() string {
 	var b strings.Builder
 	for i, n := range p {
 		if i > 0 {
@@ -260,9 +274,13 @@ func (p path) groupKey(labels label.Set) string {
 		}
 		b.WriteString(sorted(n.Matchers).String())
 	}
-	b.WriteByte(':')
-	b.WriteString(labels.String())
-	return bounded(b.String())
+	return b.String()
+}
+
+// groupKey returns `{a="1"}/{b="2"}:{c="3"}`: what the routes of the path match and
+// the labels of the group. A long one is shortened and ends in a hash of all of it.
+func groupKey(prefix string, labels label.Set) string {
+	return bounded(prefix + ":" + labels.String())
 }
 
 // sorted returns the matchers in order of their text, each once.

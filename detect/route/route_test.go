@@ -179,7 +179,7 @@ func TestGroupKey(t *testing.T) {
 func drawRoutes(t *rapid.T, depth int) []route.Route {
 	n := rapid.IntRange(0, 3).Draw(t, "n")
 	if depth == 0 {
-		n = max(n, 1)
+		n = max(n, rapid.IntRange(1, 14).Draw(t, "top"))
 	}
 	var out []route.Route
 	for range n {
@@ -190,7 +190,7 @@ func drawRoutes(t *rapid.T, depth int) []route.Route {
 		for range rapid.IntRange(0, 2).Draw(t, "matchers") {
 			m, err := label.New(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key"),
 				rapid.SampledFrom([]label.Op{label.Equal, label.NotEqual, label.Regex, label.NotRegex}).Draw(t, "op"),
-				rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "value"))
+				rapid.SampledFrom([]string{"", "1", "2", "1|2"}).Draw(t, "value"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -241,6 +241,19 @@ func TestDecideProperties(t *testing.T) {
 			}
 			seen[l.Receiver] = true
 		}
+		r := c.NewRouter()
+		if got := r.Taken(s); !slices.Equal(got, want) {
+			t.Fatalf("%v: taken by %q by index, want %q", s, got, want)
+		}
+		quick := slices.Clone(legs)
+		for i := range quick {
+			if l := &quick[i]; l.Alone && l.GroupWait == 0 && l.RepeatInterval == 0 {
+				l.GroupKey, l.GroupLabels = "", nil
+			}
+		}
+		if d := cmp.Diff(quick, r.Decide(s, 0)); d != "" {
+			t.Fatal(d)
+		}
 		// A map that was filled in another order is the same set.
 		other := label.Set{}
 		for _, key := range slices.Backward(slices.Sorted(maps.Keys(s))) {
@@ -250,6 +263,34 @@ func TestDecideProperties(t *testing.T) {
 			t.Fatal(d)
 		}
 	})
+}
+
+// TestRouterMutes asks a Router at times that go on and back, as a Config is asked.
+func TestRouterMutes(t *testing.T) {
+	c := read(t, `{"mute":[{"name":"night","intervals":[{"times":[{"start":"22:00","end":"06:00"}]}]},{"name":"noon","intervals":[{"times":[{"start":"12:00","end":"13:00"}]}]}],
+		"routes":[{"matchers":["team=a"],"receivers":["x","y"],"mute":["night","noon"],"continue":true},
+		{"matchers":["team=~\"a|b\""],"receiver":"y","active":["noon"],"group_by":["team"],"continue":true},
+		{"receivers":[],"routes":[{"receiver":"z","matchers":["team=b"],"group_wait":"1s"}]}]}`)
+	r := c.NewRouter()
+	told := map[string]int{}
+	for _, hour := range []int64{0, 7, 12, 12, 7, 23, 0, 12} {
+		for _, text := range []string{"team=a", "team=b", "team=c"} {
+			want := c.Decide(set(text), hour*3_600_000)
+			if d := cmp.Diff(want, r.Decide(set(text), hour*3_600_000), cmp.FilterPath(func(p cmp.Path) bool {
+				return strings.HasPrefix(p.Last().String(), ".Group") && !strings.HasPrefix(p.Last().String(), ".GroupW")
+			}, cmp.Ignore())); d != "" {
+				t.Errorf("%s at %d h: %s", text, hour, d)
+			}
+			for i := range want {
+				if !want[i].Muted() {
+					told[want[i].Receiver]++
+				}
+			}
+		}
+	}
+	if told["x"] != 2 || told["y"] != 8 || told["z"] != 8 {
+		t.Errorf("told %v", told)
+	}
 }
 
 func TestAllocations(t *testing.T) {
@@ -275,8 +316,9 @@ func BenchmarkDecide(b *testing.B) {
 				sets[i] = label.Of("rule", "page", "o", false, map[string]string{"team": fmt.Sprint("team-", random.IntN(n))}, map[string]string{"region": "eu-west", "host": fmt.Sprint(i)})
 			}
 			b.ReportAllocs()
+			r := c.NewRouter()
 			for i := 0; b.Loop(); i++ {
-				if len(c.Decide(sets[i%len(sets)], 0)) != 1 {
+				if len(r.Decide(sets[i%len(sets)], 0)) != 1 {
 					b.Fatal("not told")
 				}
 			}
