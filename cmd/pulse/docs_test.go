@@ -70,3 +70,23 @@ func TestDocsOfRuleTests(t *testing.T) {
 		}
 	}
 }
+
+// TestDocsOfQueries writes the file of points that the page on the language shows
+// and asks it what the page asks.
+func TestDocsOfQueries(t *testing.T) {
+	page, err := os.ReadFile("../../docs/asl.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	m := regexp.MustCompile("(?s)```sh\ncat > (\\S+) <<EOF\n(.*?)EOF\npulse query '(.*?)' (.*?)\n```\n\n```\n(.*?)```").FindStringSubmatch(string(page))
+	if m == nil {
+		t.Fatal("no example")
+	}
+	if err := os.WriteFile(m[1], []byte(m[2]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := command(append([]string{"query", m[3]}, strings.Fields(m[4])...)...); code != 0 || out != m[5] {
+		t.Errorf("code %d\n%s, want\n%s", code, out, m[5])
+	}
+}

@@ -3,54 +3,106 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 
+	"pulse/query/asl"
 	"pulse/web/render"
 )
 
 type queryCmd struct {
-	Expr   string `arg:"" help:"An expression of the Atlas Stack Language."`
-	Target string `help:"The server [http://127.0.0.1:7101]." default:"http://127.0.0.1:7101" placeholder:"URL"`
-	Start  string `help:"Start, excluded: e-3h, now-1d, Unix time or ISO date [e-3h]." default:"e-3h" placeholder:"T"`
-	End    string `help:"End, included [now]." default:"now" placeholder:"T"`
-	Step   string `help:"Step of the answer. Default: the server's, coarser for long ranges." env:"PULSE_QUERY_STEP" placeholder:"D"`
-	Format string `help:"json, csv, txt, or chart to draw in the terminal." enum:"json,csv,txt,chart" default:"chart"`
-	Width  int    `help:"Columns of a chart." default:"100"`
-	Height int    `help:"Rows of a chart." default:"16"`
+	Expr     string `arg:"" help:"An expression of the Atlas Stack Language."`
+	Target   string `help:"The server [http://127.0.0.1:7101]." default:"http://127.0.0.1:7101" placeholder:"URL"`
+	File     string `help:"Evaluate the points of this file instead, without a server; - is standard input. A line is a point, {\"tags\":{...},\"timestamp\":ms,\"value\":v}, or a series as it is imported, {\"tags\":{...},\"timestamps\":[...],\"values\":[...]}." env:"PULSE_QUERY_FILE" placeholder:"F.ndjson"`
+	FileStep string `help:"Step of the values of the file. Default: their most frequent distance." env:"PULSE_QUERY_FILE_STEP" placeholder:"D"`
+	Start    string `help:"Start, excluded: e-3h, now-1d, Unix time or ISO date [e-3h; of a file its start]." placeholder:"T"`
+	End      string `help:"End, included [now, which for a file is its last point]." placeholder:"T"`
+	Step     string `help:"Step of the answer. Default: the server's, or the file's; coarser for long ranges." env:"PULSE_QUERY_STEP" placeholder:"D"`
+	Unstable bool   `help:"Permit words that are marked unstable."`
+	Format   string `help:"json, csv, txt, or chart to draw in the terminal." enum:"json,csv,txt,chart" default:"chart"`
+	Width    int    `help:"Columns of a chart." default:"100"`
+	Height   int    `help:"Rows of a chart." default:"16"`
 }
 
-// Run asks the server and prints what it answers.
+// Run asks the server, or evaluates a file, and prints the answer.
 func (c *queryCmd) Run(ctx context.Context, e *env) error {
+	if c.Format == "chart" && (c.Width < 40 || c.Width > 1000 || c.Height < 4 || c.Height > 200) {
+		return fmt.Errorf("a chart needs a width from 40 to 1000 and a height from 4 to 200")
+	}
+	var out []byte
+	var err error
+	if c.File != "" {
+		g, ferr := c.evaluate(ctx, e)
+		if ferr != nil {
+			return ferr
+		}
+		out, err = c.appendResult(nil, g)
+	} else {
+		out, err = c.ask(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = e.stdout.Write(out)
+	return err
+}
+
+// ask returns the server's answer in the format that is wanted.
+func (c *queryCmd) ask(ctx context.Context) ([]byte, error) {
 	server, err := newClient(c.Target)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	format := c.Format
-	if format == "chart" {
-		if c.Width < 40 || c.Width > 1000 || c.Height < 4 || c.Height > 200 {
-			return fmt.Errorf("a chart needs a width from 40 to 1000 and a height from 4 to 200")
+	v := url.Values{"q": {c.Expr}, "format": {c.Format}}
+	if c.Format == "chart" {
+		v.Set("format", "json")
+	}
+	for name, value := range map[string]string{"s": c.Start, "e": c.End, "step": c.Step} {
+		if value != "" {
+			v.Set(name, value)
 		}
-		format = "json"
 	}
-	v := url.Values{"q": {c.Expr}, "s": {c.Start}, "e": {c.End}, "format": {format}}
-	if c.Step != "" {
-		v.Set("step", c.Step)
+	if c.Unstable {
+		v.Set("features", "unstable")
 	}
-	b, err := server.get(ctx, "/api/v1/graph?"+v.Encode())
+	status, b, err := server.do(ctx, http.MethodGet, "/api/v1/graph?"+v.Encode(), nil)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if status != http.StatusOK {
+		return nil, c.explain(status, b)
 	}
 	if c.Format != "chart" {
-		_, err = e.stdout.Write(b)
-		return err
+		return b, nil
 	}
 	var g graph
 	if err := json.Unmarshal(b, &g); err != nil {
-		return fmt.Errorf("read the server's answer: %w", err)
+		return nil, fmt.Errorf("read the server's answer: %w", err)
 	}
-	_, err = e.stdout.Write(appendChart(nil, &g, c.Width, c.Height))
-	return err
+	return appendChart(nil, &g, c.Width, c.Height), nil
+}
+
+// explain returns the server's error with the place in the expression and what
+// helps, if it is about the expression.
+func (c *queryCmd) explain(status int, body []byte) error {
+	var e struct {
+		Message string
+		Offset  *int
+		Token   string
+		Hint    string
+		Stack   []string
+	}
+	if json.Unmarshal(body, &e) != nil || e.Offset == nil && e.Hint == "" && e.Stack == nil {
+		return serverError(status, body)
+	}
+	at := -1
+	if e.Offset != nil {
+		at = *e.Offset
+	}
+	printed := asl.Error{Message: e.Message, Offset: at, Token: e.Token, Hint: e.Hint, Stack: e.Stack}
+	return errors.New(printed.Explain(c.Expr))
 }
 
 // graph is the part of the json format that a chart needs.
