@@ -230,7 +230,7 @@ func (g *guard) openPort(port uint16) bool {
 // checkHost judges `host:port` as check does a URL.
 func (g *guard) checkHost(ctx context.Context, text string, resolver Resolver) error {
 	host, digits, err := net.SplitHostPort(text)
-	if err != nil || host == "" || strings.Contains(host, "%") {
+	if err != nil || host == "" {
 		return errors.New("smarthost: want host:port")
 	}
 	port, err := strconv.ParseUint(digits, 10, 16)
