@@ -188,7 +188,7 @@ func TestCheckFile(t *testing.T) {
 	f("rules: [{id: a, expr: 'name,sps,:eq,:sum,(,region,),:by', annotations: {s: '{{.Tags.regoin}} {{.Tags.region}}'}}]", "names .Tags.regoin, but groups have region")
 	f("rules: [{id: a, expr: 'name,sps,:eq,:sum', annotations: {s: '{{if .Tags.x}}{{end}}'}}]", "names .Tags.x, but the rule has one group")
 	f("rules: [{id: a, expr: 'name,sps,:eq,:all', annotations: {s: '{{.Tags.x}}'}}]")
-	f("rules: [{id: a, expr: 'name,sps,:eq,:sum', notify: [onkall]}]\nreceivers: [{name: oncall, url: 'https://x.org'}]", `notify names "onkall"`)
+	f("rules: [{id: a, expr: 'name,sps,:eq,:sum', notify: [onkall]}]\nreceivers: [{name: oncall, url: 'https://x.org'}]", `notify[0] names "onkall"`)
 	f("rules: [{id: a, expr: 'name,sps,:eq,:sum,:integral'}]", "integral")
 }
 

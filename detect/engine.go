@@ -57,7 +57,8 @@ type Options struct {
 	BaseURL string
 	// Marks is the log that closes are marked in; nil: none.
 	Marks Log
-	// Receivers returns the names of all receivers: routes may name no others. nil: any.
+	// Receivers returns the names of all receivers: routes and rules may name no others.
+	// nil: any.
 	Receivers func() []string
 	// Replay says that Resume will be called, after ReplayMark was given every
 	// mark that the log has.
@@ -104,7 +105,7 @@ type Engine struct {
 	held        map[string]*incident // by id: open ones that somebody is to be told of, now or again, or has not been told of yet
 	retractable []*incident          // of a review: told to groups that may wait, and held back by now
 	sourceEnded int64                // when the last alert ended that may have held back others
-	routingMu   sync.Mutex           // over changes of routing; before mu
+	routingMu   sync.Mutex           // over changes of routing and of whom rules name; before mu
 	swept       int64                // when silences were last forgotten
 	entry       entry                // what the current step writes; kept and retried when that fails
 	now         int64                // of the last Advance

@@ -8,6 +8,7 @@ import (
 	"text/template/parse"
 
 	"pulse/detect/algo"
+	"pulse/detect/notify"
 	"pulse/detect/scalar"
 	"pulse/query/asl"
 	"pulse/query/stream"
@@ -29,7 +30,7 @@ const (
 	CheckSyntax    = "syntax"    // the file cannot be read
 	CheckRule      = "rule"      // the rule cannot be judged
 	CheckTemplate  = "template"  // an annotation names a tag that the groups never have
-	CheckReceiver  = "receiver"  // notify names nobody
+	CheckReceiver  = "receiver"  // notify names nobody, or the receiver's settings are wrong
 	CheckRoute     = "route"     // routes, inhibit rules or mutes cannot be used, or lead nowhere
 	CheckDuplicate = "duplicate" // another rule judges the same values in the same way
 	CheckRunbook   = "runbook"   // who is paged is not told what to do
@@ -123,7 +124,25 @@ func (file *File) Check(primary int64) []Finding {
 			found(CheckGroups, errors.New("expr gives one alert per series; group it by what people act on, with :by"))
 		}
 	}
-	return append(out, file.checkRouting()...)
+	return slices.Concat(out, file.checkReceivers(), file.checkRouting())
+}
+
+// checkReceivers returns what is wrong with the settings of the receivers.
+func (file *File) checkReceivers() (out []Finding) {
+	for i := range file.Receivers {
+		r := &file.Receivers[i]
+		err, elsewhere := r.Check()
+		if err == nil {
+			continue
+		}
+		f := Finding{Check: CheckReceiver, Warning: elsewhere, Fault: Fault{Err: err}}
+		var placed *Fault
+		if errors.As(file.Place(&notify.ReceiverError{Name: r.Name, Err: err}), &placed) {
+			f.File, f.Fault.Place = placed.File, placed.Place
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 // checkRouting returns what is wrong with routes, inhibit rules and mutes, and what is
@@ -199,9 +218,9 @@ func (file *File) unknownReceivers(r *Rule) []error {
 	}
 	var faults []error
 	names := file.receiverNames()
-	for _, name := range r.Notify {
+	for i, name := range r.Notify {
 		if !slices.Contains(names, name) {
-			faults = append(faults, fmt.Errorf("notify names %q, which is no receiver of the file%s (%s)", name, algo.Meant(name, names), strings.Join(names, ", ")))
+			faults = append(faults, fmt.Errorf("notify[%d] names %q, which is no receiver of the file%s (%s)", i, name, algo.Meant(name, names), listedNames(names)))
 		}
 	}
 	return faults

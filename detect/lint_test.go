@@ -89,7 +89,7 @@ func TestLint(t *testing.T) {
 		`a.yaml:7:5 duplicate true rule "twice": expr and detector are those of rule "good"`,
 		`a.yaml:12:7 template false rule "twice": annotations.summary names .Tags.regoin, but groups have region`,
 		`a.yaml:14:5 hold true rule "hasty": expr and detector page on a single step`,
-		`a.yaml:16:5 receiver false rule "hasty": notify names "onkall", which is no receiver of the file, did you mean "oncall"?`,
+		`a.yaml:16:14 receiver false rule "hasty": notify[0] names "onkall", which is no receiver of the file, did you mean "oncall"?`,
 		`a.yaml:20:5 syntax false rule "bare": key "detektor" is unknown, did you mean "detector"?`,
 		`a.yaml:25:7 rule false rule "each": detector static: key "belov" is unknown, did you mean "below"?`,
 		`a.yaml:27:5 runbook true rule "every": annotations.runbook is missing`,

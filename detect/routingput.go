@@ -160,8 +160,8 @@ func (e *Engine) TestRoutes(set label.Set, t int64) RouteTest {
 	return r.test(set, everyone, t)
 }
 
-// WithoutReceiver calls remove, which deletes the receiver of a name, unless a route
-// names it. No route comes to name it meanwhile.
+// WithoutReceiver calls remove, which deletes the receiver of a name, unless a route or
+// a rule names it. None comes to name it meanwhile.
 func (e *Engine) WithoutReceiver(name string, remove func() error) error {
 	e.routingMu.Lock()
 	defer e.routingMu.Unlock()
@@ -170,6 +170,12 @@ func (e *Engine) WithoutReceiver(name string, remove func() error) error {
 	e.mu.Unlock()
 	if path != "" {
 		return fmt.Errorf("receiver %s cannot be deleted: %w: %s", clip(name, maxID), ErrRouted, path)
+	}
+	if known := e.knownReceiver(); known != nil && !known(name) {
+		return remove() // which says so
+	}
+	if by := e.naming(name, func(string, string) bool { return true }); len(by) > 0 {
+		return fmt.Errorf("receiver %s cannot be deleted: %w: %s", clip(name, maxID), ErrNotified, listedNames(by))
 	}
 	return remove()
 }

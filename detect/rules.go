@@ -99,11 +99,19 @@ func (c *compiled) streamOptions(stored bool) stream.Options {
 //   - Another expression, step or no_data: these are other values, so open alerts
 //     are resolved with that reason and the rule starts afresh.
 //
-// A rule that comes from a file is refused with an *OwnedError.
+// A rule that comes from a file is refused with an *OwnedError, and one that names a
+// receiver that there is not.
 func (e *Engine) PutRule(r Rule, now int64) error {
 	c, err := e.check(r, now)
 	if err != nil {
 		return err
+	}
+	e.routingMu.Lock() // so that no receiver goes meanwhile
+	defer e.routingMu.Unlock()
+	if e.o.Receivers != nil {
+		if err := r.checkNotify(e.o.Receivers()); err != nil {
+			return r.wrong(err)
+		}
 	}
 	return e.put(c, "", now)
 }

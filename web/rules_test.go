@@ -35,7 +35,16 @@ func TestRules(t *testing.T) {
 	if a := r.get("/api/v1/rules"); strings.TrimSpace(string(a.body)) != "[]" {
 		t.Errorf("no rules: %s", a)
 	}
+	if a := r.call("PUT", "/api/v1/rules/sps-drop", body, asJSON); a.status != 400 || !strings.Contains(string(a.body), "notify[0] names") {
+		t.Errorf("a rule for a receiver that there is not: %s", a)
+	}
+	if a := r.call("PUT", "/api/v1/receivers/oncall", `{"url":"http://127.0.0.1:1/"}`, asJSON); a.status != 200 {
+		t.Fatal(a)
+	}
 	put := r.putRule("sps-drop", body)
+	if a := r.call("DELETE", "/api/v1/receivers/oncall", nil); a.status != 409 {
+		t.Errorf("delete a receiver that a rule names: %s", a)
+	}
 	got := r.get("/api/v1/rules/sps-drop")
 	if string(got.body) != string(put.body) {
 		t.Errorf("put answers %s, get %s", put, got)

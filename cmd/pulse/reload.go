@@ -161,7 +161,7 @@ func (f *ruleFiles) load(trigger string) error {
 	if err != nil {
 		return file.Place(err)
 	}
-	if err := f.engine.CheckFileRouting(&file, f.knows(&file)); err != nil {
+	if err := f.checkNames(&file, rules, trigger); err != nil {
 		return file.Place(err)
 	}
 	// Nothing has changed so far, and what follows fails with the database only.
@@ -186,17 +186,37 @@ func (f *ruleFiles) load(trigger string) error {
 	return nil
 }
 
-// knows returns what knows the receivers that there are once those of the files are:
-// they, and those that were made over the API.
-func (f *ruleFiles) knows(file *detect.File) func(string) bool {
-	names := map[string]bool{}
-	for _, name := range f.out.Names() {
-		names[name] = f.out.FileOf(name) == ""
-	}
+// checkNames refuses routes and rules that name a receiver which there is not once those
+// of the files are: they, and those that were made over the API. A server that starts
+// with rules and without any receiver in its files may get them over the API later, and
+// what was made over the API does not keep it from starting.
+func (f *ruleFiles) checkNames(file *detect.File, rules detect.CheckedRules, trigger string) error {
+	var names []string
 	for _, r := range file.Receivers {
-		names[r.Name] = true
+		names = append(names, r.Name)
 	}
-	return func(name string) bool { return names[name] }
+	for _, name := range f.out.Names() {
+		if f.out.FileOf(name) == "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	if err := f.engine.CheckFileRouting(file, func(name string) bool { return slices.Contains(names, name) }); err != nil {
+		return err
+	}
+	if err := rules.CheckNotify(names); err != nil {
+		if trigger != atStart || len(file.Receivers) > 0 {
+			return err
+		}
+		f.log.Warn().Err(file.Place(err)).Msg("a rule pages nobody until there is such a receiver")
+	}
+	if err := f.engine.CheckOthers(rules, names); err != nil {
+		if trigger != atStart {
+			return err
+		}
+		f.log.Warn().Err(err).Msg("a rule pages nobody until there is such a receiver again")
+	}
+	return nil
 }
 
 // doubt refuses a change that nobody means: a file that had content has none, or all

@@ -98,9 +98,23 @@ func (r Receiver) merged(stored Receiver) (Receiver, error) {
 		return r, err
 	}
 	if text, err := url.QueryUnescape(r.URL.Reveal()); err == nil && strings.Contains(text, secret.Mask) {
-		return r, fmt.Errorf("receiver %s: url has %s, which keeps what is stored, and nothing is stored for it", r.Name, secret.Mask)
+		return r, fmt.Errorf("receiver %s: %w", r.Name, &elsewhere{fmt.Errorf("url has %s, which keeps what is stored, and nothing is stored for it", secret.Mask)})
 	}
 	return r, nil
+}
+
+// elsewhere is the lack of what another machine may have: a file, or what is stored.
+type elsewhere struct{ error }
+
+func (e *elsewhere) Unwrap() error { return e.error }
+
+// Check returns what is wrong with the settings of a receiver of a file, whether or not
+// its address may be dialled. It is another machine's affair when all that is wrong is
+// that a file is missing which a part is read from, or that a part is masked.
+func (r Receiver) Check() (fault error, othersAffair bool) {
+	_, err := r.merged(Receiver{})
+	var lack *elsewhere
+	return err, errors.As(err, &lack)
 }
 
 // alike reports whether other is the same but for having been disabled by its own answer.

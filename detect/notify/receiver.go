@@ -137,7 +137,7 @@ func (r Receiver) validate() (Receiver, error) {
 		r.Kind = KindWebhook
 	}
 	if err := r.readFiles(); err != nil {
-		return r, fmt.Errorf("receiver %s: %w", r.Name, err)
+		return r, fmt.Errorf("receiver %s: %w", r.Name, &elsewhere{err})
 	}
 	k, err := kindOf(r.Kind)
 	if err != nil {
@@ -150,7 +150,7 @@ func (r Receiver) validate() (Receiver, error) {
 	}
 	for _, s := range r.settings() {
 		if s.secret != nil && s.secret.Reveal() == secret.Mask {
-			return r, fmt.Errorf("receiver %s: %s is %s, which keeps what is stored, and nothing is", r.Name, s.key, secret.Mask)
+			return r, fmt.Errorf("receiver %s: %w", r.Name, &elsewhere{fmt.Errorf("%s is %s, which keeps what is stored, and nothing is", s.key, secret.Mask)})
 		}
 	}
 	if err := errors.Join(r.checkLimits(), k.check(&r)); err != nil {
