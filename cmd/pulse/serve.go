@@ -198,7 +198,7 @@ func (c *serveCmd) egress() ([]netip.Prefix, error) {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
 			addr, err := netip.ParseAddr(text)
-			if err != nil {
+			if err != nil || addr.Zone() != "" {
 				return nil, fmt.Errorf("--egress-allow %q is not an address range such as 10.0.0.0/8", text)
 			}
 			p = netip.PrefixFrom(addr, addr.BitLen())
