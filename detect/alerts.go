@@ -3,22 +3,51 @@ package detect
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 )
 
-// maxListed bounds how many ended incidents a list shows.
+// MaxAlerts is how many alerts a page may have, and has when nothing is said.
+const MaxAlerts = 10_000
+
+// maxListed bounds how many ended incidents a list shows that nobody pages through.
 const maxListed = 1000
 
 // states are the values that Alerts accepts.
 var states = []string{StatePending, StateFiring, StateNoData, StateResolved}
 
+// ErrAfter is returned for a page after an alert that there is not.
+var ErrAfter = errors.New("after names no alert that is kept in this list")
+
 // Alerts returns the incidents in the given state, newest first: `pending`,
 // `firing`, `nodata`, `resolved`, or all for an empty text. Open incidents show the
 // newest verdict and the silences that mean them now. Of those that ended, the newest
 // 1,000 are listed.
-func (e *Engine) Alerts(state string) ([]Alert, error) {
+func (e *Engine) Alerts(state string) ([]Alert, error) { return e.list(state, maxListed) }
+
+// AlertsPage returns up to limit alerts of the list that Alerts gives, with all ended
+// incidents that are kept, after the incident of an id, "" for the first page; and
+// whether there are more.
+func (e *Engine) AlertsPage(state, after string, limit int) (page []Alert, more bool, err error) {
+	list, err := e.list(state, maxResolved)
+	if err != nil {
+		return nil, false, err
+	}
+	if after != "" {
+		at := slices.IndexFunc(list, func(a Alert) bool { return a.Incident == after })
+		if at < 0 {
+			return nil, false, ErrAfter
+		}
+		list = list[at+1:]
+	}
+	n := min(limit, len(list))
+	return list[:n], n < len(list), nil
+}
+
+// list is Alerts with so many ended incidents.
+func (e *Engine) list(state string, most int) ([]Alert, error) {
 	if state != "" && !slices.Contains(states, state) {
 		return nil, fmt.Errorf("state is %q, want one of pending, firing, nodata, resolved", clip(state, 40))
 	}
@@ -26,7 +55,7 @@ func (e *Engine) Alerts(state string) ([]Alert, error) {
 	out := e.openAlerts(func(in *incident) bool { return state == "" || in.State == state })
 	e.silenced(out)
 	if state == "" || state == StateResolved {
-		ended, err := e.journal.ended(maxListed)
+		ended, err := e.journal.ended(most)
 		if err != nil {
 			return nil, fmt.Errorf("list alerts: %w", err)
 		}

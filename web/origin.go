@@ -9,7 +9,7 @@ import (
 // What a page of a configured origin may send and read beyond what every page may.
 const (
 	corsHeaders = "Authorization, Content-Type, Content-Encoding, Idempotency-Key, Last-Event-ID, X-Pulse-Source"
-	corsExposed = "Retry-After, WWW-Authenticate, Idempotency-Replayed, " + nextOffset
+	corsExposed = "Retry-After, WWW-Authenticate, Idempotency-Replayed, Link, " + nextOffset
 	corsMaxAge  = "600" // seconds
 )
 
