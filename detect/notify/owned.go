@@ -164,69 +164,83 @@ func (s *Service) reachable(r Receiver) error {
 func (s *Service) ReplaceFileReceivers(list CheckedReceivers, again bool) (gone []string, err error) {
 	s.admin.Lock()
 	defer s.admin.Unlock()
-	now := s.o.Clock.Now().UnixMilli()
-	var changed, created []*channel
-	fresh := map[*channel]Receiver{}
-	keep := map[string]bool{}
-	owners := map[string]owner{}
-	for _, r := range list {
-		keep[r.Name] = true
-		owners[r.Name] = owner{File: r.File}
-		c := s.channel(r.Name)
-		switch {
-		case c == nil:
-			c = s.newChannel(r.Receiver)
-			created = append(created, c)
-		case again && c.snapshot().DisabledAt != 0 || !r.alike(c.snapshot()):
-			changed = append(changed, c)
-			fresh[c] = r.Receiver
-		}
-	}
-	for _, c := range s.sorted() {
-		if o := c.origin(); o.File != "" && !keep[c.name] {
-			if o.Leaving == 0 {
-				o.Leaving = now
-				gone = append(gone, c.name)
-			}
-			owners[c.name] = o
-		}
-	}
-	s.join(created)
-	err = s.o.DB.Update(func(tx *bbolt.Tx) error {
-		for _, c := range created {
-			if err := errors.Join(storeReceiver(tx, c.receiver), createBox(tx, c.name)); err != nil {
-				return err
-			}
-		}
-		for _, c := range changed {
-			if err := storeReceiver(tx, fresh[c]); err != nil {
-				return err
-			}
-		}
-		return storeOwners(tx, owners)
-	})
-	if err != nil {
+	p := s.plan(list, again)
+	s.join(p.created)
+	if err := s.o.DB.Update(p.store); err != nil {
 		s.mu.Lock()
-		for _, c := range created {
+		for _, c := range p.created {
 			delete(s.channels, c.name)
 			s.hosts.leave(c.name)
 		}
 		s.mu.Unlock()
 		return nil, fmt.Errorf("store receivers: %w: %w", ErrNotStored, err)
 	}
-	s.begin(created)
+	s.begin(p.created)
 	for _, c := range s.sorted() {
-		c.own(owners[c.name])
+		c.own(p.owners[c.name])
 	}
-	for _, c := range changed {
-		s.replace(c, fresh[c])
+	for _, c := range p.changed {
+		s.replace(c, p.fresh[c])
 		s.replaced(c)
 	}
-	for _, name := range gone {
+	for _, name := range p.gone {
 		s.o.Log.Info().Str("receiver", name).Msg("receiver is in no file any more: it goes when nothing waits for it")
 	}
 	s.Wake()
-	return gone, nil
+	return p.gone, nil
+}
+
+// filePlan is what becomes of receivers when those of files are replaced.
+type filePlan struct {
+	created, changed []*channel
+	fresh            map[*channel]Receiver // of those that change
+	owners           map[string]owner      // of all that come, or came, from files
+	gone             []string              // that take leave now
+}
+
+// plan compares the receivers of files with those that there are; s.admin is held.
+func (s *Service) plan(list CheckedReceivers, again bool) filePlan {
+	p := filePlan{fresh: map[*channel]Receiver{}, owners: map[string]owner{}}
+	for _, r := range list {
+		p.owners[r.Name] = owner{File: r.File}
+		c := s.channel(r.Name)
+		switch {
+		case c == nil:
+			c = s.newChannel(r.Receiver)
+			p.created = append(p.created, c)
+		case again && c.snapshot().DisabledAt != 0 || !r.alike(c.snapshot()):
+			p.changed = append(p.changed, c)
+			p.fresh[c] = r.Receiver
+		}
+	}
+	now := s.o.Clock.Now().UnixMilli()
+	for _, c := range s.sorted() {
+		o := c.origin()
+		if _, stays := p.owners[c.name]; stays || o.File == "" {
+			continue
+		}
+		if o.Leaving == 0 {
+			o.Leaving = now
+			p.gone = append(p.gone, c.name)
+		}
+		p.owners[c.name] = o
+	}
+	return p
+}
+
+// store writes the plan within a transaction.
+func (p *filePlan) store(tx *bbolt.Tx) error {
+	for _, c := range p.created {
+		if err := errors.Join(storeReceiver(tx, c.receiver), createBox(tx, c.name)); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.changed {
+		if err := storeReceiver(tx, p.fresh[c]); err != nil {
+			return err
+		}
+	}
+	return storeOwners(tx, p.owners)
 }
 
 // ReleaseFiles lets the API change what came from files: there are none any more.
