@@ -349,10 +349,10 @@ func TestBadSpecs(t *testing.T) {
 func TestOddInput(t *testing.T) {
 	hostile := "<script>\x1b[31m\x00\r\n\u202e\ufeff" + strings.Repeat("長いラベル ", 300) + string([]byte{0xff, 0xfe})
 	values := [][]float64{nil, {nan}, {0}, {5, 5, 5}, {-1e308, 1e308}, {1e-320, 2e-320}, {math.Inf(1), 1}, {1e300, -1e300, 0}, {1e16, 1e16 + 2}, make([]float64, 50)}
-	for _, scale := range []chart.Scale{chart.ScaleLinear, chart.ScaleLog, chart.ScalePow2, chart.ScaleSqrt} {
+	for _, scale := range []chart.Scale{chart.ScaleLinear, chart.ScaleLog, chart.ScaleLogLinear, chart.ScalePow2, chart.ScaleSqrt, chart.ScalePercentile} {
 		for _, v := range values {
-			for _, style := range []chart.LineStyle{chart.StyleLine, chart.StyleStack} {
-				for _, labels := range []chart.TickLabels{chart.TicksDecimal, chart.TicksBinary, chart.TicksDuration, chart.TicksOff} {
+			for _, style := range []chart.LineStyle{chart.StyleStack, chart.StyleHeatmap} {
+				for _, labels := range []chart.TickLabels{chart.TicksBinary, chart.TicksDuration} {
 					s := plain(chart.Line{Label: hostile, Style: style, Values: v}, chart.Line{Label: "", Style: style, Values: v})
 					s.OnlyGraph, s.Axes, s.Width, s.Height = false, []chart.Axis{{Scale: scale, TickLabels: labels, Label: hostile}}, 60, 30
 					s.Title, s.Notices = hostile, []string{hostile, ""}

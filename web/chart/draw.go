@@ -93,6 +93,9 @@ func (l *layout) draw(ctx context.Context, p *page) error {
 func crisp(v float64) float64 { return math.Floor(v) + 0.5 }
 
 func (l *layout) drawGrid(p *page, k ink) {
+	if len(l.heats) > 0 { // cells are ground enough
+		k.grid, k.axis = faded(k.grid, 0.4), faded(k.axis, 0.4)
+	}
 	for _, t := range l.times[0] {
 		x, c := crisp(l.timeX(t.at)), k.grid
 		if t.day {

@@ -9,9 +9,13 @@ import (
 	"slices"
 )
 
-// most colours that are looked at for a palette; above, every pixel keeps its
-// own.
-const mostColors = 30_000
+const (
+	// mostColors is how many are looked at for a palette; with more, every pixel
+	// keeps its own.
+	mostColors = 30_000
+	// mostApart is how far a channel may be off.
+	mostApart = 20
+)
 
 // encode writes a PNG. What has few colours, or few that differ more than the
 // eye sees, is written with a palette, in a third of the bytes; the colours
@@ -22,7 +26,7 @@ func encode(w io.Writer, img *image.RGBA) error {
 	if counts == nil {
 		return e.Encode(w, img)
 	}
-	for _, apart := range []int{0, 4, 7, 10, 14, 20} {
+	for _, apart := range []int{0, 4, 7, 10, 14, mostApart} {
 		if index, palette := assign(counts, apart); palette != nil {
 			return e.Encode(w, indexed(img, index, palette))
 		}

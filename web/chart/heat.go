@@ -33,7 +33,6 @@ func newHeatmap(s *Spec, axis int, on *scale, width, height float64) *heatmap {
 	for i := range s.Lines {
 		if l := &s.Lines[i]; l.Style == StyleHeatmap && l.Axis == axis {
 			lines = append(lines, l)
-			steps = min(max(steps, 1), max(len(l.Values), 1))
 		}
 	}
 	if len(lines) == 0 {

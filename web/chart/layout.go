@@ -143,7 +143,7 @@ func (l *layout) placeAxes() (leftMargin, rightMargin float64) {
 		l.axisX[i] = rightMargin
 		rightMargin += l.axisWidth(i)
 	}
-	return leftMargin, rightMargin
+	return math.Ceil(leftMargin), math.Ceil(rightMargin) // the plot begins with a whole pixel
 }
 
 // zoneGap keeps the name of a zone from the first label of its row.

@@ -170,7 +170,7 @@ func (l *legend) place(width float64, heats []*heatmap, fonts *typefaces) {
 	for i := range l.rows {
 		row := &l.rows[i]
 		room := l.label
-		if row.heading || row.heat {
+		if row.heat {
 			room = width - swatch
 		}
 		for _, h := range heats {
@@ -178,7 +178,11 @@ func (l *legend) place(width float64, heats []*heatmap, fonts *typefaces) {
 				row.drawn, row.label = h, h.label
 			}
 		}
-		row.label = fonts.fit(textStyle, row.label, room)
+		if row.heading {
+			row.label = fonts.fit(boldStyle, row.label, width)
+		} else {
+			row.label = fonts.fit(textStyle, row.label, room)
+		}
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"unicode"
 
 	stdfont "golang.org/x/image/font"
-	"golang.org/x/image/font/sfnt"
-	"golang.org/x/image/math/fixed"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/font/liberation"
 	"gonum.org/v1/plot/vg"
@@ -48,18 +46,26 @@ func (p *page) snap(v float64) float64 { return math.Round(v*p.zoom) / p.zoom }
 
 // typefaces measures and provides the faces of a page.
 type typefaces struct {
-	cache *font.Cache
-	kerns map[pair]float64
+	cache  *font.Cache
+	faces  map[style]font.Face
+	widths map[letter]float64
+	kerns  map[pair]float64
 }
 
-// pair is two letters that follow each other.
-type pair struct {
-	first, second rune
-	bold          bool
-}
+// letter and pair are one letter, and two that follow each other.
+type (
+	letter struct {
+		letter rune
+		bold   bool
+	}
+	pair struct {
+		first, second rune
+		bold          bool
+	}
+)
 
 func newTypefaces() *typefaces {
-	return &typefaces{font.NewCache(liberation.Collection()), map[pair]float64{}}
+	return &typefaces{font.NewCache(liberation.Collection()), map[style]font.Face{}, map[letter]float64{}, map[pair]float64{}}
 }
 
 // style is a size and weight of text.
@@ -76,17 +82,40 @@ var (
 )
 
 func (f *typefaces) face(s style) font.Face {
-	fnt := font.Font{Typeface: "Liberation", Variant: "Sans"}
-	if s.bold {
-		fnt.Weight = stdfont.WeightBold
+	face, ok := f.faces[s]
+	if !ok {
+		fnt := font.Font{Typeface: "Liberation", Variant: "Sans"}
+		if s.bold {
+			fnt.Weight = stdfont.WeightBold
+		}
+		face = f.cache.Lookup(fnt, vg.Length(s.size))
+		f.faces[s] = face
 	}
-	return f.cache.Lookup(fnt, vg.Length(s.size))
+	return face
 }
 
-// measure returns the width of text in pixels.
-func (f *typefaces) measure(s style, text string) float64 {
-	_, width := f.pieces(s, text)
-	return width
+// width and kern return how wide a letter is, and how much further two of them
+// are apart, as parts of the size.
+func (f *typefaces) width(face font.Face, l letter) float64 {
+	w, ok := f.widths[l]
+	if !ok {
+		w = float64(face.Width(string(l.letter)) / face.Font.Size)
+		f.widths[l] = w
+	}
+	return w
+}
+
+func (f *typefaces) kern(face font.Face, p pair) float64 {
+	k, ok := f.kerns[p]
+	if !ok {
+		both := float64(face.Width(string([]rune{p.first, p.second})) / face.Font.Size)
+		k = both - f.width(face, letter{p.first, p.bold}) - f.width(face, letter{p.second, p.bold})
+		if math.Abs(k) < 1e-6 {
+			k = 0
+		}
+		f.kerns[p] = k
+	}
+	return k
 }
 
 // piece is a part of a text and where it begins.
@@ -96,44 +125,32 @@ type piece struct {
 }
 
 // pieces splits text where its letters are kerned, which the canvas does
-// wrongly at small sizes. Digits are all equally wide, so that columns of numbers
-// and dates stand under each other.
+// wrongly at small sizes, and returns its width. Digits are all equally wide, so
+// that columns of numbers and dates stand under each other.
 func (f *typefaces) pieces(s style, text string) (out []piece, width float64) {
 	face := f.face(s)
-	start, x := 0, 0.0
+	from, start, x := 0, 0.0, 0.0
 	last := rune(-1)
 	for i, r := range text {
-		if k := f.kern(face, pair{last, r, s.bold}); k != 0 {
-			out = append(out, piece{x, text[start:i]})
-			x += face.Width(text[start:i]).Points()
-			if !unicode.IsDigit(last) || !unicode.IsDigit(r) {
-				x += k * s.size
+		if last >= 0 {
+			if k := f.kern(face, pair{last, r, s.bold}); k != 0 {
+				out = append(out, piece{start, text[from:i]})
+				if !unicode.IsDigit(last) || !unicode.IsDigit(r) {
+					x += k * s.size
+				}
+				from, start = i, x
 			}
-			start = i
 		}
+		x += f.width(face, letter{r, s.bold}) * s.size
 		last = r
 	}
-	return append(out, piece{x, text[start:]}), x + face.Width(text[start:]).Points()
+	return append(out, piece{start, text[from:]}), x
 }
 
-// kern returns how much further two letters are apart, as a part of the size.
-func (f *typefaces) kern(face font.Face, p pair) float64 {
-	if p.first < 0 {
-		return 0
-	}
-	if k, ok := f.kerns[p]; ok {
-		return k
-	}
-	var buf sfnt.Buffer
-	em := fixed.Int26_6(face.Face.UnitsPerEm())
-	first, _ := face.Face.GlyphIndex(&buf, p.first)
-	second, _ := face.Face.GlyphIndex(&buf, p.second)
-	k, err := face.Face.Kern(&buf, first, second, em, stdfont.HintingNone)
-	if err != nil { // the font has nothing to say about it
-		k = 0
-	}
-	f.kerns[p] = float64(k) / float64(em)
-	return f.kerns[p]
+// measure returns the width of text in pixels.
+func (f *typefaces) measure(s style, text string) float64 {
+	_, width := f.pieces(s, text)
+	return width
 }
 
 // longestLabel bounds how many characters of any text are looked at.

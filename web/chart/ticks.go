@@ -198,11 +198,7 @@ func decades(low, high float64) []float64 {
 
 // durationPowers returns decades of seconds, minutes, hours and days.
 func durationPowers(low, high float64) []float64 {
-	var all []float64
-	for _, v := range decades(min(low, 1), 1) {
-		all = append(all, v)
-	}
-	all = append(all, 10, 60, 600, 3600, 36_000)
+	all := append(decades(min(low, 1), 1), 10, 60, 600, 3600, 36_000)
 	for _, v := range decades(1, max(high/86_400, 1)) {
 		all = append(all, v*86_400)
 	}
