@@ -135,6 +135,7 @@ type Engine struct {
 	loose       []*incident // open incidents of rules that could not be started again
 	whys        whys
 	crew        crew
+	judged      judged
 }
 
 // New returns an Engine with the rules and alerts of the database. A rule that
@@ -293,10 +294,12 @@ func (e *Engine) advance(now int64) (next int64, worked time.Duration) {
 	for e.takeTurn(now) {
 		if e.o.Clock.Now().Sub(began) >= advanceFor && e.backlog(now) {
 			e.storeTurn()
+			e.noteJudged(now)
 			return now, time.Duration(e.worked)
 		}
 	}
 	e.commit() // an earlier failure, or what silences have seen
+	e.noteJudged(now)
 	e.forgetSilences(now)
 	e.verifySome()
 	next = min(now+idleMs, e.nextReview())

@@ -127,6 +127,7 @@ func (s *Server) notifySamples(l *samples) {
 	l.add("pulse.notify.retries", "Attempts after which another was due.", true, float64(n.Retries))
 	l.add("pulse.notify.deadLetters", "Notifications given up.", true, float64(n.DeadLetters))
 	l.add("pulse.notify.failing", "Receivers that fail, of which the others were told.", false, float64(n.Failing))
+	l.add("pulse.notify.heartbeats", "Heartbeats that receivers accepted.", true, float64(n.Heartbeats))
 	l.add("pulse.notify.hostsDown", "Hosts of receivers that are down and only probed.", false, float64(n.HostsDown))
 }
 

@@ -126,7 +126,8 @@ func (c *serveCmd) openDetect(s *server, hub *stream.Hub, base string) error {
 		return err
 	}
 	log := func(part string) zerolog.Logger { return s.log.With().Str("component", part).Logger() }
-	if s.notify, err = notify.New(notify.Options{DB: s.db, Clock: s.clock, EgressAllow: allow, Log: log("notify"), Link: base}); err != nil {
+	if s.notify, err = notify.New(notify.Options{DB: s.db, Clock: s.clock, EgressAllow: allow, Log: log("notify"), Link: base,
+		Judged: func() (at, through int64) { return s.detect.Judged() }}); err != nil { // which is there before anything is sent
 		return err
 	}
 	s.detect, err = detect.New(detect.Options{

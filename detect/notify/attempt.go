@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -39,9 +40,10 @@ func failure(text string, blocked bool) answer {
 	return answer{verdict: retry, err: text, blocked: blocked, down: !blocked}
 }
 
-// exchange is one HTTP POST and how its answer is read.
+// exchange is one HTTP request and how its answer is read.
 type exchange struct {
 	url    string
+	method string      // "" is POST
 	header http.Header // beside Content-Type and User-Agent; consumed
 	body   []byte
 	// read judges the answer and says what is wrong, in own words. nil goes by the
@@ -61,14 +63,16 @@ func (s *Service) post(ctx context.Context, e exchange) answer {
 	}
 	ctx, cancel := s.within(ctx, e.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(bound(ctx), http.MethodPost, e.url, bytes.NewReader(e.body))
+	req, err := http.NewRequestWithContext(bound(ctx), cmp.Or(e.method, http.MethodPost), e.url, bytes.NewReader(e.body))
 	if err != nil {
 		return failure("url: not a valid URL", true)
 	}
 	if e.header != nil {
 		req.Header = e.header
 	}
-	req.Header.Set("Content-Type", "application/json")
+	if len(e.body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	req.Header.Set("User-Agent", "pulse")
 	resp, err := s.send.RoundTrip(req)
 	if err != nil {
@@ -393,7 +397,12 @@ func (s *Service) Test(ctx context.Context, name string) (TestResult, error) {
 	}
 	receiver := c.snapshot()
 	host := c.host()
-	a := s.deliver(ctx, &receiver, s.newBundle(name, n.ID, n.Type, "", body))
+	var a answer
+	if receiver.Heartbeat != "" {
+		a = s.sendBeat(ctx, &receiver, TypeTest, now)
+	} else {
+		a = s.deliver(ctx, &receiver, s.newBundle(name, n.ID, n.Type, "", body))
+	}
 	if !a.down { // or it is the operator's, not the host's
 		s.judgeHost(host, name, &a, false, s.o.Clock.Now().UnixMilli())
 	}

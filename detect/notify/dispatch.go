@@ -19,6 +19,7 @@ func (s *Service) dispatch(run *running, c *channel) {
 		now := s.o.Clock.Now().UnixMilli()
 		c.mu.Lock()
 		p := c.queue.plan(now)
+		c.plans++
 		c.mu.Unlock()
 		s.persistDrops(c, p.drops, now)
 		if s.retire(c) {
@@ -27,6 +28,9 @@ func (s *Service) dispatch(run *running, c *channel) {
 		s.forgetMembers(c, p.expired)
 		if len(p.again) > 0 {
 			run.group.Go(func() { s.tellAgain(run, c, p) })
+		}
+		if p.beat {
+			run.group.Go(func() { s.beat(run, c) })
 		}
 		s.repeat(c, p.repeat, now)
 		for _, st := range p.start {

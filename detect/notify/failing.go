@@ -148,7 +148,7 @@ func (s *Service) others(name string) []string {
 	all, meant := []string{}, []string{}
 	for _, c := range s.sorted() {
 		r := c.snapshot()
-		if c.name == name || r.Disabled || c.origin().Leaving != 0 {
+		if c.name == name || r.Disabled || r.Heartbeat != "" || c.origin().Leaving != 0 {
 			continue
 		}
 		if all = append(all, c.name); r.Meta {
@@ -241,6 +241,11 @@ func (c *channel) trouble(now, after int64) (why *trouble, suspect bool) {
 	}
 	if q.disabled {
 		return nil, false
+	}
+	if since := c.beat.failedSince; since > 0 {
+		if suspect = true; now-since >= after {
+			return &trouble{since: since, reason: "no heartbeat was accepted: " + c.beat.err}, true
+		}
 	}
 	waits := q.resends && len(q.members) > 0
 	for _, it := range q.items {

@@ -24,7 +24,7 @@ type kind struct {
 // kinds returns every kind.
 func kinds() []kind {
 	return []kind{
-		{KindWebhook, []string{"url", "format", "secret", "previous_secret", "username", "password", "max_alerts", "timeout"}, checkWebhook, deliverWebhook},
+		{KindWebhook, []string{"url", "format", "secret", "previous_secret", "username", "password", "max_alerts", "timeout", "heartbeat", "method"}, checkWebhook, deliverWebhook},
 		{KindAlertmanager, []string{"url", "username", "password", "timeout"}, checkAlertmanager, rendered(alertmanagerPost)},
 		{KindPagerDuty, []string{"url", "routing_key", "title", "text", "max_alerts", "timeout"}, checkPagerDuty, rendered(pagerDutyEvent)},
 		{KindOpsgenie, []string{"url", "api_key", "responders", "priority", "title", "text", "max_alerts", "timeout"}, checkOpsgenie, rendered(opsgenieRequest)},

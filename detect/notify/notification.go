@@ -15,6 +15,8 @@ const (
 	TypeNoData   = "alert.nodata"
 	TypeSummary  = "alert.summary"
 	TypeTest     = "alert.test"
+	// TypeHeartbeat is no alert: it says that alerts are judged and sent.
+	TypeHeartbeat = "alert.heartbeat"
 )
 
 // Notification is one transition of an alert as receivers are told about it.

@@ -87,6 +87,10 @@ type Options struct {
 	// FailingAfter is for how long a notification is attempted in vain before the other
 	// receivers are told; 0 is 5 min.
 	FailingAfter time.Duration
+	// Judged says when alerts were last judged and stored, and through what time nothing
+	// that is due is left to judge, both Unix ms, 0: not yet. It must not block. Nil:
+	// heartbeats are not sent.
+	Judged func() (at, through int64)
 }
 
 func (o *Options) defaults() error {
@@ -170,6 +174,8 @@ type channel struct {
 	state    deliveryState
 	failing  *Failing // nil: it does not
 	troubled int64    // when it was seen to, Unix ms
+	beat     beats
+	plans    uint64 // how often its dispatcher has looked after the queue
 }
 
 // deliveryState is what the last attempts of a receiver showed.
@@ -181,7 +187,7 @@ type deliveryState struct {
 
 // counters count over all receivers since the start.
 type counters struct {
-	enqueued, attempts, accepted, retried, buried, superseded, neverSent, toldAgain, folded, overflowed, unrouted, dbErrors atomic.Int64
+	enqueued, attempts, accepted, retried, buried, superseded, neverSent, toldAgain, folded, overflowed, unrouted, heartbeats, dbErrors atomic.Int64
 }
 
 // New returns a Service with the receivers and pending notifications of the

@@ -16,6 +16,7 @@ import (
 //	  clean                 present while no process delivers: every pending item's count of attempts is exact
 //	  receivers             name → storedReceiver
 //	  owners                name → owner, of those that come from files
+//	  beat                  Unix ms, big-endian, of the last heartbeat that was to be sent
 //	  failing               name → Failing, of those that do
 //	  outbox
 //	    <receiver>
@@ -36,6 +37,7 @@ var (
 	keyReceivers = []byte("receivers")
 	keyOwners    = []byte("owners")
 	keyFailing   = []byte("failing")
+	keyBeat      = []byte("beat")
 	keyOutbox    = []byte("outbox")
 	keyPending   = []byte("pending")
 	keyBodies    = []byte("bodies")

@@ -310,6 +310,10 @@ func (c *channel) own(o owner) {
 func (s *Service) wanted(c *channel, list []*letter) (out []*letter) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.queue.everyMs > 0 {
+		s.refuseNamed(c.name, list, "notification names a receiver that gets heartbeats only")
+		return nil
+	}
 	if c.owner.Leaving == 0 {
 		return list
 	}
@@ -323,6 +327,17 @@ func (s *Service) wanted(c *channel, list []*letter) (out []*letter) {
 		}
 	}
 	return out
+}
+
+// refuseNamed counts and logs those of a list that name a receiver which does not take
+// them; others are for every receiver.
+func (s *Service) refuseNamed(name string, list []*letter, why string) {
+	for _, l := range list {
+		if l.To == nil && slices.Contains(l.Notify, name) || slices.ContainsFunc(l.To, func(t Target) bool { return t.Receiver == name }) {
+			s.stats.unrouted.Add(1)
+			s.o.Log.Warn().Str("receiver", name).Str("rule", l.Rule).Str("incident", l.Incident).Msg(why)
+		}
+	}
 }
 
 // idle reports whether c is leaving and neither waits for anything nor has to be told

@@ -37,6 +37,7 @@ type plan struct {
 	wake    int64     // Unix ms at which to plan again, 0 = when woken
 
 	host    *breaker // that is told what comes of telling again
+	beat    bool     // a heartbeat goes
 	probes  bool     // which is the probe of a host that is down
 	slots   int      // attempts that may be under way
 	ends    bool     // ends wait
@@ -72,6 +73,10 @@ func (q *queue) plan(now int64) plan {
 		p.wakeAt(q.items[at].Enqueued + keepTrying.Milliseconds())
 	}
 	if q.disabled {
+		return p
+	}
+	if q.everyMs > 0 {
+		q.planBeat(&p)
 		return p
 	}
 	var at int64

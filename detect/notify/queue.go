@@ -20,6 +20,9 @@ type queue struct {
 	inFlight   int // attempts under way
 	unstored   int // attempts that ended, and whose outcome is not stored yet
 	disabled   bool
+	everyMs    int64    // between heartbeats, 0: it gets alerts
+	beatAt     int64    // when the next may go
+	beating    bool     // one is under way
 	name       string   // of the receiver
 	host       *breaker // of the host that it is at; nil: there is none
 
@@ -159,6 +162,7 @@ func (q *queue) discard(d drop) {
 // serve goes by the receiver whose queue it is.
 func (q *queue) serve(r *Receiver, host *breaker) {
 	q.name, q.host = r.Name, host
+	q.everyMs = r.every().Milliseconds()
 	q.disabled, q.resends, q.bundles = r.Disabled, r.Kind == KindAlertmanager, r.bundles()
 }
 

@@ -66,6 +66,10 @@ type Receiver struct {
 	Timeout string `json:"timeout,omitempty"`
 	// SendResolved false keeps the ends of alerts from it.
 	SendResolved *bool `json:"send_resolved,omitempty"`
+	// Heartbeat, such as "1m", makes a webhook one that gets nothing but heartbeats, by
+	// Method, GET or POST; empty is POST.
+	Heartbeat string `json:"heartbeat,omitempty"`
+	Method    string `json:"method,omitempty"`
 	// Meta receivers are told of others that fail; when there is none, all others are.
 	Meta bool `json:"meta,omitempty"`
 	// Disabled stops delivery: set by an operator, or when the receiver
@@ -238,6 +242,8 @@ func (r *Receiver) settings() []setting {
 		{"subject", r.Subject != "", nil},
 		{"max_alerts", r.MaxAlerts != 0, nil},
 		{"timeout", r.Timeout != "", nil},
+		{"heartbeat", r.Heartbeat != "", nil},
+		{"method", r.Method != "", nil},
 	}
 }
 

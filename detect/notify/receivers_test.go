@@ -178,12 +178,12 @@ func TestReceiversThatAreRefused(t *testing.T) {
 	bubble(t, notify.Options{}, func(r *rig) {
 		for text, want := range map[string]string{
 			`"kind":"pigeon"`: `must be one of webhook, alertmanager, pagerduty, opsgenie, slack, teams, email`,
-			`"kind":"webhook","url":"https://a.example.com","routing_key":"x"`: `key "routing_key" is not one of kind webhook`,
-			`"kind":"webhook","url":"https://a.example.com","format":"xml"`:    `format is "xml"`,
-			`"kind":"webhook","url":"https://a.example.com","max_alerts":3`:    `max_alerts is for format alertmanager`,
-			`"kind":"webhook","url":"https://a.example.com","username":"u"`:    `username and password go together`,
-			`"kind":"webhook","url":"https://a.example.com","timeout":"1ms"`:   `timeout is "1ms", want 1s to 1m0s`,
-			`"kind":"webhook","url":"https://a.example.com","heartbeat":"1m"`:  `unknown field "heartbeat"`,
+			`"kind":"webhook","url":"https://a.example.com","routing_key":"x"`:               `key "routing_key" is not one of kind webhook`,
+			`"kind":"webhook","url":"https://a.example.com","format":"xml"`:                  `format is "xml"`,
+			`"kind":"webhook","url":"https://a.example.com","max_alerts":3`:                  `max_alerts is for format alertmanager`,
+			`"kind":"webhook","url":"https://a.example.com","username":"u"`:                  `username and password go together`,
+			`"kind":"webhook","url":"https://a.example.com","timeout":"1ms"`:                 `timeout is "1ms", want 1s to 1m0s`,
+			`"kind":"slack","url":"https://hooks.slack.com/services/T/B/x","heartbeat":"1m"`: `key "heartbeat" is not one of kind slack`,
 			`"kind":"alertmanager"`:                                                                                       `url is missing`,
 			`"kind":"alertmanager","url":"http://127.0.0.1:9093"`:                                                         `--egress-allow`,
 			`"kind":"pagerduty"`:                                                                                          `routing_key is missing`,

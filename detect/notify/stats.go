@@ -22,8 +22,9 @@ type Stats struct {
 	ToldAgain      int64 `json:"toldAgain"` // alerts, to receivers that forget what they do not hear of
 	Unrouted       int64 `json:"unrouted"`  // named a receiver that does not exist
 	DatabaseErrors int64 `json:"databaseErrors"`
-	HostsDown      int   `json:"hostsDown"` // hosts whose breaker is open
-	Failing        int   `json:"failing"`   // receivers
+	HostsDown      int   `json:"hostsDown"`  // hosts whose breaker is open
+	Failing        int   `json:"failing"`    // receivers
+	Heartbeats     int64 `json:"heartbeats"` // accepted
 
 	Receivers []ReceiverStats `json:"receivers"` // by name
 }
@@ -45,6 +46,8 @@ type ReceiverStats struct {
 
 	Breaker BreakerStats `json:"breaker"`           // of its host
 	Failing *Failing     `json:"failing,omitempty"` // what others were told of it
+
+	Heartbeat *HeartbeatStats `json:"heartbeat,omitempty"` // of a receiver that gets nothing else
 }
 
 // Stats returns the counts.
@@ -54,7 +57,7 @@ func (s *Service) Stats() Stats {
 		Enqueued: n.enqueued.Load(), Attempts: n.attempts.Load(), Accepted: n.accepted.Load(), Retries: n.retried.Load(),
 		DeadLetters: n.buried.Load(), Overflowed: n.overflowed.Load(), Superseded: n.superseded.Load(),
 		NeverSent: n.neverSent.Load(), Folded: n.folded.Load(), ToldAgain: n.toldAgain.Load(), Unrouted: n.unrouted.Load(), DatabaseErrors: n.dbErrors.Load(),
-		HostsDown: s.hosts.open(),
+		HostsDown: s.hosts.open(), Heartbeats: n.heartbeats.Load(),
 	}
 	for _, c := range s.sorted() {
 		x := c.stats()
@@ -75,6 +78,9 @@ func (c *channel) stats() ReceiverStats {
 		Breaker: q.host.stats(c.name), Failing: c.failing,
 	}
 	shut := out.Breaker.NextProbe
+	if q.everyMs > 0 {
+		out.Heartbeat = &HeartbeatStats{q.everyMs, c.beat.last, c.beat.silent}
+	}
 	for _, it := range q.items {
 		if out.Oldest == 0 {
 			out.Oldest = it.Enqueued

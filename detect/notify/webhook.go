@@ -27,6 +27,9 @@ const (
 
 func checkWebhook(r *Receiver) error {
 	r.URL = r.URL.WithPath()
+	if err := r.checkHeartbeat(); err != nil {
+		return err
+	}
 	switch r.Format {
 	case "", formatPulse:
 		if r.MaxAlerts > 0 {
