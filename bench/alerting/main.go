@@ -4,6 +4,7 @@
 //
 //	go run ./bench/alerting
 //	go run ./bench/alerting -groups 1000 -series 10000 -firing 1,100 -rounds 10
+//	go run ./bench/alerting -firing 10000 -rounds 2 -routes -audit
 //
 // Server, publishers and receiver are processes of their own on one machine, so
 // their clocks are one; the server writes its log before it answers. Every step all
@@ -13,6 +14,11 @@
 // compared with the last answer of that step. In the step after, the one group of a
 // rule with a receiver of its own falls: its page shows what the alerts before
 // have left of the server.
+//
+// With -routes, rules name no receivers: routes do, and a fifth of the rules each is
+// told alone and inhibits the next fifth, is inhibited, muted, silenced, or grouped;
+// a thousand more silences mean nothing. With -audit, the alerts of one more storm are
+// asked for, one by one.
 //
 // What the programs around the server cost is shown, and how long the receiver takes
 // for as many webhooks when the same machine does nothing else.
@@ -50,6 +56,8 @@ type options struct {
 	firing     string
 	detector   string
 	durability string
+	routes     bool
+	audited    bool
 	profile    string
 	file       string
 }
@@ -68,6 +76,8 @@ func main() {
 	flag.StringVar(&o.firing, "firing", "1,100,10000", "how many groups fire in one step, comma separated")
 	flag.StringVar(&o.detector, "detector", `{kind: double-exponential, train: 60s, width: 6, hold: 1s}`, "detector of the rules")
 	flag.StringVar(&o.durability, "durability", "sync", "sync, interval or none")
+	flag.BoolVar(&o.routes, "routes", false, "alerts find receivers by routes, with groups, inhibit rules, mutes and silences")
+	flag.BoolVar(&o.audited, "audit", false, "ask for every alert of one more storm")
 	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile of the server")
 	flag.StringVar(&o.file, "out", "", "file for the report, besides standard output")
 	flag.Parse()
@@ -86,6 +96,9 @@ func (o *options) wrong() error {
 	if o.groups < 1 || o.series < o.groups || o.series > 1_000_000 || o.publishers < 1 || o.publishers > 100 || o.series%o.publishers != 0 ||
 		o.rules < 1 || o.groups%o.rules != 0 || o.step < 100*time.Millisecond || o.rounds < 1 || o.rounds > 1000 {
 		return errors.New("groups, series, publishers, rules, step or rounds out of range; series is a multiple of publishers, groups of rules")
+	}
+	if o.routes && (o.rules%ways != 0 || o.rules > 20) {
+		return errors.New("with -routes, rules is 5, 10, 15 or 20")
 	}
 	if _, err := o.firings(); err != nil {
 		return err
@@ -128,13 +141,18 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		"--egress-allow", "127.0.0.0/8", "--new-series-rate", "1000000"); err != nil {
 		return err
 	}
+	if o.routes {
+		if err := o.silence(s.URL); err != nil {
+			return err
+		}
+	}
 	senders, err := startChild(ctx, "publishers", "-target", s.URL, "-groups", strconv.Itoa(o.groups), "-series", strconv.Itoa(o.series),
 		"-publishers", strconv.Itoa(o.publishers), "-rules", strconv.Itoa(o.rules))
 	if err != nil {
 		return err
 	}
 	defer senders.end()
-	fmt.Fprintf(out, "%d series of %d publishers, %d groups of %d rules, step %s, %s, %s\n", o.series, o.publishers, o.groups, o.rules, o.step, o.durability, o.detector)
+	fmt.Fprintf(out, "%d series of %d publishers, %d groups of %d rules, step %s, %s, %s, routes %t\n", o.series, o.publishers, o.groups, o.rules, o.step, o.durability, o.detector, o.routes)
 	w := &watch{options: o, server: s, senders: senders, hooks: hooks, out: out}
 	if err := w.alone(address); err != nil {
 		return err
@@ -142,18 +160,32 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	return w.run(ctx)
 }
 
-// ruleFile is the rules, each of which notifies a receiver at address.
+// ruleFile is the rules, each of which notifies a receiver at address, or leaves that to
+// routes.
 func (o *options) ruleFile(address string) []byte {
 	var b strings.Builder
 	b.WriteString("rules:\n")
 	receivers := min(o.rules, 20)
-	for i := range o.rules {
-		fmt.Fprintf(&b, "  - {id: r%d, expr: 'name,starts,:eq,rule,r%d,:eq,:and,:sum,(,group,),:by', detector: %s, severity: page, notify: [w%d]}\n", i, i, o.detector, i%receivers)
+	notify := func(name string) string {
+		if o.routes {
+			return ""
+		}
+		return ", notify: [" + name + "]"
 	}
-	fmt.Fprintf(&b, "  - {id: after, expr: 'name,starts,:eq,rule,after,:eq,:and,:sum,(,group,),:by', detector: {kind: static, below: %d}, severity: page, notify: [after]}\n", usualValue*o.publishers/2)
+	for i := range o.rules {
+		fmt.Fprintf(&b, "  - {id: r%d, expr: 'name,starts,:eq,rule,r%d,:eq,:and,:sum,(,group,host,),:by', detector: %s, flap: 'off', severity: page%s}\n", i, i, o.detector, notify(fmt.Sprintf("w%d", i%receivers)))
+	}
+	fmt.Fprintf(&b, "  - {id: after, expr: 'name,starts,:eq,rule,after,:eq,:and,:sum,(,group,),:by', detector: {kind: static, below: %d}, flap: 'off', severity: page%s}\n", usualValue*o.publishers/2, notify("after"))
 	fmt.Fprintf(&b, "receivers:\n  - {name: after, kind: webhook, url: 'http://%s/after'}\n", address)
 	for i := range receivers {
-		fmt.Fprintf(&b, "  - {name: w%d, kind: webhook, url: 'http://%s/%d'}\n", i, address, i)
+		format := ""
+		if o.routes && i%ways == wayGrouped {
+			format = ", format: alertmanager"
+		}
+		fmt.Fprintf(&b, "  - {name: w%d, kind: webhook, url: 'http://%s/%d'%s}\n", i, address, i, format)
+	}
+	if o.routes {
+		b.WriteString(o.routing(receivers))
 	}
 	return []byte(b.String())
 }

@@ -56,7 +56,7 @@ func newBody(o options, i int) *body {
 	perRule := o.groups / o.rules
 	for n := i; n < o.series; n += o.publishers {
 		group := n * o.groups / o.series
-		add(group, fmt.Sprintf(`"rule":"r%d","group":"g%05d","series":"s%d"`, group/perRule, group, n))
+		add(group, fmt.Sprintf(`"rule":"r%d","group":%q,"host":"h%d","series":"s%d"`, group/perRule, groupName(group), o.host(group), n))
 	}
 	b.text = append(b.text, "]}"...)
 	return b

@@ -20,15 +20,58 @@ import (
 // arrival is a webhook as it came.
 type arrival struct {
 	at   int64 // Unix ns
+	to   string
 	body []byte
+}
+
+// hook is what a webhook tells of one alert, or of those of a summary.
+type hook struct {
+	At       int64  // when it arrived, Unix ns
+	To       string // receiver
+	Kind     string
+	Step     int64 // at which the alert began or ended; when it was made, of a summary; Unix ms
+	Count    int   // of alerts
+	Rule     string
+	Group    string
+	Incident string
+	Part     bool // another part of the webhook came before
+}
+
+// told is the body of a webhook, as far as it is looked at.
+type told struct {
+	Type, Rule, Incident string
+	Tags                 struct{ Group string }
+	StartsAt, EndsAt     time.Time
+	EvaluatedAt          time.Time
+	Count                int
+	Alerts               []struct{ Pulse told } // of a group
+}
+
+// hooks returns what the body tells, a line per alert.
+func (n *told) hooks(a arrival) []hook {
+	if len(n.Alerts) > 0 {
+		var list []hook
+		for i := range n.Alerts {
+			h := n.Alerts[i].Pulse.hooks(a)[0]
+			h.Part = i > 0
+			list = append(list, h)
+		}
+		return list
+	}
+	at := n.StartsAt
+	switch {
+	case !n.EndsAt.IsZero():
+		at = n.EndsAt
+	case at.IsZero(): // a summary
+		at = n.EvaluatedAt
+	}
+	return []hook{{At: a.at, To: a.to, Kind: n.Type, Step: at.UnixMilli(), Count: max(n.Count, 1), Rule: n.Rule, Group: n.Tags.Group, Incident: n.Incident}}
 }
 
 // receive takes webhooks and writes where it listens. All that it does when one comes
 // is to note the time and to keep the bytes, so that many at once find it ready. For
-// each line that it reads it writes what came since the last: a line for each, of when
-// it arrived, Unix ns, its type, the step at which the alert began or ended, or when
-// the summary was made, Unix ms, of how many alerts it is, and its rule; and a line
-// with a dot.
+// each line that it reads it writes what came since the last: a hook as JSON in each
+// line, and a line with a dot.
 func receive(ctx context.Context, in io.Reader, out io.Writer) error {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,10 +82,10 @@ func receive(ctx context.Context, in io.Reader, out io.Writer) error {
 	var came []arrival
 	hooks := &fasthttp.Server{NoDefaultServerHeader: true, NoDefaultDate: true, Handler: func(c *fasthttp.RequestCtx) {
 		at := time.Now().UnixNano()
-		body := bytes.Clone(c.PostBody())
+		to, body := string(c.Path()[1:]), bytes.Clone(c.PostBody())
 		mu.Lock()
 		defer mu.Unlock()
-		came = append(came, arrival{at, body})
+		came = append(came, arrival{at, to, body})
 	}}
 	go func() { _ = hooks.Serve(ln) }()
 	go func() {
@@ -56,23 +99,15 @@ func receive(ctx context.Context, in io.Reader, out io.Writer) error {
 		mu.Unlock()
 		w := bufio.NewWriter(out)
 		for _, a := range list {
-			var hook struct {
-				Type, Rule       string
-				StartsAt, EndsAt time.Time
-				EvaluatedAt      time.Time
-				Count            int
-			}
-			if err := json.Unmarshal(a.body, &hook); err != nil {
+			var n told
+			if err := json.Unmarshal(a.body, &n); err != nil {
 				return fmt.Errorf("webhook %q: %w", a.body, err)
 			}
-			at := hook.StartsAt
-			switch {
-			case !hook.EndsAt.IsZero():
-				at = hook.EndsAt
-			case at.IsZero(): // a summary
-				at = hook.EvaluatedAt
+			for _, h := range n.hooks(a) {
+				if err := json.NewEncoder(w).Encode(h); err != nil {
+					return err
+				}
 			}
-			fmt.Fprintln(w, a.at, hook.Type, at.UnixMilli(), max(hook.Count, 1), "rule="+hook.Rule)
 		}
 		fmt.Fprintln(w, ".")
 		if err := w.Flush(); err != nil {

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"time"
 
@@ -19,32 +19,32 @@ type watch struct {
 	out            io.Writer
 
 	answered map[int64]int64 // step, Unix ms → last answer, Unix ns
-	fell     map[int][]int64 // how many groups → at which steps
 	late     map[int64]bool  // steps that the machine was too busy to send in time
 	failed   int
 }
 
-// hook is a webhook that arrived.
-type hook struct {
-	at    int64 // Unix ns
-	kind  string
-	step  int64 // Unix ms; when it was made, of a summary
-	count int
-	rule  string
+// fall is a step at which groups fell.
+type fall struct {
+	at          int64 // Unix ms
+	rest, every int   // the groups whose numbers leave this rest
 }
+
+func (f *fall) of(group int) bool { return group%f.every == f.rest }
 
 // perMinute is how many notifications a receiver gets in a minute, settled how many
 // steps pass until all webhooks of a storm have come, and minute how many until
 // the receivers' limits are free again: the beginnings take one minute, the ends
-// the next.
+// the next. After rested steps a detector takes a fall for news again; sooner it
+// is more of the last one.
 const (
 	perMinute = 60
 	settled   = 10
 	minute    = 125
+	rested    = 30
 )
 
 func (w *watch) run(ctx context.Context) error {
-	w.answered, w.fell, w.late = map[int64]int64{}, map[int][]int64{}, map[int64]bool{}
+	w.answered, w.late = map[int64]int64{}, map[int64]bool{}
 	step := w.step.Milliseconds()
 	t := (time.Now().UnixMilli()/step + 2) * step
 	t, err := w.send(ctx, t, w.warm, order{})
@@ -63,9 +63,17 @@ func (w *watch) run(ctx context.Context) error {
 		case n > 1:
 			rounds, pause = min(rounds, 10), 12
 		}
-		if t, err = w.measure(ctx, t, n, rounds, pause, i == len(firings)-1); err != nil {
+		if i > 0 {
+			if t, err = w.send(ctx, t, rested, order{}); err != nil {
+				return err
+			}
+		}
+		if t, err = w.measure(ctx, t, n, rounds, pause, i == len(firings)-1 && !w.audited); err != nil {
 			return err
 		}
+	}
+	if w.audited {
+		return w.audit(ctx, t, slices.Max(firings))
 	}
 	return nil
 }
@@ -89,11 +97,17 @@ func (w *watch) measure(ctx context.Context, t int64, n, rounds, pause int, last
 	if err != nil {
 		return t, err
 	}
+	var counted counts
+	if err := server.Status(w.server.URL, &counted); err != nil {
+		return t, err
+	}
 	began, from := time.Now(), t
 	every := w.groups / n // so that all rules and receivers have a part in it
+	var falls []fall
 	for i := range rounds {
-		w.fell[n] = append(w.fell[n], t)
-		if t, err = w.send(ctx, t, 1, order{rest: i * every / rounds, every: every}); err != nil {
+		f := fall{t, i * every / rounds, every}
+		falls = append(falls, f)
+		if t, err = w.send(ctx, t, 1, order{rest: f.rest, every: f.every}); err != nil {
 			return t, err
 		}
 		if t, err = w.send(ctx, t, 1, order{after: true}); err != nil {
@@ -116,13 +130,21 @@ func (w *watch) measure(ctx context.Context, t int64, n, rounds, pause int, last
 		return t, err
 	}
 	share := func(d time.Duration) float64 { return float64(d) / float64(wall) }
-	w.report(n, rounds, list, from, t)
+	w.report(n, falls, list, from, t)
+	w.rates(list)
+	if err := w.heard(counted); err != nil {
+		return t, err
+	}
 	memory, err := server.Memory(w.server.PID(), "VmHWM")
 	if err != nil {
 		return t, err
 	}
-	fmt.Fprintf(w.out, "       CPU cores: server %.2f, publishers %.2f, receiver %.2f; server memory at most %d MiB so far\n",
-		share(after.server-before.server), share(after.publishers-before.publishers), share(after.receiver-before.receiver), memory>>20)
+	anonymous, err := server.Memory(w.server.PID(), "RssAnon")
+	if err != nil {
+		return t, err
+	}
+	fmt.Fprintf(w.out, "       CPU cores: server %.2f, publishers %.2f, receiver %.2f; server memory at most %d MiB so far, %d MiB anonymous now\n",
+		share(after.server-before.server), share(after.publishers-before.publishers), share(after.receiver-before.receiver), memory>>20, anonymous>>20)
 	return t, nil
 }
 
@@ -167,7 +189,7 @@ func (w *watch) came() (list []hook, err error) {
 			return list, err
 		}
 		var h hook
-		if _, err := fmt.Sscanf(line, "%d %s %d %d rule=%s", &h.at, &h.kind, &h.step, &h.count, &h.rule); err != nil && h.count == 0 {
+		if err := json.Unmarshal([]byte(line), &h); err != nil {
 			return nil, fmt.Errorf("receiver said %q: %w", line, err)
 		}
 		list = append(list, h)
@@ -189,7 +211,7 @@ func (w *watch) alone(address string) error {
 		}
 		var took []time.Duration
 		for _, h := range list {
-			took = append(took, time.Duration(h.at-began))
+			took = append(took, time.Duration(h.At-began))
 		}
 		if len(took) != names*each {
 			return fmt.Errorf("%d of %d webhooks reached the receiver", len(took), names*each)
@@ -208,51 +230,4 @@ func (w *watch) disturbed(step int64) bool {
 		}
 	}
 	return false
-}
-
-// report prints the latencies of the alerts that began at the steps from from to to.
-func (w *watch) report(n, rounds int, list []hook, from, to int64) {
-	list = slices.DeleteFunc(list, func(h hook) bool { return w.disturbed(h.step / w.step.Milliseconds() * w.step.Milliseconds()) })
-	fell := 0
-	for _, at := range w.fell[n] {
-		if !w.disturbed(at) {
-			fell++
-		}
-	}
-	var all, after, summaries []time.Duration
-	first := map[int64]time.Duration{}
-	summed := 0
-	for _, h := range list {
-		answered, known := w.answered[h.step]
-		took := time.Duration(h.at - answered)
-		switch {
-		case h.kind == "alert.summary":
-			// It is of the newest step of which an answer came before it was made.
-			for at := h.step / w.step.Milliseconds() * w.step.Milliseconds(); at >= from; at -= w.step.Milliseconds() {
-				if answered, known = w.answered[at]; known && answered < h.step*int64(time.Millisecond)+int64(time.Millisecond) {
-					summaries, summed = append(summaries, time.Duration(h.at-answered)), summed+h.count
-					break
-				}
-			}
-		case h.kind != "alert.firing" || !known || h.step < from || h.step >= to:
-		case h.rule == "after":
-			after = append(after, took)
-		default:
-			all = append(all, took)
-			if was, seen := first[h.step]; !seen || took < was {
-				first[h.step] = took
-			}
-		}
-	}
-	q := server.Quantile
-	firsts := slices.Collect(maps.Values(first))
-	fmt.Fprintf(w.out, "%5d firing, %d of %d rounds in time: pages %d p50 %s p99 %s max %s; first of a step p50 %s max %s\n",
-		n, fell, rounds, len(all), q(all, .5), q(all, .99), q(all, 1), q(firsts, .5), q(firsts, 1))
-	if len(summaries) > 0 {
-		fmt.Fprintf(w.out, "       summaries %d of %d alerts, p50 %s p99 %s max %s\n", len(summaries), summed, q(summaries, .5), q(summaries, .99), q(summaries, 1))
-	}
-	fmt.Fprintf(w.out, "       told of %d of %d; page of the step after: %d of %d, p50 %s max %s\n", len(all)+summed, n*fell, len(after), fell, q(after, .5), q(after, 1))
-	if w.failed > 0 {
-		fmt.Fprintf(w.out, "       publishes refused %d\n", w.failed)
-	}
 }
