@@ -163,9 +163,9 @@ func (e *Engine) recall(stored recalled) {
 		e.engage(r)
 		e.insert(r)
 	}
-	for _, err := range stored.damaged {
-		e.o.Log.Error().Err(err).Msg("stored incident is lost: what still fires begins anew")
-	}
+	e.journal.damage.telling(func(err error) {
+		e.o.Log.Error().Err(err).Msg("stored incident is lost: where it still fires it begins anew")
+	})
 	for id, err := range stored.unreadable {
 		e.setAside(storedRule{Rule: Rule{ID: id}}, err)
 	}

@@ -36,12 +36,12 @@ func TestDamagedRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, r, err := openJournal(db, silent{})
+		j, r, err := openJournal(db, silent{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if lost := left - len(r.incidents); lost < damage.from || lost > damage.to || len(r.damaged) != i+1 {
-			t.Errorf("damage %d: %d are lost, %v", i, lost, r.damaged)
+		if lost := left - len(r.incidents); lost < damage.from || lost > damage.to || j.damage.count() != i+1 {
+			t.Errorf("damage %d: %d are lost, %v", i, lost, j.damage.seen)
 		}
 		left = len(r.incidents)
 	}

@@ -407,6 +407,7 @@ type Stats struct {
 	CommitErrors, Refused   int64
 	Unmarked                int64 // closes that the log did not take: a restart judges from what the store has
 	Unsent                  int64 // notifications given up because they could not be stored for long
+	Damaged                 int   // records of incidents that cannot be read, as far as somebody wanted to
 	Unexplained             int64 // decisions of which nothing more was kept, because there were too many at once
 	CheckpointBytes         int
 	SavedBytes              int64 // of detector states written to the database
@@ -417,7 +418,7 @@ func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.stats
-	s.Rules, s.CheckpointBytes = len(e.order), e.kept.used
+	s.Rules, s.CheckpointBytes, s.Damaged = len(e.order), e.kept.used, e.journal.damage.count()
 	for _, r := range e.order {
 		s.Groups += len(r.judge.groups)
 		s.Pending += r.pending

@@ -80,6 +80,7 @@ type journal struct {
 	places   map[string]place // of the records of open incidents
 	silences *silence.Store   // what they have seen is stored with the alerts
 	portion  int              // see its default
+	damage   *damage          // records that cannot be read
 }
 
 // recalled is everything that the database held.
@@ -87,14 +88,13 @@ type recalled struct {
 	rules      []storedRule
 	unreadable map[string]error // rule id → why
 	incidents  []*incident
-	damaged    []error // why records of incidents cannot be read; they stay where they are
 	marks      map[string]int64
 	routing    routing
 	routingErr error
 }
 
 func openJournal(db *bbolt.DB, outbox Outbox) (*journal, recalled, error) {
-	j := &journal{db: db, outbox: outbox, portion: portion, places: map[string]place{}}
+	j := &journal{db: db, outbox: outbox, portion: portion, places: map[string]place{}, damage: &damage{}}
 	r := recalled{unreadable: map[string]error{}, marks: map[string]int64{}}
 	err := db.Update(func(tx *bbolt.Tx) error {
 		root, err := tx.CreateBucketIfNotExists(keyDetect)
@@ -131,7 +131,7 @@ func (j *journal) load(root *bbolt.Bucket, r *recalled) error {
 	open := func(x filed, at place) {
 		in, err := x.read()
 		if err != nil {
-			r.damaged = append(r.damaged, err)
+			j.damage.found(x.id, err)
 			return
 		}
 		j.places[x.id], r.incidents = at, append(r.incidents, in)
@@ -143,7 +143,7 @@ func (j *journal) load(root *bbolt.Bucket, r *recalled) error {
 	if err != nil {
 		return err
 	}
-	r.damaged = append(r.damaged, loadPacks(root.Bucket(keyPacks), open)...)
+	loadPacks(root.Bucket(keyPacks), open, j.damage)
 	err = root.Bucket(keyResolved).ForEach(func(key, _ []byte) error {
 		n, _ := resolvedUnder(key)
 		j.resolved += n
@@ -164,7 +164,10 @@ func (j *journal) load(root *bbolt.Bucket, r *recalled) error {
 func (r *filed) read() (*incident, error) {
 	in := &incident{}
 	if err := json.Unmarshal(r.text, in); err != nil {
-		return nil, fmt.Errorf("read incident %q: %w", r.id, err)
+		return nil, r.damaged(err)
+	}
+	if in.ID != r.id {
+		return nil, r.damaged(r.anothers(in.ID))
 	}
 	return in, nil
 }
@@ -290,70 +293,4 @@ func (e *entry) writeRules(root *bbolt.Bucket) error {
 		}
 	}
 	return nil
-}
-
-// ended returns up to limit ended incidents, newest first.
-func (j *journal) ended(limit int) ([]*incident, error) {
-	var out []*incident
-	err := j.eachEnded(func(_ int64, list []filed) (more bool, err error) {
-		for _, r := range slices.Backward(list) {
-			if len(out) == limit {
-				return false, nil
-			}
-			in, err := r.read()
-			if err != nil {
-				return false, err
-			}
-			out = append(out, in)
-		}
-		return true, nil
-	})
-	return out, err
-}
-
-// endedByID returns one ended incident, nil when there is none of that id. Only
-// its own record is read.
-func (j *journal) endedByID(id string) (in *incident, err error) {
-	err = j.eachEnded(func(_ int64, list []filed) (more bool, err error) {
-		for _, r := range list {
-			if r.id == id {
-				in, err = r.read()
-				return false, err
-			}
-		}
-		return true, nil
-	})
-	return in, err
-}
-
-// endedIDs returns the ids of all ended incidents.
-func (j *journal) endedIDs() (map[string]bool, error) {
-	out := make(map[string]bool, j.resolved)
-	err := j.eachEnded(func(_ int64, list []filed) (more bool, err error) {
-		for _, r := range list {
-			out[r.id] = true
-		}
-		return true, nil
-	})
-	return out, err
-}
-
-// eachEnded calls f with records that are stored together, and when they ended, the
-// newest first, until it answers no.
-func (j *journal) eachEnded(f func(at int64, list []filed) (more bool, err error)) error {
-	return j.db.View(func(tx *bbolt.Tx) error {
-		cursor := tx.Bucket(keyDetect).Bucket(keyResolved).Cursor()
-		for key, value := cursor.Last(); key != nil; key, value = cursor.Prev() {
-			list, err := readResolved(key, value)
-			if err != nil {
-				return err
-			}
-			var at [8]byte
-			copy(at[:], key)
-			if more, err := f(int64(binary.BigEndian.Uint64(at[:])), list); !more || err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

@@ -242,9 +242,9 @@ func (x *packing) commit() {
 
 func newPack(records int) *pack { return &pack{left: records, gone: make([]byte, (records+7)/8)} }
 
-// loadPacks calls f with the records that count and where they are, and returns which
-// packs cannot be read.
-func loadPacks(bucket *bbolt.Bucket, f func(filed, place)) (damaged []error) {
+// loadPacks calls f with the records that count and where they are; d is told of packs
+// that cannot be read.
+func loadPacks(bucket *bbolt.Bucket, f func(filed, place), d *damage) {
 	cursor := bucket.Cursor()
 	for key, value := cursor.First(); key != nil; key, value = cursor.Next() {
 		if len(key) != 8 {
@@ -255,7 +255,7 @@ func loadPacks(bucket *bbolt.Bucket, f func(filed, place)) (damaged []error) {
 		copy(p.key[:], key)
 		gone := bucket.Get(p.bitsKey())
 		if err != nil || gone != nil && len(gone) != len(p.gone) {
-			damaged = append(damaged, fmt.Errorf("pack %x: %w", key, errPack))
+			d.found(fmt.Sprintf("pack %x", key), fmt.Errorf("%w: pack %x: %w", ErrDamaged, key, errPack))
 			continue
 		}
 		for at, r := range list {
@@ -266,7 +266,6 @@ func loadPacks(bucket *bbolt.Bucket, f func(filed, place)) (damaged []error) {
 			}
 		}
 	}
-	return damaged
 }
 
 // The incidents that have ended are stored under the time of their end, 8 bytes big

@@ -38,6 +38,7 @@ type rig struct {
 	hub    *stream.Hub
 
 	receivers []string // that routes may name; nil: any
+	log       zerolog.Logger
 }
 
 // outbox remembers what was enqueued by transactions that were committed.
@@ -125,7 +126,7 @@ func (r *rig) start() {
 	r.hub = stream.NewHub(r.store)
 	o := detect.Options{
 		Store: r.store, Hub: r.hub, DB: r.db, Notify: r.outbox, Clock: r.clock,
-		Log: zerolog.Nop(), BaseURL: "http://pulse", MaxGroups: r.groups,
+		Log: r.log, BaseURL: "http://pulse", MaxGroups: r.groups,
 	}
 	if r.svc != nil {
 		o.Notify = r.svc

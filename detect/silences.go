@@ -123,19 +123,23 @@ func (e *Engine) PreviewSilence(ms label.Matchers, since, now int64) (SilencePre
 // endedAfter returns the incidents that ended after t.
 func (e *Engine) endedAfter(t int64) ([]silence.Entry, error) {
 	var out []silence.Entry
-	err := e.journal.eachEnded(func(at int64, list []filed) (more bool, err error) {
+	err := e.journal.eachEnded(func(at int64, list []filed) (more bool) {
 		if at <= t {
-			return false, nil
+			return false
 		}
 		for _, r := range slices.Backward(list) {
 			x, err := readEnded(r.text)
+			if err == nil && x.Incident != r.id {
+				err = r.anothers(x.Incident)
+			}
 			if err != nil {
-				return false, fmt.Errorf("read incident %q: %w", r.id, err)
+				e.journal.damage.found(r.id, r.damaged(err))
+				continue
 			}
 			x.EndsAt = at
 			out = append(out, x)
 		}
-		return true, nil
+		return true
 	})
 	slices.Reverse(out)
 	return out, err

@@ -84,9 +84,9 @@ func (e *Engine) openIncidents(keep func(*incident) bool) (out []incident) {
 // its own are read.
 func (j *journal) endedOf(rule string, t int64) (out []*incident, err error) {
 	named := notify.AppendString([]byte(`,"rule":`), rule)
-	err = j.eachEnded(func(at int64, list []filed) (more bool, err error) {
+	err = j.eachEnded(func(at int64, list []filed) (more bool) {
 		if at <= t {
-			return false, nil
+			return false
 		}
 		for _, r := range slices.Backward(list) {
 			if !bytes.Contains(r.text, named) {
@@ -94,11 +94,12 @@ func (j *journal) endedOf(rule string, t int64) (out []*incident, err error) {
 			}
 			in, err := r.read()
 			if err != nil {
-				return false, err
+				j.damage.found(r.id, err)
+				continue
 			}
 			out = append(out, in)
 		}
-		return true, nil
+		return true
 	})
 	slices.Reverse(out)
 	if err != nil {

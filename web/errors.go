@@ -113,6 +113,8 @@ func statusOf(err error) int {
 		errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrNotReady), errors.Is(err, query.ErrBusy),
 		errors.Is(err, query.ErrTimeout):
 		return fasthttp.StatusServiceUnavailable
+	case errors.Is(err, detect.ErrDamaged):
+		return fasthttp.StatusInternalServerError
 	case errors.Is(err, store.ErrFull):
 		return fasthttp.StatusInsufficientStorage
 	case errors.Is(err, store.ErrTooLarge):

@@ -109,6 +109,8 @@ func (s *Server) detectSamples(l *samples) {
 	l.add("pulse.detect.muted", "Alerts that began while a mute held some of their receivers back.", true, float64(d.Muted))
 	l.add("pulse.detect.unrouted", "Alerts that no route gave to a receiver.", true, float64(d.Unrouted))
 	l.add("pulse.detect.unexplained", "Decisions of which only the notification was kept, because there were too many at once.", true, float64(d.Unexplained))
+	l.add("pulse.detect.suppressed", "Verdicts out of band beyond the limit of alerts of a rule.", true, float64(d.Suppressed))
+	l.add("pulse.detect.damaged", "Records of incidents that cannot be read.", false, float64(d.Damaged))
 	l.add("pulse.detect.errors", "Steps whose expression failed.", true, float64(d.Errors))
 
 	l.add("pulse.detect.stateBytes", "Bytes of detector states written to the database.", true, float64(d.SavedBytes))
