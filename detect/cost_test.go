@@ -78,6 +78,25 @@ func TestAlertLimit(t *testing.T) {
 	if n := len(r.took()); n != 10_000 {
 		t.Errorf("%d notifications", n)
 	}
+	passed := 0
+	for node := 10_019; node >= 0 && passed < 3; node-- {
+		group := tags.Of("node", "n-"+strconv.Itoa(node))
+		g, err := r.engine.Groups("low", group, 1)
+		if err != nil || len(g.Groups) != 1 {
+			t.Fatalf("%v, %v", g, err)
+		}
+		if g.Groups[0].State != "inactive" {
+			continue
+		}
+		w, err := r.engine.WhyNot(t.Context(), "low", group, 0)
+		if err != nil || w.Reason != detect.ReasonLimit || w.Phase != "inactive" || w.For != nil || !strings.Contains(w.Text, "10,000 alerts of the rule were pending or firing") {
+			t.Fatalf("%+v, %v", w, err)
+		}
+		passed++
+	}
+	if passed == 0 {
+		t.Error("no group was passed by")
+	}
 }
 
 // TestDiskFails: while the state cannot be stored nothing is sent; afterwards

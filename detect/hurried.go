@@ -10,11 +10,16 @@ const maxHurried = 256
 // newest are kept.
 type hurried []span
 
-// add notes step t, the newest, of a rule with steps of so many ms.
+// add notes step t, the newest, of a rule with steps of so many ms; once is enough.
 func (h *hurried) add(t, step int64) {
-	if n := len(*h); n > 0 && (*h)[n-1].end == t-step {
-		(*h)[n-1].end = t
-		return
+	if n := len(*h); n > 0 {
+		switch (*h)[n-1].end {
+		case t - step:
+			(*h)[n-1].end = t
+			return
+		case t:
+			return
+		}
 	}
 	if len(*h) == maxHurried {
 		*h = slices.Delete(*h, 0, 1)

@@ -60,6 +60,7 @@ type running struct {
 	closedOn closedSteps // sources of the last steps
 	hurried  hurried     // steps that were judged with a source missing
 	attended hurried     // steps that were judged in their time, as far as is known
+	crowded  hurried     // steps at which groups were out of band beyond maxAlerts
 	deferred *PutOff     // of the newest step that was put off
 
 	stats RuleStats

@@ -64,6 +64,7 @@ func (e *Engine) stepAlert(r *running, i int, t int64, config *alert.Config, ret
 	}
 	if o == alert.Out && a.state.Phase == alert.Inactive && r.pending+r.firing >= maxAlerts {
 		r.stats.Suppressed++
+		r.crowded.add(t, r.c.step)
 		o = alert.Unjudged
 	}
 	e.whys.before(&a.state, config)

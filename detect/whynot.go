@@ -95,6 +95,7 @@ const (
 	ReasonOtherwise  = "judged-otherwise"
 	ReasonFiring     = "already-firing"
 	ReasonFlapping   = "flapping"
+	ReasonLimit      = "limit"
 	ReasonPaged      = "paged"
 	ReasonSilenced   = "silenced"
 	ReasonInhibited  = "inhibited"
@@ -145,6 +146,7 @@ type question struct {
 	after  int64 // without data, of a no-data alert; 0: not known
 
 	attended hurried // steps that were judged in their time
+	crowded  bool    // at that step the rule passed groups by that were out of band
 	failing  bool    // the database could not be written last
 
 	// Found by judging again.
@@ -157,7 +159,9 @@ type question struct {
 	overAt  int64 // an alert that does not flap would have been over at this step, the last up to T; 0: none seen
 	laterAt int64 // the alert that was pending at T fired or was dropped at this step
 	dropped bool
-	failed  error
+	// passedBy: it was out of band and had no alert, since the rule had as many as it may.
+	passedBy bool
+	failed   error
 }
 
 // WhyNot answers for the group of rule id whose tags contain group, all if it has one,
@@ -230,6 +234,7 @@ func (e *Engine) ask(id string, group tags.Tags, at int64) (*question, error) {
 	case q.attended.after(q.T):
 		q.Judged = stepSkipped
 	}
+	q.crowded = r.crowded.has(q.T)
 	if r.deferred != nil && r.deferred.T == q.T {
 		q.PutOff = r.deferred
 	}

@@ -24,6 +24,9 @@ func (q *question) say() {
 		}
 	case toBe != nil:
 		q.Phase = StatePending
+	case on == nil && q.crowded && q.seen == alert.Out:
+		q.passedBy = true
+		q.state, q.firedAt, q.For, q.Phase = alert.State{}, 0, nil, alert.Inactive.String()
 	case q.Seen != nil && q.firedAt != 0:
 		q.Phase = alert.Inactive.String()
 	}
@@ -283,6 +286,8 @@ func (q *question) conclude(on, toBe *WhyAlert) {
 func (q *question) concludeStep() {
 	v := q.Seen
 	switch {
+	case q.passedBy:
+		q.because(ReasonLimit, "nobody was paged since %s alerts of the rule were pending or firing, the most that a rule may have: further groups that were out of band were passed by.", people(maxAlerts))
 	case q.firedAt != 0:
 		why := "points that came after the step was judged may have changed it, or the alert is too old to be remembered"
 		if q.Judged == stepIncomplete {
