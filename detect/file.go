@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -264,22 +263,4 @@ func readBounded(name string) ([]byte, error) {
 		return nil, fmt.Errorf("rule file: %w", err)
 	}
 	return text, nil
-}
-
-// What an excerpt of a file must not show: signing secrets in any place, what
-// stands for a secret, all that follows when that has lines of its own, and what a URL
-// carries behind the host.
-var (
-	secretText  = regexp.MustCompile(`whsec_[^\s"',\]}]*`)
-	secretValue = regexp.MustCompile(`(?i)((?:secrets?|_keys?|passwords?)["']?\s*:\s*)[^\s*][^\n]*`)
-	secretBlock = regexp.MustCompile(`(?is)((?:secrets?|_keys?|passwords?|urls?)["']?\s*:\s*)[|>].*`)
-	urlRest     = regexp.MustCompile(`(https?://)([^\s/?#"'@]*@)?([^\s/?#"']*)([/?#][^\s"']*)?`)
-)
-
-// withoutSecrets masks them in an excerpt of a file.
-func withoutSecrets(text string) string {
-	text = secretText.ReplaceAllString(text, "***")
-	text = secretBlock.ReplaceAllString(text, "$1***")
-	text = secretValue.ReplaceAllString(text, "$1***")
-	return urlRest.ReplaceAllString(text, "$1$3/***")
 }

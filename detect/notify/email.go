@@ -70,7 +70,7 @@ func (r *Receiver) implicitTLS() bool { return strings.HasSuffix(r.Smarthost, ":
 func address(s string) (*mail.Address, error) {
 	a, err := mail.ParseAddress(s)
 	if err != nil || len(s) > 320 || strings.ContainsFunc(a.Address, func(c rune) bool { return c <= ' ' || c > '~' || c == '<' || c == '>' }) {
-		return nil, fmt.Errorf("%.80q is no mail address", s)
+		return nil, fmt.Errorf("%s is no mail address", quoted(s))
 	}
 	return a, nil
 }

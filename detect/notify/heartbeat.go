@@ -57,14 +57,14 @@ func (r *Receiver) checkHeartbeat() error {
 	case r.Heartbeat == "":
 		return nil
 	case r.Method != "" && r.Method != http.MethodGet && r.Method != http.MethodPost:
-		return fmt.Errorf("method is %.40q, want GET or POST", r.Method)
+		return fmt.Errorf("method is %s, want GET or POST", quoted(r.Method))
 	case r.Format == formatAlertmanager:
 		return errors.New("format does not go with heartbeat")
 	case r.Meta:
 		return errors.New("meta does not go with heartbeat, whose receiver gets no alerts")
 	}
 	if d := r.every(); d < minHeartbeat || d > maxHeartbeat {
-		return fmt.Errorf("heartbeat is %.40q, want %v to %v", r.Heartbeat, minHeartbeat, maxHeartbeat)
+		return fmt.Errorf("heartbeat is %s, want %v to %v", quoted(r.Heartbeat), minHeartbeat, maxHeartbeat)
 	}
 	return nil
 }

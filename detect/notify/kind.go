@@ -40,7 +40,7 @@ func kindOf(name string) (kind, error) {
 	if i := slices.IndexFunc(all, func(k kind) bool { return k.name == name }); i >= 0 {
 		return all[i], nil
 	}
-	return kind{}, fmt.Errorf("kind %.40q is not known, must be one of %s", name, strings.Join(Kinds(), ", "))
+	return kind{}, fmt.Errorf("kind %s is not known, must be one of %s", quoted(name), strings.Join(Kinds(), ", "))
 }
 
 // Kinds returns the names of the kinds of receivers.

@@ -46,13 +46,13 @@ func checkOpsgenie(r *Receiver) error {
 	case strings.Contains(r.URL.Reveal(), "?"):
 		return errors.New("url has a query, want the address of the API such as " + opsgenieURL)
 	case r.Priority != "" && !slices.Contains([]string{"P1", "P2", "P3", "P4", "P5"}, r.Priority):
-		return fmt.Errorf("priority is %.40q, want P1 to P5", r.Priority)
+		return fmt.Errorf("priority is %s, want P1 to P5", quoted(r.Priority))
 	case len(r.Responders) > opsgenieResponders:
 		return fmt.Errorf("responders has %d entries, at most %d", len(r.Responders), opsgenieResponders)
 	}
 	for i, x := range r.Responders {
 		if !slices.Contains([]string{"team", "user", "escalation", "schedule"}, x.Type) {
-			return fmt.Errorf("responders[%d].type is %.40q, want team, user, escalation or schedule", i, x.Type)
+			return fmt.Errorf("responders[%d].type is %s, want team, user, escalation or schedule", i, quoted(x.Type))
 		}
 		named := 0
 		for _, s := range []string{x.ID, x.Name, x.Username} {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -178,7 +179,7 @@ func (r *Receiver) checkLimits() error {
 	if r.Timeout != "" {
 		d, err := time.ParseDuration(r.Timeout)
 		if err != nil || d < minTimeout || d > maxTimeout {
-			return fmt.Errorf("timeout is %.40q, want %v to %v", r.Timeout, minTimeout, maxTimeout)
+			return fmt.Errorf("timeout is %s, want %v to %v", quoted(r.Timeout), minTimeout, maxTimeout)
 		}
 	}
 	if r.MaxAlerts < 0 || r.MaxAlerts > maxMaxAlerts {
@@ -210,6 +211,18 @@ func (r *Receiver) timeout() time.Duration {
 // wants reports whether a notification of this type is for r at all.
 func (r *Receiver) wants(kind string) bool {
 	return kind != TypeResolved || r.SendResolved == nil || *r.SendResolved
+}
+
+// quoted is what somebody wrote where a word is due, for a message. What is no short word
+// may be a secret in the wrong place.
+func quoted(text string) string {
+	plain := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.ContainsRune(" .,@_-", c)
+	}
+	if len(text) > 8 && (len(text) > 24 || strings.ContainsFunc(text, func(c rune) bool { return !plain(c) })) {
+		return secret.Mask
+	}
+	return strconv.Quote(text)
 }
 
 // setting is a key of a receiver that belongs to some kinds.

@@ -37,7 +37,7 @@ func checkWebhook(r *Receiver) error {
 		}
 	case formatAlertmanager:
 	default:
-		return fmt.Errorf("format is %.40q, want %s or %s", r.Format, formatPulse, formatAlertmanager)
+		return fmt.Errorf("format is %s, want %s or %s", quoted(r.Format), formatPulse, formatAlertmanager)
 	}
 	for _, s := range []struct {
 		key  string
