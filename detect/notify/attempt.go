@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,9 +19,6 @@ import (
 
 // maxErrorBytes bounds the text of an error that is kept and shown.
 const maxErrorBytes = 500
-
-// reasonUnwanted is why an end is not sent.
-const reasonUnwanted = "send_resolved is false"
 
 // answer is what one attempt came to.
 type answer struct {
@@ -213,11 +209,8 @@ func (s *Service) tell(run *running, c *channel, r *Receiver, st *start, bodies 
 		it := st.items[0]
 		return s.deliver(run.attempts, r, s.newBundle(c.name, it.ID, it.Type, it.Incident, bodies[0]))
 	}
-	if !slices.ContainsFunc(st.items, func(it *item) bool { return r.wants(it.Type) }) {
-		return answer{verdict: accepted, err: reasonUnwanted}
-	}
 	s.seal(c, st)
-	b, err := s.groupBundle(c, r, st, bodies)
+	b, err := s.groupBundle(c, st, bodies)
 	if err != nil {
 		s.databaseFailed("read group", err)
 		return failure("the group cannot be read", true)
@@ -225,12 +218,8 @@ func (s *Service) tell(run *running, c *channel, r *Receiver, st *start, bodies 
 	return s.deliver(run.attempts, r, b)
 }
 
-// deliver makes one attempt in the way of the receiver's kind. What the receiver does
-// not want counts as accepted.
+// deliver makes one attempt in the way of the receiver's kind.
 func (s *Service) deliver(ctx context.Context, r *Receiver, b *bundle) answer {
-	if !r.wants(b.Type) {
-		return answer{verdict: accepted, err: reasonUnwanted}
-	}
 	k, err := kindOf(r.Kind)
 	if err != nil {
 		return failure(err.Error(), true)
@@ -317,20 +306,20 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 	case stopped:
 		o.item.Attempts, o.item.Next, o.item.Unsure = it.Attempts, 0, true
 	case what == accepted:
-		o.gone, o.accepted = true, a.status != 0
+		o.gone, o.accepted = true, true
 		o.attempt.Outcome = OutcomeAccepted
-		if !o.accepted { // it was not wanted
-			o.attempt.Outcome, o.item.LastError = OutcomeDropped, ""
-		}
 		o.open, o.close = opens(it.Type), it.Type == TypeResolved
 	case what == gone:
 		o.disable = true
 		o.attempt.Outcome = OutcomeDisabled
-	case what == refused:
+	case what == refused || what == hopeless:
 		o.item.failedAt(now)
 		o.item.Refusals++
-		if o.item.Refusals >= refusalsAllowed {
-			o.gone, o.dead = true, fmt.Sprintf("refused with status %d", a.status)
+		if what == hopeless || o.item.Refusals >= refusalsAllowed {
+			o.gone, o.dead = true, "refused"
+			if a.status > 0 {
+				o.dead += fmt.Sprintf(" with status %d", a.status)
+			}
 			if a.err != "" {
 				o.dead += ": " + a.err
 			}
@@ -382,7 +371,8 @@ type TestResult struct {
 }
 
 // Test sends one alert.test to a receiver, at once and without retries, also
-// when it is disabled.
+// when it is disabled. Where incidents stay open until they are resolved, it resolves the
+// one that it opened.
 func (s *Service) Test(ctx context.Context, name string) (TestResult, error) {
 	c := s.channel(name)
 	if c == nil {
@@ -406,8 +396,26 @@ func (s *Service) Test(ctx context.Context, name string) (TestResult, error) {
 	if !a.down { // or it is the operator's, not the host's
 		s.judgeHost(host, name, &a, false, s.o.Clock.Now().UnixMilli())
 	}
+	if a.verdict == accepted && keepsOpen(receiver.Kind) {
+		a.err = s.endTest(ctx, &receiver, n)
+	}
 	if a.verdict == accepted {
 		s.worked(c, s.o.Clock.Now().UnixMilli())
 	}
 	return TestResult{OK: a.verdict == accepted, Status: a.status, LatencyMs: a.latencyMs, Error: a.err}, nil
+}
+
+// endTest resolves what a test has opened, and returns what went wrong.
+func (s *Service) endTest(ctx context.Context, r *Receiver, n Notification) string {
+	opened := n.ID
+	n.ID, n.Incident, n.Type, n.Status, n.EndsAt = opened+"-end", opened, TypeResolved, "resolved", n.StartsAt
+	body, err := n.bounded()
+	if err != nil {
+		return err.Error()
+	}
+	a := s.deliver(ctx, r, s.newBundle(r.Name, n.ID, n.Type, opened, body))
+	if a.verdict == accepted {
+		return ""
+	}
+	return strings.TrimSuffix(fmt.Sprintf("what the test opened was not resolved: status %d, %s", a.status, a.err), ", ")
 }

@@ -78,11 +78,11 @@ func address(s string) (*mail.Address, error) {
 // deliverEmail sends one mail to all recipients.
 func deliverEmail(ctx context.Context, s *Service, r *Receiver, b *bundle) answer {
 	if err := b.read(); err != nil {
-		return answer{verdict: refused, err: err.Error(), blocked: true}
+		return answer{verdict: hopeless, err: err.Error(), blocked: true}
 	}
 	message, err := emailMessage(r, b)
 	if err != nil {
-		return answer{verdict: refused, err: err.Error(), blocked: true}
+		return answer{verdict: hopeless, err: err.Error(), blocked: true}
 	}
 	return s.mail(ctx, r, message)
 }

@@ -99,7 +99,7 @@ func (s *Service) tellFailing(tx *bbolt.Tx, c *channel, why trouble, now int64) 
 	n := f.notification(c.name, now)
 	n.ID, n.Type, n.Status, n.Value, n.Graph = f.Incident+"-firing", TypeFiring, "firing", float64(waiting), s.o.Link
 	n.Annotations["summary"] = fmt.Sprintf("receiver %s fails: %s", c.name, f.Reason)
-	n.Annotations["description"] = fmt.Sprintf("%d notifications wait for it.", waiting)
+	n.Annotations["description"] = fmt.Sprintf("Notifications that wait for it: %d", waiting)
 	return s.enqueueTo(tx, n, f.Told)
 }
 

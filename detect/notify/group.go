@@ -321,7 +321,7 @@ func (s *Service) seal(c *channel, st *start) {
 }
 
 // groupBundle makes the message of a group: what is new, and whatever else fires.
-func (s *Service) groupBundle(c *channel, r *Receiver, st *start, bodies [][]byte) (*bundle, error) {
+func (s *Service) groupBundle(c *channel, st *start, bodies [][]byte) (*bundle, error) {
 	b := s.newBundle(c.name, st.id, TypeResolved, "", nil)
 	b.Key, b.Labels = st.group.Key, st.group.Labels
 	size := 0
@@ -330,9 +330,8 @@ func (s *Service) groupBundle(c *channel, r *Receiver, st *start, bodies [][]byt
 		if err := n.UnmarshalJSON(body); err != nil {
 			return nil, fmt.Errorf("read notification: %w", err)
 		}
-		if size += len(body); r.wants(n.Type) {
-			b.Alerts = append(b.Alerts, n)
-		}
+		size += len(body)
+		b.Alerts = append(b.Alerts, n)
 	}
 	err := s.o.DB.View(func(tx *bbolt.Tx) error {
 		box, ok := boxOf(tx, c.name)

@@ -56,17 +56,20 @@ func Kinds() []string {
 // alert.
 func (r *Receiver) bundles() bool { return r.Kind != KindWebhook || r.Format == formatAlertmanager }
 
-// rendered makes a kind's deliver of the request that it renders. What cannot be
-// rendered is refused: another attempt would not do better.
+// keepsOpen reports whether what is opened at a kind of receiver stays open until it is
+// resolved.
+func keepsOpen(kind string) bool { return kind == KindPagerDuty || kind == KindOpsgenie }
+
+// rendered makes a kind's deliver of the request that it renders.
 func rendered(render func(r *Receiver, b *bundle) (exchange, error)) func(context.Context, *Service, *Receiver, *bundle) answer {
 	return func(ctx context.Context, s *Service, r *Receiver, b *bundle) answer {
 		err := b.read()
 		if err != nil {
-			return answer{verdict: refused, err: err.Error(), blocked: true}
+			return answer{verdict: hopeless, err: err.Error(), blocked: true}
 		}
 		e, err := render(r, b)
 		if err != nil {
-			return answer{verdict: refused, err: err.Error(), blocked: true}
+			return answer{verdict: hopeless, err: err.Error(), blocked: true}
 		}
 		e.timeout = r.timeout()
 		return s.post(ctx, e)

@@ -134,7 +134,11 @@ func ogPriority(t tone) string {
 
 // readOpsgenie reads an answer: 202, since alerts are made later.
 func readOpsgenie(status int, _ []byte) (verdict, string) {
-	return judge(status), map[int]string{
+	v := judge(status)
+	if status == http.StatusUnprocessableEntity {
+		v = hopeless
+	}
+	return v, map[int]string{
 		http.StatusUnauthorized:        "Opsgenie does not know the api_key",
 		http.StatusForbidden:           "the api_key may not create alerts",
 		http.StatusUnprocessableEntity: "Opsgenie finds the alert not valid",

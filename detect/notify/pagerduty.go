@@ -143,6 +143,9 @@ func readPagerDuty(status int, body []byte) (verdict, string) {
 	if v == accepted {
 		return v, ""
 	}
+	if status == http.StatusBadRequest { // it asks not to be sent that again
+		v = hopeless
+	}
 	var said struct{ Status string }
 	if json.Unmarshal(body, &said) == nil && said.Status == "invalid event" {
 		return v, "PagerDuty calls the event invalid: is the routing_key that of an Events API v2 integration?"

@@ -13,6 +13,7 @@ const (
 	reasonFolded     = "counted in a summary"
 	reasonExpired    = "not accepted within 24 hours"
 	reasonOverflow   = "queue is full"
+	reasonUnwanted   = "send_resolved is false"
 )
 
 // drop is an item that has left the queue undelivered and must leave the

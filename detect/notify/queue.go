@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"maps"
 	"slices"
 )
 
@@ -41,6 +42,7 @@ type queue struct {
 	turn          uint64              // counts plans
 	expired       []*member           // that must leave the database
 	resends       bool                // the receiver is told again
+	noEnds        bool                // the receiver is not told of ends
 	againUnderWay bool
 	againAt       int64 // when to look for what is due
 
@@ -139,6 +141,10 @@ func (q *queue) settle(incident string) {
 			q.discard(drop{it: it, reason: reasonSuperseded, markOpen: it.Unsure && opens(it.Type) && q.begin(incident)})
 		case over:
 			q.discard(drop{it: it, reason: reasonNeverSent})
+		case q.noEnds && it.Type == TypeResolved && !waiting:
+			q.discard(drop{it: it, reason: reasonUnwanted, over: true})
+			delete(q.open, incident)
+			q.leave(incident)
 		}
 	}
 }
@@ -163,6 +169,12 @@ func (q *queue) discard(d drop) {
 func (q *queue) serve(r *Receiver, host *breaker) {
 	q.name, q.host = r.Name, host
 	q.everyMs = r.every().Milliseconds()
+	if no := !r.wants(TypeResolved); no != q.noEnds {
+		q.noEnds = no
+		for _, incident := range slices.Collect(maps.Keys(q.byIncident)) {
+			q.settle(incident)
+		}
+	}
 	q.disabled, q.resends, q.bundles = r.Disabled, r.Kind == KindAlertmanager, r.bundles()
 }
 

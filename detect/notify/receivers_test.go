@@ -69,7 +69,7 @@ func TestEveryKindDelivers(t *testing.T) {
 		}
 		for name := range everyKind {
 			want := 3
-			if name == "am" { // a restart tells it again
+			if name == "am" || name == "pd" || name == "og" { // a restart tells it again; what a test opens is resolved
 				want = 4
 			}
 			if count[name] != want {

@@ -36,8 +36,9 @@ type verdict uint8
 const (
 	accepted verdict = iota
 	retry
-	refused // a 4xx: once more, then dead
-	gone    // 410: the receiver wants no more
+	refused  // a 4xx: once more, then dead
+	hopeless // dead at once: another attempt would come to the same
+	gone     // 410: the receiver wants no more
 )
 
 // judge classifies an HTTP status.

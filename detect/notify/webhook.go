@@ -59,7 +59,7 @@ func deliverWebhook(ctx context.Context, s *Service, r *Receiver, b *bundle) ans
 	if r.Format == formatAlertmanager {
 		var err error
 		if body, err = alertmanagerWebhook(r, b); err != nil {
-			return answer{verdict: refused, err: err.Error(), blocked: true}
+			return answer{verdict: hopeless, err: err.Error(), blocked: true}
 		}
 	}
 	header := s.webhookHeader(r, b.ID, body)
