@@ -55,19 +55,24 @@ type WhyNot struct {
 
 // WhyAlert is an alert of the group that was on at the time, or began from it.
 type WhyAlert struct {
-	Incident     string           `json:"incident"`
-	State        string           `json:"state"`
-	NoData       bool             `json:"noData,omitempty"`
-	PendingSince int64            `json:"pendingSince"`
-	StartsAt     int64            `json:"startsAt,omitempty"`
-	EndsAt       int64            `json:"endsAt,omitempty"`
-	Queued       bool             `json:"queued"` // its beginning was queued for receivers
-	Held         []string         `json:"held,omitempty"`
-	Flapping     bool             `json:"flapping,omitempty"` // it stays on until it has been calm
-	Attempts     []notify.Attempt `json:"attempts"`
+	Incident     string `json:"incident"`
+	State        string `json:"state"`
+	NoData       bool   `json:"noData,omitempty"`
+	PendingSince int64  `json:"pendingSince"`
+	StartsAt     int64  `json:"startsAt,omitempty"`
+	EndsAt       int64  `json:"endsAt,omitempty"`
+	Queued       bool   `json:"queued"` // its beginning was queued for receivers
+	// Held is what holds it back from somebody, or did until its end, with times.
+	Held     []string          `json:"held,omitempty"`
+	Untold   []string          `json:"untold,omitempty"`  // receivers that routes chose and that have not been told
+	Nearest  []NearRoute       `json:"nearest,omitempty"` // where no route takes it
+	Standing []notify.Standing `json:"standing,omitempty"`
+	Flapping bool              `json:"flapping,omitempty"` // it stays on until it has been calm
+	Attempts []notify.Attempt  `json:"attempts"`
 
 	notify []string
-	reason string // why nobody was told
+	reason string   // why nobody was told
+	taken  []string // paths of the routes that take it
 	events []Event
 }
 
@@ -143,6 +148,7 @@ type question struct {
 	origin int64
 	some   []string // names of groups that the rule has
 	labels notify.Notification
+	routes routing
 	after  int64 // without data, of a no-data alert; 0: not known
 
 	attended hurried // steps that were judged in their time
@@ -205,6 +211,7 @@ func (e *Engine) ask(id string, group tags.Tags, at int64) (*question, error) {
 	q := &question{
 		e: e, c: r.c, now: e.o.Clock.Now().UnixMilli(), key: string(g.AppendKey(nil)), judged: r.judged, due: r.deadline(),
 		began: r.began, origin: r.origin, some: some, attended: slices.Clone(r.attended), failing: e.failing,
+		routes: e.routing,
 	}
 	q.WhyNot = WhyNot{
 		Rule: id, Tags: g.Map(), At: at, T: step.Ceil(at, r.c.step), Step: r.c.step, Created: r.created,

@@ -55,8 +55,11 @@ func (q *question) addAlert(in *incident) {
 	for _, x := range to {
 		a.notify = append(a.notify, x.Receiver)
 	}
-	if !told {
-		a.hold(in)
+	q.hold(&a, in)
+	if known, ok := q.e.o.Notify.(interface {
+		Standing(string) []notify.Standing
+	}); ok {
+		a.Standing = known.Standing(in.ID)
 	}
 	tries := q.e.o.Notify.Attempts(in.ID)
 	if n := len(tries); n > maxWhyTries {
@@ -132,37 +135,6 @@ func (q *question) toBe() *WhyAlert {
 		}
 	}
 	return nil
-}
-
-// hold names what holds the alert back.
-func (a *WhyAlert) hold(in *incident) {
-	held := func(reason, name string) {
-		if a.Held = append(a.Held, name); a.reason == "" {
-			a.reason = reason
-		}
-	}
-	for _, id := range in.Silences {
-		held(ReasonSilenced, "silence "+id)
-	}
-	for _, c := range in.Inhibited {
-		held(ReasonInhibited, "inhibit rule "+c.Name+" while alert "+c.Incident+" fires")
-	}
-	for i := range in.Legs {
-		for _, name := range in.Legs[i].mutes() {
-			held(ReasonMuted, name+" for "+in.Legs[i].Receiver)
-		}
-	}
-	if in.Routed && len(in.Legs) == 0 {
-		a.reason = cmp.Or(a.reason, ReasonNobody)
-	}
-}
-
-// heldBy says what holds the alert back.
-func (a *WhyAlert) heldBy() string {
-	if len(a.Held) == 0 {
-		return "a silence"
-	}
-	return strings.Join(a.Held, ", ")
 }
 
 // ofHold reports whether an event is about what holds an alert back.

@@ -239,8 +239,14 @@ func (q *question) sayDelivery(a *WhyAlert) {
 			q.tell("%s, %s: %s.", capital(x.Kind), rfc3339(x.T), x.Detail)
 		}
 	}
+	if len(a.Nearest) > 0 {
+		q.tell("%s.", capital(q.unrouted(a)))
+	}
 	if !a.Queued {
 		return
+	}
+	if len(a.Untold) > 0 && len(a.Held) > 0 {
+		q.tell("It was not told to %s: %s.", strings.Join(a.Untold, ", "), a.heldBy())
 	}
 	to := "all receivers"
 	if len(a.notify) > 0 {
@@ -253,6 +259,9 @@ func (q *question) sayDelivery(a *WhyAlert) {
 			text += "; the next attempt is at " + rfc3339(x.Next)
 		}
 		q.tell("Last of %s.", text)
+	}
+	for i := range a.Standing {
+		q.tell("%s.", q.stands(&a.Standing[i]))
 	}
 }
 
@@ -318,8 +327,8 @@ func (q *question) concludeStep() {
 // concludeDelivery names the reason where an alert was on.
 func (q *question) concludeDelivery(a *WhyAlert) {
 	if !a.Queued {
-		if a.reason == ReasonNobody {
-			q.because(ReasonNobody, "nobody was paged since no route gives alert %s to a receiver.", a.Incident)
+		if a.reason == ReasonUnrouted {
+			q.because(ReasonUnrouted, "nobody was paged since %s.", q.unrouted(a))
 			return
 		}
 		held := "is"
@@ -363,6 +372,7 @@ func (q *question) concludeDelivery(a *WhyAlert) {
 // concludeUntold names the reason where a notification was queued that nobody took.
 func (q *question) concludeUntold(a *WhyAlert, told []notify.Attempt, by func(string) []string) {
 	switch {
+	case q.concludeWaiting(a):
 	case len(told) == 0:
 		q.concludeUntried(a)
 	case len(by(notify.OutcomeRetry)) > 0:
