@@ -4,8 +4,7 @@ import (
 	"context"
 	"image/color"
 	"math"
-
-	"gonum.org/v1/plot/vg"
+	"slices"
 )
 
 // areaAlpha is how much of its colour a filled style keeps, so that the grid
@@ -181,43 +180,23 @@ func (l *layout) drawSteps(p *page, line int) {
 	if spec.Style == StyleLine && width == 1 {
 		width = 1.3
 	}
-	var path vg.Path
+	var runs [][]level
 	l.runs(line, func(run []level) {
 		if from, to := run[0].from, run[len(run)-1].to; to-from < dot && len(run) == 1 {
 			p.rect((from+to-dot)/2, run[0].y-max(dot, width)/2, dot, max(dot, width), spec.Color)
 			return
 		}
-		for i, at := range run {
-			if i == 0 {
-				path.Move(p.point(at.from, at.y))
-			} else {
-				path.Line(p.point(at.from, at.y))
-			}
-			path.Line(p.point(at.to, at.y))
-		}
+		runs = append(runs, slices.Clone(run))
 	})
-	if len(path) > 0 {
-		p.stroke(path, width, spec.Color)
-	}
+	p.stairs(runs, width, spec.Color)
 }
 
 // drawFilled fills from the values down to what they stand on.
 func (l *layout) drawFilled(p *page, line int) {
 	spec := l.spec.Lines[line]
-	l.runs(line, func(run []level) {
-		var path vg.Path
-		path.Move(p.point(run[0].from, run[0].base))
-		for _, at := range run {
-			path.Line(p.point(at.from, at.y))
-			path.Line(p.point(at.to, at.y))
-		}
-		for i := len(run) - 1; i >= 0; i-- {
-			path.Line(p.point(run[i].to, run[i].base))
-			path.Line(p.point(run[i].from, run[i].base))
-		}
-		path.Close()
-		p.fill(path, fillColor(spec.Color, spec.Style, areaAlpha(spec.Style)))
-	})
+	var runs [][]level
+	l.runs(line, func(run []level) { runs = append(runs, slices.Clone(run)) })
+	p.below(runs, fillColor(spec.Color, spec.Style, areaAlpha(spec.Style)))
 }
 
 // drawSpans colours the full height where a line's value is true.

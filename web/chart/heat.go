@@ -3,8 +3,6 @@ package chart
 import (
 	"image/color"
 	"math"
-
-	"gonum.org/v1/plot/vg"
 )
 
 // heatmap is how often the values of the heat map lines of an axis fell into
@@ -148,7 +146,7 @@ func (l *layout) drawHeat(p *page, h *heatmap) {
 		return p.snap(min(l.timeX(l.spec.Start+int64(col*h.group)*l.spec.Step), b.right()))
 	}
 	y := func(row int) float64 { return p.snap(b.bottom() - b.h*float64(row)/float64(h.rows)) }
-	paths := make([]vg.Path, len(h.shades))
+	cells := make([][]box, len(h.shades))
 	for row := range h.rows {
 		for from := 0; from < h.cols; {
 			shade, to := h.shade(h.cells[row*h.cols+from]), from+1
@@ -156,14 +154,12 @@ func (l *layout) drawHeat(p *page, h *heatmap) {
 				to++
 			}
 			if shade >= 0 {
-				p.addRect(&paths[shade], x(from), y(row+1), x(to)-x(from), y(row)-y(row+1))
+				cells[shade] = append(cells[shade], box{x(from), y(row + 1), x(to) - x(from), y(row) - y(row+1)})
 			}
 			from = to
 		}
 	}
-	for i, path := range paths {
-		if len(path) > 0 {
-			p.fill(path, h.shades[i])
-		}
+	for i := range cells {
+		p.boxes(cells[i], h.shades[i])
 	}
 }

@@ -234,3 +234,41 @@ func (c *counter) Write(p []byte) (int, error) {
 	*c += counter(len(p))
 	return len(p), nil
 }
+
+// TestNoSeams: what is filled piece by piece is one area, also where it is seen
+// through and pixels do not fall on steps.
+func TestNoSeams(t *testing.T) {
+	values := make([]float64, 1000)
+	for i := range values {
+		values[i] = 6 + float64(i%3)
+	}
+	s := plain(chart.Line{Color: red, Alpha: 0x60, Style: chart.StyleArea, Values: values})
+	s.Width, s.Zoom, s.End = 701, 1.3, 1000*minute
+	img := draw(t, s)
+	count := map[color.Color]int{}
+	y := img.Bounds().Dy() - 17 // between two lines of the grid
+	for x := range img.Bounds().Dx() {
+		count[img.At(x, y)]++
+	}
+	most := 0
+	for _, n := range count {
+		most = max(most, n)
+	}
+	if other := img.Bounds().Dx() - most; other > 30 { // lines of the grid
+		t.Errorf("%d of %d pixels of a row look different", other, img.Bounds().Dx())
+	}
+}
+
+// BenchmarkJagged draws a line that goes up and down a thousand times.
+func BenchmarkJagged(b *testing.B) {
+	s := plain(chart.Line{Width: 2, Values: make([]float64, 1440)})
+	for i := range s.Lines[0].Values {
+		s.Lines[0].Values[i] = float64(i * 7 % 10)
+	}
+	s.Width, s.Height, s.Zoom, s.End = 2000, 1000, 2, 1440*minute
+	for b.Loop() {
+		if err := write(io.Discard, s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
