@@ -62,6 +62,8 @@ var surfaces = map[string]surface{
 	"PUT /api/v1/receivers/{name}":       {bodies: hostileReceivers},
 	"DELETE /api/v1/receivers/{name}":    {},
 	"POST /api/v1/receivers/{name}/test": {},
+	"GET /api/v1/receivers/{name}/dead":  {},
+	"POST /api/v1/receivers/{name}/dead": {},
 	"GET /api/v1/alerts":                 {params: []string{"state", "limit", "after"}},
 	"GET /api/v1/alerts/{id}":            {},
 	"GET /api/v1/export":                 {},

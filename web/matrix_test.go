@@ -58,6 +58,8 @@ var matrix = map[string]entry{
 	"PUT /api/v1/receivers/{name}":       {"admin", 400, "", "{"},
 	"DELETE /api/v1/receivers/{name}":    {"admin", 404, "", ""},
 	"POST /api/v1/receivers/{name}/test": {"admin", 404, "", "{}"},
+	"GET /api/v1/receivers/{name}/dead":  {"admin", 404, "", ""},
+	"POST /api/v1/receivers/{name}/dead": {"admin", 404, "", "{}"},
 	"GET /api/v1/alerts":                 {"query", 200, "", ""},
 	"GET /api/v1/alerts/{id}":            {"query", 404, "", ""},
 	"GET /api/v1/silences":               {"query", 200, "", ""},

@@ -59,3 +59,40 @@ func (s *Server) testReceiver(r *request) {
 	}
 	r.json(result)
 }
+
+// maxDeadLetters is how many of a receiver an answer shows.
+const maxDeadLetters = 100
+
+// deadLetters shows what was given up for a receiver, newest first.
+func (s *Server) deadLetters(r *request) {
+	list, err := s.opts.Notify.DeadLetters(r.vars["name"], maxDeadLetters)
+	if err != nil {
+		r.failUnknown(err, notify.ErrUnknownReceiver)
+		return
+	}
+	if list == nil {
+		list = []notify.DeadLetter{}
+	}
+	r.json(list)
+}
+
+// resendDead has them sent again, or the one of `id`.
+func (s *Server) resendDead(r *request) {
+	on := map[string]bool{}
+	for _, state := range []string{"firing", "nodata"} {
+		list, err := s.opts.Detect.Alerts(state)
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		for _, a := range list {
+			on[a.Incident] = true
+		}
+	}
+	result, err := s.opts.Notify.Resend(r.vars["name"], r.param("id"), func(incident string) bool { return on[incident] })
+	if err != nil {
+		r.failUnknown(err, notify.ErrUnknownReceiver)
+		return
+	}
+	r.json(result)
+}

@@ -69,6 +69,12 @@ func storeFailing(tx *bbolt.Tx, c *channel, f *Failing) error {
 	return tx.Bucket(keyRoot).Bucket(keyFailing).Put([]byte(c.name), src)
 }
 
+func (c *channel) fails() *Failing {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failing
+}
+
 func (c *channel) setFailing(f *Failing) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -270,9 +276,7 @@ func (c *channel) trouble(now, after int64) (why *trouble, suspect bool) {
 
 // worked notes that a receiver accepted something that is no notification.
 func (s *Service) worked(c *channel, now int64) {
-	c.mu.Lock()
-	f := c.failing
-	c.mu.Unlock()
+	f := c.fails()
 	if f == nil || f.Works > 0 {
 		return
 	}
@@ -284,9 +288,7 @@ func (s *Service) worked(c *channel, now int64) {
 
 // noteWorks notes inside tx that a receiver that fails has accepted something.
 func noteWorks(tx *bbolt.Tx, c *channel, now int64) error {
-	c.mu.Lock()
-	known := c.failing
-	c.mu.Unlock()
+	known := c.fails()
 	if known == nil || known.Works > 0 {
 		return nil
 	}
