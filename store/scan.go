@@ -105,7 +105,10 @@ type selected struct {
 func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
 	g := s.tiers[q.Tier].grid
 	r := &run{Scan: q, ctx: ctx, store: s, grid: g, steps: int((q.End - q.Start) / g.step)}
-	found := s.index.Select(q.Query)
+	found, err := s.index.SelectUntil(q.Query, ctx.Err)
+	if err != nil {
+		return r, err
+	}
 	if err := r.reserve(int64(found.GetCardinality()) * r.perSeries()); err != nil {
 		return r, err
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -126,6 +127,24 @@ func (s *Store) Keys(q match.Query, after string, limit int) []string {
 // after the given one (exclusive; "": all), at most limit (0: all).
 func (s *Store) Values(key string, q match.Query, after string, limit int) []ValueCount {
 	return s.index.Values(key, q, after, limit)
+}
+
+// FindKeys is Keys that ends with ctx.Err() soon after ctx ends: trying patterns
+// on many values can take seconds.
+func (s *Store) FindKeys(ctx context.Context, q match.Query, after string, limit int) ([]string, error) {
+	return s.index.KeysUntil(q, after, limit, ctx.Err)
+}
+
+// FindValues is Values that ends with ctx.Err() soon after ctx ends.
+func (s *Store) FindValues(ctx context.Context, key string, q match.Query, after string, limit int) ([]ValueCount, error) {
+	return s.index.ValuesUntil(key, q, after, limit, ctx.Err)
+}
+
+// Try fails with ctx.Err() when finding the series that q selects takes longer
+// than ctx lives.
+func (s *Store) Try(ctx context.Context, q match.Query) error {
+	_, err := s.index.SelectUntil(q, ctx.Err)
+	return err
 }
 
 // Appended returns the number of points of all batches so far. It has grown

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -52,7 +53,16 @@ func (s *Server) exprComplete(r *request) {
 	}
 	out := appendWords([]candidate{}, t.Words, "word")
 	if t.Text {
-		out = s.appendTexts(out, t)
+		ctx, leave, err := s.enterQuery(r)
+		if err == nil {
+			out, err = s.appendTexts(ctx, out, t)
+			err = inTime(ctx, err)
+			leave()
+		}
+		if err != nil {
+			r.fail(err)
+			return
+		}
 	}
 	r.json(out)
 }
@@ -66,23 +76,31 @@ func appendWords(out []candidate, words []asl.Word, kind string) []candidate {
 
 // appendTexts appends the values of the key before, if it is one, and else the
 // keys, that begin with what was typed.
-func (s *Server) appendTexts(out []candidate, t *asl.Typing) []candidate {
+func (s *Server) appendTexts(ctx context.Context, out []candidate, t *asl.Typing) ([]candidate, error) {
 	typed := asl.Unescape(t.Token)
 	if t.Key != "" {
-		for _, v := range s.opts.Store.Values(t.Key, t.Query, before(typed), maxTexts) {
+		values, err := s.opts.Store.FindValues(ctx, t.Key, t.Query, before(typed), maxTexts)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range values {
 			if !strings.HasPrefix(v.Value, typed) {
 				break
 			}
 			out = append(out, candidate{Name: asl.Escape(v.Value), Signature: t.Key, Description: countText(v.Count), Kind: "value"})
 		}
 	}
-	for _, key := range s.opts.Store.Keys(t.Query, before(typed), maxTexts) {
+	keys, err := s.opts.Store.FindKeys(ctx, t.Query, before(typed), maxTexts)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
 		if !strings.HasPrefix(key, typed) {
 			break
 		}
 		out = append(out, candidate{Name: asl.Escape(key), Signature: "tag key", Kind: "key"})
 	}
-	return out
+	return out, nil
 }
 
 func countText(n int) string {

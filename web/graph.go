@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -163,7 +164,7 @@ func (s *Server) enterQuery(r *request) (context.Context, func(), error) {
 		return nil, nil, err
 	}
 	s.stats.queries.Add(1)
-	ctx, cancel := context.WithTimeout(s.stop, s.opts.QueryTimeout)
+	ctx, cancel := context.WithTimeoutCause(s.stop, s.opts.QueryTimeout, query.ErrTimeout)
 	unwatch := watchClient(r.ctx.Conn(), cancel)
 	return ctx, func() { unwatch(); cancel(); s.gate.leave() }, nil
 }
@@ -231,4 +232,12 @@ func (s *Server) graphError(r *request, err error) {
 		}
 	}
 	r.fail(err)
+}
+
+// inTime says in words that the time of a query was over.
+func inTime(ctx context.Context, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), query.ErrTimeout) {
+		return query.ErrTimeout
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"pulse/query"
 	"pulse/query/stream"
 	"pulse/query/when"
 	"pulse/store"
@@ -38,6 +39,10 @@ func (s *Server) stream(r *request) {
 	}
 	if r.param("q") == "" {
 		r.fail(badRequest("missing required parameter 'q'"))
+		return
+	}
+	if err := s.tryStream(r); err != nil {
+		r.fail(err)
 		return
 	}
 	if r.ctx.IsHead() {
@@ -72,6 +77,21 @@ func (s *Server) stream(r *request) {
 		}()
 		f.run(w)
 	})
+}
+
+// streamTry is how long finding the series of a stream may take.
+const streamTry = time.Second
+
+// tryStream refuses an expression that would hold up others when it is followed.
+func (s *Server) tryStream(r *request) error {
+	ctx, leave, err := s.enterQuery(r)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeoutCause(ctx, streamTry, query.ErrTimeout)
+	defer cancel()
+	return inTime(ctx, s.opts.Hub.Try(ctx, r.param("q")))
 }
 
 // streamStep reads the step, a multiple of the primary one, which is the default.

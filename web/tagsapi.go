@@ -21,7 +21,17 @@ func (s *Server) tagKeys(r *request) {
 		r.fail(err)
 		return
 	}
-	keys := s.opts.Store.Keys(q, r.param("offset"), int(limit))
+	ctx, leave, err := s.enterQuery(r)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	defer leave()
+	keys, err := s.opts.Store.FindKeys(ctx, q, r.param("offset"), int(limit))
+	if err != nil {
+		r.fail(inTime(ctx, err))
+		return
+	}
 	if len(keys) == int(limit) {
 		r.ctx.Response.Header.Set(nextOffset, keys[len(keys)-1])
 	}
@@ -53,7 +63,17 @@ func (s *Server) tagValues(r *request) {
 			after = v
 		}
 	}
-	values := s.opts.Store.Values(key, q, after, int(limit))
+	ctx, leave, err := s.enterQuery(r)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	defer leave()
+	values, err := s.opts.Store.FindValues(ctx, key, q, after, int(limit))
+	if err != nil {
+		r.fail(inTime(ctx, err))
+		return
+	}
 	if len(values) == int(limit) {
 		last := values[len(values)-1].Value
 		if verbose {

@@ -9,6 +9,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"pulse/query/expr"
 	"pulse/store"
 	"pulse/store/budget"
+	"pulse/store/match"
 )
 
 // Hub shares columns between streams. It is safe for concurrent use; it starts
@@ -107,6 +109,31 @@ func (h *Hub) OpenProgram(program string, stepMs int64, o Options) (*Stream, err
 		return nil, err
 	}
 	return h.openStyles(styles, stepMs, o)
+}
+
+// maxStreamQuery is the largest query of a stream, as match.Size counts: every new
+// series is tried against it.
+const maxStreamQuery = 500
+
+// Try fails for a program that OpenProgram refuses for its text, or that is not
+// to be followed for anybody: its queries are tried on every new series, and first
+// on all that there are, which has to be done before ctx ends.
+func (h *Hub) Try(ctx context.Context, program string) error {
+	parsed, err := h.parser.ParseStyle(program)
+	if err != nil {
+		return err
+	}
+	for _, style := range parsed {
+		for _, q := range expr.Queries(style.Expr) {
+			if n := match.Size(q, maxStreamQuery); n > maxStreamQuery {
+				return fmt.Errorf("a query of a stream is too large: more than %d nodes, of which patterns have one for 4 instructions", maxStreamQuery)
+			}
+			if err := h.store.Try(ctx, q); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // openStyles is Open with legends.

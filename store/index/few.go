@@ -11,7 +11,7 @@ import (
 // ascending, with the number of series that have each. It gives up when there are
 // more than most, and says so: few is false.
 func (x *Index) FewValues(name string, q match.Query, most int) (values []ValueCount, few bool) {
-	p := x.plan(q)
+	p, _ := x.plan(q, nil) // nothing stops it
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	k := x.keys[name]

@@ -9,10 +9,20 @@ import (
 // Select returns the series that q selects, as a bitmap that belongs to the
 // caller. Its ascending order is the order of the references.
 func (x *Index) Select(q match.Query) *roaring.Bitmap {
-	p := x.plan(q)
+	found, _ := x.SelectUntil(q, nil) // nothing stops it
+	return found
+}
+
+// SelectUntil is Select that asks stop now and then, while predicates are tried,
+// and ends with its error. Patterns on many values can take seconds.
+func (x *Index) SelectUntil(q match.Query, stop func() error) (*roaring.Bitmap, error) {
+	p, err := x.plan(q, stop)
+	if err != nil {
+		return nil, err
+	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return p.run(x).own()
+	return p.run(x).own(), nil
 }
 
 // plan is a query whose predicates have been tried on the distinct values of
@@ -37,24 +47,40 @@ const (
 )
 
 // plan tries the predicates of q. It takes the lock for moments only; values
-// that appear meanwhile belong to series that this query need not see.
-func (x *Index) plan(q match.Query) *plan {
+// that appear meanwhile belong to series that this query need not see. Its error is
+// that of stop, which may be nil.
+func (x *Index) plan(q match.Query, stop func() error) (*plan, error) {
+	pl := planner{index: x, stop: stop}
+	p := pl.plan(q)
+	return p, pl.err
+}
+
+// planner makes a plan until it is told to stop.
+type planner struct {
+	index *Index
+	stop  func() error
+	tried int
+	err   error // stop's; the plan is then worth nothing
+}
+
+func (pl *planner) plan(q match.Query) *plan {
 	switch q := q.(type) {
 	case match.Const:
 		return &plan{op: constant, yes: bool(q)}
 	case *match.And:
-		return &plan{op: and, l: x.plan(q.L), r: x.plan(q.R)}
+		return &plan{op: and, l: pl.plan(q.L), r: pl.plan(q.R)}
 	case *match.Or:
-		return &plan{op: or, l: x.plan(q.L), r: x.plan(q.R)}
+		return &plan{op: or, l: pl.plan(q.L), r: pl.plan(q.R)}
 	case *match.Not:
-		return &plan{op: not, l: x.plan(q.Q)}
+		return &plan{op: not, l: pl.plan(q.Q)}
 	case match.Leaf:
-		return x.planLeaf(q)
+		return pl.leaf(q)
 	}
 	panic("BUG: unknown query node " + q.String())
 }
 
-func (x *Index) planLeaf(q match.Leaf) *plan {
+func (pl *planner) leaf(q match.Leaf) *plan {
+	x := pl.index
 	x.mu.RLock()
 	k := x.keys[q.TagKey()]
 	if k == nil {
@@ -80,11 +106,23 @@ func (x *Index) planLeaf(q match.Leaf) *plan {
 	values := k.values
 	x.mu.RUnlock()
 	for _, p := range values {
+		if pl.stopped() {
+			break
+		}
 		if q.Check(p.value) {
 			found = append(found, p)
 		}
 	}
 	return &plan{op: union, any: found}
+}
+
+// stopped reports whether to give up. It asks before every 64th value.
+func (pl *planner) stopped() bool {
+	if pl.err == nil && pl.stop != nil && pl.tried%64 == 0 {
+		pl.err = pl.stop()
+	}
+	pl.tried++
+	return pl.err != nil
 }
 
 func (k *key) appendPair(dst []*pair, value string) []*pair {

@@ -17,7 +17,16 @@ type ValueCount struct {
 // Keys returns the keys of the series that q selects, ascending, after the key
 // `after` (exclusive; "" for all), at most limit of them (0 or less: all).
 func (x *Index) Keys(q match.Query, after string, limit int) []string {
-	p := x.plan(q)
+	out, _ := x.KeysUntil(q, after, limit, nil) // nothing stops it
+	return out
+}
+
+// KeysUntil is Keys that ends with the error of stop, as SelectUntil does.
+func (x *Index) KeysUntil(q match.Query, after string, limit int, stop func() error) ([]string, error) {
+	p, err := x.plan(q, stop)
+	if err != nil {
+		return nil, err
+	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	selected := p.run(x).bits
@@ -28,19 +37,28 @@ func (x *Index) Keys(q match.Query, after string, limit int) []string {
 		}
 	}
 	slices.Sort(out)
-	return first(out, limit)
+	return first(out, limit), nil
 }
 
 // Values returns the values of key among the series that q selects, ascending,
 // after the value `after` (exclusive; "" for all), at most limit of them (0 or
 // less: all).
 func (x *Index) Values(name string, q match.Query, after string, limit int) []ValueCount {
-	p := x.plan(q)
+	out, _ := x.ValuesUntil(name, q, after, limit, nil) // nothing stops it
+	return out
+}
+
+// ValuesUntil is Values that ends with the error of stop, as SelectUntil does.
+func (x *Index) ValuesUntil(name string, q match.Query, after string, limit int, stop func() error) ([]ValueCount, error) {
+	p, err := x.plan(q, stop)
+	if err != nil {
+		return nil, err
+	}
 	x.mu.RLock()
 	k := x.keys[name]
 	if k == nil {
 		x.mu.RUnlock()
-		return nil
+		return nil, nil
 	}
 	selected := p.run(x).bits
 	all := selected == x.all
@@ -61,7 +79,7 @@ func (x *Index) Values(name string, q match.Query, after string, limit int) []Va
 	}
 	x.mu.RUnlock()
 	slices.SortFunc(out, func(a, b ValueCount) int { return strings.Compare(a.Value, b.Value) })
-	return first(out, limit)
+	return first(out, limit), nil
 }
 
 func first[T any](list []T, limit int) []T {
