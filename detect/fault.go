@@ -92,10 +92,16 @@ func (s *source) root() ast.Node {
 // at fault, nobody knows which part of it is secret.
 var secretive = regexp.MustCompile(`(?i)receiver|secret|whsec_|password|_key|\burl`)
 
+// repeated is what the YAML reader repeats of a file, but for words such as those of keys.
+var repeated = regexp.MustCompile(`(?s)"([a-z_]*[^a-z_"].*|[a-z_]{25,})"|alias name .*`)
+
 // syntax is the fault of a text that is no YAML.
 func (s *source) syntax(err error) *Fault {
 	f := &Fault{File: s.name}
-	text := strings.TrimSpace(yaml.FormatError(err, false, !secretive.Match(s.text)))
+	text := strings.TrimSpace(yaml.FormatError(err, false, true))
+	if secretive.Match(s.text) {
+		text = repeated.ReplaceAllString(yaml.FormatError(err, false, false), `"***"`)
+	}
 	var known yaml.Error
 	if errors.As(err, &known) && known.GetToken() != nil {
 		p := known.GetToken().Position

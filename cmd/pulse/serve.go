@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"net"
 	"net/netip"
 	"net/url"
@@ -91,6 +92,8 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 		return printConfig(e.stdout, c)
 	}
 	log := c.logger(e)
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(libraries{log})
 	ln, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
