@@ -136,6 +136,37 @@ func TestFlappingExplained(t *testing.T) {
 	r.wantReason("eu", 15, detect.ReasonPaged)
 }
 
+// TestFlappingEnds: an alert that is kept on goes by what its rule says now, and one that
+// began before the rule damped is the first of a row.
+func TestFlappingEnds(t *testing.T) {
+	const rule = `{"id":"low","expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":10},"flap":%s}`
+	r := newRig(t, second)
+	r.to(0)
+	r.put(fmt.Sprintf(rule, `{"times":3,"calm":"5s"}`))
+	told := func(from, to int64) string {
+		t.Helper()
+		var out []string
+		for s := from; s <= to; s++ {
+			r.feed(s, s, map[string]float64{"eu": flapping(s)})
+			for _, n := range r.took() {
+				out = append(out, fmt.Sprint(s)+" "+n.Type)
+			}
+		}
+		return strings.Join(out, ", ")
+	}
+	if got := told(1, 18); got != "11 alert.firing, 12 alert.resolved, 13 alert.firing, 14 alert.resolved, 15 alert.firing" {
+		t.Fatal(got)
+	}
+	r.put(fmt.Sprintf(rule, `"off"`))
+	if got := told(19, 22); got != "20 alert.resolved, 21 alert.firing, 22 alert.resolved" {
+		t.Errorf("off: %s", got)
+	}
+	r.put(fmt.Sprintf(rule, `{"times":2,"calm":"4s"}`))
+	if got := told(23, 40); got != "23 alert.firing, 24 alert.resolved, 25 alert.firing, 33 alert.resolved" {
+		t.Errorf("on again: %s", got)
+	}
+}
+
 // TestFlappingNoData: a no-data alert that comes again and again stays on until there has
 // been data for long enough.
 func TestFlappingNoData(t *testing.T) {

@@ -137,15 +137,14 @@ type Streak struct {
 func (k *Streak) Flapping(c *Config) bool { return c.Flaps > 0 && k.Times >= c.Flaps }
 
 func (k *Streak) begin(c *Config) {
-	if c.Flaps > 0 {
+	if k.Calm = 0; c.Flaps > 0 {
 		k.Times++
 	}
-	k.Calm = 0
 }
 
 func (k *Streak) end(c *Config) {
-	if k.Calm = 0; k.Flapping(c) {
-		k.Times = 0 // it was calm for long enough
+	if k.Calm = 0; c.Flaps == 0 || k.Flapping(c) {
+		k.Times = 0 // it was calm for long enough, or nobody counts
 	}
 }
 
@@ -154,7 +153,7 @@ func (k *Streak) rest(c *Config) {
 	if k.Times == 0 {
 		return
 	}
-	if k.Calm += c.Step; k.Calm >= c.Calm || c.Flaps == 0 {
+	if k.Calm += c.Step; c.Flaps == 0 || k.Calm >= c.Calm {
 		*k = Streak{}
 	}
 }

@@ -21,7 +21,7 @@ export function Alerts({ list, onShow }) {
 function Row({ a, onShow }) {
   const end = a.endsAt ? Date.parse(a.endsAt) : Date.now();
   const since = a.startsAt || a.pendingSince, runbook = link(a.annotations?.runbook);
-  return html`<tr class=${a.state === "firing" ? "firing-row" : ""}><td><span class=${"badge " + a.state}>${words[a.state] || a.state}</span></td>
+  return html`<tr class=${a.state === "firing" ? "firing-row" : ""}><td><span class=${"badge " + a.state}>${words[a.state] || a.state}</span>${a.flapping && html` <span class="badge pending" title="it came back again and again, and stays on until it is calm">flapping</span>`}</td>
     <td><b>${a.rule}</b><div class="tags">${tags(a.tags)}</div></td>
     <td data-label="since">${since ? time(Date.parse(since)) : "–"}</td>
     <td class="num" data-label="lasted">${since ? duration((end - Date.parse(since)) / 1000) : "–"}</td>
