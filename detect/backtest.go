@@ -52,6 +52,7 @@ type Marked struct {
 type Page struct {
 	Tags     tags.Tags
 	NoData   bool  // the alert says that there is no data
+	Flapping bool  // it stays on until it is calm
 	StartsAt int64 // the step at which it fires
 	EndsAt   int64 // the step at which it is resolved; 0: it is on at the end
 	// At StartsAt; NaN where there is none.

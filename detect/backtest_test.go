@@ -38,7 +38,7 @@ func told(sent []notify.Notification, rule string) []string {
 			begun[n.Incident] = len(out)
 			out = append(out, pageText(&detect.Page{
 				Tags: tags.FromMap(n.Tags), NoData: n.Type == notify.TypeNoData, StartsAt: n.StartsAt,
-				Value: n.Value, Expected: n.Expected, Lower: n.Lower, Upper: n.Upper, Score: n.Score,
+				Value: n.Value, Expected: n.Expected, Lower: n.Lower, Upper: n.Upper, Score: n.Score, Flapping: n.Flapping,
 			}))
 		case notify.TypeResolved:
 			if i, ok := begun[n.Incident]; ok {
@@ -56,7 +56,7 @@ func pageText(p *detect.Page) string {
 	if ends != 0 {
 		ends -= epoch
 	}
-	text := fmt.Sprintf("%09d ends %d %s nodata=%v", p.StartsAt-epoch, ends, p.Tags, p.NoData)
+	text := fmt.Sprintf("%09d ends %d %s nodata=%v flapping=%v", p.StartsAt-epoch, ends, p.Tags, p.NoData, p.Flapping)
 	for _, v := range []float64{p.Value, p.Expected, p.Lower, p.Upper, p.Score} {
 		text += fmt.Sprintf(" %x", v)
 	}

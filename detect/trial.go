@@ -342,14 +342,14 @@ func (t *trial) settle(g *group, a *tried, at int64) {
 func (t *trial) page(g *group, a *tried, at int64, noData bool) *Page {
 	v := g.verdict
 	p := &Page{
-		Tags: g.tags, NoData: noData, StartsAt: at,
+		Tags: g.tags, NoData: noData, StartsAt: at, Flapping: a.state.Fires.Flapping(&t.c.config),
 		Value: g.value, Expected: v.Expected, Lower: v.Lower, Upper: v.Upper, Score: v.Score, Cause: v.Cause.String(),
 	}
 	if math.IsNaN(g.value) {
 		p.Score = math.NaN()
 	}
 	if noData {
-		p.Score, p.Cause = math.NaN(), algo.CauseMissing.String()
+		p.Score, p.Cause, p.Flapping = math.NaN(), algo.CauseMissing.String(), a.state.Losses.Flapping(&t.c.config)
 	}
 	if at <= t.start {
 		return p

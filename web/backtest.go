@@ -55,6 +55,7 @@ type (
 		Upper    render.Number     `json:"upper"`
 		Score    render.Number     `json:"score"`
 		Cause    string            `json:"cause,omitempty"`
+		Flapping bool              `json:"flapping,omitempty"`
 	}
 	shownRange struct {
 		Start int64 `json:"start"`
@@ -161,7 +162,7 @@ func pagesOf(pages []detect.Page) []shownPage {
 
 func pageOf(p *detect.Page) shownPage {
 	out := shownPage{
-		Tags: p.Tags.Map(), Type: "alert.firing", StartsAt: rfc3339(p.StartsAt), Cause: p.Cause,
+		Tags: p.Tags.Map(), Type: "alert.firing", StartsAt: rfc3339(p.StartsAt), Cause: p.Cause, Flapping: p.Flapping,
 		Value: render.Number(p.Value), Expected: render.Number(p.Expected), Lower: render.Number(p.Lower), Upper: render.Number(p.Upper), Score: render.Number(p.Score),
 	}
 	if p.NoData {

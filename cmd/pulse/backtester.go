@@ -47,6 +47,7 @@ type page struct {
 	StartsAt, EndsAt *time.Time
 	Value, Expected  *float64
 	Cause            string
+	Flapping         bool
 }
 
 type delay struct {

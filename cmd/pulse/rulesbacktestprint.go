@@ -147,6 +147,9 @@ func (p *page) text() string {
 			why += fmt.Sprintf(", expected %.6g", *p.Expected)
 		}
 	}
+	if p.Flapping {
+		why += ", flapping"
+	}
 	return fmt.Sprintf("%s\t%s\t%s\t%s", p.StartsAt.UTC().Format("2006-01-02 15:04:05"), lasts, tagsText(p.Tags), why)
 }
 
