@@ -308,7 +308,7 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 	case what == accepted:
 		o.gone, o.accepted = true, true
 		o.attempt.Outcome = OutcomeAccepted
-		o.open, o.close = opens(it.Type), it.Type == TypeResolved
+		o.open, o.close = it.begins(), it.Type == TypeResolved
 	case what == gone:
 		o.disable = true
 		o.attempt.Outcome = OutcomeDisabled
@@ -324,7 +324,7 @@ func (s *Service) judgeAttempt(it *item, a answer, stopped bool, now int64) outc
 				o.dead += ": " + a.err
 			}
 			o.attempt.Outcome = OutcomeDead
-			o.open, o.close = opens(it.Type) && it.Unsure, it.Type == TypeResolved
+			o.open, o.close = it.begins() && it.Unsure, it.Type == TypeResolved
 		}
 	default:
 		o.item.failedAt(now)

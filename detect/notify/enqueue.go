@@ -120,12 +120,20 @@ func (s *Service) enqueueFor(tx *bbolt.Tx, name string, list []*letter, now int6
 	var errs []error
 	var items []*item
 	if len(x.count) > 0 {
-		it, err := s.addSummary(tx, b, x.count, x.hold, now)
+		it, err := s.addSummary(tx, b, &x, now)
 		if errs = append(errs, err); err == nil {
 			items = append(items, it)
 		} else {
 			x.count = nil
 		}
+	}
+	if len(x.count)+len(x.spare) > 0 {
+		var summary *item
+		if len(items) > 0 {
+			summary = items[0]
+		}
+		ends, err := s.noteCounts(tx, b, c, &x, summary, now)
+		items, errs = append(items, ends...), append(errs, err)
 	}
 	records := map[string]*groupRecord{}
 	for _, l := range x.keep {
@@ -207,6 +215,9 @@ type sorted struct {
 	count []*letter // in a summary
 	hold  int64     // Unix ms until which that is held; 0: it goes at once
 	spare []*letter // ends of incidents that were counted
+	keeps bool      // what a summary opens stays open until it is resolved
+	// change is what that does to who is counted, nil: nothing.
+	change *counts
 }
 
 // sort decides what becomes of a list. When more begin in it than the receiver
@@ -238,7 +249,7 @@ func (c *channel) sort(list []*letter, now int64) sorted {
 	if !storm && len(c.queue.counted) == 0 {
 		return sorted{keep: list}
 	}
-	x.hold = c.queue.heldUntil(now)
+	x.hold, x.keeps = c.queue.heldUntil(now), c.queue.keeps
 	room := c.queue.room(now)
 	clear(groups)
 	for _, l := range list {
@@ -274,11 +285,12 @@ func (s *Service) enqueued(c *channel, items []*item, records map[string]*groupR
 	q := c.queue
 	for _, l := range x.count {
 		drops = append(drops, drop{it: l.item(now), reason: reasonFolded})
-		q.countIn(l.Incident, items[0].Seq)
 	}
 	for _, l := range x.spare {
 		drops = append(drops, drop{it: l.item(now), reason: reasonNeverSent})
-		q.countOut(l.Incident)
+	}
+	if x.change != nil {
+		q.counts(x.change)
 	}
 	if len(x.count) > 0 && x.hold == 0 {
 		q.lastSummary = now

@@ -277,7 +277,7 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 	if !ok {
 		return nil, fmt.Errorf("outbox of receiver %s is missing", r.Name)
 	}
-	if b.members == nil || b.groups == nil { // an older release wrote it
+	if b.members == nil || b.groups == nil || b.counted == nil { // an older release wrote it
 		if err := createBox(tx, r.Name); err != nil {
 			return nil, err
 		}
@@ -306,6 +306,9 @@ func (s *Service) loadChannel(tx *bbolt.Tx, r Receiver, clean bool) (*channel, e
 	}
 	for _, it := range items {
 		q.insert(it)
+	}
+	if err := b.loadCounted(tx, q); err != nil {
+		return nil, err
 	}
 	if c.failing, err = failingOf(tx, r.Name); err != nil {
 		return nil, err

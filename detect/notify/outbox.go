@@ -25,6 +25,7 @@ import (
 //	      open              incident → nothing; incidents whose beginning may have been accepted
 //	      dead              sequence → DeadLetter, the newest maxDead
 //	      members           incident → member; what is told again, the newest state that was accepted
+//	      counted           sequence → counts, changes to whom a summary counts
 //	      groups            id → groupRecord, while it has links
 //	      links             id of a group, then i and a sequence or m and an incident → nothing
 //	  attempts              sequence → Attempt, the newest maxAttempts
@@ -45,6 +46,7 @@ var (
 	keyDead      = []byte("dead")
 	keyMembers   = []byte("members")
 	keyGroups    = []byte("groups")
+	keyCounted   = []byte("counted")
 	keyLinks     = []byte("links")
 	keyAttempts  = []byte("attempts")
 )
@@ -116,7 +118,7 @@ func createBuckets(tx *bbolt.Tx) error {
 
 // box is the outbox of one receiver inside a transaction.
 type box struct {
-	pending, bodies, open, dead, members, groups, links *bbolt.Bucket
+	pending, bodies, open, dead, members, counted, groups, links *bbolt.Bucket
 }
 
 func createBox(tx *bbolt.Tx, receiver string) error {
@@ -124,7 +126,7 @@ func createBox(tx *bbolt.Tx, receiver string) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range [][]byte{keyPending, keyBodies, keyOpen, keyDead, keyMembers, keyGroups, keyLinks} {
+	for _, key := range [][]byte{keyPending, keyBodies, keyOpen, keyDead, keyMembers, keyCounted, keyGroups, keyLinks} {
 		if _, err := b.CreateBucketIfNotExists(key); err != nil {
 			return err
 		}
@@ -138,7 +140,7 @@ func boxOf(tx *bbolt.Tx, receiver string) (box, bool) {
 	if b == nil {
 		return box{}, false
 	}
-	return box{b.Bucket(keyPending), b.Bucket(keyBodies), b.Bucket(keyOpen), b.Bucket(keyDead), b.Bucket(keyMembers), b.Bucket(keyGroups), b.Bucket(keyLinks)}, true
+	return box{b.Bucket(keyPending), b.Bucket(keyBodies), b.Bucket(keyOpen), b.Bucket(keyDead), b.Bucket(keyMembers), b.Bucket(keyCounted), b.Bucket(keyGroups), b.Bucket(keyLinks)}, true
 }
 
 func (b box) put(it *item) error {
@@ -210,7 +212,7 @@ func (b box) load(clean bool) (items []*item, open map[string]bool, err error) {
 		if err := json.Unmarshal(value, it); err != nil {
 			return fmt.Errorf("read pending notification %d: %w", it.Seq, err)
 		}
-		if !clean && !it.Unsure && opens(it.Type) {
+		if !clean && !it.Unsure && it.begins() {
 			it.Unsure, it.guessed = true, true
 		}
 		items = append(items, it)

@@ -16,6 +16,9 @@ type queue struct {
 	byIncident map[string][]*item
 	open       map[string]bool   // incidents whose beginning may have been accepted
 	counted    map[string]uint64 // incidents of which a summary is all that is said → its sequence
+	tallies    map[uint64]*tally // summary → how many that it counts are left
+	noted      int               // changes to these in the database
+	keeps      bool              // what a summary opens stays open until it is resolved
 	over       map[uint64]int    // held summary → how many that it counts have ended
 	drops      []drop
 	inFlight   int // attempts under way
@@ -54,7 +57,7 @@ type queue struct {
 
 func newQueue(limit, limitBytes, perMinute int) *queue {
 	return &queue{
-		byIncident: make(map[string][]*item), open: make(map[string]bool), counted: make(map[string]uint64), over: make(map[uint64]int),
+		byIncident: make(map[string][]*item), open: make(map[string]bool), counted: make(map[string]uint64), tallies: make(map[uint64]*tally), over: make(map[uint64]int),
 		groups: make(map[string]*group), members: make(map[string]*member), byLabels: make(map[string]*member),
 		quieted: make(map[string][]string),
 		limit:   limit, limitBytes: limitBytes, limitOpen: maxOpen, perMinute: perMinute,
@@ -138,7 +141,7 @@ func (q *queue) settle(incident string) {
 		case it != newest && over:
 			q.discard(drop{it: it, reason: reasonOver})
 		case it != newest:
-			q.discard(drop{it: it, reason: reasonSuperseded, markOpen: it.Unsure && opens(it.Type) && q.begin(incident)})
+			q.discard(drop{it: it, reason: reasonSuperseded, markOpen: it.Unsure && it.begins() && q.begin(incident)})
 		case over:
 			q.discard(drop{it: it, reason: reasonNeverSent})
 		case q.noEnds && it.Type == TypeResolved && !waiting:
@@ -168,6 +171,7 @@ func (q *queue) discard(d drop) {
 // serve goes by the receiver whose queue it is.
 func (q *queue) serve(r *Receiver, host *breaker) {
 	q.name, q.host = r.Name, host
+	q.keeps = keepsOpen(r.Kind)
 	q.everyMs = r.every().Milliseconds()
 	if no := !r.wants(TypeResolved); no != q.noEnds {
 		q.noEnds = no
@@ -176,29 +180,6 @@ func (q *queue) serve(r *Receiver, host *breaker) {
 		}
 	}
 	q.disabled, q.resends, q.bundles = r.Disabled, r.Kind == KindAlertmanager, r.bundles()
-}
-
-// countIn notes that a summary is all that is said of an incident, if that is so.
-func (q *queue) countIn(incident string, summary uint64) {
-	if len(q.counted) < q.limitOpen && !q.open[incident] && len(q.byIncident[incident]) == 0 {
-		q.counted[incident] = summary
-	}
-}
-
-// isCounted tells whether a summary is all that is said of an incident.
-func (q *queue) isCounted(incident string) bool {
-	_, counted := q.counted[incident]
-	return counted
-}
-
-// countOut forgets such an incident, which has ended. A summary that is held counts it
-// no longer.
-func (q *queue) countOut(incident string) {
-	seq := q.counted[incident]
-	delete(q.counted, incident)
-	if at, waits := slices.BinarySearchFunc(q.items, seq, bySeq); waits && q.items[at].held() {
-		q.over[seq]++
-	}
 }
 
 // busy reports whether something of an incident is in flight.
@@ -228,7 +209,7 @@ func (q *queue) expire(now int64) {
 			continue
 		}
 		d := drop{it: it, reason: reasonExpired, bury: true, over: it.Type == TypeResolved,
-			markOpen: it.Unsure && opens(it.Type) && q.begin(it.Incident)}
+			markOpen: it.Unsure && it.begins() && q.begin(it.Incident)}
 		if d.over {
 			delete(q.open, it.Incident)
 			q.leave(it.Incident)

@@ -30,6 +30,7 @@ func TestResend(t *testing.T) {
 		if got, err := r.svc.Resend("a", "", on); err != nil || got != (notify.Resent{Sent: 1, Over: 1}) {
 			t.Errorf("all: %+v, %v", got, err)
 		}
+		after(time.Second)
 		r.enqueue(resolved("on"))
 		after(time.Second)
 		equal(t, "sent", r.seen()[before:], []string{"firing on-firing", "firing other-firing", "resolved on-resolved"})

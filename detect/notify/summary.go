@@ -47,14 +47,15 @@ func (s *Service) newSummary(of summed, now int64) (*item, []byte) {
 }
 
 // addSummary stores the summary of notifications that are not stored themselves. With
-// hold it waits until then to become part of another one.
-func (s *Service) addSummary(tx *bbolt.Tx, b box, list []*letter, hold, now int64) (*item, error) {
-	of := summed{count: len(list)}
-	for _, l := range list {
+// a hold it waits until then to become part of another one.
+func (s *Service) addSummary(tx *bbolt.Tx, b box, x *sorted, now int64) (*item, error) {
+	of := summed{count: len(x.count)}
+	for _, l := range x.count {
 		of.ids, of.rules = append(of.ids, l.ID), append(of.rules, l.Rule)
 	}
 	it, body := s.newSummary(of, now)
-	it.Next = hold
+	it.Next = x.hold
+	it.opensAs(x.keeps)
 	return it, b.addNext(tx, it, body)
 }
 
@@ -63,10 +64,15 @@ func (s *Service) addSummary(tx *bbolt.Tx, b box, list []*letter, hold, now int6
 func (s *Service) fold(c *channel, items []*item, now int64) {
 	var drops []drop
 	over := map[uint64]int{}
+	change := &counts{}
 	c.mu.Lock()
+	keeps := c.queue.keeps
 	for _, it := range items {
 		if it.Type != TypeSummary {
 			drops = append(drops, drop{it: it, reason: reasonFolded})
+			change.In = append(change.In, it.Incident)
+		} else {
+			change.From = append(change.From, it.Seq)
 		}
 		over[it.Seq] = c.queue.over[it.Seq]
 	}
@@ -89,7 +95,12 @@ func (s *Service) fold(c *channel, items []*item, now int64) {
 		if summary = nil; of.count > 0 {
 			var body []byte
 			summary, body = s.newSummary(of, now)
+			summary.opensAs(keeps)
 			if err := b.addNext(tx, summary, body); err != nil {
+				return err
+			}
+			change.Summary, change.ID = summary.Seq, summary.ID
+			if err := b.note(tx, c, change); err != nil {
 				return err
 			}
 		}
@@ -100,7 +111,7 @@ func (s *Service) fold(c *channel, items []*item, now int64) {
 		c.queue.lastSummary = now // also when it failed: not again at once
 	}
 	if err == nil {
-		c.queue.folded(items, summary)
+		c.queue.folded(items, summary, change)
 	}
 	c.mu.Unlock()
 	if err != nil {
@@ -133,14 +144,25 @@ func (b box) sum(items []*item, over map[uint64]int) (of summed, err error) {
 }
 
 // folded puts a summary in the place of items; nil: all of it is over.
-func (q *queue) folded(items []*item, summary *item) {
+func (q *queue) folded(items []*item, summary *item, change *counts) {
 	for _, it := range items {
 		q.remove(it)
-		if it.Type != TypeSummary && summary != nil {
-			q.countIn(it.Incident, summary.Seq)
-		}
 	}
 	if summary != nil {
+		q.counts(change)
 		q.insert(summary)
 	}
+}
+
+// opensAs gives a summary an incident of its own, where what it opens stays open until it
+// is resolved.
+func (it *item) opensAs(keeps bool) {
+	if keeps {
+		it.Incident = it.ID
+	}
+}
+
+// begins tells whether an item opens something at its receiver.
+func (it *item) begins() bool {
+	return opens(it.Type) || it.Type == TypeSummary && it.Incident != ""
 }
