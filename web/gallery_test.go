@@ -27,6 +27,9 @@ const galleryPage, galleryFolder = "../docs/graphs.md", "../docs/graphs"
 // Another processor may round a colour differently, so a few pixels may differ a
 // little.
 func TestGallery(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws seventy pictures")
+	}
 	r := galleryRig(t)
 	page := galleryHead
 	drawn := map[string]bool{}
