@@ -12,16 +12,25 @@ import (
 type Stat struct {
 	Expr TimeSeries
 	Stat string
+	// Short says that it is in the condition of a filter of Expr and written as
+	// the StatRef that it was, without Expr.
+	Short bool
 }
 
-func (s *Stat) word() string         { return match.Escape(s.Stat) + ",:stat" }
-func (s *Stat) String() string       { return operationText(s) }
+func (s *Stat) word() string { return match.Escape(s.Stat) + ",:stat" }
+
+func (s *Stat) String() string {
+	if s.Short {
+		return (&StatRef{Stat: s.Stat}).String()
+	}
+	return operationText(s)
+}
 func (s *Stat) Grouped() bool        { return s.Expr.Grouped() }
 func (s *Stat) Keys() []string       { return s.Expr.Keys() }
 func (s *Stat) inputs() []TimeSeries { return []TimeSeries{s.Expr} }
 func (s *Stat) identity() string     { return s.word() }
 func (s *Stat) withInputs(in []TimeSeries) (TimeSeries, error) {
-	return &Stat{Expr: in[0], Stat: s.Stat}, nil
+	return &Stat{Expr: in[0], Stat: s.Stat, Short: s.Short}, nil
 }
 func (s *Stat) kernel() kernel { return &statKernel{stat: s.Stat} }
 
@@ -80,7 +89,7 @@ type Filter struct {
 func NewFilter(t, cond TimeSeries) (*Filter, error) {
 	cond, err := transform(cond, func(x TimeSeries) (TimeSeries, bool, error) {
 		if s, ok := x.(*StatRef); ok {
-			return &Stat{Expr: t, Stat: s.Stat}, true, nil
+			return &Stat{Expr: t, Stat: s.Stat, Short: true}, true, nil
 		}
 		return nil, false, nil
 	})

@@ -41,6 +41,10 @@ func foldStats(t TimeSeries) (TimeSeries, error) {
 		}
 		text := f.Expr.String()
 		cond, err := transform(f.Cond, func(y TimeSeries) (TimeSeries, bool, error) {
+			if inner, ok := y.(*Filter); ok { // a short form in it is about what it filters
+				out, err := foldStats(inner)
+				return out, true, err
+			}
 			s, ok := y.(*Stat)
 			if !ok || s.Expr.String() != text {
 				return nil, false, nil
@@ -48,7 +52,7 @@ func foldStats(t TimeSeries) (TimeSeries, error) {
 			if _, known := (Stats{}).Get(s.Stat); !known {
 				return nil, false, nil
 			}
-			return &StatRef{Stat: s.Stat}, true, nil
+			return &Stat{Expr: s.Expr, Stat: s.Stat, Short: true}, true, nil
 		})
 		return &Filter{Expr: filtered, Cond: cond}, true, err
 	})

@@ -55,6 +55,10 @@ func appendText(dst []byte, e Expr) []byte {
 		return append(appendText(dst, x.Base), x.suffix()...)
 	case *Percentiles, *ApproxDistinct:
 		in = nil // not written
+	case *Stat:
+		if x.Short {
+			in = nil
+		}
 	}
 	if len(in) == 0 {
 		return append(dst, t.String()...)

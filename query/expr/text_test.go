@@ -52,7 +52,7 @@ func TestCanonicalText(t *testing.T) {
 	f("name,a,:eq,:dist-avg,(,b,),:by,c,:has,:cq", "name,a,:eq,c,:has,:and,:dist-avg,(,b,),:by",
 		"statistic,(,totalTime,totalAmount,),:in,name,a,:eq,c,:has,:and,:and,:sum,(,b,),:by,statistic,count,:eq,name,a,:eq,c,:has,:and,:and,:sum,(,b,),:by,:div")
 	f("name,a,:eq,(,b,),:by,:stat-max,1,:gt,:filter,(,c,),:cg",
-		"name,a,:eq,:sum,(,b,c,),:by,name,a,:eq,:sum,(,b,c,),:by,max,:stat,1.0,:const,:gt,:filter", "")
+		"name,a,:eq,:sum,(,b,c,),:by,:stat-max,1.0,:const,:gt,:filter", "")
 	f("name,a,:eq,(,b,c,),:by,b,x,:as,(,d,),:cg,(,x,),:by", "name,a,:eq,:sum,(,b,c,d,),:by,b,x,:as,:sum,(,x,),:by", "")
 	f("name,a,:eq,:percentiles-heatmap", "name,a,:eq,:sum,(,percentile,),:by,:heatmap", "")
 	f("name,x\\u0020,:eq,(,k\\u002c1,),:by", "name,x\\u0020,:eq,:sum,(,k\\u002c1,),:by", "")
