@@ -146,6 +146,7 @@ func TestAlertKillRigGoesRed(t *testing.T) {
 		}},
 		{"told in a mute", "which the mute shift holds back", func(k *alertRig, _ *silenceNote) {
 			k.mute(true)
+			k.later()
 			must(k.t, k.ask(http.MethodPut, "/api/v1/mute/shift", shiftOff, nil))
 			k.fires(streamKey{"chat", "y"})
 			k.everyoneTold()
@@ -167,7 +168,9 @@ func TestAlertKillRigGoesRed(t *testing.T) {
 			k := newAlertRig(t, 1)
 			k.hooks.healthy.Store(true)
 			k.begin()
-			plant.undo(k, k.silence(key, time.Hour))
+			note := k.silence(key, time.Hour)
+			k.later()
+			plant.undo(k, note)
 			found := k.book.found()
 			if !slices.ContainsFunc(found, func(text string) bool { return strings.Contains(text, plant.want) }) {
 				t.Errorf("found %q, want %q", found, plant.want)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"testing"
 	"time"
 )
@@ -46,16 +45,20 @@ func (k *alertRig) fires(key streamKey) {
 	if !k.truth.out(key) {
 		k.truth.flip(key)
 	}
-	seen := int64(math.MaxInt64)
 	for range 200 {
 		for _, a := range k.alerts() {
 			if a.stream() == key && a.State == "firing" {
-				seen = min(seen, time.Now().UnixMilli())
+				k.later()
+				return
 			}
 		}
-		if k.truth.upcoming() > seen {
-			return
-		}
+		k.ms(20)
+	}
+}
+
+// later waits until what changes does so in a step that is over after now.
+func (k *alertRig) later() {
+	for now := time.Now().UnixMilli(); k.truth.upcoming() <= now; {
 		k.ms(20)
 	}
 }

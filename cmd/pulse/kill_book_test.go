@@ -60,6 +60,7 @@ type killDelivery struct {
 	lost               bool     // the answer to the last accepted request
 	epoch              int      // of the last accepted request
 	generation         int      // of the receiver then
+	trail              []string // what has come of each request
 	parts              []string // keys of what a message of a group tells of
 }
 
@@ -280,8 +281,14 @@ func (b *killBook) seePage(id string, in *killIncident) {
 	}
 }
 
+// arrival is a request that came: its key, "" when it cannot be read, and when that was.
+type arrival struct {
+	key               string
+	epoch, generation int
+}
+
 // arrived checks a request at a receiver.
-func (b *killBook) arrived(receiver string, h http.Header, body []byte, now int64) (key string, epoch int) {
+func (b *killBook) arrived(receiver string, h http.Header, body []byte, now int64) arrival {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.requests++
@@ -291,7 +298,7 @@ func (b *killBook) arrived(receiver string, h http.Header, body []byte, now int6
 	}
 	if err := json.Unmarshal(body, &n); err != nil {
 		b.fault("body of %s cannot be read: %v", h.Get("Webhook-Id"), err)
-		return "", b.epoch
+		return arrival{}
 	}
 	grouped := len(n.Alerts) > 0
 	if grouped {
@@ -307,12 +314,13 @@ func (b *killBook) arrived(receiver string, h http.Header, body []byte, now int6
 		b.fault("key %s had the body\n%s\nand then\n%s", n.ID, before, body)
 	}
 	b.bodies[n.ID] = string(bytes.Clone(body))
-	key = receiver + " " + n.ID
+	key := receiver + " " + n.ID
 	d := b.delivery(key)
+	d.trail = append(d.trail, fmt.Sprintf("request at %d", now))
 	if d.accepted > 0 {
 		b.repeats++
 		if !d.lost && d.epoch == b.epoch {
-			b.fault("%s came again, although it was accepted and nobody was killed since", key)
+			b.fault("%s came again, although it was accepted and nobody was killed since: %s", key, strings.Join(d.trail, ", "))
 		}
 	}
 	d.requests++
@@ -330,7 +338,7 @@ func (b *killBook) arrived(receiver string, h http.Header, body []byte, now int6
 	default:
 		b.tells(receiver, &n.killAlert, now)
 	}
-	return key, b.epoch
+	return arrival{key, b.epoch, b.receiver(receiver).generation}
 }
 
 // tells checks what a request tells of an alert.
@@ -370,19 +378,20 @@ func (b *killBook) order(receiver string, n *killAlert, now int64) {
 	}
 }
 
-// accept writes down that a receiver took a request that came in an epoch; lost
-// tells that the answer does not get through.
-func (b *killBook) accept(receiver, key string, epoch int, lost bool) {
+// accept writes down that a receiver took a request; lost tells that the answer does
+// not get through.
+func (b *killBook) accept(a arrival, lost bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if key == "" {
+	if a.key == "" {
 		return
 	}
 	b.accepted++
-	for _, key := range append([]string{key}, b.sent[key].parts...) {
+	for _, key := range append([]string{a.key}, b.sent[a.key].parts...) {
 		d := b.delivery(key)
 		d.accepted++
-		d.epoch, d.lost, d.generation = epoch, lost, b.receiver(receiver).generation
+		d.epoch, d.lost, d.generation = a.epoch, lost, a.generation
+		d.trail = append(d.trail, fmt.Sprintf("accepted with answer lost %t", lost))
 	}
 }
 

@@ -50,8 +50,7 @@ func (s *story) request(key string, body []byte, now int64, lost bool) {
 	h.Set("Idempotency-Key", key)
 	h.Set("Webhook-Timestamp", "1")
 	h.Set("Webhook-Signature", demoSignature(key, "1", body))
-	at, epoch := s.arrived("a", h, body, now)
-	s.accept("a", at, epoch, lost)
+	s.accept(s.arrived("a", h, body, now), lost)
 }
 
 // list is the list of alerts as asked for and answered at once.

@@ -240,7 +240,7 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // cut off while it was sent
 	}
 	receiver, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	key, epoch := h.book.arrived(receiver, r.Header, body, time.Now().UnixMilli())
+	came := h.book.arrived(receiver, r.Header, body, time.Now().UnixMilli())
 	select {
 	case h.came <- struct{}{}:
 	default:
@@ -254,7 +254,7 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch answer {
 	case answerOK, answerSlow:
-		h.book.accept(receiver, key, epoch, false)
+		h.book.accept(came, false)
 		w.WriteHeader(http.StatusOK)
 	case answerError:
 		w.WriteHeader(http.StatusInternalServerError + h.intN(4))
@@ -262,7 +262,7 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusTooManyRequests)
 	case answerLost:
-		h.book.accept(receiver, key, epoch, true)
+		h.book.accept(came, true)
 		reset(w)
 	default:
 		reset(w)
