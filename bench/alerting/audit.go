@@ -32,9 +32,12 @@ const asked = 1000
 // them: all are to be there, with their beginning and end, and the timelines of some,
 // chosen at random, with what became of the first notification or what held it back.
 func (w *watch) audit(ctx context.Context, t int64, n int) error {
-	began := t
-	t, err := w.send(ctx, t, lasting, order{every: w.groups / n})
+	t, err := w.send(ctx, t, rested, order{})
 	if err != nil {
+		return err
+	}
+	began := t
+	if t, err = w.send(ctx, t, lasting, order{every: w.groups / n}); err != nil {
 		return err
 	}
 	client := &fasthttp.Client{ReadTimeout: time.Minute, MaxResponseBodySize: 1 << 30}
