@@ -105,7 +105,9 @@ func (e *Engine) decide(in *incident, set label.Set, t int64) {
 	if set == nil {
 		set = setOf(&in.Sent)
 	}
-	e.route(in, set, t)
+	if e.route(in, set, t) {
+		in.noteRoutes(t)
+	}
 	e.inhibit(in, set, t)
 	if in.Silences = e.silences.By(set, e.now); len(in.Silences) > 0 {
 		e.stats.Silenced++

@@ -22,6 +22,8 @@ type leg struct {
 	Outside  []string  `json:"outside,omitempty"` // active times of its route, when it is none of them
 	Told     int64     `json:"told,omitempty"`    // Unix ms; 0: not yet
 	Quiet    []string  `json:"quiet,omitempty"`   // what keeps it from being told again
+
+	path string // of the route, of one that was decided just now
 }
 
 // legGroup is the group that a leg is told with; durations in ms.
@@ -52,7 +54,7 @@ func (l *leg) target() notify.Target {
 
 // newLeg returns what routes decided.
 func newLeg(x *route.Leg) leg {
-	l := leg{Receiver: x.Receiver, MutedBy: x.MutedBy, Outside: x.Outside}
+	l := leg{Receiver: x.Receiver, MutedBy: x.MutedBy, Outside: x.Outside, path: x.Path}
 	if !x.Alone || x.GroupWait > 0 || x.RepeatInterval > 0 {
 		l.Group = &legGroup{x.GroupKey, x.GroupLabels, x.GroupWait, x.GroupInterval, x.RepeatInterval}
 	}
@@ -177,6 +179,25 @@ func (l *leg) alike(o *leg) bool {
 	same := slices.Equal(l.MutedBy, o.MutedBy) && slices.Equal(l.Outside, o.Outside) && (l.Group == nil) == (o.Group == nil)
 	return same && (l.Group == nil || l.Group.Key == o.Group.Key &&
 		[3]int64{l.Group.Wait, l.Group.Interval, l.Group.Repeat} == [3]int64{o.Group.Wait, o.Group.Interval, o.Group.Repeat})
+}
+
+// noteRoutes notes whom the routes chose for an alert that begins.
+func (in *incident) noteRoutes(t int64) {
+	if len(in.Legs) == 0 {
+		return
+	}
+	text := make([]byte, 0, 80)
+	for i := range in.Legs {
+		l := &in.Legs[i]
+		if i > 0 {
+			text = append(text, "; "...)
+		}
+		text = append(append(append(text, l.Receiver...), " by "...), l.path...)
+		if l.Group != nil && l.Group.Wait > 0 {
+			text = append(append(append(text, ", waits "...), spoken(l.Group.Wait)...), " for its group"...)
+		}
+	}
+	in.note(t, eventRouted, string(text))
 }
 
 // unroute has an alert told to those that are told without routes: its rule's receivers

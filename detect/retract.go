@@ -87,14 +87,18 @@ func (e *Engine) retracted(in *incident, receivers []string, now int64) *inciden
 			l.Told, l.Quiet = 0, nil
 		}
 	}
-	before := " is not told: its group still waited, and "
 	slices.Sort(receivers)
-	names := strings.Join(receivers, ", ")
-	for _, c := range is.Inhibited {
-		is.note(now, eventInhibited, names+before+"it is inhibited by "+c.text())
+	text := strings.Join(receivers, ", ") + " is not told: its group still waited"
+	switch {
+	case len(is.Inhibited) == 0:
+		is.note(now, eventSilenced, text)
+		return &is
+	case slices.Equal(in.Inhibited, is.Inhibited): // so what inhibits it is noted
+		is.note(now, eventInhibited, text)
+		return &is
 	}
-	for _, id := range is.Silences {
-		is.note(now, eventSilenced, names+before+"silence "+id+" means it")
+	for _, c := range is.Inhibited {
+		is.note(now, eventInhibited, text+", and it is inhibited by "+c.text())
 	}
 	return &is
 }

@@ -207,6 +207,18 @@ func TestTakenBackBySilence(t *testing.T) {
 	})
 }
 
+// TestRoutesNoted: the timeline says by which routes an alert goes to whom.
+func TestRoutesNoted(t *testing.T) {
+	r := newRig(t, second)
+	r.put(warnRule)
+	r.routes(`[{"matchers":["severity=warn"],"receiver":"chat","group_by":["region"],"group_wait":"10s","continue":true},{"receivers":[],"routes":[{"receiver":"log"}]}]`)
+	r.to(0)
+	r.feed(1, 4, map[string]float64{"eu": 7})
+	if text := r.timelineOf("warn", "eu", "routed"); text != "chat by routes[0], waits 10 s for its group; log by routes[1].routes[0]" {
+		t.Errorf("timeline: %q", text)
+	}
+}
+
 // TestTakenBackAndDatabaseFails: what cannot be taken back is told, once.
 func TestTakenBackAndDatabaseFails(t *testing.T) {
 	withOutbox(t, "chat oncall", func(r *outRig) {

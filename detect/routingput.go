@@ -145,7 +145,7 @@ func (e *Engine) storeRouting(next routing) error {
 	e.useRouting(next)
 	e.o.Log.Info().Int("routes", countRoutes(next.Config.Routes)).Int("inhibit", len(next.Config.Inhibit)).Int("mute", len(next.Config.Mute)).Msg("routes in force")
 	for _, text := range next.Config.Warnings() {
-		e.o.Log.Warn().Msg("routes: " + text)
+		e.o.Log.Warn().Msg(text)
 	}
 	e.Wake()
 	return nil

@@ -100,14 +100,11 @@ func (q *question) nextOf(l *leg) (next int64) {
 			next = t
 		}
 	}
-	if next > maxWhen {
+	if next > q.now+int64(350*day) { // as far as is looked ahead
 		return 0
 	}
 	return next
 }
-
-// maxWhen is the last time that is shown: the end of the year 9999.
-const maxWhen = 253_402_300_799_999
 
 // since is when something about it began to hold the alert back, 0 when that is not noted.
 func (a *WhyAlert) since(about string) int64 {
