@@ -149,6 +149,7 @@ type question struct {
 	some   []string // names of groups that the rule has
 	labels notify.Notification
 	routes routing
+	excess int   // of a group that is not judged: lines of the last step that would have made more groups
 	after  int64 // without data, of a no-data alert; 0: not known
 
 	attended hurried // steps that were judged in their time
@@ -212,6 +213,9 @@ func (e *Engine) ask(id string, group tags.Tags, at int64) (*question, error) {
 		e: e, c: r.c, now: e.o.Clock.Now().UnixMilli(), key: string(g.AppendKey(nil)), judged: r.judged, due: r.deadline(),
 		began: r.began, origin: r.origin, some: some, attended: slices.Clone(r.attended), failing: e.failing,
 		routes: e.routing,
+	}
+	if _, judged := r.judge.index[q.key]; !judged {
+		q.excess = r.judge.excess
 	}
 	q.WhyNot = WhyNot{
 		Rule: id, Tags: g.Map(), At: at, T: step.Ceil(at, r.c.step), Step: r.c.step, Created: r.created,

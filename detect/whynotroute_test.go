@@ -75,3 +75,17 @@ func TestWhyNotWaiting(t *testing.T) {
 		r.wantReason("us", 19, detect.ReasonRetrying, "At oncall: an attempt failed; the next is at ", "status 503")
 	})
 }
+
+// TestWhyNotExcess: a group that there was no room for is named as one.
+func TestWhyNotExcess(t *testing.T) {
+	r := newRig(t, second)
+	r.groups = 2
+	r.restart(true)
+	r.put(lowRouted)
+	r.routes(`[{"matchers":["region=za"],"receiver":"a"}]`)
+	r.to(0)
+	r.feed(1, 4, map[string]float64{"ap": 1, "eu": 1})
+	r.feed(5, 9, map[string]float64{"ap": 1, "eu": 1, "us": 1})
+	r.wantReason("us", 7, detect.ReasonLimit, "gives more groups than the 2 that are judged")
+	r.wantReason("eu", 7, detect.ReasonUnrouted)
+}

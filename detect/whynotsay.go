@@ -284,6 +284,8 @@ func (q *question) conclude(on, toBe *WhyAlert) {
 		q.because(ReasonSkipped, "nobody was paged since no alert was judged at that step: the server was down, stood still, or could not keep up.")
 	case q.failed != nil:
 		q.because(ReasonUnknown, "no alert was on, and more cannot be said: %v.", q.failed)
+	case q.excess > 0:
+		q.because(ReasonLimit, "nobody was paged since the rule gives more groups than the %d that are judged, and this is none of them.", q.c.maxGroups)
 	case q.Seen == nil || !q.known:
 		q.because(ReasonNoGroup, "nobody was paged since the rule had no such group then.")
 	default:
