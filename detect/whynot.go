@@ -323,49 +323,59 @@ func (q *question) judgeAgain(ctx context.Context) error {
 	if err := e.prepare(ctx, b); err != nil {
 		return err
 	}
-	config := q.c.config
-	config.AbsenceAfter = 0 // those alerts are known, and so are those that flap
-	config.Flaps = 0
-	var absent int64
-	var machine alert.State
-	return e.replay(ctx, h, b.judge, span{b.from, b.end}, b.blind, func(t int64) error {
-		i, known := b.judge.index[q.key]
-		if !known {
-			return nil
-		}
-		g := &b.judge.groups[i]
-		hasData := !math.IsNaN(g.value)
-		if absent += s; hasData {
-			absent = 0
-		}
-		if t > q.T && hasData && q.first == 0 {
-			q.first = t
-		}
-		if t <= from {
-			return nil
-		}
-		was := machine.Phase
-		if g.verdict.Out && t <= q.T {
-			q.lastOut = t
-		}
-		o := b.judge.observation(g)
-		if q.attended.has(t) || !q.attended.after(t) {
-			if machine.Step(&config, t, o).Has(alert.Resolved) && t <= q.T {
-				q.overAt = t
-			}
-		} else {
-			machine.Pause(s)
-		}
-		switch {
-		case t < q.T:
-		case t == q.T:
-			q.known = g.detector != nil || q.c.absence() || q.c.rule.noData() == alert.Alert
-			q.see(b.judge, i, o, machine, absent)
-		case q.laterAt == 0 && q.state.Phase == alert.Pending && machine.Phase != was:
-			q.laterAt, q.dropped = t, machine.Phase == alert.Inactive
-		}
+	a := again{q: q, judge: b.judge, from: from, config: q.c.config}
+	a.config.AbsenceAfter = 0 // those alerts are known, and so are those that flap
+	a.config.Flaps = 0
+	return e.replay(ctx, h, b.judge, span{b.from, b.end}, b.blind, a.step)
+}
+
+// again is an alert that is run over steps that are judged again.
+type again struct {
+	q       *question
+	judge   *judge
+	config  alert.Config
+	from    int64 // the alert is run over the steps after this one
+	absent  int64 // ms without data
+	machine alert.State
+}
+
+// step takes step t, which has been judged.
+func (a *again) step(t int64) error {
+	q := a.q
+	i, known := a.judge.index[q.key]
+	if !known {
 		return nil
-	})
+	}
+	g := &a.judge.groups[i]
+	hasData := !math.IsNaN(g.value)
+	if a.absent += q.Step; hasData {
+		a.absent = 0
+	}
+	if t > q.T && hasData && q.first == 0 {
+		q.first = t
+	}
+	if t <= a.from {
+		return nil
+	}
+	was := a.machine.Phase
+	if g.verdict.Out && t <= q.T {
+		q.lastOut = t
+	}
+	o := a.judge.observation(g)
+	if !q.attended.has(t) && q.attended.after(t) {
+		a.machine.Pause(q.Step)
+	} else if a.machine.Step(&a.config, t, o).Has(alert.Resolved) && t <= q.T {
+		q.overAt = t
+	}
+	switch {
+	case t < q.T:
+	case t == q.T:
+		q.known = g.detector != nil || q.c.absence() || q.c.rule.noData() == alert.Alert
+		q.see(a.judge, i, o, a.machine, a.absent)
+	case q.laterAt == 0 && q.state.Phase == alert.Pending && a.machine.Phase != was:
+		q.laterAt, q.dropped = t, a.machine.Phase == alert.Inactive
+	}
+	return nil
 }
 
 // see takes down the step that was asked for.
