@@ -56,7 +56,7 @@ const (
 	maxBodyBytes = 64 << 10
 	maxDead      = 1000    // per receiver
 	maxOpen      = 100_000 // per receiver
-	maxAttempts  = 20_000  // over all receivers and incidents
+	maxAttempts  = 80_000  // over all receivers and incidents: beginnings and ends of 10,000 alerts at three receivers, and some more
 )
 
 // item is a notification on its way to one receiver, without its body.
