@@ -29,6 +29,11 @@ var incidents = []string{"ia", "ib", "ic", "id", "ie", "if"}
 func TestHostileReceivers(t *testing.T) {
 	p := newPaper(t)
 	faults, encrypted, mails := httpFaults(t), tlsFaults(t, p), mailFaults(t, p)
+	for _, kind := range notify.Kinds() {
+		if foeReceivers[kind] == "" || receiversAt("")[kind] == "" && kind != notify.KindEmail {
+			t.Errorf("kind %s has met nobody", kind)
+		}
+	}
 	for i, kind := range []string{"webhook", "v4", "alertmanager", "pagerduty", "opsgenie", "slack", "teams", "email"} {
 		t.Run(kind, func(t *testing.T) {
 			n := 6

@@ -63,7 +63,6 @@ type foe struct {
 	conns     map[net.Conn]bool
 	talks     sync.WaitGroup
 	hangs     sync.WaitGroup
-	lastLines []string // of mails
 }
 
 func newFoe(t *testing.T, kind string, c *clock.Manual, changed func()) *foe {
