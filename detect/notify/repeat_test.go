@@ -106,7 +106,7 @@ func TestRepeatsToReceiversThatFail(t *testing.T) {
 	for _, test := range []struct {
 		status, attempts int
 		back             int
-	}{{503, 100, 1}, {404, 12, 0}} {
+	}{{503, 140, 1}, {404, 12, 0}} {
 		bubble(t, notify.Options{}, func(r *rig) {
 			r.putGrouping("a")
 			r.enqueue(in(hourly, "a", firing("a")))

@@ -13,9 +13,9 @@ const (
 	lookupTimeout  = 2 * time.Second // of the name of a new receiver
 	attemptTimeout = 10 * time.Second
 	stopGrace      = 3 * time.Second // for attempts under way when Run is asked to stop
-	backoffFirst   = time.Second
+	backoffFirst   = 2 * time.Second
 	backoffMost    = 5 * time.Minute
-	backoffJitter  = 0.2
+	backoffLeast   = 100 * time.Millisecond
 	retryAfterMost = time.Hour
 	keepTrying     = 24 * time.Hour
 	maxAnswerBytes = 64 << 10
@@ -56,14 +56,15 @@ func judge(status int) verdict {
 	return retry
 }
 
-// backoff returns the pause after the n-th failure in a row (n from 1): 1 s
-// doubling to 5 min, times 0.8 to 1.2 as random in [0,1) says.
+// backoff returns the pause after the n-th failure in a row (n from 1): as random in
+// [0,1) says, anything up to 2 s doubling to 5 min, but 0.1 s at least. Full jitter keeps
+// those that failed together from coming back together.
 func backoff(n int, random float64) time.Duration {
 	d := backoffMost
 	if shift := n - 1; shift < 9 {
 		d = min(d, backoffFirst<<max(shift, 0))
 	}
-	return time.Duration(float64(d) * (1 - backoffJitter + 2*backoffJitter*random))
+	return max(time.Duration(float64(d)*random), backoffLeast)
 }
 
 // retryAfter reads a Retry-After header, seconds or HTTP date, as a pause from

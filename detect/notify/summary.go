@@ -110,14 +110,13 @@ func (s *Service) fold(c *channel, items []*item, now int64) {
 	if err != nil || summary != nil {
 		c.queue.lastSummary = now // also when it failed: not again at once
 	}
-	if err == nil {
-		c.queue.folded(items, summary, change)
-	}
-	c.mu.Unlock()
 	if err != nil {
+		c.mu.Unlock()
 		s.databaseFailed("sum up notifications", err)
 		return
 	}
+	c.queue.folded(items, summary, change)
+	c.mu.Unlock()
 	s.stats.folded.Add(int64(len(drops)))
 	for _, d := range drops {
 		s.countDrop(c, d)
