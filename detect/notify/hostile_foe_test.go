@@ -52,17 +52,17 @@ type foe struct {
 	changed func()
 	tls     *tls.Config // nil speaks no TLS
 
-	mu        sync.Mutex
-	fault     *fault
-	got       []saying
-	begun     int // conversations that wait for the time-out of the other side
-	ended     int // and that did
-	followed  int // requests that only a redirect leads to
-	dialled   int
-	most      int // bytes that the other side took on one connection
-	conns     map[net.Conn]bool
-	talks     sync.WaitGroup
-	hangs     sync.WaitGroup
+	mu       sync.Mutex
+	fault    *fault
+	got      []saying
+	begun    int // conversations that wait for the time-out of the other side
+	ended    int // and that did
+	followed int // requests that only a redirect leads to
+	dialled  int
+	most     int // bytes that the other side took on one connection
+	conns    map[net.Conn]bool
+	talks    sync.WaitGroup
+	hangs    sync.WaitGroup
 }
 
 func newFoe(t *testing.T, kind string, c *clock.Manual, changed func()) *foe {
