@@ -28,7 +28,7 @@ func overHTTP(c *testCase) bool {
 }
 
 // runOverHTTP publishes what a case gives, step by step, and asks for the graph.
-// It fails with unsupported for what cannot be said in requests.
+// It fails with unsayable for what cannot be said in requests.
 func runOverHTTP(c *testCase) error {
 	var t *tape
 	var expect lines
@@ -56,15 +56,15 @@ func evalTape(c *testCase) (*tape, lines, error) {
 		return nil, expect, err
 	}
 	if !step.ValidPrimary(given.Step) {
-		return nil, expect, unsupported("no server has this step")
+		return nil, expect, unsayable("no server has this step")
 	}
 	if given.custom() || given.Variables != nil {
-		return nil, expect, unsupported("words and variables of the case")
+		return nil, expect, unsayable("words and variables of the case")
 	}
 	if styles, err := given.styles(c.Expr); err == nil {
 		for _, s := range styles {
 			if s.OffsetMs() != 0 {
-				return nil, expect, unsupported("the given series are what a shifted fetch returns")
+				return nil, expect, unsayable("the given series are what a shifted fetch returns")
 			}
 		}
 	}
