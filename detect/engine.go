@@ -117,6 +117,7 @@ type Engine struct {
 	explained   int                    // alerts of the current step whose contributors were sought
 	scanned     int64                  // datapoints read for them
 	failing     bool                   // the last commit failed
+	unlogged    bool                   // the log has not taken the last mark
 	unstored    bool                   // Close could not store what it should have
 	stats       Stats
 	broken      map[string]brokenRule

@@ -13,6 +13,9 @@ func (e *Engine) goOn(r *running, now int64) {
 	if known != 0 {
 		r.passTime(adopted)
 	}
+	if len(adopted) > 0 { // what the log does not know must be there when it goes on
+		e.saveSoon(r)
+	}
 	e.wakeRule(r, now)
 	r.putOff = r.postponed != 0 && r.postponed == r.next
 	r.postponed = 0

@@ -204,8 +204,13 @@ func (e *Engine) write(m *mark, at func()) {
 	}
 	e.markScratch = m.appendTo(e.markScratch[:0])
 	done := false
-	if err := e.o.Marks.Mark(e.markScratch, func() { at(); done = true }); err != nil {
+	switch err := e.o.Marks.Mark(e.markScratch, func() { at(); done = true }); {
+	case err != nil:
 		e.stats.Unmarked++
+		e.unlogged = true
+	case e.unlogged:
+		e.unlogged = false
+		e.saveAnew() // or the steps that the log does not have would be missing before those to come
 	}
 	if !done {
 		at()
@@ -347,6 +352,7 @@ func (e *Engine) Resume(now int64) {
 	e.asleep, e.lastMarks, e.ended = nil, nil, nil
 	e.wakeHolds(now)
 	e.commit()
+	e.saveSome(now) // of what open alerts brought up to date
 }
 
 // Checkpoint stores what every detector knows, so that marks written before need

@@ -13,6 +13,8 @@ type tape struct {
 	cut func(mark []byte) bool
 	// before, when set, is called before a mark takes its place.
 	before func()
+	// deaf takes no marks, as a log on a full disk does.
+	deaf bool
 }
 
 type event struct {
@@ -22,11 +24,17 @@ type event struct {
 	points  []point
 }
 
-var errKilled = errors.New("killed")
+var (
+	errKilled = errors.New("killed")
+	errDeaf   = errors.New("the log is full")
+)
 
 func (l *tape) Mark(mark []byte, at func()) error {
 	if l.before != nil {
 		l.before()
+	}
+	if l.deaf {
+		return errDeaf
 	}
 	l.events = append(l.events, event{mark: bytes.Clone(mark)})
 	if l.cut != nil && l.cut(mark) {
@@ -79,7 +87,7 @@ func newTapedRig(t testing.TB, step int64) *rig {
 func (r *rig) recover() {
 	r.t.Helper()
 	past := r.tape.events
-	r.tape = &tape{}
+	r.tape = &tape{deaf: r.tape.deaf}
 	r.newStore()
 	r.start()
 	for _, x := range past {
