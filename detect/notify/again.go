@@ -2,7 +2,6 @@ package notify
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -55,8 +54,11 @@ func (s *Service) againBundle(c *channel, list []*member) (*bundle, error) {
 		}
 		for _, m := range list {
 			stored, err := box.member(m.Incident)
-			if err != nil || stored == nil {
-				return errors.Join(err)
+			if err != nil {
+				return err
+			}
+			if stored == nil { // it is owed to the database
+				continue
 			}
 			var n Notification
 			if err := n.UnmarshalJSON(stored.Body); err != nil {
@@ -84,7 +86,7 @@ func (q *queue) toldAgain(list []*member, a answer, now int64, random float64) {
 	q.againUnderWay = false
 	for _, m := range list {
 		m.inFlight = false
-		if a.verdict != retry {
+		if a.verdict != retry || a.blocked { // or nothing was sent, and would not be now
 			m.sent = now
 		}
 	}

@@ -217,3 +217,37 @@ func TestNameOfADeletedReceiver(t *testing.T) {
 		})
 	}
 }
+
+// TestToldAgainWhileOwed: what was accepted and could not be stored is not looked for all
+// the time, and is told again once it is stored.
+func TestToldAgainWhileOwed(t *testing.T) {
+	bubble(t, notify.Options{}, func(r *rig) {
+		r.putAlertmanager("a")
+		var mend func()
+		r.answers(func(_ call, n int) (int, http.Header) {
+			if n == 1 {
+				mend = r.breaks()
+			}
+			return 200, nil
+		})
+		r.enqueue(firing("i"))
+		after(5 * time.Minute)
+		if n := len(r.made()); n != 1 {
+			t.Errorf("%d posts of what is not stored", n)
+		}
+		mend()
+		r.enqueue(firing("j")) // what is owed goes along
+		after(5 * time.Minute)
+		told := 0
+		for _, c := range r.made() {
+			for _, a := range alertsOf(t, c) {
+				if a.Labels["rule"] == "rule-i" {
+					told++
+				}
+			}
+		}
+		if told < 4 {
+			t.Errorf("told %d times after it was stored", told)
+		}
+	})
+}
