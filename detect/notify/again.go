@@ -57,7 +57,7 @@ func (s *Service) againBundle(c *channel, list []*member) (*bundle, error) {
 			if err != nil {
 				return err
 			}
-			if stored == nil { // it is owed to the database
+			if stored == nil || stored.Seq != m.Seq { // the newest state is owed to the database
 				continue
 			}
 			var n Notification

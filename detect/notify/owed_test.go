@@ -251,3 +251,26 @@ func TestToldAgainWhileOwed(t *testing.T) {
 		}
 	})
 }
+
+// TestEndToldAgainWhileOwed: an end was accepted and could not be stored: nothing tells
+// that the alert fires any more.
+func TestEndToldAgainWhileOwed(t *testing.T) {
+	bubble(t, notify.Options{}, func(r *rig) {
+		r.putAlertmanager("a")
+		r.enqueue(firing("i"))
+		after(30 * time.Second)
+		r.answers(func(_ call, n int) (int, http.Header) {
+			if n == 2 {
+				r.breaks()
+			}
+			return 200, nil
+		})
+		r.enqueue(resolved("i"))
+		after(10 * time.Minute)
+		for i, c := range r.made() {
+			if list := alertsOf(t, c); i > 1 && list[0].EndsAt.After(c.at) {
+				t.Errorf("told that it fires, after its end")
+			}
+		}
+	})
+}
