@@ -62,20 +62,9 @@ func (s *Service) addSummary(tx *bbolt.Tx, b box, x *sorted, now int64) (*item, 
 // fold replaces items, and summaries that were held, by one summary, in one
 // transaction.
 func (s *Service) fold(c *channel, items []*item, now int64) {
-	var drops []drop
-	over := map[uint64]int{}
-	change := &counts{}
 	c.mu.Lock()
 	keeps := c.queue.keeps
-	for _, it := range items {
-		if it.Type != TypeSummary {
-			drops = append(drops, drop{it: it, reason: reasonFolded})
-			change.In = append(change.In, it.Incident)
-		} else {
-			change.From = append(change.From, it.Seq)
-		}
-		over[it.Seq] = c.queue.over[it.Seq]
-	}
+	drops, change, over := c.queue.folding(items)
 	c.mu.Unlock()
 	var summary *item
 	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
@@ -121,6 +110,22 @@ func (s *Service) fold(c *channel, items []*item, now int64) {
 	for _, d := range drops {
 		s.countDrop(c, d)
 	}
+}
+
+// folding returns what comes of folding items: notifications that are dropped, who is
+// counted, and how many each held summary says too many.
+func (q *queue) folding(items []*item) (drops []drop, change *counts, over map[uint64]int) {
+	change, over = &counts{}, make(map[uint64]int)
+	for _, it := range items {
+		over[it.Seq] = q.over[it.Seq]
+		if it.Type == TypeSummary {
+			change.From = append(change.From, it.Seq)
+			continue
+		}
+		drops = append(drops, drop{it: it, reason: reasonFolded})
+		change.In = append(change.In, it.Incident)
+	}
+	return drops, change, over
 }
 
 // sum adds up what items say, less those of held summaries that are over.
