@@ -11,7 +11,7 @@ import (
 // that has changed, in portions: between two of them steps are judged.
 
 // reviewPortion is how many open alerts are looked at before steps are judged again.
-const reviewPortion = 2000
+const reviewPortion = 500
 
 // reviewed is when open alerts were last compared with what holds back.
 type reviewed struct {
