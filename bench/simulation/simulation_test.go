@@ -1,0 +1,67 @@
+package simulation_test
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"testing/synctest"
+)
+
+var (
+	seeds = flag.Uint64("seeds", 0, "how many seeds the simulation runs; 0: 50, or 8 with -short")
+	first = flag.Uint64("first", 0, "the first of them")
+)
+
+// TestSimulation runs seed after seed.
+func TestSimulation(t *testing.T) {
+	n := *seeds
+	if n == 0 {
+		if n = 50; testing.Short() {
+			n = 8
+		}
+	}
+	deaths, held, told, fired := map[string]int{}, map[string]int{}, 0, 0
+	for seed := *first; seed < *first+n; seed++ {
+		var w *world
+		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { w = simulate(t, seed) }) {
+			continue
+		}
+		for where, n := range w.deaths {
+			deaths[where] += n
+		}
+		for what, n := range w.watch.held {
+			held[what] += n
+		}
+		told, fired = told+w.book.told, fired+w.watch.fired
+	}
+	t.Logf("%d alerts, %d notifications, kills %v, held back %v", fired, told, deaths, held)
+}
+
+func simulate(t *testing.T, seed uint64) (w *world) {
+	synctest.Test(t, func(t *testing.T) {
+		w = newWorld(t, seed)
+		w.run(150)
+	})
+	return w
+}
+
+// TestSameSeed runs seeds twice: what happens is the same.
+func TestSameSeed(t *testing.T) {
+	for seed := *first; seed < *first+3; seed++ {
+		a, b := simulate(t, seed), simulate(t, seed)
+		for _, of := range slices.Sorted(maps.Keys(a.trace)) {
+			if a.trace[of] != b.trace[of] {
+				t.Errorf("seed %d: what is told of %s differs", seed, of)
+			}
+		}
+		if t.Failed() {
+			for i := range min(len(a.last), len(b.last)) {
+				if a.last[i] != b.last[i] {
+					t.Fatal(fmt.Sprintf("%s\n%s", a.last[i], b.last[i]))
+				}
+			}
+		}
+	}
+}
