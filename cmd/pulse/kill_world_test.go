@@ -254,7 +254,7 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch answer {
 	case answerOK, answerSlow:
-		h.book.accept(came, false)
+		h.book.accept(came, r.Context().Err() != nil) // nobody hears the answer, when who asked is gone
 		w.WriteHeader(http.StatusOK)
 	case answerError:
 		w.WriteHeader(http.StatusInternalServerError + h.intN(4))
