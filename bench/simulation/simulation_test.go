@@ -47,6 +47,28 @@ func simulate(t *testing.T, seed uint64) (w *world) {
 	return w
 }
 
+// TestKills lets processes die at 200 random points of the way and nothing else go wrong
+// with them; receivers and networks fail as ever.
+func TestKills(t *testing.T) {
+	want := 200
+	if testing.Short() {
+		want = 40
+	}
+	kills, deaths := 0, map[string]int{}
+	for seed := *first + 1_000_000; kills < want && !t.Failed(); seed++ {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, seed)
+			w.onlyEnd = true
+			w.run(100)
+			kills += w.kills
+			for where, n := range w.deaths {
+				deaths[where] += n
+			}
+		})
+	}
+	t.Logf("%d kills: %v", kills, deaths)
+}
+
 // TestSameSeed runs seeds twice: what happens is the same.
 func TestSameSeed(t *testing.T) {
 	for seed := *first; seed < *first+3; seed++ {
