@@ -124,6 +124,27 @@ func (in *incident) noteFlapping(t int64, times int32, c *alert.Config, needs in
 		times, spoken(c.Calm), calm, spoken(needs)))
 }
 
+// reflap has the alerts that are on say whether they flap by what the rule says by now.
+func (e *Engine) reflap(r *running) {
+	c := &r.c.config
+	bring := func(in *incident, k *alert.Streak, needs int64) {
+		if in == nil || !in.fires() || in.Sent.Flapping == k.Flapping(c) {
+			return
+		}
+		if in.Sent.Flapping = k.Flapping(c); in.Sent.Flapping {
+			in.noteFlapping(e.now, k.Times, c, needs)
+		} else {
+			in.note(e.now, eventFlapping, "the rule has changed: it does not flap any more")
+		}
+		e.putOpen(in)
+	}
+	for i := range r.alerts {
+		a := &r.alerts[i]
+		bring(a.breach, &a.state.Fires, a.state.Needs(c))
+		bring(a.absence, &a.state.Losses, c.Calm)
+	}
+}
+
 // calmed says for how long an incident that flapped has been calm when it ends.
 func calmed(in *incident, needs int64) string {
 	if !in.Sent.Flapping {

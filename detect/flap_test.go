@@ -253,3 +253,57 @@ func TestFlappingAnyhow(t *testing.T) {
 		t.Errorf("damping spared %d notifications", spared)
 	}
 }
+
+// TestFlapChangedWhileOn: an alert that flaps, or does not any more, by what its rule came
+// to say while it was on, says so, and ends by that.
+func TestFlapChangedWhileOn(t *testing.T) {
+	rule := func(flap string) string {
+		return `{"id":"low","expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":10},"flap":` + flap + `,"notify":["oncall"]}`
+	}
+	for name, c := range map[string]struct {
+		before, after, noted, ended string
+		at                          int64
+	}{
+		"lowered": {`{"times":5,"calm":"5s"}`, `{"times":3,"calm":"5s"}`, "it began 3 times in a row, each time less than 5 s after it had been over: it stays on until it has been in band for 5 s",
+			"back in band for 5 s after it flapped: ", 20},
+		"raised": {`{"times":3,"calm":"1m"}`, `{"times":4,"calm":"1m"}`, "it began 3 times in a row, each time less than 1 min after it had been over: it stays on until it has been in band for 1 min\n" +
+			"the rule has changed: it does not flap any more", "back in band: ", 18},
+		"off": {`{"times":3,"calm":"1m"}`, `"off"`, "it began 3 times in a row, each time less than 1 min after it had been over: it stays on until it has been in band for 1 min\n" +
+			"the rule has changed: it does not flap any more", "back in band: ", 18},
+	} {
+		for _, restart := range []int64{0, 16, 18} {
+			r := newTapedRig(t, second)
+			r.to(0)
+			r.put(rule(c.before))
+			for s := int64(1); s <= 22; s++ {
+				v := 100.0
+				if s == 11 || s == 13 || s == 15 {
+					v = 1
+				}
+				r.feed(s, s, map[string]float64{"eu": v})
+				if s == 15 { // it flaps, or not, and is not over yet
+					r.at(15_600)
+					if name != "lowered" {
+						r.feed(16, 16, map[string]float64{"eu": 100})
+						s++
+					}
+					r.put(rule(c.after))
+				}
+				if s == restart {
+					r.recover()
+				}
+			}
+			sent := r.took()
+			last := sent[len(sent)-1]
+			if end := (last.EndsAt - epoch) / second; last.Type != "alert.resolved" || end > c.at || last.Flapping != (name == "lowered") {
+				t.Errorf("%s, restart at %d s: the last is %s of %d s, flapping: %v", name, restart, last.Type, end, last.Flapping)
+			}
+			if got := r.timeline("eu", "flapping"); got != c.noted {
+				t.Errorf("%s, restart at %d s: timeline %q", name, restart, got)
+			}
+			if got := r.timeline("eu", "resolved"); !strings.HasPrefix(got, c.ended) {
+				t.Errorf("%s, restart at %d s: the end is %q", name, restart, got)
+			}
+		}
+	}
+}

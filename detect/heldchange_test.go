@@ -125,3 +125,27 @@ func TestDiskStaysFullWhileHeld(t *testing.T) {
 		t.Errorf("%d of %d open, %d of %d ended", got, open, len(r.alerts("resolved")), ended)
 	}
 }
+
+// TestInhibitRuleComesBack: an inhibit rule that was taken away for a moment holds back
+// as before: what it held is told only when its own rule has judged the end of the cause.
+func TestInhibitRuleComesBack(t *testing.T) {
+	r := newRig(t, second)
+	r.put(strings.Replace(warnRule, `{`, `{"step":"10s",`, 1))
+	r.put(pageRule)
+	r.routes(`[]`, over)
+	r.to(0)
+	r.feed(1, 25, map[string]float64{"eu": 1, "us": 20})
+	r.wantHeard("firing page eu all")
+	r.feed(26, 26, map[string]float64{"eu": 1, "us": 1}) // the cause of nothing, which ends
+	r.feed(27, 29, map[string]float64{"eu": 1, "us": 20})
+	r.wantHeard("firing page us all, resolved page us all")
+	if err := r.engine.DeleteInhibit("over"); err != nil {
+		t.Fatal(err)
+	}
+	r.settle()
+	r.routes(`[]`, over)
+	r.feed(30, 35, map[string]float64{"eu": 1, "us": 20})
+	r.wantHeard("")
+	r.feed(36, 60, map[string]float64{"eu": 20, "us": 20})
+	r.wantHeard("resolved page eu all")
+}

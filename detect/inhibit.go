@@ -89,7 +89,10 @@ func (e *Engine) inhibitsNoMore(in *incident) {
 // something else than before.
 func (e *Engine) reinhibit(in *incident, set label.Set, now int64) (changed bool) {
 	by := e.causes(in, set)
-	if len(by) == 0 && len(in.Inhibited) > 0 && e.staysInhibited(in, now) {
+	switch {
+	case len(by) > 0:
+		in.freed = 0
+	case len(in.Inhibited) > 0 && e.staysInhibited(in, now):
 		return false
 	}
 	if slices.Equal(by, in.Inhibited) {

@@ -166,6 +166,7 @@ func (e *Engine) put(c *compiled, file string, now int64) error {
 	}
 	if goesOn {
 		r.inherit(old)
+		e.reflap(r)
 		e.reviewed.lookAgainAt(e.now)
 	}
 	e.engage(r) // before the old one leaves, or its owner would be forgotten, with what it has used up
@@ -196,7 +197,9 @@ func (e *Engine) amend(r *running, c *compiled, file string) error {
 		e.engage(r)
 	}
 	r.stats.Owner = c.rule.Owner
+	e.reflap(r)
 	e.reviewed.lookAgainAt(e.now) // who is to be told of what is held back may be somebody else
+	e.commit()
 	return nil
 }
 
