@@ -151,7 +151,7 @@ func (file *File) checkRouting() (out []Finding) {
 	conf := &file.routing.config
 	var known func(string) bool
 	if len(file.Receivers) > 0 {
-		names := file.receiverNames()
+		names := file.ReceiverNames()
 		known = func(name string) bool { return slices.Contains(names, name) }
 	}
 	if err := conf.Check(known); err != nil {
@@ -217,19 +217,22 @@ func (file *File) unknownReceivers(r *Rule) []error {
 		return nil // they are made over the API
 	}
 	var faults []error
-	names := file.receiverNames()
+	names := file.ReceiverNames()
 	for i, name := range r.Notify {
 		if !slices.Contains(names, name) {
-			faults = append(faults, fmt.Errorf("notify[%d] names %q, which is no receiver of the file%s (%s)", i, name, algo.Meant(name, names), listedNames(names)))
+			faults = append(faults, fmt.Errorf("notify[%d] names %q, which is no receiver of alerts of the file%s (%s)", i, name, algo.Meant(name, names), listedNames(names)))
 		}
 	}
 	return faults
 }
 
-func (file *File) receiverNames() []string {
-	names := make([]string, len(file.Receivers))
-	for i := range file.Receivers {
-		names[i] = file.Receivers[i].Name
+// ReceiverNames returns the names of the receivers of alerts: of all but those that get heartbeats.
+func (file *File) ReceiverNames() []string {
+	names := make([]string, 0, len(file.Receivers))
+	for _, r := range file.Receivers {
+		if r.Heartbeat == "" {
+			names = append(names, r.Name)
+		}
 	}
 	return names
 }

@@ -78,6 +78,7 @@ const manyFaults = `rules:
     step: 15s
 receivers:
   - {name: oncall, url: "https://x.example"}
+  - {name: onkall, url: "https://x.example", heartbeat: 1m}
   - name: other
     urll: "https://x.example"
 `
@@ -89,7 +90,7 @@ func TestLint(t *testing.T) {
 		`a.yaml:7:5 duplicate true rule "twice": expr and detector are those of rule "good"`,
 		`a.yaml:12:7 template false rule "twice": annotations.summary names .Tags.regoin, but groups have region`,
 		`a.yaml:14:5 hold true rule "hasty": expr and detector page on a single step`,
-		`a.yaml:16:14 receiver false rule "hasty": notify[0] names "onkall", which is no receiver of the file, did you mean "oncall"?`,
+		`a.yaml:16:14 receiver false rule "hasty": notify[0] names "onkall", which is no receiver of alerts of the file, did you mean "oncall"?`,
 		`a.yaml:20:5 syntax false rule "bare": key "detektor" is unknown, did you mean "detector"?`,
 		`a.yaml:25:7 rule false rule "each": detector static: key "belov" is unknown, did you mean "below"?`,
 		`a.yaml:27:5 runbook true rule "every": annotations.runbook is missing`,
@@ -98,7 +99,7 @@ func TestLint(t *testing.T) {
 		`a.yaml:34:35 hold true rule "jumpy": detector.hold is at most one step and there is no for`,
 		`a.yaml:36:5 rule false rule "": id is missing`,
 		`a.yaml:41:5 rule false rule "steps": step is 15s`,
-		`a.yaml:45:5 syntax false receivers[1]: `,
+		`a.yaml:46:5 syntax false receivers[2]: `,
 		`b.yaml:2:5 syntax false rule "good" is defined twice`,
 		`c.yaml:3:4 syntax false not YAML: `,
 		`d.yaml:1:1 syntax false key "rulse" is unknown, did you mean "rules"?`,

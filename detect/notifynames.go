@@ -20,7 +20,7 @@ var ErrNotified = errors.New("a rule's notify names it")
 func (r *Rule) checkNotify(receivers []string) error {
 	for i, name := range r.Notify {
 		if !slices.Contains(receivers, name) {
-			return fmt.Errorf("notify[%d] names %q, which is no receiver%s (%s)", i, clip(name, 60), algo.Meant(name, receivers), listedNames(receivers))
+			return fmt.Errorf("notify[%d] names %q, which is no receiver of alerts%s (%s)", i, clip(name, 60), algo.Meant(name, receivers), listedNames(receivers))
 		}
 	}
 	return nil

@@ -21,8 +21,8 @@ func TestNotifyNames(t *testing.T) {
 		return r.engine.PutRule(mustRule(t, `{"id":"`+id+`","expr":"name,sps,:eq,:sum","notify":`+notify+`}`), r.now())
 	}
 	for notify, want := range map[string]string{
-		`["onkall"]`:                   `rule "a": notify[0] names "onkall", which is no receiver, did you mean "oncall"? (oncall, team)`,
-		`["oncall","team","somebody"]`: `rule "a": notify[2] names "somebody", which is no receiver (oncall, team)`,
+		`["onkall"]`:                   `rule "a": notify[0] names "onkall", which is no receiver of alerts, did you mean "oncall"? (oncall, team)`,
+		`["oncall","team","somebody"]`: `rule "a": notify[2] names "somebody", which is no receiver of alerts (oncall, team)`,
 	} {
 		if err := put("a", notify); err == nil || err.Error() != want {
 			t.Errorf("%s\ngot  %v\nwant %s", notify, err, want)
@@ -61,7 +61,7 @@ func TestNotifyNames(t *testing.T) {
 	}
 	r.receivers = []string{}
 	r.start()
-	if err := put("d", `["oncall"]`); err == nil || !strings.HasSuffix(err.Error(), "which is no receiver (there is none)") {
+	if err := put("d", `["oncall"]`); err == nil || !strings.HasSuffix(err.Error(), "which is no receiver of alerts (there is none)") {
 		t.Errorf("without receivers: %v", err)
 	}
 }
@@ -81,7 +81,7 @@ func TestNotifyNamesOfFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `line 6, column 9: rule "a": notify[1] names "flied", which is no receiver, did you mean "filed"? (filed, made)`
+	const want = `line 6, column 9: rule "a": notify[1] names "flied", which is no receiver of alerts, did you mean "filed"? (filed, made)`
 	if err := rules.CheckNotify([]string{"filed", "made"}); err == nil || file.Place(err).Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

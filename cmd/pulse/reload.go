@@ -191,10 +191,7 @@ func (f *ruleFiles) load(trigger string) error {
 // with rules and without any receiver in its files may get them over the API later, and
 // what was made over the API does not keep it from starting.
 func (f *ruleFiles) checkNames(file *detect.File, rules detect.CheckedRules, trigger string) error {
-	var names []string
-	for _, r := range file.Receivers {
-		names = append(names, r.Name)
-	}
+	names := file.ReceiverNames()
 	for _, name := range f.out.Names() {
 		if f.out.FileOf(name) == "" && !slices.Contains(names, name) {
 			names = append(names, name)

@@ -201,12 +201,14 @@ func (c *channel) shown() Receiver {
 	return r
 }
 
-// Names returns the names of the receivers, in order.
+// Names returns the names of the receivers of alerts, in order: of all but those that get
+// heartbeats.
 func (s *Service) Names() []string {
-	list := s.sorted()
-	out := make([]string, len(list))
-	for i, c := range list {
-		out[i] = c.name
+	out := []string{}
+	for _, c := range s.sorted() {
+		if r := c.snapshot(); r.Heartbeat == "" {
+			out = append(out, c.name)
+		}
 	}
 	return out
 }

@@ -194,7 +194,7 @@ func (k *checker) receivers(path string, names []string) {
 		case slices.Contains(names[:i], name):
 			k.fail(at, "receiver %.70q is there twice", name)
 		case k.known != nil && !k.known(name):
-			k.fail(at, "there is no receiver %.70q", name)
+			k.fail(at, "there is no receiver of alerts %.70q", name)
 		}
 	}
 }

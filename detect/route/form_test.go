@@ -205,7 +205,7 @@ func TestCheck(t *testing.T) {
 	f(`routes: [{receiver: a, routes: [{matchers: [b=1]}]}]`, "", "")
 	f(`routes: [{matchers: [b=1]}]`, "routes[0]", "names no receiver")
 	f(`routes: [{receiver: a}, {routes: [{receiver: a}]}]`, "routes[1]", "names no receiver")
-	f(`routes: [{receiver: a, routes: [{receivers: [b, nobody]}]}]`, "routes[0].routes[0].receivers[1]", `no receiver "nobody"`)
+	f(`routes: [{receiver: a, routes: [{receivers: [b, nobody]}]}]`, "routes[0].routes[0].receivers[1]", `no receiver of alerts "nobody"`)
 	f(`routes: [{receivers: [a, a]}]`, "routes[0].receivers[1]", "twice")
 	f(`routes: [{receiver: ""}]`, "routes[0].receivers[0]", "is empty")
 	f(`routes: [{receivers: [`+strings.Repeat("a, ", 17)+`]}]`, "routes[0].receivers", "at most 16")
