@@ -191,6 +191,9 @@ func follow(n ast.Node, message string) (next ast.Node, at Place, rest string) {
 		length := 0
 		for _, pair := range n.Values {
 			key := keyText(pair)
+			if after, ok := strings.CutPrefix(message, "receivers[0]"); ok && key == "receiver" { // which is how one may be written
+				message = key + after
+			}
 			if len(key) <= length || !strings.HasPrefix(message, key) {
 				continue
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"pulse/detect/label"
 	"pulse/detect/notify"
@@ -12,6 +13,9 @@ import (
 
 // ErrRouted refuses to delete a receiver that a route names.
 var ErrRouted = errors.New("a route names it")
+
+// ErrLacking says that files have no more what routes that were made over the API name.
+var ErrLacking = errors.New("routes made over the API name what is in no file any more")
 
 // Limits of routing that a server shows.
 const (
@@ -181,16 +185,26 @@ func (e *Engine) WithoutReceiver(name string, remove func() error) error {
 }
 
 // CheckFileRouting refuses what files say of routes, inhibit rules and mutes when it
-// cannot be put in force with what was made over the API. known tells the receivers that
-// there will be.
+// cannot be put in force with what was made over the API, with ErrLacking where it is that
+// which is at fault. known tells the receivers that there will be.
 func (e *Engine) CheckFileRouting(file *File, known func(receiver string) bool) error {
 	e.mu.Lock()
 	next := e.routing.withFiles(&file.routing)
 	e.mu.Unlock()
-	return next.Config.Check(known)
+	return next.check(known)
 }
 
-// ReplaceFileRouting puts what files say in the place of what they said before.
+func (r *routing) check(known func(receiver string) bool) error {
+	err := r.Config.Check(known)
+	var wrong *route.Error
+	if r.Routes == "" && errors.As(err, &wrong) && strings.HasPrefix(wrong.Path, sectionRoutes) {
+		return fmt.Errorf("%w: %w", ErrLacking, err)
+	}
+	return err
+}
+
+// ReplaceFileRouting puts what files say in the place of what they said before. Routes that
+// were made over the API stay, also when they name what there is not.
 func (e *Engine) ReplaceFileRouting(file *File) error {
 	e.routingMu.Lock()
 	defer e.routingMu.Unlock()
@@ -198,7 +212,7 @@ func (e *Engine) ReplaceFileRouting(file *File) error {
 	before := e.routing
 	e.mu.Unlock()
 	next := before.withFiles(&file.routing)
-	if err := next.Config.Check(e.knownReceiver()); err != nil {
+	if err := next.check(e.knownReceiver()); err != nil && !errors.Is(err, ErrLacking) {
 		return err
 	}
 	if next.same(&before) {

@@ -106,7 +106,7 @@ func statusOf(err error) int {
 		return known.status
 	case errors.As(err, &program) && program.Kind == asl.NotFound:
 		return fasthttp.StatusNotFound
-	case errors.As(err, &owned), errors.Is(err, detect.ErrRouted), errors.Is(err, detect.ErrNotified):
+	case errors.As(err, &owned), errors.Is(err, detect.ErrRouted), errors.Is(err, detect.ErrLacking), errors.Is(err, detect.ErrNotified):
 		return fasthttp.StatusConflict
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
 		errors.Is(err, detect.ErrNotStored), errors.Is(err, notify.ErrNotStored), errors.Is(err, detect.ErrClosed),

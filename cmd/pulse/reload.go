@@ -199,7 +199,10 @@ func (f *ruleFiles) checkNames(file *detect.File, rules detect.CheckedRules, tri
 	}
 	slices.Sort(names)
 	if err := f.engine.CheckFileRouting(file, func(name string) bool { return slices.Contains(names, name) }); err != nil {
-		return err
+		if trigger != atStart || !errors.Is(err, detect.ErrLacking) {
+			return err
+		}
+		f.log.Warn().Err(err).Msg("routes are not what they were meant to be until they are put again, or the files have that again")
 	}
 	if err := rules.CheckNotify(names); err != nil {
 		if trigger != atStart || len(file.Receivers) > 0 {

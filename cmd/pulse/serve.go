@@ -100,7 +100,10 @@ func (c *serveCmd) Run(ctx context.Context, e *env) error {
 	}
 	s, err := c.start(ctx, ln, realClock{}, log)
 	if err != nil {
-		return errors.Join(err, ln.Close())
+		if failed := ln.Close(); !errors.Is(failed, net.ErrClosed) { // as it is when it was served already
+			err = errors.Join(err, failed)
+		}
+		return err
 	}
 	log.Info().Str("url", c.scheme()+ln.Addr().String()+"/").Stringer("tiers", c.Tiers).Str("durability", c.Durability).Msg("serving")
 	if !c.loopback() {

@@ -123,17 +123,39 @@ func use(routes []Route, used map[string]bool) {
 }
 
 // muted returns which of the mutes of a route are on, and its active times when it is
-// none of them.
-func (o *options) muted(on func(name string) bool) (by, outside []string) {
+// none of them. What there is not holds nobody back.
+func (o *options) muted(find func(name string) muteState) (by, outside []string) {
 	for _, name := range o.mute {
-		if on(name) {
+		if find(name) == muteOn {
 			by = append(by, name)
 		}
 	}
-	if slices.ContainsFunc(o.active, on) {
-		return by, nil
+	for _, name := range o.active {
+		if find(name) != muteOff {
+			return by, nil
+		}
 	}
 	return by, o.active
+}
+
+// muteState is how a mute is at some time.
+type muteState uint8
+
+const (
+	muteAbsent muteState = iota // there is none of the name
+	muteOff
+	muteOn
+)
+
+// stateAt returns how the mute of a name is at t.
+func (c *Config) stateAt(name string, t int64) muteState {
+	switch m := c.mute(name); {
+	case m == nil:
+		return muteAbsent
+	case m.Active(t):
+		return muteOn
+	}
+	return muteOff
 }
 
 // mute returns the mute of a name, nil when there is none.

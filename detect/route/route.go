@@ -132,10 +132,7 @@ func (c *Config) Decide(set label.Set, t int64) []Leg {
 		leg := o.base()
 		leg.Path, leg.GroupLabels = p.String(), o.labels(set)
 		leg.GroupKey = groupKey(p.groupPrefix(), leg.GroupLabels)
-		leg.MutedBy, leg.Outside = o.muted(func(name string) bool {
-			m := c.mute(name)
-			return m != nil && m.Active(t)
-		})
+		leg.MutedBy, leg.Outside = o.muted(func(name string) muteState { return c.stateAt(name, t) })
 		legs = leg.join(legs, o.receivers)
 	})
 	return legs

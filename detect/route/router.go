@@ -14,8 +14,8 @@ import (
 type Router struct {
 	c   *Config
 	top *level
-	t   int64           // of what is known of mutes
-	on  map[string]bool // mutes that were asked for at t
+	t   int64                // of what is known of mutes
+	at  map[string]muteState // mutes that were asked for at t
 }
 
 // level is a list of routes. Each index in it stands in one place: under the value of a
@@ -48,7 +48,7 @@ const (
 
 // NewRouter returns a Router of c, which must not be changed while it is in use.
 func (c *Config) NewRouter() *Router {
-	return &Router{c: c, top: newLevel(c.Routes, nil), on: map[string]bool{}}
+	return &Router{c: c, top: newLevel(c.Routes, nil), at: map[string]muteState{}}
 }
 
 func newLevel(routes []Route, above path) *level {
@@ -155,7 +155,7 @@ func (l *level) walk(set label.Set, take func(*routed)) (taken bool) {
 // neither waits nor is repeated has no group: nobody goes by it.
 func (r *Router) Decide(set label.Set, t int64) (legs []Leg) {
 	if t != r.t {
-		clear(r.on)
+		clear(r.at)
 		r.t = t
 	}
 	r.top.walk(set, func(x *routed) {
@@ -168,7 +168,7 @@ func (r *Router) Decide(set label.Set, t int64) (legs []Leg) {
 			leg.GroupLabels = x.labels(set)
 			leg.GroupKey = groupKey(x.prefix, leg.GroupLabels)
 		}
-		leg.MutedBy, leg.Outside = x.muted(r.isOn)
+		leg.MutedBy, leg.Outside = x.muted(r.mute)
 		legs = leg.join(legs, x.receivers)
 	})
 	return legs
@@ -180,13 +180,12 @@ func (r *Router) Taken(set label.Set) (paths []string) {
 	return paths
 }
 
-// isOn reports whether there is a mute of a name that is on at t.
-func (r *Router) isOn(name string) bool {
-	on, known := r.on[name]
+// mute returns how the mute of a name is at t.
+func (r *Router) mute(name string) muteState {
+	at, known := r.at[name]
 	if !known {
-		m := r.c.mute(name)
-		on = m != nil && m.Active(r.t)
-		r.on[name] = on
+		at = r.c.stateAt(name, r.t)
+		r.at[name] = at
 	}
-	return on
+	return at
 }
