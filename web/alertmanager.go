@@ -263,10 +263,14 @@ func (s *Server) amSilence(r *request) {
 	r.json(s.showAMSilence(&x))
 }
 
-// amPostSilence makes a silence, or changes the one whose id the body has.
+// amPostSilence makes a silence, or changes the one whose id the body has. What the form
+// has no place for stays as it was.
 func (s *Server) amPostSilence(r *request) {
 	x, err := readAMSilence(r.ctx.PostBody())
 	if err == nil {
+		if old, known := s.opts.Detect.Silence(x.ID); known {
+			x.EndWhenNormalFor = old.EndWhenNormalFor
+		}
 		x, err = s.opts.Detect.PutSilence(x, s.nowMs())
 	}
 	if err != nil {

@@ -129,3 +129,22 @@ func TestAlertmanagerSilences(t *testing.T) {
 	wantError(t, "unknown", r.call("DELETE", "/api/v2/silence/x", nil), 404, "unknown silence")
 	wantError(t, "unknown", r.call("GET", "/api/v2/silence/x", nil), 404, "no silence has the id x")
 }
+
+// TestAlertmanagerProlongs: a silence that ends when its alerts are over still does so
+// after a client that cannot say so has changed its end, or its matchers.
+func TestAlertmanagerProlongs(t *testing.T) {
+	r := newRig(t, settings{})
+	id := r.silence(`region="eu"`)
+	body := string(r.get("/api/v2/silence/" + id).body)
+	for _, change := range [][2]string{{"T01:00:00", "T05:00:00"}, {`"value":"eu"`, `"value":"us"`}} {
+		changed := strings.Replace(body, change[0], change[1], 1)
+		if changed == body {
+			t.Fatalf("no %s in %s", change[0], body)
+		}
+		a := r.call("POST", "/api/v2/silences", changed, jsonBody)
+		got := r.get("/api/v1/silences/" + decode[struct{ SilenceID string }](t, a).SilenceID)
+		if text := string(got.body); !strings.Contains(text, `"endWhenNormalFor":"10m"`) || !strings.Contains(text, strings.Trim(change[1], "T")) {
+			t.Errorf("%s: %s", change[1], text)
+		}
+	}
+}
