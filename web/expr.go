@@ -17,10 +17,11 @@ func (s *Server) interpreter(r *request) (*asl.Interpreter, asl.Want, error) {
 	return in, want, err
 }
 
+// vocabulary is that of graphs unless the request names one.
 func vocabulary(r *request) (*asl.Interpreter, asl.Want, error) {
 	name := r.param("vocab")
-	if name == "" || name == "all" {
-		name = "style"
+	if name == "all" {
+		name = ""
 	}
 	words, want, ok := asl.ByName(name)
 	if !ok {

@@ -202,7 +202,7 @@ func TestTags(t *testing.T) {
 		var got []string
 		offset := ""
 		for range 10 {
-			a := r.get("/api/v1/tags/node?limit=7" + verbose + "&offset=" + offset)
+			a := r.get("/api/v1/tags/node?limit=7" + verbose + "&offset=" + url.QueryEscape(offset))
 			if verbose == "" {
 				got = append(got, decode[[]string](t, a)...)
 			} else {
@@ -235,6 +235,11 @@ func TestExpr(t *testing.T) {
 	q := "?q=name,sps,:eq,:avg"
 	if got := string(r.get("/api/v1/expr/normalize" + q).body); got != `["name,sps,:eq,:avg"]` {
 		t.Errorf("normalize: %s", got)
+	}
+	for _, vocab := range []string{"", "&vocab=all", "&vocab=custom"} { // what can be drawn can be looked at
+		if got := string(r.get("/api/v1/expr/normalize?q=name,sps,:eq,:node-avg" + vocab).body); got != `["name,sps,:eq,:node-avg"]` {
+			t.Errorf("normalize with the words of graphs, %q: %s", vocab, got)
+		}
 	}
 	if got := string(r.get("/api/v1/expr/queries" + q).body); got != `["name,sps,:eq"]` {
 		t.Errorf("queries: %s", got)

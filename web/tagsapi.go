@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/url"
 	"strconv"
 
 	"pulse/store/match"
@@ -79,7 +78,7 @@ func (s *Server) tagValues(r *request) {
 		if verbose {
 			last = key + "," + last
 		}
-		r.ctx.Response.Header.Set(nextOffset, url.QueryEscape(last))
+		r.ctx.Response.Header.Set(nextOffset, last)
 	}
 	if verbose {
 		b := []byte{'['}
