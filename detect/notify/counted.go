@@ -191,6 +191,35 @@ func (s *Service) noteCounts(tx *bbolt.Tx, b box, c *channel, x *sorted, summary
 	return ends, b.note(tx, c, x.change)
 }
 
+// endCounted counts out incidents whose ends came while their beginnings became part of a
+// summary: these ends were dropped as those of incidents that nobody was told of.
+func (s *Service) endCounted(c *channel, drops []drop, now int64) {
+	var x sorted
+	c.mu.Lock()
+	x.keeps = c.queue.keeps
+	for _, d := range drops {
+		if d.reason == reasonNeverSent && c.queue.isCounted(d.it.Incident) {
+			x.spare = append(x.spare, &letter{Notification: &Notification{Incident: d.it.Incident}})
+		}
+	}
+	c.mu.Unlock()
+	if len(x.spare) == 0 {
+		return
+	}
+	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
+		b, ok := boxOf(tx, c.name)
+		if !ok {
+			return nil
+		}
+		ends, err := s.noteCounts(tx, b, c, &x, nil, now)
+		tx.OnCommit(func() { s.enqueued(c, ends, nil, &sorted{change: x.change}, now) })
+		return err
+	})
+	if err != nil { // they are counted out after a restart
+		s.databaseFailed("count out what is over", err)
+	}
+}
+
 func (b box) noteAs(tx *bbolt.Tx, x *counts) error {
 	src, err := json.Marshal(x)
 	if err != nil {

@@ -69,6 +69,7 @@ func (s *Service) persistDrops(c *channel, drops []drop, now int64) {
 		}
 	}
 	s.persist("drop notifications", list, nil)
+	s.endCounted(c, drops, now)
 	for _, d := range drops {
 		s.countDrop(c, d)
 	}

@@ -84,6 +84,7 @@ type item struct {
 	answered bool // the attempt under way has ended
 	leads    bool // that attempt counts for it, and for no other of its message
 	released bool // it has waited for its group
+	folding  bool // it becomes part of a summary
 	guessed  bool // Unsure since an unclean end, and not so in the database
 }
 

@@ -102,6 +102,9 @@ func (q *queue) plan(now int64) plan {
 		p.wakeAt(t)
 	} else if t > 0 {
 		p.fold = p.blocked
+		for _, it := range p.fold {
+			it.folding = true
+		}
 	}
 	return p
 }
@@ -125,7 +128,7 @@ func (q *queue) planItem(p *plan, it *item) {
 	if limited(it) {
 		if free := q.free(it, p.ends); free > p.now {
 			due = max(due, free)
-			p.blocked = q.foldable(p.blocked, it, st.items)
+			p.blocked = q.foldable(p, it, st.items)
 		}
 	}
 	if due > p.now {
@@ -165,14 +168,15 @@ func (q *queue) enter(p *plan) (ok, probe bool) {
 func limited(it *item) bool { return it.Attempts == 0 && it.Type != TypeSummary }
 
 // foldable appends what may become part of a summary of an item, or of those of its
-// message: beginnings of incidents that the receiver knows nothing of. A resolve waits
-// instead.
-func (q *queue) foldable(out []*item, it *item, message []*item) []*item {
+// message: beginnings of incidents that the receiver knows nothing of, unless they are
+// being taken back. A resolve waits instead.
+func (q *queue) foldable(p *plan, it *item, message []*item) []*item {
+	out := p.blocked
 	if message == nil {
 		message = []*item{it}
 	}
 	for _, one := range message {
-		if opens(one.Type) && !one.Unsure && !q.open[one.Incident] {
+		if opens(one.Type) && !one.Unsure && !q.open[one.Incident] && one.Next <= p.now {
 			out = append(out, one)
 		}
 	}

@@ -100,6 +100,9 @@ func (s *Service) fold(c *channel, items []*item, now int64) {
 		c.queue.lastSummary = now // also when it failed: not again at once
 	}
 	if err != nil {
+		for _, it := range items {
+			it.folding = false
+		}
 		c.mu.Unlock()
 		s.databaseFailed("sum up notifications", err)
 		return

@@ -58,7 +58,7 @@ func (q *queue) withdrawable(incident string, now int64) *item {
 	}
 	it := same[0]
 	g := q.groups[it.Group]
-	if g == nil || !opens(it.Type) || it.inFlight || it.released || it.Unsure || it.Attempts > 0 || it.Set != "" || g.due(g.items[0].Enqueued) <= now {
+	if g == nil || !opens(it.Type) || it.inFlight || it.folding || it.released || it.Unsure || it.Attempts > 0 || it.Set != "" || g.due(g.items[0].Enqueued) <= now {
 		return nil
 	}
 	return it
