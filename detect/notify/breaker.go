@@ -19,7 +19,8 @@ import (
 // that double, by turns of the receivers that wait. Any other answer closes it.
 //
 // While every failure in a row is an answer of 5xx to one and the same receiver, that
-// one alone is kept away: the fault may be that of its path.
+// one alone is kept away: the fault may be that of its path. That lasts until the others
+// there fail as often in a row.
 //
 // It is safe for concurrent use; times are Unix ms.
 type breaker struct {
@@ -29,6 +30,7 @@ type breaker struct {
 	mu       sync.Mutex
 	failures int      // in a row
 	sole     string   // the receiver to which all of them are answers of 5xx, "": there is none
+	others   int      // failures in a row of those that it does not keep away while it is open
 	since    int64    // when it opened, 0: it is closed
 	until    int64    // when the next probe may go
 	pauseMs  int64    // before it
@@ -108,19 +110,30 @@ func (b *breaker) answered(receiver string, a *answer, probe bool, now int64) (c
 	switch {
 	case a.down:
 		return b.failed(receiver, a, probe, now)
-	case a.status == 0 || b.spares(receiver): // nothing was sent, or its answers say nothing of the other's
+	case a.status == 0: // nothing was sent
+		return probe
+	case b.spares(receiver): // its answers say nothing of the other's
+		b.others = 0
 		return probe
 	}
 	if b.since != 0 {
 		b.rules.log.Info().Str("host", b.host).Int64("downMs", now-b.since).Msg("host answers again")
 		changed = true
 	}
-	b.failures, b.sole, b.since, b.pauseMs, b.waiting, b.err = 0, "", 0, 0, nil, ""
+	b.failures, b.others, b.sole, b.since, b.pauseMs, b.waiting, b.err = 0, 0, "", 0, 0, nil, ""
 	return changed
 }
 
 func (b *breaker) failed(receiver string, a *answer, probe bool, now int64) (changed bool) {
+	opens := b.since == 0
+	if !opens && b.spares(receiver) {
+		if b.others++; b.others < b.rules.after {
+			return probe
+		}
+		b.sole, b.others, opens = "", 0, true
+	}
 	switch {
+	case b.since != 0: // whom it keeps away is known
 	case a.status == 0:
 		b.sole = ""
 	case b.failures == 0:
@@ -133,7 +146,7 @@ func (b *breaker) failed(receiver string, a *answer, probe bool, now int64) (cha
 		b.err = "status " + strconv.Itoa(a.status)
 	}
 	switch {
-	case b.since == 0 && b.failures >= b.rules.after:
+	case opens && b.failures >= b.rules.after:
 		b.since, b.pauseMs = now, b.rules.first.Milliseconds()
 		b.rules.log.Warn().Str("host", b.host).Int("failures", b.failures).Str("error", b.err).Msg("host is down: attempts wait for a probe")
 	case b.since != 0 && probe:

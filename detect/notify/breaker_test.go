@@ -287,3 +287,51 @@ func TestBreakerFollowsItsReceivers(t *testing.T) {
 		}
 	})
 }
+
+// TestPathThatFailsSharesNoBreaker: while a host is down for one receiver only, a failure
+// of another there holds neither that one nor a third up.
+func TestPathThatFailsSharesNoBreaker(t *testing.T) {
+	for _, status := range []int{500, 0} {
+		bubble(t, notify.Options{}, func(r *rig) {
+			r.putAt("half.example.com", "bad", "good", "third")
+			blip := false
+			r.answers(func(c call, _ int) (int, http.Header) {
+				switch {
+				case strings.HasSuffix(c.url, "/bad"):
+					return 500, nil
+				case strings.HasSuffix(c.url, "/good") && !blip:
+					blip = true
+					return status, nil
+				}
+				return 200, nil
+			})
+			r.burst("bad", 40)
+			for range 600 { // until its probe is some time ahead
+				after(time.Second)
+				if r.breaker("bad").NextProbe > time.Now().Add(20*time.Second).UnixMilli() {
+					break
+				}
+			}
+			r.burst("good", 1)
+			after(0)
+			r.burst("third", 1)
+			after(0)
+			if n := r.accepted("third"); n != 1 {
+				t.Errorf("status %d: the third is held by %+v", status, r.breaker("third"))
+			}
+			after(3 * time.Second)
+			if n := r.accepted("good"); n != 1 {
+				t.Errorf("status %d: one failure holds the other: %+v", status, r.breaker("good"))
+			}
+			if x := r.breaker("bad"); x.State == notify.BreakerClosed {
+				t.Errorf("status %d: the path that fails: %+v", status, x)
+			}
+			r.answersStatus(status)
+			r.enqueue(to("good", "good1"), to("good", "good2"), to("third", "third1"), to("third", "third2"), to("good", "good3"))
+			after(time.Minute)
+			if x := r.breaker("third"); x.State == notify.BreakerClosed {
+				t.Errorf("status %d: the host is down for all: %+v", status, x)
+			}
+		})
+	}
+}
