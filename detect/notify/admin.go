@@ -60,14 +60,13 @@ func (s *Service) replaced(c *channel) {
 // createReceiver puts the channel in place before the transaction, so that a
 // notification enqueued right after it finds its queue.
 func (s *Service) createReceiver(r Receiver) error {
-	c := s.newChannel(r)
 	s.mu.Lock()
 	n := len(s.channels)
 	s.mu.Unlock()
 	if n >= maxReceivers {
 		return fmt.Errorf("receiver %s: there are %d receivers, which is the most", r.Name, maxReceivers)
 	}
-	created := []*channel{c}
+	created := []*channel{s.newChannel(r)}
 	s.join(created)
 	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
 		if err := storeReceiver(tx, r); err != nil {
@@ -273,12 +272,14 @@ func (c *channel) snapshot() Receiver {
 	return c.receiver
 }
 
-// replace installs r.
+// replace installs r. What failed before is no fault of it.
 func (s *Service) replace(c *channel, r Receiver) {
 	host := s.hosts.of(&r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.receiver = r
+	c.beat.failedSince, c.beat.err = 0, ""
+	c.queue.forgive()
 	if c.queue.host != host {
 		c.queue.succeeded()
 		c.queue.goOn()

@@ -23,6 +23,9 @@ func (s *Service) dispatch(run *running, c *channel) {
 		c.mu.Unlock()
 		s.persistDrops(c, p.drops, now)
 		if s.retire(c) {
+			if p.probes {
+				s.judgeHost(p.host, c.name, &answer{}, true, now)
+			}
 			return
 		}
 		s.forgetMembers(c, p.expired)

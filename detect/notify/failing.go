@@ -91,7 +91,7 @@ func (s *Service) tellFailing(tx *bbolt.Tx, c *channel, why trouble, now int64) 
 	if f, err := failingOf(tx, c.name); err != nil || f != nil {
 		return err
 	}
-	if tx.Bucket(keyRoot).Bucket(keyReceivers).Get([]byte(c.name)) == nil { // it was deleted
+	if s.channel(c.name) != c || tx.Bucket(keyRoot).Bucket(keyReceivers).Get([]byte(c.name)) == nil { // it was deleted, and another one may have its name
 		return nil
 	}
 	f := &Failing{Since: why.since, Reason: why.reason, Gone: why.gone, Told: s.others(c.name),
@@ -248,7 +248,7 @@ func (c *channel) trouble(now, after int64) (why *trouble, suspect bool) {
 	if q.disabled {
 		return nil, false
 	}
-	if since := c.beat.failedSince; since > 0 {
+	if since := c.beat.failedSince; since > 0 && q.everyMs > 0 {
 		if suspect = true; now-since >= after {
 			return &trouble{since: since, reason: "no heartbeat was accepted: " + c.beat.err}, true
 		}

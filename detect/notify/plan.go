@@ -14,6 +14,7 @@ const (
 	reasonExpired    = "not accepted within 24 hours"
 	reasonOverflow   = "queue is full"
 	reasonUnwanted   = "send_resolved is false"
+	reasonHeartbeats = "the receiver gets heartbeats only"
 )
 
 // drop is an item that has left the queue undelivered and must leave the
@@ -69,6 +70,9 @@ func (q *queue) plan(now int64) plan {
 	p := plan{now: now, host: q.host}
 	q.follow(now)
 	q.expire(now)
+	if q.everyMs > 0 {
+		q.clear()
+	}
 	p.drops, q.drops = q.drops, nil
 	if at := slices.IndexFunc(q.items, func(it *item) bool { return !it.inFlight }); at >= 0 {
 		p.wakeAt(q.items[at].Enqueued + keepTrying.Milliseconds())

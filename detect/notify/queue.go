@@ -182,6 +182,30 @@ func (q *queue) serve(r *Receiver, host *breaker) {
 	q.disabled, q.resends, q.bundles = r.Disabled, r.Kind == KindAlertmanager, r.bundles()
 }
 
+// forgive forgets since when attempts are in vain.
+func (q *queue) forgive() {
+	for _, it := range q.items {
+		if !it.inFlight {
+			it.Failed = 0
+		}
+	}
+}
+
+// clear drops what waits for a receiver that gets no alerts any more.
+func (q *queue) clear() {
+	for _, it := range slices.Clone(q.items) {
+		if it.inFlight {
+			continue
+		}
+		d := drop{it: it, reason: reasonHeartbeats, over: it.Type == TypeResolved, markOpen: it.Unsure && it.begins() && q.begin(it.Incident)}
+		if d.over {
+			delete(q.open, it.Incident)
+			q.leave(it.Incident)
+		}
+		q.discard(d)
+	}
+}
+
 // busy reports whether something of an incident is in flight.
 func (q *queue) busy(incident string) bool {
 	if m := q.members[incident]; m != nil && m.inFlight {
