@@ -22,7 +22,8 @@ const (
 // fetch sends the lines of an expression as server-sent events, piece by piece,
 // at the step that is asked for.
 func (s *Server) fetch(r *request) {
-	plan, picture, lease, err := s.planFetch(r)
+	lease := s.opts.Query.Lease()
+	plan, picture, err := s.planFetch(r, lease)
 	if err != nil {
 		r.fail(err)
 		return
@@ -54,29 +55,30 @@ func (s *Server) fetch(r *request) {
 	})
 }
 
-// planFetch reads the parameters. The picture is nil unless its data is wanted.
-func (s *Server) planFetch(r *request) (*query.Plan, *render.Picture, *query.Lease, error) {
+// planFetch reads the parameters. The plan takes its memory from lease when it
+// runs; till then nothing is held. The picture is nil unless its data is wanted.
+func (s *Server) planFetch(r *request, lease *query.Lease) (*query.Plan, *render.Picture, error) {
 	if r.param("q") == "" {
-		return nil, nil, nil, badRequest("missing required parameter 'q'")
+		return nil, nil, badRequest("missing required parameter 'q'")
 	}
 	request, err := s.graphRequest(r, 0, math.MaxInt)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	if n := (request.End - request.Start) / request.Step; n > maxFetchSteps {
-		return nil, nil, nil, badRequest(fmt.Sprintf("too many steps: %d > %d; ask for a longer step or a shorter range", n, maxFetchSteps))
+		return nil, nil, badRequest(fmt.Sprintf("too many steps: %d > %d; ask for a longer step or a shorter range", n, maxFetchSteps))
 	}
-	request.Lease = s.opts.Query.Lease()
+	request.Lease = lease
 	plan, err := s.opts.Query.Plan(request)
 	if err != nil || !hasHint(r, "presentation-metadata") {
-		return plan, nil, request.Lease, err
+		return plan, nil, err
 	}
 	empty := &query.Result{Start: request.Start, End: request.End, Step: request.Step}
-	drawn, err := s.layOut(r, empty, request.Lease)
+	drawn, err := s.layOut(r, empty)
 	if err != nil {
-		return nil, nil, request.Lease, err
+		return nil, nil, err
 	}
-	return plan, s.picture(r, empty, drawn), request.Lease, nil
+	return plan, s.picture(r, empty, drawn), nil
 }
 
 // fetcher writes the events of one fetch.

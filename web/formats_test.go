@@ -18,6 +18,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"pulse/query"
+	"pulse/store/budget"
 	"pulse/web"
 )
 
@@ -279,5 +281,22 @@ func TestFetchOfAClientThatGoes(t *testing.T) {
 		}
 		cancel()
 		a.Body.Close()
+	}
+}
+
+// What a fetch holds is given back, whether it runs, fails or was never to run.
+func TestFetchGivesBack(t *testing.T) {
+	memory := budget.New(64 << 20)
+	r := newRig(t, settings{query: query.Options{Memory: memory}})
+	wide := "/api/v2/fetch?hints=presentation-metadata&w=2000&h=1000&zoom=2&q="
+	if a := r.call("HEAD", wide+"1", nil); a.status != 200 {
+		t.Errorf("HEAD: %s", a)
+	}
+	wantError(t, "a word that there is not", r.call("GET", wide+":nope", nil), 400, "unknown word")
+	if all := events(t, r.get(wide+"1&s=e-3s").body); all[len(all)-1]["message"] != "operation complete" {
+		t.Errorf("%v", all)
+	}
+	if used := memory.Used(); used != 0 {
+		t.Errorf("%d bytes are held", used)
 	}
 }

@@ -24,35 +24,44 @@ func theme(r *request) chart.Theme {
 
 // draw answers with the graph as a picture, PNG or SVG.
 func (s *Server) draw(ctx context.Context, r *request, g *query.Result, lease *query.Lease) error {
-	p, err := s.layOut(r, g, lease)
+	p, err := s.layOut(r, g)
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
 	if r.param("format") == "svg" {
+		if err := lease.Take(int64(len(g.Lines)) * ((g.End - g.Start) / g.Step) * vectorText); err != nil {
+			return err
+		}
+		var b bytes.Buffer
 		if err := p.SVG(ctx, &b); err != nil {
-			return drawError(ctx, err)
+			return err
 		}
 		r.body("image/svg+xml", b.Bytes())
 		return nil
 	}
-	if err := p.PNG(ctx, &b); err != nil {
-		return drawError(ctx, err)
+	image, err := drawPNG(ctx, p, lease)
+	if err != nil {
+		return err
 	}
-	r.body("image/png", b.Bytes())
+	r.body("image/png", image)
 	return nil
 }
 
-// drawError is what a drawing failed with: a time that is over is the query's.
-func drawError(ctx context.Context, err error) error {
-	if context.Cause(ctx) == context.DeadlineExceeded {
-		return query.ErrTimeout
+// drawPNG takes the memory of the pixels and draws.
+func drawPNG(ctx context.Context, p *chart.Picture, lease *query.Lease) ([]byte, error) {
+	width, height := p.Size()
+	if err := lease.Take(int64(width) * int64(height) * pixelBytes); err != nil {
+		return nil, err
 	}
-	return err
+	var b bytes.Buffer
+	if err := p.PNG(ctx, &b); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
-// layOut lays the graph out and takes the memory that drawing it needs.
-func (s *Server) layOut(r *request, g *query.Result, lease *query.Lease) (*chart.Picture, error) {
+// layOut lays the graph out without drawing it.
+func (s *Server) layOut(r *request, g *query.Result) (*chart.Picture, error) {
 	zones, err := s.zones(r)
 	if err != nil {
 		return nil, err
@@ -65,12 +74,7 @@ func (s *Server) layOut(r *request, g *query.Result, lease *query.Lease) (*chart
 	if err != nil {
 		return nil, badRequest(err.Error())
 	}
-	width, height := p.Size()
-	need := int64(width) * int64(height) * pixelBytes
-	if r.param("format") == "svg" {
-		need = int64(len(g.Lines)) * ((g.End - g.Start) / g.Step) * vectorText
-	}
-	return p, lease.Take(need)
+	return p, nil
 }
 
 // pictureSpec turns parameters and styles into what the chart draws.

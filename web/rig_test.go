@@ -84,6 +84,7 @@ type settings struct {
 	web    web.Options
 	store  store.Options
 	ingest ingest.Options
+	query  query.Options
 	listen func(net.Listener) net.Listener
 
 	durable *store.Durable // opens a data folder, which the test has to replay
@@ -126,7 +127,7 @@ func newRig(t testing.TB, s settings) *rig {
 	must(err)
 	t.Cleanup(func() { r.detect.Close() })
 	o := s.web
-	o.Store, o.Pipeline, o.Query, o.Hub, o.Detect, o.Notify = r.store, r.pipeline, query.New(r.store, query.Options{}), hub, r.detect, out
+	o.Store, o.Pipeline, o.Query, o.Hub, o.Detect, o.Notify = r.store, r.pipeline, query.New(r.store, s.query), hub, r.detect, out
 	o.Clock, o.Log, o.ProfileTime = r.clock, log, time.Millisecond
 	r.web, err = web.New(o)
 	must(err)

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"image/color"
@@ -15,17 +14,15 @@ import (
 
 // v2json answers with the graph as a list of typed items.
 func (s *Server) v2json(ctx context.Context, r *request, g *query.Result, lease *query.Lease) error {
-	drawn, err := s.layOut(r, g, lease)
+	drawn, err := s.layOut(r, g)
 	if err != nil {
 		return err
 	}
 	p := s.picture(r, g, drawn)
 	if !hasHint(r, "no-image") {
-		var b bytes.Buffer
-		if err := drawn.PNG(ctx, &b); err != nil {
-			return drawError(ctx, err)
+		if p.Image, err = drawPNG(ctx, drawn, lease); err != nil {
+			return err
 		}
-		p.Image = b.Bytes()
 	}
 	r.body("application/json", render.AppendV2(nil, g, p))
 	return nil
