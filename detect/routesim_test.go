@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"pulse/detect/notify"
 )
 
-// TestRoutingSimulation lets regions break at random under routes, an inhibit rule, a
-// mute and silences that change, while the engine is restarted, and killed at marks and
-// in commits. For each receiver: a beginning is told once at most, an end if and only if
+// TestRoutingSimulation lets regions break at random under rules, routes, an inhibit rule,
+// a mute and silences that change, while the database fails for seconds, and the engine is
+// restarted, and killed at marks and in commits. For each receiver: a beginning is told once at most, an end if and only if
 // its beginning was, nothing while it is held back, and everything as soon as it is not.
 func TestRoutingSimulation(t *testing.T) {
 	kills, told, held := 0, 0, map[string]int{}
@@ -42,6 +43,8 @@ type routingWorld struct {
 	kills, told int
 	held        map[string]int // by what
 	unmuted     bool           // no route has a mute
+	broken      int            // for how many more seconds nothing can be stored
+	failed      int64          // the last second in which nothing could be
 }
 
 func newRoutingWorld(t *testing.T, seed uint64) *routingWorld {
@@ -65,12 +68,26 @@ var simRoutes = []string{
 	`[{"receiver":"chat","mute":["night"],"continue":true},{"receiver":"boss","matchers":["region=ap"],"group_by":["region"],"repeat_interval":"1h"}]`,
 }
 
+// simWarns are what the rule warn becomes in turn.
+var simWarns = []string{
+	warnRule,
+	strings.Replace(warnRule, `{`, `{"labels":{"team":"web"},`, 1),
+	strings.Replace(warnRule, `{`, `{"flap":{"times":2,"calm":"6s"},`, 1),
+	strings.Replace(warnRule, `{`, `{"flap":"off","for":"2s","keep":"3s",`, 1),
+	strings.Replace(warnRule, `,10,:lt"`, `","detector":{"kind":"static","below":10}`, 1),
+}
+
 func (w *routingWorld) run() {
 	for s := int64(1); s < 200; s++ {
-		w.disturb()
+		if w.broken == 0 {
+			w.disturb()
+		}
 		w.at(s*second - 100)
 		for _, region := range []string{"eu", "us", "ap"} {
 			w.send("n-"+region, p(w.values[region], "name", "sps", "region", region))
+		}
+		if w.fails(s) {
+			continue
 		}
 		if w.dies(func() { w.to(s*second + 500) }) {
 			w.recover()
@@ -82,6 +99,9 @@ func (w *routingWorld) run() {
 		w.settle()
 		w.look(s)
 	}
+	w.engine.UseDB(w.db)
+	w.settle()
+	w.look(200)
 	for _, a := range w.alerts("resolved") {
 		for key, n := range w.begun {
 			if key[0] == a.Incident && w.over[key] != n {
@@ -98,7 +118,7 @@ func (w *routingWorld) disturb() {
 			w.values[region] = []float64{1, 7, 20, 20}[w.random.IntN(4)]
 		}
 	}
-	switch w.random.IntN(16) {
+	switch w.random.IntN(22) {
 	case 0, 1:
 		matchers := []string{`{region="eu"}`, `{severity="warn"}`, `{alertname=~"warn|page",region!="us"}`}[w.random.IntN(3)]
 		w.silences = append(w.silences, w.silence(matchers, fmt.Sprintf(`,"endsAt":"now+%ds"`, 3+w.random.IntN(15))).ID)
@@ -116,7 +136,49 @@ func (w *routingWorld) disturb() {
 		w.engine.OnCommit(func() { panic(errKilled) })
 	case 7:
 		w.tape.cut = func(mark []byte) bool { return mark[1] == 1 }
+	case 8, 9:
+		w.put(simWarns[w.random.IntN(len(simWarns))])
+	case 10:
+		if err := w.engine.DeleteRule("page", w.now()); err != nil {
+			w.t.Fatal(err)
+		}
+		w.pages = map[string]int{}
+		w.put(pageRule)
+	case 11:
+		if w.random.IntN(2) == 0 {
+			if err := w.engine.DeleteInhibit("over"); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		w.routes(simRoutes[0], over)
+		w.unmuted = true
+	case 12, 13:
+		w.broken = 1 + w.random.IntN(5)
+		w.engine.UseDB(brokenDB(w.t))
 	}
+}
+
+// fails lets a second pass in which nothing can be stored, and reports whether that lasts.
+// A process may end meanwhile.
+func (w *routingWorld) fails(s int64) bool {
+	if w.broken == 0 {
+		return false
+	}
+	w.failed = s
+	w.to(s*second + 500)
+	w.to(s*second + 900)
+	w.engine.Advance(w.now())
+	w.none()
+	switch w.broken--; {
+	case w.random.IntN(10) == 0:
+		w.broken = 0
+		w.rig.recover()
+		w.settle()
+		w.look(s)
+	case w.broken == 0:
+		w.engine.UseDB(w.db)
+	}
+	return true
 }
 
 // look takes what was sent and compares it with what is said of the alerts.
@@ -152,7 +214,7 @@ func (w *routingWorld) look(s int64) {
 			if region := n.Tags["region"]; n.Rule == "warn" && w.pages[region] > 1 && w.fires("page", region) {
 				fail("warn of %s told while its page fires", region)
 			}
-			if name == "chat" && n.Rule == "warn" && s > 61 && s < 120 && !w.unmuted {
+			if name == "chat" && n.Rule == "warn" && s > 61 && s < 120 && s > w.failed+1 && !w.unmuted { // or it was decided before
 				fail("chat told of warn at night")
 			}
 		}
