@@ -267,6 +267,12 @@ func TestSizes(t *testing.T) {
 	if got := size(func(s *chart.Spec) { s.NoLegend = true }); got.X != natural.X || got.Y >= natural.Y {
 		t.Errorf("without legend %v", got)
 	}
+	for _, plot := range []image.Point{{1, 1}, {5, 5}, {2000, 1}} {
+		got := size(func(s *chart.Spec) { s.OnlyGraph, s.Width, s.Height, s.Zoom = true, plot.X, plot.Y, 0.1 })
+		if got.X < 1 || got.Y < 1 {
+			t.Errorf("a plot of %v at zoom 0.1 is %v", plot, got)
+		}
+	}
 	got := size(func(s *chart.Spec) {
 		s.Width, s.Height, s.Zoom = 2000, 1000, 2
 		for i := range 100 {

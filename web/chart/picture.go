@@ -138,10 +138,10 @@ func ErrorPNG(w io.Writer, message string, width, height int, theme Theme) error
 }
 
 // dotsPerInch returns the resolution of an image; one point of the canvas is
-// one pixel at zoom 1.
+// one pixel at zoom 1. No side has less than a pixel, whatever the zoom.
 func dotsPerInch(width, height, zoom float64) int {
 	zoom = min(zoom, maxPixels/max(width, height))
-	return max(1, int(math.Floor(72*zoom+1e-9)))
+	return max(int(math.Ceil(72/min(width, height))), int(math.Floor(72*zoom+1e-9)))
 }
 
 // writePNG makes the canvas, lets draw fill it, and encodes it.

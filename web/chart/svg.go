@@ -232,7 +232,7 @@ func escape(text string) string {
 // write puts the head before what was drawn.
 func (s *svg) write(w io.Writer, title string, zoom float64) error {
 	head := fmt.Sprintf("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%g\" height=\"%g\" viewBox=\"0 0 %g %g\" role=\"img\" font-family=\"'Liberation Sans', Arial, Helvetica, sans-serif\">\n<title>%s</title>\n",
-		math.Round(s.width*zoom), math.Round(s.height*zoom), s.width, s.height, escape(title))
+		max(1, math.Round(s.width*zoom)), max(1, math.Round(s.height*zoom)), s.width, s.height, escape(title))
 	for _, part := range [][]byte{[]byte(head), s.body, []byte("</svg>\n")} {
 		if _, err := w.Write(part); err != nil {
 			return fmt.Errorf("write image: %w", err)
