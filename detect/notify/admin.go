@@ -278,7 +278,7 @@ func (s *Service) replace(c *channel, r Receiver) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.receiver = r
-	c.beat.failedSince, c.beat.err = 0, ""
+	c.beat.failedSince, c.beat.err, c.vain = 0, "", vain{}
 	c.queue.forgive()
 	if c.queue.host != host {
 		c.queue.succeeded()

@@ -2,10 +2,31 @@ package notify
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"go.etcd.io/bbolt"
 )
+
+// vain says since when a receiver takes nothing that it is told again, Unix ms, 0: it does.
+type vain struct {
+	since int64
+	err   string
+}
+
+// note notes an answer.
+func (v *vain) note(a *answer, now int64) {
+	if a.verdict == accepted {
+		*v = vain{}
+		return
+	}
+	if v.since == 0 {
+		v.since = now
+	}
+	if v.err = a.err; v.err == "" {
+		v.err = fmt.Sprintf("status %d", a.status)
+	}
+}
 
 // tellAgain sends what plan has marked in flight in one message. It is no attempt to
 // deliver: what fails goes with the next, and a timeline has nothing of it.
@@ -36,10 +57,16 @@ func (s *Service) tellAgain(run *running, c *channel, p plan) {
 	level.Str("receiver", c.name).Int("alerts", len(list)).Int("status", a.status).Str("error", a.err).Msg("told again")
 	c.mu.Lock()
 	c.queue.toldAgain(list, a, now, s.o.Rand())
+	if err == nil && len(b.Alerts) > 0 && run.attempts.Err() == nil {
+		c.vain.note(&a, now)
+	}
 	if err == nil && a.status != 0 {
 		c.state.lastAttempt, c.state.lastStatus, c.state.lastError = now, a.status, a.err
 	}
 	c.mu.Unlock()
+	if a.verdict != accepted {
+		s.lookAfter()
+	}
 	c.poke()
 }
 

@@ -187,3 +187,30 @@ func TestToldAgainWhenItIsBack(t *testing.T) {
 		}
 	})
 }
+
+// TestTellingAgainInVainIsTold: an Alertmanager that took alerts once and takes them no
+// more forgets them; whoever else there is hears of that.
+func TestTellingAgainInVainIsTold(t *testing.T) {
+	for _, status := range []int{0, 401, 404, 429, 503} {
+		bubble(t, notify.Options{}, func(r *rig) {
+			r.putAlertmanager("am")
+			r.put("good")
+			r.enqueue(to("am", "x"))
+			after(time.Minute)
+			r.answersOf(map[string]int{"am": status})
+			after(15 * time.Minute)
+			told := func() (out []string) {
+				for _, c := range r.made() {
+					if c.host == "good.example.com" {
+						out = append(out, c.kind)
+					}
+				}
+				return out
+			}
+			equal(t, fmt.Sprint("status ", status), told(), []string{notify.TypeFiring})
+			r.answersStatus(200)
+			after(5 * time.Minute)
+			equal(t, fmt.Sprint("status ", status, ", over"), told(), []string{notify.TypeFiring, notify.TypeResolved})
+		})
+	}
+}

@@ -13,7 +13,7 @@ import (
 // A receiver that fails is told of to the others, once, and again when it works: as an
 // alert of RuleFailing, stored with its notifications in one transaction. A receiver
 // fails when it answered 410, when a notification for it became a dead letter, when one
-// was attempted in vain for Options.FailingAfter, or when its host is down for a minute
+// was attempted in vain for Options.FailingAfter, or what is told again was, or when its host is down for a minute
 // and something waits. It works when it has accepted something and a minute has passed
 // without any of that. Alerts of RuleFailing are no reason for another one.
 
@@ -254,6 +254,11 @@ func (c *channel) trouble(now, after int64) (why *trouble, suspect bool) {
 		}
 	}
 	waits := q.resends && len(q.members) > 0
+	if since := c.vain.since; since > 0 && waits {
+		if suspect = true; now-since >= after {
+			return &trouble{since: since, reason: "what goes on is not accepted again: " + c.vain.err}, true
+		}
+	}
 	for _, it := range q.items {
 		if it.Rule == RuleFailing {
 			continue

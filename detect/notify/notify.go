@@ -175,6 +175,7 @@ type channel struct {
 	failing  *Failing // nil: it does not
 	troubled int64    // when it was seen to, Unix ms
 	beat     beats
+	vain     vain
 	plans    uint64 // how often its dispatcher has looked after the queue
 }
 

@@ -94,7 +94,9 @@ func (q *queue) standingOf(it *item, now int64) Standing {
 	case q.disabled:
 		x.Why = StandingDisabled
 	case g != nil && len(g.items) > 0 && it.Attempts == 0 && !it.released && wait(StandingGroup, g.due(g.items[0].Enqueued)):
-	case q.host != nil && wait(StandingHost, q.host.stats(q.name).NextProbe):
+	case q.host != nil && q.host.heldSince(q.name) > 0:
+		x.Why = StandingHost
+		wait(StandingHost, q.host.stats(q.name).NextProbe)
 	case wait(StandingAsked, q.hold):
 	case wait(StandingRetry, it.Next):
 	case limited(it) && wait(StandingRate, q.free(it, false)):
