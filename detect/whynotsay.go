@@ -398,8 +398,9 @@ func (q *question) concludeUntried(a *WhyAlert) {
 		return
 	}
 	var there, disabled []string
+	everyone := q.e.everyone()
 	for _, r := range known.Receivers() {
-		if len(a.notify) > 0 && !slices.Contains(a.notify, r.Name) {
+		if len(a.notify) > 0 && !slices.Contains(a.notify, r.Name) || q.e.o.Receivers != nil && !slices.Contains(everyone, r.Name) {
 			continue
 		}
 		if there = append(there, r.Name); r.Disabled {

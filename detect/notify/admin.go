@@ -200,12 +200,12 @@ func (c *channel) shown() Receiver {
 	return r
 }
 
-// Names returns the names of the receivers of alerts, in order: of all but those that get
-// heartbeats.
+// Names returns the names of the receivers that are told of alerts that begin, in order: of
+// all but those that get heartbeats and those that are leaving.
 func (s *Service) Names() []string {
 	out := []string{}
 	for _, c := range s.sorted() {
-		if r := c.snapshot(); r.Heartbeat == "" {
+		if r := c.snapshot(); r.Heartbeat == "" && c.origin().Leaving == 0 {
 			out = append(out, c.name)
 		}
 	}

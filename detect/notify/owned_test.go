@@ -180,6 +180,7 @@ func TestLeavingReceiverReturns(t *testing.T) {
 		after(time.Second)
 		r.files()
 		equal(t, "leaving", r.known(), "(a) (b)")
+		equal(t, "told of what begins", len(r.svc.Names()), 0)
 		r.files("a")
 		r.put("b")
 		equal(t, "back", r.known(), "a b")
