@@ -171,7 +171,7 @@ func (b *book) names(n *notify.Notification) []string {
 }
 
 // committed takes notifications whose transaction is durable.
-func (b *book) committed(list []notify.Notification, now int64) {
+func (b *book) committed(list []notify.Notification) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range list {
@@ -198,7 +198,7 @@ func (b *book) committed(list []notify.Notification, now int64) {
 				b.w.fail("%s is told to %s once more", what, name)
 			}
 			x.legs[name] = &leg{at: b.w.clock.since()}
-			if why := b.w.heldNow(x, name, now); why != "" {
+			if why := b.w.heldNow(x, name); why != "" {
 				b.w.fail("%s is told to %s: %s", what, name, why)
 			}
 		}

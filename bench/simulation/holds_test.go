@@ -72,6 +72,17 @@ func (w *world) muted(l map[string]string, receiver string, now int64) bool {
 	return w.isNight(now) == (w.routes != active)
 }
 
+// mutedSince reports whether a receiver of an alert has been all the time from then on.
+func (w *world) mutedSince(l map[string]string, receiver string, from int64) bool {
+	now := w.clock.ms()
+	for t := min(from, now); t < now; t += 60_000 {
+		if !w.muted(l, receiver, t) {
+			return false
+		}
+	}
+	return w.muted(l, receiver, now)
+}
+
 // meant returns the receivers of an alert by the routes that are in force.
 func (w *world) meant(x *episode) []string {
 	if own := w.rules[x.rule].notify; len(own) > 0 {
@@ -114,18 +125,19 @@ func (w *world) silencedNow(l map[string]string, now int64, perhaps bool) *silen
 	return nil
 }
 
-// heldNow says why an alert may not be told to a receiver now, "" when it may.
-func (w *world) heldNow(x *episode, receiver string, now int64) string {
+// heldNow says why an alert may not be told to a receiver now, "" when it may. That was
+// decided before it was stored.
+func (w *world) heldNow(x *episode, receiver string) string {
 	if w.unsure != nil {
 		return ""
 	}
 	if !slices.Contains(w.meant(x), receiver) {
 		return fmt.Sprintf("routes %d do not say so", w.routes)
 	}
-	if s := w.silencedNow(x.labels, now, false); s != nil {
+	if s := w.silencedNow(x.labels, w.decided, false); s != nil && w.clock.ms() < s.to {
 		return "the silence " + s.what + " is on"
 	}
-	if len(w.rules[x.rule].notify) == 0 && routings[w.routes].to != nil && w.muted(x.labels, receiver, now) {
+	if len(w.rules[x.rule].notify) == 0 && routings[w.routes].to != nil && w.mutedSince(x.labels, receiver, w.decided) {
 		return "it is mute"
 	}
 	return ""

@@ -101,9 +101,8 @@ type outbox struct {
 func (o outbox) EnqueueAll(tx *bbolt.Tx, list []notify.Notification) []error {
 	w := o.p.w
 	w.point("before the outbox")
-	now := w.clock.ms()
 	list = slices.Clone(list)
-	tx.OnCommit(func() { w.book.committed(list, now) }) // before anybody hears of them
+	tx.OnCommit(func() { w.book.committed(list) }) // before anybody hears of them
 	refused := o.Service.EnqueueAll(tx, list)
 	for _, err := range refused {
 		w.fail("refused: %v", err)
@@ -132,6 +131,7 @@ func (o outbox) Wake() {
 
 // start begins a process. It may die in it.
 func (w *world) start() {
+	w.decided, w.waiting = w.clock.ms(), false
 	p := &process{w: w, fs: w.fs, began: w.clock.since(), stopped: make(chan error, 1), line: &line{&w.network, make(chan struct{})}}
 	w.process = p
 	var err error

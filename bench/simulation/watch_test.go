@@ -223,6 +223,7 @@ func (w *world) foresee(t int64, shown map[string]*detect.Alert) {
 	lag := 3 * w.step
 	judged := t - lag
 	clean := w.clock.since()-w.dark > time.Duration(lag+2*w.step)*time.Millisecond
+	inTime := w.clock.ms() < t+w.step
 	open := map[string]bool{}
 	for _, a := range shown {
 		open[fmt.Sprint(a.Rule, " ", a.Tags["region"], " ", a.Absence)] = true
@@ -240,7 +241,9 @@ func (w *world) foresee(t int64, shown map[string]*detect.Alert) {
 				w.watch.runs[key] = x
 			}
 			w.count(r, region, judged, clean, x)
-			w.expect(r, region, t, x, open)
+			if inTime { // else steps after it were judged before anything was sent for them
+				w.expect(r, region, t, x, open)
+			}
 		}
 	}
 }

@@ -62,6 +62,8 @@ type world struct {
 	dark    time.Duration
 	watch   watch
 	lives   int
+	decided int64 // Unix ms: what is told now was decided then or later
+	waiting bool  // what was decided waits for the database
 	hurry   int     // how often in a row the engine has wanted to look again at once
 	owes    bool    // the database failed when the last process died
 	paid    []int64 // Unix ms of starts after that
@@ -196,7 +198,11 @@ func (w *world) advance() {
 	p := w.process
 	for range 100 {
 		now := w.clock.ms()
+		if !w.waiting {
+			w.decided = now
+		}
 		next := p.engine.Advance(now)
+		w.waiting = p.db.failing
 		synctest.Wait()
 		p.engAt = w.clock.since() + time.Duration(next-w.clock.ms())*time.Millisecond
 		if next-now > 2 {
