@@ -62,8 +62,8 @@ type world struct {
 	dark    time.Duration
 	watch   watch
 	lives   int
-	decided int64 // Unix ms: what is told now was decided then or later
-	waiting bool  // what was decided waits for the database
+	decided int64   // Unix ms: what is told now was decided then or later
+	waiting bool    // what was decided waits for the database
 	hurry   int     // how often in a row the engine has wanted to look again at once
 	owes    bool    // the database failed when the last process died
 	paid    []int64 // Unix ms of starts after that
