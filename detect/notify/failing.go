@@ -177,14 +177,10 @@ func (q *queue) waiting() (n int) {
 	return n
 }
 
-// watch looks after the receivers until run ends.
-func (s *Service) watch(run *running) {
+// watch looks after the receivers until run ends; again says that it is to look again
+// soon.
+func (s *Service) watch(run *running, again bool) {
 	for run.ctx.Err() == nil {
-		now := s.o.Clock.Now().UnixMilli()
-		again := false
-		for _, c := range s.sorted() {
-			again = s.look(c, now) || again
-		}
 		var timer <-chan time.Time
 		if again {
 			timer = s.o.Clock.After(watchMs * time.Millisecond)
@@ -193,8 +189,19 @@ func (s *Service) watch(run *running) {
 		case <-s.watched:
 		case <-timer:
 		case <-run.ctx.Done():
+			return
 		}
+		again = s.lookAtAll()
 	}
+}
+
+// lookAtAll looks at every receiver, and reports whether to look again soon.
+func (s *Service) lookAtAll() (again bool) {
+	now := s.o.Clock.Now().UnixMilli()
+	for _, c := range s.sorted() {
+		again = s.look(c, now) || again
+	}
+	return again
 }
 
 // lookAfter has the watch look at the receivers.

@@ -332,6 +332,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := s.setClean(false); err != nil {
 		return err
 	}
+	again := s.lookAtAll() // before anything is sent: what it has to tell goes along
 	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	run := &running{ctx: ctx, attempts: attempts}
@@ -344,7 +345,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for _, c := range s.channels {
 		s.dispatchIn(run, c)
 	}
-	run.group.Go(func() { s.watch(run) })
+	run.group.Go(func() { s.watch(run, again) })
 	s.mu.Unlock()
 
 	<-ctx.Done()
