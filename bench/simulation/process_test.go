@@ -108,9 +108,6 @@ func (o outbox) EnqueueAll(tx *bbolt.Tx, list []notify.Notification) []error {
 		w.fail("refused: %v", err)
 	}
 	w.point("before the commit")
-	if w.random.IntN(20) == 0 && w.faulty { // a slow disk
-		w.clock.to(w.clock.since() + time.Duration(w.random.IntN(3000))*time.Millisecond)
-	}
 	return refused
 }
 
@@ -126,7 +123,11 @@ func (o outbox) Wake() {
 		return
 	}
 	synctest.Wait()
-	o.p.w.point("after the commit")
+	w := o.p.w
+	if w.random.IntN(20) == 0 && w.faulty { // a slow disk
+		w.clock.to(w.clock.since() + time.Duration(w.random.IntN(3000))*time.Millisecond)
+	}
+	w.point("after the commit")
 }
 
 // start begins a process. It may die in it.
