@@ -4,6 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"os"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -12,7 +15,22 @@ import (
 var (
 	seeds = flag.Uint64("seeds", 0, "how many seeds the simulation runs; 0: 50, or 8 with -short")
 	first = flag.Uint64("first", 0, "the first of them")
+	steps = flag.Int("steps", 0, "for how many steps things go wrong with a seed; 0: 150 of what -seeds asks for, else 75")
 )
+
+// TestMain lets one goroutine run at a time: in which order several do what they do at one
+// moment of the virtual clock would be drawn by the machine otherwise, not by the seed.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *steps == 0 {
+		if *steps = 75; *seeds > 0 {
+			*steps = 150
+		}
+	}
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // TestSimulation runs seed after seed.
 func TestSimulation(t *testing.T) {
@@ -42,7 +60,7 @@ func TestSimulation(t *testing.T) {
 func simulate(t *testing.T, seed uint64) (w *world) {
 	synctest.Test(t, func(t *testing.T) {
 		w = newWorld(t, seed)
-		w.run(150)
+		w.run(*steps)
 	})
 	return w
 }
