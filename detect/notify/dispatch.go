@@ -43,9 +43,9 @@ func (s *Service) dispatch(run *running, c *channel) {
 			s.fold(c, p.fold, now)
 			continue
 		}
-		p.wake = min(p.wake, now+longestWaitMs) // timers cannot be taken back
-		if p.wake > 0 && (timer == nil || p.wake < timerAt) {
-			timer, timerAt = s.o.Clock.After(time.Duration(p.wake-now)*time.Millisecond), p.wake
+		wake := min(p.wake, now+longestWaitMs) // timers cannot be taken back
+		if wake > 0 && (timer == nil || wake < timerAt) {
+			timer, timerAt = s.o.Clock.After(time.Duration(wake-now)*time.Millisecond), wake
 		}
 		select {
 		case <-c.wake:
