@@ -164,7 +164,8 @@ func appendMessage(dst []byte, kind, text string) []byte {
 }
 
 // flush writes what was gathered within the write deadline. A client that does
-// not read is cut, and so is one whose token was revoked.
+// not read is cut, and so is one whose token was revoked. Till it has taken all,
+// another query may run instead.
 func (f *fetcher) flush(w *bufio.Writer) error {
 	if !f.s.stillAllowed(f.token, token.Query) {
 		return errUnknownToken
@@ -172,9 +173,12 @@ func (f *fetcher) flush(w *bufio.Writer) error {
 	if err := f.conn.SetWriteDeadline(time.Now().Add(f.s.opts.WriteTimeout)); err != nil {
 		return err
 	}
-	if _, err := w.Write(f.buf); err != nil {
-		return err
-	}
+	err := f.s.gate.without(func() error {
+		if _, err := w.Write(f.buf); err != nil {
+			return err
+		}
+		return w.Flush()
+	})
 	f.buf = f.buf[:0]
-	return w.Flush()
+	return err
 }

@@ -6,8 +6,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"image/png"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -298,5 +300,28 @@ func TestFetchGivesBack(t *testing.T) {
 	}
 	if used := memory.Used(); used != 0 {
 		t.Errorf("%d bytes are held", used)
+	}
+}
+
+// Whoever asks for much and does not read it keeps no other query from running.
+func TestFetchThatIsNotRead(t *testing.T) {
+	r := newRig(t, settings{web: web.Options{Queries: 1, WriteTimeout: time.Hour, QueryTimeout: time.Hour}})
+	conn := r.dial()
+	defer conn.Close()
+	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	q := strings.Repeat(":random,", 40)
+	if _, err := fmt.Fprintf(conn, "GET /api/v2/fetch?s=e-100000s&q=%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", q); err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewScanner(conn)
+	for in.Scan() && !strings.Contains(in.Text(), "heartbeat") {
+	}
+	if !strings.Contains(in.Text(), "heartbeat") {
+		t.Fatalf("no heartbeat: %q, %v", in.Text(), in.Err())
+	}
+	if a := r.get("/api/v1/graph?q=1&s=e-3s&format=csv"); a.status != 200 {
+		t.Errorf("beside it: %s", a)
 	}
 }

@@ -46,4 +46,13 @@ func (g *gate) enter(ctx context.Context, clk clock.Clock, wait time.Duration) e
 
 func (g *gate) leave() { <-g.slots }
 
+// without does f, such as writing to a client that may be slow, while somebody else
+// may have the caller's slot, and waits for one again. What has a slot ends or
+// writes, so one comes free.
+func (g *gate) without(f func() error) error {
+	g.leave()
+	defer func() { g.slots <- struct{}{} }()
+	return f()
+}
+
 func (g *gate) running() int { return len(g.slots) }
