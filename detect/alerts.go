@@ -69,7 +69,8 @@ func (e *Engine) list(state string, most int) ([]Alert, error) {
 		}
 		return cmp.Compare(a.Incident, b.Incident)
 	})
-	return out, nil
+	// One that ended between the two readings is in both.
+	return slices.CompactFunc(out, func(a, b Alert) bool { return a.Incident == b.Incident }), nil
 }
 
 func (a *Alert) since() int64 { return max(a.PendingSince, a.StartsAt) }
