@@ -2,7 +2,6 @@ package simulation_test
 
 import (
 	"flag"
-	"fmt"
 	"maps"
 	"os"
 	"runtime"
@@ -99,7 +98,7 @@ func TestSameSeed(t *testing.T) {
 		if t.Failed() {
 			for i := range min(len(a.last), len(b.last)) {
 				if a.last[i] != b.last[i] {
-					t.Fatal(fmt.Sprintf("%s\n%s", a.last[i], b.last[i]))
+					t.Fatalf("%s\n%s", a.last[i], b.last[i])
 				}
 			}
 		}
