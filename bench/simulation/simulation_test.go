@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"runtime"
