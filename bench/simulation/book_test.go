@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"pulse/detect"
 	"pulse/detect/notify"
 )
 
@@ -130,7 +129,6 @@ type episode struct {
 	starts           int64
 	ended            bool
 	legs             map[string]*leg
-	seen             bool // the engine has shown it, and its records were stored
 	free             map[string]time.Duration
 }
 
@@ -351,9 +349,4 @@ func terminal(list []notify.Attempt, name string, over bool) string {
 		}
 	}
 	return ""
-}
-
-// fires reports whether an alert is open.
-func fires(a *detect.Alert) bool {
-	return a.State == detect.StateFiring || a.State == detect.StateNoData
 }

@@ -37,10 +37,9 @@ type process struct {
 	stopped  chan error
 	inMark   bool // a goroutine of the store is at work for the engine
 
-	began  time.Duration
-	engAt  time.Duration // when the engine wants to look again
-	ageAt  time.Duration // when the store does
-	booked map[string]bool
+	began time.Duration
+	engAt time.Duration // when the engine wants to look again
+	ageAt time.Duration // when the store does
 }
 
 // errKilled is what ends the life of a process in the middle of something.
