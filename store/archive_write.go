@@ -66,6 +66,7 @@ func (a *archives) writeStale() (wrote bool) {
 	if now := a.now.Load(); now < a.retry && a.retry-now <= retryMs {
 		return false
 	}
+	a.checkpointed = false
 	a.mu.Lock()
 	var due []blockTime
 	patched := map[blockTime]bool{}
@@ -111,7 +112,7 @@ func (a *archives) failed(t blockTime, err error) {
 // be written early, as far as it goes.
 func (a *archives) writeOne(t blockTime, early bool) (wrote bool, err error) {
 	through, complete := a.through(t)
-	if !complete && !early {
+	if !complete && !early || t.tier == primary && !a.store.live() && a.store.folder.Mode != None {
 		return false, nil
 	}
 	g := gathered{blockTime: t}
@@ -130,7 +131,10 @@ func (a *archives) writeOne(t blockTime, early bool) (wrote bool, err error) {
 		a.mu.Unlock()
 		return false, nil
 	}
-	f, err := a.write(&g, through)
+	var f *archived
+	if err = a.cover(t); err == nil {
+		f, err = a.write(&g, through)
+	}
 	if err != nil {
 		a.mark(t, atOnce)
 		return false, err
@@ -141,6 +145,25 @@ func (a *archives) writeOne(t blockTime, early bool) (wrote bool, err error) {
 	}
 	a.failing = false
 	return true, nil
+}
+
+// cover has a checkpoint stored before a file of the primary tier, one for all files of a
+// round: a start has the file from the beginning, with what came late, and marks from
+// before that would be replayed over it. While they are replayed no file is written.
+func (a *archives) cover(t blockTime) error {
+	f := a.store.folder
+	if f == nil || t.tier != primary || a.checkpointed || f.Mode == None {
+		return nil
+	}
+	if f.hooks.Checkpoint != nil {
+		f.snapshots.taking.Lock()
+		defer f.snapshots.taking.Unlock()
+		if err := f.hooks.Checkpoint(); err != nil {
+			return fmt.Errorf("checkpoint: %w", err)
+		}
+	}
+	a.checkpointed = true
+	return nil
 }
 
 // through returns the last stamp of a block time that is there, and whether

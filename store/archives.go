@@ -52,14 +52,15 @@ type archives struct {
 	round sync.Mutex   // held while files are tended
 
 	// Of the holder of round.
-	seen    [partitions]int // partition.changes when its arenas were last looked at
-	retry   int64           // no writing before that time, after a failure
-	counted int64           // when the bytes of the data folder were last counted
-	failing bool            // the last write failed, which was logged
-	pressed bool            // there were more patches than may wait, and are more than half of that
-	foreign int64           // bytes of files that belong to no tier
-	lacks   dropped         // what meta.json says, or should say
-	untold  bool            // it does not say so yet
+	seen         [partitions]int // partition.changes when its arenas were last looked at
+	retry        int64           // no writing before that time, after a failure
+	counted      int64           // when the bytes of the data folder were last counted
+	failing      bool            // the last write failed, which was logged
+	checkpointed bool            // in this round
+	pressed      bool            // there were more patches than may wait, and are more than half of that
+	foreign      int64           // bytes of files that belong to no tier
+	lacks        dropped         // what meta.json says, or should say
+	untold       bool            // it does not say so yet
 
 	wake chan struct{} // to the goroutine, when there is one
 	stop chan struct{} // closed by its end

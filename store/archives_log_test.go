@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,10 +20,16 @@ import (
 // time.
 func logged(t *testing.T, fs *faulty.FS, mode store.Durability, n int) *archivist {
 	t.Helper()
+	return loggedWith(t, fs, mode, n, store.SnapshotHooks{})
+}
+
+func loggedWith(t *testing.T, fs *faulty.FS, mode store.Durability, n int, hooks store.SnapshotHooks) *archivist {
+	t.Helper()
 	s, err := store.Open(archOptions, store.Durable{FS: fs, Mode: mode, Clock: clock.NewManual(time.UnixMilli(start)), Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.OnSnapshot(hooks)
 	if _, err := s.Replay(context.Background(), store.Hooks{}); err != nil {
 		t.Fatal(err)
 	}
@@ -117,5 +125,38 @@ func TestFileHoldsAgainstSnapshot(t *testing.T) {
 		if !same(values[:3*block.Size], want[id][:3*block.Size]) {
 			t.Fatalf("series %s differs", id)
 		}
+	}
+}
+
+// Others store what they have come to before there is a file: a start has the file from
+// the beginning, with values that came after marks, over which these are not replayed.
+func TestCheckpointBeforeFile(t *testing.T) {
+	fs := faulty.New(1)
+	var fine atomic.Bool
+	var calls atomic.Int64
+	files := func() int {
+		names, _ := fs.List(archFolder)
+		return len(names)
+	}
+	a := loggedWith(t, fs, store.Interval, 100, store.SnapshotHooks{Checkpoint: func() error {
+		if !fine.Load() {
+			return errors.New("no place for a checkpoint")
+		}
+		if n := files(); calls.Add(1) == 1 && n > 0 {
+			t.Errorf("%d files before the checkpoint", n)
+		}
+		return nil
+	}})
+	defer a.Close()
+	a.commit(block.Size + 100)
+	a.TendArchives()
+	if n := files(); n != 0 {
+		t.Errorf("%d files without a checkpoint", n)
+	}
+	fine.Store(true)
+	a.commit(10) // what failed rests for some seconds
+	a.TendArchives()
+	if n := files(); calls.Load() != 1 || n != 1 {
+		t.Errorf("%d checkpoints and %d files", calls.Load(), n)
 	}
 }

@@ -101,7 +101,9 @@ type Hooks struct {
 type SnapshotHooks struct {
 	// Checkpoint is called when the values of a snapshot are taken and before it
 	// becomes valid. Marks that were written before the call are not replayed
-	// from the snapshot on. An error drops the snapshot.
+	// from the snapshot on. An error drops the snapshot. It is called before archive
+	// files of the primary tier are written, too, since a replay begins with what
+	// they have; after an error they are tried again later.
 	Checkpoint func() error
 	// Notes appends what is remembered of Batch.Note, for Restore.
 	Notes func(dst []byte) []byte
