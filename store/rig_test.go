@@ -357,7 +357,11 @@ func firstDifference(got, want string) string {
 			b = w[i]
 		}
 		if a != b {
-			return fmt.Sprintf("line %d\n got %s\nwant %s\nafter %s", i, a, b, g[max(0, min(i, len(g))-1)])
+			after := "(nothing)"
+			if n := min(i, len(g)); n > 0 {
+				after = g[n-1]
+			}
+			return fmt.Sprintf("line %d\n got %s\nwant %s\nafter %s", i, a, b, after)
 		}
 	}
 	return "equal"
