@@ -18,6 +18,7 @@ import (
 // watch is what is known of alerts from step to step.
 type watch struct {
 	seen    map[string]*sighting // incidents that the engine has shown
+	judged  int64                // the last step that was foreseen
 	runs    map[string]*streak   // rule and region
 	settled time.Duration        // when the configuration changed last
 	pages   map[string]time.Duration
@@ -222,6 +223,10 @@ func (w *world) maybeInhibited(x *episode) bool {
 func (w *world) foresee(t int64, shown map[string]*detect.Alert) {
 	lag := 3 * w.step
 	judged := t - lag
+	if judged != w.watch.judged+w.step { // nobody looked at the steps between
+		clear(w.watch.runs)
+	}
+	w.watch.judged = judged
 	clean := w.clock.since()-w.dark > time.Duration(lag+2*w.step)*time.Millisecond
 	inTime := w.clock.ms() < t+w.step
 	open := map[string]bool{}
