@@ -134,6 +134,7 @@ func TestSortAxis(t *testing.T) {
 		}
 	}
 	f(0, "max", "", "c z b a")
+	f(0, "", "asc", "c z b a")
 	f(0, "", "desc", "c z b a")
 	f(1, "avg", "desc", "c z b a")
 	f(0, "avg", "desc", "a z b c")

@@ -60,6 +60,7 @@ type Request struct {
 	Zone             *time.Location // of :time-span; nil is UTC
 	CQ               string         // a query that restricts every expression; "" for none
 	Unstable         bool           // permit words marked unstable
+	Binary           []int          // Y axes, statistics of whose lines have binary prefixes in legends
 	// Lease is charged for the memory of the query and its result, which Eval
 	// leaves to the caller to release; nil: one that ends with Eval.
 	Lease *Lease
@@ -82,6 +83,10 @@ type ResultLine struct {
 	Legend string    // text to show
 	Tags   tags.Tags // with atlas.offset, the shift of the data, `0w` for none
 	Values []float64
+	// Expr counts the expressions. Among the Of lines of its own, before those are
+	// sorted and limited as the style says, the line is the Nth by its legend, from
+	// 0 on: its colour goes by that, so that it stays whatever the order.
+	Expr, Nth, Of int
 }
 
 // Explain says what a query cost.

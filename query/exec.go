@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"pulse/query/expr"
 	"pulse/store"
@@ -158,6 +159,9 @@ func (x *execution) shape(ev *expr.Evaluator) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
+		for j := range lines {
+			lines[j].Expr = i
+		}
 		result.Lines = append(result.Lines, lines...)
 	}
 	if n, most := len(result.Lines), x.engine.options.Limits.Lines; n > most {
@@ -178,6 +182,8 @@ func (x *execution) styleLines(s *expr.Style, lines []expr.Line) ([]ResultLine, 
 	}
 	offset := expr.FormatDuration(s.OffsetMs())
 	legends := s.Legends()
+	axis, err := s.Axis()
+	binary := err == nil && slices.Contains(x.request.Binary, axis)
 	out := make([]ResultLine, len(lines))
 	for i, l := range lines {
 		if err := x.ctx.Err(); err != nil {
@@ -185,7 +191,11 @@ func (x *execution) styleLines(s *expr.Style, lines []expr.Line) ([]ResultLine, 
 		}
 		t := l.Tags.With("atlas.offset", offset)
 		out[i] = ResultLine{Style: s, Label: l.Label, Tags: t, Values: l.Values}
-		out[i].Legend = legends.Of(l.Label, legendVars(t, l.Values))
+		out[i].Legend = legends.Of(l.Label, legendVars(t, l.Values, binary))
+	}
+	slices.SortStableFunc(out, func(a, b ResultLine) int { return strings.Compare(a.Legend, b.Legend) })
+	for i := range out {
+		out[i].Nth, out[i].Of = i, len(out)
 	}
 	x.notices = sortLines(x.notices, out, s.Settings["sort"], s.Settings["order"])
 	if limited && limit < len(out) {
@@ -196,12 +206,12 @@ func (x *execution) styleLines(s *expr.Style, lines []expr.Line) ([]ResultLine, 
 
 // legendVars returns what a legend may refer to: the tags of a result line and
 // the statistics of its values as atlas.avg and so on.
-func legendVars(t tags.Tags, values []float64) tags.Tags {
+func legendVars(t tags.Tags, values []float64, binary bool) tags.Tags {
 	stats := expr.SummaryStats(values)
 	vars := slices.Clone(t)
 	for _, name := range []string{"avg", "last", "max", "min", "total"} {
 		v, _ := stats.Get(name)
-		vars = append(vars, tags.Tag{Key: "atlas." + name, Value: formatValue(v)})
+		vars = append(vars, tags.Tag{Key: "atlas." + name, Value: formatValue(v, binary)})
 	}
 	return tags.Normalize(vars)
 }

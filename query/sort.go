@@ -8,7 +8,8 @@ import (
 
 // SortAxis orders the lines of one Y axis by a mode of expr.SortModes, whatever
 // expressions they belong to; lines of other axes stay where they are. order is
-// asc or desc. What is neither, or no mode, is passed over with a notice.
+// asc or desc. What is neither, or no mode, is passed over with a notice. Without
+// a mode only desc changes anything.
 func (r *Result) SortAxis(axis int, mode, order string) {
 	var places []int
 	var lines []ResultLine
@@ -34,6 +35,9 @@ func sortLines(notices []string, lines []ResultLine, mode, order string) []strin
 	case "", "asc", "desc":
 	default:
 		notices = addNotices(notices, fmt.Sprintf("Invalid order '%s'. Using default of 'asc'.", order))
+	}
+	if mode == "" && order != "desc" {
+		return notices
 	}
 	by := func(mode string) error {
 		return expr.SortBy(lines, mode, order == "desc",

@@ -131,10 +131,10 @@ func TestSortParameters(t *testing.T) {
 		"sort=max":               "b a c y z",
 		"sort=max&order=desc":    "c a b z y",
 		"order=desc":             "c b a z y",
-		"order=asc":              "a b c y z",
+		"order=asc":              "c b a z y",
 		"sort.1=min":             "c b a y z",
 		"sort=x":                 "a b c y z Invalid sort mode 'x'. Using default of 'legend'.",
-		"sort.0=last&order.1=up": "b a c y z Invalid order 'up'. Using default of 'asc'.",
+		"sort.0=last&order.1=up": "b a c z y Invalid order 'up'. Using default of 'asc'.",
 	} {
 		if got := legend(params); got != want {
 			t.Errorf("%s: %s, want %s", params, got, want)
