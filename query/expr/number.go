@@ -6,11 +6,11 @@ import "math"
 // false.
 const nearlyZero = 1e-12
 
-// IsNearlyZero reports whether |v| < 1e-12. NaN is not.
-func IsNearlyZero(v float64) bool { return math.Abs(v) < nearlyZero }
+// IsNearlyZero reports whether v counts as zero: |v| < 1e-12, or NaN.
+func IsNearlyZero(v float64) bool { return !(math.Abs(v) >= nearlyZero) }
 
 // Truth is the truth of a number: false for NaN and for what is nearly zero.
-func Truth(v float64) bool { return !math.IsNaN(v) && !IsNearlyZero(v) }
+func Truth(v float64) bool { return !IsNearlyZero(v) }
 
 // BoolValue returns 1 for true and 0 for false.
 func BoolValue(b bool) float64 {

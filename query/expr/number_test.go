@@ -54,12 +54,12 @@ func TestNumbersThatMayBeAbsent(t *testing.T) {
 	f("div", expr.Divide, 1, 0, nan)
 	f("div", expr.Divide, nan, 0, nan)
 	for v, want := range map[float64]bool{0: false, 1e-13: false, -1e-13: false, 1e-12: true, -2: true} {
-		if expr.Truth(v) != want {
-			t.Errorf("truth of %g is %v", v, !want)
+		if expr.Truth(v) != want || expr.IsNearlyZero(v) == want {
+			t.Errorf("truth of %g is %v, nearly zero %v", v, !want, want)
 		}
 	}
-	if expr.Truth(nan) {
-		t.Error("NaN is true")
+	if expr.Truth(nan) || !expr.IsNearlyZero(nan) {
+		t.Error("NaN counts for more than zero")
 	}
 }
 
