@@ -139,10 +139,13 @@ func (b *view) open(acc []float64, src []byte, from, to int) error {
 
 // window decodes the steps [from, to) into scratch and returns them.
 func (b *view) window(scratch *[Size]float64, from, to int) []float64 {
-	if b.mask == maskNone {
-		b.present(scratch[from:to], from)
-	} else {
+	switch {
+	case b.mask != maskNone:
 		b.decode(scratch[:])
+	case b.kind == layered:
+		b.present(scratch[:to], 0) // integers may depend on those before
+	default:
+		b.present(scratch[from:to], from)
 	}
 	return scratch[from:to]
 }

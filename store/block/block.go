@@ -22,7 +22,8 @@ const (
 	// MaxValues is the largest number of values that a block can hold.
 	MaxValues = 256
 
-	version = 1
+	versionPlain  = 1 // integers above a base, or the doubles as they are
+	versionLayers = 2 // with layers that take more bytes to tell of than they save for small or simple blocks
 )
 
 // ErrCorrupt is wrapped by every error about bytes that are no block.
@@ -40,6 +41,7 @@ const (
 	constant
 	packed
 	raw
+	layered // version 2
 )
 
 // maskKind is how the absent positions are kept, the header's bits 2 and 3.

@@ -20,7 +20,8 @@ func (b *view) decode(dst []float64) {
 	}
 }
 
-// present fills dst with present values, beginning with the one numbered from.
+// present fills dst with present values, beginning with the one numbered from,
+// which is 0 in a layered block.
 func (b *view) present(dst []float64, from int) {
 	switch b.kind {
 	case constant:
@@ -31,6 +32,8 @@ func (b *view) present(dst []float64, from int) {
 		for i := range dst {
 			dst[i] = canonical(math.Float64frombits(binary.LittleEndian.Uint64(b.data[8*(from+i):])))
 		}
+	case layered:
+		b.layered(dst)
 	}
 }
 

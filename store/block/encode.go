@@ -3,7 +3,6 @@ package block
 import (
 	"encoding/binary"
 	"math"
-	"math/bits"
 )
 
 // encoder holds the working memory of one AppendTo; it lives on the stack.
@@ -16,18 +15,11 @@ type encoder struct {
 	present [MaxValues / 8]byte
 	runAt   [MaxValues]uint8 // where each run begins and ends, inclusive
 	runEnd  [MaxValues]uint8
-	ints    [MaxValues]int64
-	diffs   [MaxValues]uint64 // of best: each integer less base
-	best    form
-}
+	scratch [MaxValues]int64
 
-// form is one way to keep the present values, with what it costs.
-type form struct {
-	kind  kind
-	t     transform
-	base  uint64 // two's complement except in ieee
-	width int
-	size  int // bytes after the mask
+	attempts [2]attempt
+	best     int  // attempt, or -1: the doubles as they are
+	patched  bool // an attempt with patches was made
 }
 
 // loadConstant takes values if all of them are present and equal, bit for bit,
@@ -68,25 +60,32 @@ func (e *encoder) load(values []float64) {
 
 func (e *encoder) appendTo(dst []byte, step int64) []byte {
 	if e.m == 0 {
-		return append(dst, version, byte(absent))
+		return append(dst, versionPlain, byte(absent))
 	}
 	mask := e.maskKind()
 	e.choose(step)
-	f := &e.best
-	dst = append(dst, version, byte(f.kind)|byte(mask)<<2|byte(f.t.family)<<4)
-	dst = e.appendMask(dst, mask)
-	if f.kind == raw {
+	if e.best < 0 {
+		dst = append(dst, versionPlain, byte(raw)|byte(mask)<<2)
+		dst = e.appendMask(dst, mask)
 		for _, v := range e.values[:e.m] {
 			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
 		}
 		return dst
 	}
-	dst = f.appendTransform(dst)
-	if f.kind == packed {
-		dst = append(dst, byte(f.width))
-		dst = pack(dst, e.diffs[:e.m], f.width)
+	a := &e.attempts[e.best]
+	if a.plain {
+		f := form{t: a.t, base: uint64(a.main.base), width: a.main.width}
+		dst = append(dst, versionPlain, byte(f.kind())|byte(mask)<<2|byte(f.t.family)<<4)
+		dst = f.appendTransform(e.appendMask(dst, mask))
+		if f.width > 0 {
+			dst = append(dst, byte(f.width))
+			dst = packAbove(dst, a.ints[:e.m], a.main.base, f.width)
+		}
+		return dst
 	}
-	return dst
+	first, second := a.head(mask)
+	dst = append(dst, versionLayers, first, second)
+	return e.appendLayers(e.appendMask(dst, mask), a)
 }
 
 func (e *encoder) maskKind() maskKind {
@@ -110,112 +109,4 @@ func (e *encoder) appendMask(dst []byte, mask maskKind) []byte {
 		dst = append(dst, e.present[:(e.n+7)/8]...)
 	}
 	return dst
-}
-
-// choose sets best to the smallest form. A candidate is tried on a few values
-// before it is tried on all. Divisors are tried from the smallest up, and one
-// that works ends the search among its kin, since a larger one only makes the
-// same integers longer.
-func (e *encoder) choose(step int64) {
-	values := e.values[:e.m]
-	if e.same {
-		values = values[:1]
-	}
-	e.best = form{kind: raw, size: 8 * e.m}
-	e.offerBits(values)
-	var memory [sampledNonZero]float64
-	sample := sampleOf(memory[:0], values)
-	if e.try(transform{family: whole}, sample, values) {
-		return
-	}
-	found := e.tryPowers(decimal, 0, sample, values)
-	if step < 1000 || step%1000 != 0 || step/1000 > maxSeconds {
-		return
-	}
-	s := uint64(step / 1000)
-	if s > 1 {
-		found = e.try(transform{family: perSecond, s: s}, sample, values) ||
-			e.tryPowers(perSecondFine, s, sample, values) ||
-			e.tryPowers(decimalAmount, s, sample, values) || found
-	}
-	if !found {
-		_ = e.try(transform{family: timer, s: s}, sample, values) ||
-			e.try(transform{family: squares, s: s}, sample, values)
-	}
-}
-
-// sampleOf appends the first few values that are not zero, which every divisor
-// suits.
-func sampleOf(dst, values []float64) []float64 {
-	for _, v := range values {
-		if v == 0 {
-			continue
-		}
-		if dst = append(dst, v); len(dst) == cap(dst) {
-			break
-		}
-	}
-	return dst
-}
-
-// tryPowers tries the powers of ten of a family.
-func (e *encoder) tryPowers(f family, s uint64, sample, values []float64) bool {
-	for k := uint8(1); k <= f.maxPower(); k++ {
-		if e.try(transform{family: f, k: k, s: s}, sample, values) {
-			return true
-		}
-	}
-	return false
-}
-
-// try offers the form of t if t gives back every value, and reports whether it
-// does.
-func (e *encoder) try(t transform, sample, values []float64) bool {
-	if !t.invert(e.ints[:], sample) || !t.invert(e.ints[:], values) {
-		return false
-	}
-	lo, hi := e.ints[0], e.ints[0]
-	for _, i := range e.ints[1:len(values)] {
-		lo, hi = min(lo, i), max(hi, i)
-	}
-	width := bits.Len64(uint64(hi - lo))
-	if !e.better(t, uint64(lo), width, len(values)) {
-		return true
-	}
-	for j, i := range e.ints[:len(values)] {
-		e.diffs[j] = uint64(i - lo)
-	}
-	return true
-}
-
-// offerBits offers the form that keeps the bits of the doubles.
-func (e *encoder) offerBits(values []float64) {
-	var b [MaxValues]uint64
-	t := invertBits(b[:], values)
-	lo, hi := b[0], b[0]
-	for _, u := range b[1:len(values)] {
-		lo, hi = min(lo, u), max(hi, u)
-	}
-	width := bits.Len64(hi - lo)
-	if width > maxWidth || !e.better(t, lo, width, len(values)) {
-		return
-	}
-	for j, u := range b[:len(values)] {
-		e.diffs[j] = u - lo
-	}
-}
-
-// better makes the form the best one if it is smaller than what is best so
-// far, or equal and simpler than bits. The differences are left to the caller.
-func (e *encoder) better(t transform, base uint64, width, m int) bool {
-	f := form{kind: packed, t: t, base: base, width: width}
-	f.size = f.transformSize() + 1 + (m*width+7)/8
-	if width == 0 {
-		f.kind, f.size = constant, f.transformSize()
-	}
-	if f.size > e.best.size || f.size == e.best.size && e.best.t.family != ieee && e.best.kind != raw {
-		return false
-	}
-	e.best.kind, e.best.t, e.best.base, e.best.width, e.best.size = f.kind, t, base, width, f.size
-	return true
 }

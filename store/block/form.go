@@ -5,6 +5,30 @@ import (
 	"math/bits"
 )
 
+// form is a block of version 1: integers above a base.
+type form struct {
+	t     transform
+	base  uint64 // two's complement except in ieee
+	width int
+	size  int // bytes after the mask
+}
+
+// formOf returns the form of m integers.
+func formOf(t transform, x extent, m int) form {
+	f := form{t: t, base: uint64(x.lo), width: x.width()}
+	if f.size = f.transformSize(); f.width > 0 {
+		f.size += 1 + (m*f.width+7)/8
+	}
+	return f
+}
+
+func (f *form) kind() kind {
+	if f.width == 0 {
+		return constant
+	}
+	return packed
+}
+
 // zigzag maps small integers of either sign to small unsigned ones.
 func zigzag(i int64) uint64 { return uint64(i<<1) ^ uint64(i>>63) }
 
@@ -43,22 +67,14 @@ func (f *form) appendTransform(dst []byte) []byte {
 	return binary.AppendUvarint(dst, zigzag(int64(f.base)))
 }
 
-// pack appends the low width bits of each value, least significant first, and
-// zero bits up to a whole byte. Width is 1 to maxWidth.
-func pack(dst []byte, values []uint64, width int) []byte {
-	var held uint64
-	n := 0 // bits in held, at most 7 before a value is added
-	for _, v := range values {
-		held |= v << n
-		n += width
-		for n >= 8 {
-			dst = append(dst, byte(held))
-			held >>= 8
-			n -= 8
-		}
+// packAbove appends the low width bits of each integer less base, least
+// significant first, and zero bits up to a whole byte. Width is at most
+// maxWidth.
+func packAbove(dst []byte, x []int64, base int64, width int) []byte {
+	w := bitWriter{dst: dst}
+	mask := uint64(1)<<width - 1
+	for _, v := range x {
+		w.add(uint64(v-base)&mask, width)
 	}
-	if n > 0 {
-		dst = append(dst, byte(held))
-	}
-	return dst
+	return w.end()
 }

@@ -15,7 +15,7 @@ import (
 // TestBytes shows the bytes of small blocks, and reads bytes that a writer may
 // not have written. Numbers may be quotients, `7/60`; `x*n` repeats x.
 func TestBytes(t *testing.T) {
-	testkit.Run(t, "testdata/*.txt", func(t *testing.T) func(*testkit.Command) string {
+	testkit.Run(t, "testdata/[bv]*.txt", func(t *testing.T) func(*testkit.Command) string {
 		return func(c *testkit.Command) string {
 			switch c.Name {
 			case "encode":
@@ -38,12 +38,30 @@ func TestBytes(t *testing.T) {
 				if err != nil {
 					return err.Error()
 				}
-				return fmt.Sprintf("%v rest %x", dst, rest)
+				return fmt.Sprintf("%s rest %x", printValues(dst), rest)
 			}
 			t.Fatalf("%s: unknown command %q", c.Pos, c.Name)
 			return ""
 		}
 	})
+}
+
+// printValues prints values as parseValues reads them.
+func printValues(values []float64) string {
+	var out []string
+	for i := 0; i < len(values); {
+		n := 1
+		for i+n < len(values) && sameBits(values[i+n], values[i]) {
+			n++
+		}
+		word := fmt.Sprint(values[i])
+		if n > 1 {
+			word += fmt.Sprintf("*%d", n)
+		}
+		out = append(out, word)
+		i += n
+	}
+	return strings.Join(out, " ")
 }
 
 func parseValues(t *testing.T, text string) []float64 {

@@ -36,8 +36,37 @@ func transforms() []func(i int64, seconds float64) float64 {
 		func(i int64, s float64) float64 { return float64(i) / 100 / s },
 		func(i int64, s float64) float64 { return float64(i) / s * 1e-9 },
 		func(i int64, s float64) float64 { return float64(i) / s * 1e-18 },
+		func(i int64, s float64) float64 { return float64(i/3)/s + float64(i/7)/s + float64(i%21)/s },
+		func(i int64, _ float64) float64 { return float64(i/2)*0.01 + float64(i-i/2)*0.01 },
 		func(i int64, _ float64) float64 { return float64(float32(i) / 7) },
 		func(i int64, _ float64) float64 { return math.Float64frombits(uint64(i) * 0x9e3779b97f4a7c15) },
+	}
+}
+
+// courses are the ways in which integers follow each other; by is random.
+func courses() []func(last, base, by int64) int64 {
+	return []func(last, base, by int64) int64{
+		func(_, base, by int64) int64 { return base + by },
+		func(last, _, by int64) int64 { return last/2 + by }, // walks
+		func(last, _, by int64) int64 { return last + by%3 + 100 },
+		func(last, base, by int64) int64 { // mostly the base
+			if by%4 == 0 {
+				return base + by
+			}
+			return base
+		},
+		func(last, base, by int64) int64 { // levels
+			if by%8 == 0 {
+				return base + by
+			}
+			return last
+		},
+		func(_, base, by int64) int64 { // few far from many
+			if by%16 == 0 {
+				return base + by
+			}
+			return base + by&7
+		},
 	}
 }
 
@@ -51,8 +80,11 @@ func drawValues(t *rapid.T) (values []float64, step int64) {
 	spread := int64(1) << rapid.IntRange(0, 53).Draw(t, "spread")
 	odd := rapid.IntRange(0, 3).Draw(t, "odd") == 0
 	gaps := rapid.IntRange(0, 2).Draw(t, "gaps")
+	course := rapid.SampledFrom(courses()).Draw(t, "course")
 	values = make([]float64, n)
+	level := base / 2
 	for i := range values {
+		level = course(level, base/2, rapid.Int64Range(-spread/2, spread/2).Draw(t, "i"))
 		switch pick := rapid.IntRange(0, 9).Draw(t, "pick"); {
 		case pick < 4 && i > 0:
 			values[i] = values[i-1]
@@ -61,7 +93,7 @@ func drawValues(t *rapid.T) (values []float64, step int64) {
 		case pick == 5 && odd:
 			values[i] = rapid.SampledFrom(oddities()).Draw(t, "oddity")
 		default:
-			values[i] = f(base/2+rapid.Int64Range(-spread/2, spread/2).Draw(t, "i"), max(float64(step)/1000, 1))
+			values[i] = f(level, max(float64(step)/1000, 1))
 		}
 	}
 	return values, step
@@ -229,6 +261,21 @@ func blocksOfEachForm() [][]byte {
 			}
 			out = append(out, block.AppendTo(nil, values, 60_000))
 		}
+	}
+	for _, c := range courses() {
+		level := int64(1000)
+		values := make([]float64, block.Size)
+		for i := range values {
+			level = c(level, 1000, int64(i*i%97))
+			values[i] = float64(level) / 60
+		}
+		out = append(out, block.AppendTo(nil, values, 60_000))
+		values[7], values[99] = math.Inf(1), math.Pi
+		out = append(out, block.AppendTo(nil, values, 60_000))
+		for i := range values {
+			values[i] = float64(i*i)/100 + float64(level)
+		}
+		out = append(out, block.AppendTo(nil, values, 60_000))
 	}
 	constant, empty := make([]float64, block.Size), make([]float64, block.Size)
 	for i := range empty {

@@ -28,6 +28,7 @@ const (
 	nano           = 1e-9
 	nanoSquared    = 1e-18
 	sampledNonZero = 6
+	nudgedLimit    = 1 << 48 // of integers with nudges, beyond which the bits are as short
 )
 
 // transform is a family and its parameters.
@@ -139,6 +140,49 @@ func (t transform) invert(out []int64, values []float64) bool {
 	return true
 }
 
+// invertMost is invert for all but a few values: their positions are put into
+// bad, and their integers are those of a neighbour. With nudges, a value may be
+// up to maxULP from what its integer stands for, and these must be small.
+func (t transform) invertMost(out []int64, nudges []int8, bad []uint8, values []float64) (nbad int, ok bool) {
+	scale, limit := t.scale(), float64(integerLimit)
+	if nudges != nil {
+		limit = nudgedLimit
+	}
+	last := int64(0)
+	for j, v := range values {
+		i, near := nearest(v * scale)
+		d := int64(math.Float64bits(v) - math.Float64bits(t.value(i)))
+		if near = near && float64(i) < limit && float64(i) > -limit; nudges != nil {
+			near = near && d >= -maxULP && d <= maxULP
+		} else {
+			near = near && d == 0
+		}
+		if !near {
+			if nbad == len(bad) {
+				return nbad, false
+			}
+			bad[nbad] = uint8(j)
+			nbad++
+			i, d = last, 0
+		}
+		out[j], last = i, i
+		if nudges != nil {
+			nudges[j] = int8(d)
+		}
+	}
+	if nbad > 0 && bad[0] == 0 {
+		for j := 1; j < len(values); j++ { // those at the front take the first good one
+			if j >= nbad || int(bad[j]) != j {
+				for k := range j {
+					out[k] = out[j]
+				}
+				break
+			}
+		}
+	}
+	return nbad, true
+}
+
 // nearest rounds x to an integer, if that has at most 53 bits. Between 2^52
 // and 2^53 it may miss by one, which the caller's proof finds.
 func nearest(x float64) (int64, bool) {
@@ -153,15 +197,14 @@ func nearest(x float64) (int64, bool) {
 
 // invertBits sets out to the bits of values without the zeros that all of them
 // end in, and returns the transform that undoes it.
-func invertBits(out []uint64, values []float64) transform {
+func invertBits(out []int64, values []float64) transform {
 	var any uint64
-	for j, v := range values {
-		out[j] = math.Float64bits(v)
-		any |= out[j]
+	for _, v := range values {
+		any |= math.Float64bits(v)
 	}
 	z := uint8(min(bits.TrailingZeros64(any), 63))
-	for j := range values {
-		out[j] >>= z
+	for j, v := range values {
+		out[j] = int64(math.Float64bits(v) >> z)
 	}
 	return transform{family: ieee, zeros: z}
 }

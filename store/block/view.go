@@ -19,6 +19,7 @@ type view struct {
 	runs   []byte // maskRuns: pairs of first position and length - 1
 	bitmap []byte // maskBitmap
 	data   []byte // packed and raw: the values
+	l      layers // layered
 }
 
 // parse checks the block of n values at the front of src, sets b to it and
@@ -28,11 +29,14 @@ func (b *view) parse(src []byte, n int) (rest []byte, err error) {
 		return nil, corrupt("asked for %d values, a block has 1 to %d", n, MaxValues)
 	}
 	c := field.Reader{Rest: src}
-	if v := c.Byte(); !c.Bad && v != version {
-		return nil, corrupt("version %d, want %d", v, version)
+	b.n, b.m = n, n
+	switch v := c.Byte(); {
+	case !c.Bad && v == versionLayers:
+		return b.finish(&c, b.parseLayers(&c), src)
+	case !c.Bad && v != versionPlain:
+		return nil, corrupt("version %d, want %d or %d", v, versionPlain, versionLayers)
 	}
 	h := c.Byte()
-	b.n, b.m = n, n
 	b.kind, b.mask, b.t.family = kind(h&3), maskKind(h>>2&3), family(h>>4&7)
 	switch {
 	case c.Bad:
@@ -45,11 +49,16 @@ func (b *view) parse(src []byte, n int) (rest []byte, err error) {
 	if err := b.parseMask(&c); err != nil {
 		return nil, err
 	}
-	if err := b.parseValues(&c); err != nil {
+	return b.finish(&c, b.parseValues(&c), src)
+}
+
+// finish returns what follows the block that was read from src by c.
+func (b *view) finish(c *field.Reader, err error, src []byte) (rest []byte, _ error) {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if c.Bad {
-		return nil, corrupt("%d bytes are too few for header %#02x and %d values", len(src), h, n)
+	case c.Bad:
+		return nil, corrupt("%d bytes are too few for header %#02x and %d values", len(src), src[min(1, len(src)-1)], b.n)
 	}
 	return c.Rest, nil
 }
@@ -108,21 +117,14 @@ func (b *view) parseValues(c *field.Reader) error {
 }
 
 func (b *view) parseTransform(c *field.Reader) error {
+	if err := b.t.parseRest(c); err != nil {
+		return err
+	}
 	if b.t.family == ieee {
-		b.t.zeros = c.Byte()
-		if b.t.zeros > 63 {
-			return corrupt("%d trailing zeros, want at most 63", b.t.zeros)
-		}
 		for i, x := range c.Bytes(b.t.baseBytes()) {
 			b.base |= uint64(x) << (8 * i)
 		}
 		return nil
-	}
-	if b.t.family.hasSeconds() {
-		b.t.s = c.Uvarint()
-		if !c.Bad && (b.t.s < 1 || b.t.s > maxSeconds) {
-			return corrupt("step of %d s, want 1 to %d", b.t.s, maxSeconds)
-		}
 	}
 	if b.t.family.hasPower() {
 		b.t.k = c.Byte()
