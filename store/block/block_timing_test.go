@@ -2,7 +2,9 @@ package block_test
 
 import (
 	"math"
+	"syscall"
 	"testing"
+	"time"
 
 	"pulse/bench/gen"
 	"pulse/store/block"
@@ -19,10 +21,24 @@ func series(c gen.Class) [][]float64 {
 	return out
 }
 
-// perValue reports nanoseconds per value of a benchmark whose loop handles
-// blocks of Size values.
-func perValue(b *testing.B, blocks int) {
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*blocks*block.Size), "ns/value")
+// timed runs f, which handles blocks of Size values, again and again, and
+// reports nanoseconds of processor time per value, which other programs on the
+// machine change little.
+func timed(b *testing.B, blocks int, f func()) {
+	b.ReportAllocs()
+	start := cpuTime(b)
+	for b.Loop() {
+		f()
+	}
+	b.ReportMetric(float64(cpuTime(b)-start)/float64(b.N*blocks*block.Size), "cpu-ns/value")
+}
+
+func cpuTime(t testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func BenchmarkEncode(b *testing.B) {
@@ -31,15 +47,13 @@ func BenchmarkEncode(b *testing.B) {
 			values := series(c)
 			buf := make([]byte, 0, 1<<16)
 			size := 0
-			b.ReportAllocs()
-			for b.Loop() {
+			timed(b, blocksPerClass, func() {
 				size = 0
 				for _, v := range values {
 					buf = block.AppendTo(buf[:0], v, 60_000)
 					size += len(buf)
 				}
-			}
-			perValue(b, blocksPerClass)
+			})
 			b.ReportMetric(float64(size)/(blocksPerClass*block.Size), "B/value")
 		})
 	}
@@ -50,15 +64,13 @@ func BenchmarkDecode(b *testing.B) {
 		b.Run("class="+c.Name, func(b *testing.B) {
 			blocks := encodeAll(series(c))
 			var dst [block.Size]float64
-			b.ReportAllocs()
-			for b.Loop() {
+			timed(b, blocksPerClass, func() {
 				for _, src := range blocks {
 					if _, err := block.Decode(dst[:], src); err != nil {
 						b.Fatal(err)
 					}
 				}
-			}
-			perValue(b, blocksPerClass)
+			})
 		})
 	}
 }
@@ -71,14 +83,45 @@ func encodeAll(values [][]float64) [][]byte {
 	return out
 }
 
+// fleetSeries returns values of all classes in proportion to their weights.
+func fleetSeries() (out [][]float64) {
+	for _, c := range gen.Classes() {
+		all := series(c)
+		for i := range 8 * c.Weight {
+			out = append(out, all[i%len(all)])
+		}
+	}
+	return out
+}
+
+// BenchmarkFleetEncode and BenchmarkFleetDecode take the mix of a fleet.
+func BenchmarkFleetEncode(b *testing.B) {
+	values := fleetSeries()
+	buf := make([]byte, 0, 1<<16)
+	timed(b, len(values), func() {
+		for _, v := range values {
+			buf = block.AppendTo(buf[:0], v, 60_000)
+		}
+	})
+}
+
+func BenchmarkFleetDecode(b *testing.B) {
+	blocks, _ := fleet()
+	var dst [block.Size]float64
+	timed(b, len(blocks), func() {
+		for _, src := range blocks {
+			if _, err := block.Decode(dst[:], src); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 // fleet returns blocks of all classes in proportion to their weights.
 func fleet() (blocks [][]byte, bytes int) {
-	for _, c := range gen.Classes() {
-		all := encodeAll(series(c))
-		for i := range 8 * c.Weight {
-			blocks = append(blocks, all[i%len(all)])
-			bytes += len(all[i%len(all)])
-		}
+	blocks = encodeAll(fleetSeries())
+	for _, b := range blocks {
+		bytes += len(b)
 	}
 	return blocks, bytes
 }
@@ -90,8 +133,7 @@ func BenchmarkFleet(b *testing.B) {
 		b.Run("fold="+a.name, func(b *testing.B) {
 			var scratch [block.Size]float64
 			acc := make([]float64, block.Size)
-			b.ReportAllocs()
-			for b.Loop() {
+			timed(b, len(blocks), func() {
 				for i := range acc {
 					acc[i] = math.NaN()
 				}
@@ -100,8 +142,7 @@ func BenchmarkFleet(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-			}
-			perValue(b, len(blocks))
+			})
 			b.ReportMetric(float64(bytes)/float64(len(blocks)*block.Size), "B/value")
 		})
 	}
