@@ -31,9 +31,17 @@ func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 		}
 		return nil
 	}
-	if b.addable() {
-		b.unpack(acc, from, true)
-		return nil
+	if b.mask == maskNone && b.t.addable() {
+		switch {
+		case b.kind == packed:
+			b.integers(scratch[from:to], from)
+			b.t.addTo(acc, scratch[from:to])
+			return nil
+		case b.kind == layered && !b.l.nudged && len(b.l.places) == 0 && to > from:
+			b.l.integers(scratch[:to])
+			b.t.addTo(acc, scratch[from:to])
+			return nil
+		}
 	}
 	values := b.window(scratch, from, to)[:len(acc)]
 	for i, a := range acc {

@@ -63,3 +63,13 @@ func TestRoundTripEveryLength(t *testing.T) {
 		}
 	}
 }
+// TestWideDifferences: integers whose differences take 64 bits, in blocks too
+// short for exceptions.
+func TestWideDifferences(t *testing.T) {
+	a, b := math.SmallestNonzeroFloat64, math.Copysign(0, -1)
+	for _, values := range [][]float64{{a, a, 0, 0, 0, b, b, a, a}, {a, b, a, 0, b, a, 0, 0, b, b}} {
+		for n := 1; n <= len(values); n++ {
+			roundTrip(t, values[:n], 60_000)
+		}
+	}
+}

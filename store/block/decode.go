@@ -3,20 +3,21 @@ package block
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 )
 
 // decode fills dst, of n values.
 func (b *view) decode(dst []float64) {
-	switch {
-	case b.kind == absent:
+	if b.kind == absent {
 		fill(dst, math.NaN())
-	case b.mask == maskNone:
-		b.present(dst, 0)
-	default:
-		var memory [MaxValues]float64
-		values := memory[:b.m]
-		b.present(values, 0)
-		b.scatter(dst, values)
+		return
+	}
+	b.present(dst[:b.m], 0)
+	switch b.mask {
+	case maskRuns:
+		b.spreadRuns(dst)
+	case maskBitmap:
+		b.spreadBitmap(dst)
 	}
 }
 
@@ -27,7 +28,8 @@ func (b *view) present(dst []float64, from int) {
 	case constant:
 		fill(dst, b.constantValue())
 	case packed:
-		b.unpack(dst, from, false)
+		b.integers(dst, from)
+		b.t.values(dst)
 	case raw:
 		for i := range dst {
 			dst[i] = canonical(math.Float64frombits(binary.LittleEndian.Uint64(b.data[8*(from+i):])))
@@ -37,120 +39,47 @@ func (b *view) present(dst []float64, from int) {
 	}
 }
 
-// scatter spreads the present values over dst, with NaN where there is none.
-func (b *view) scatter(dst, values []float64) {
-	if b.mask == maskRuns {
-		at := 0
-		for i := 0; i < len(b.runs); i += 2 {
-			run, size := int(b.runs[i]), int(b.runs[i+1])+1
-			n := copy(dst[at:run], values)
-			values = values[n:]
-			fill(dst[run:run+size], math.NaN())
-			at = run + size
-		}
-		copy(dst[at:], values)
-		return
+// integers puts the integers of a packed block, beginning with the one numbered
+// from, into dst, each into the bits of a double.
+func (b *view) integers(dst []float64, from int) {
+	unpack(dst, b.data, uint(from*b.width), uint(b.width), b.base)
+}
+
+// spreadRuns moves the present values, which are at the front of dst, to their
+// positions, with NaN where there is none.
+func (b *view) spreadRuns(dst []float64) {
+	end, left := len(dst), b.m
+	for i := len(b.runs) - 2; i >= 0; i -= 2 {
+		run, size := int(b.runs[i]), int(b.runs[i+1])+1
+		n := end - run - size // present values behind the run
+		left -= n
+		copy(dst[run+size:end], dst[left:left+n])
+		fill(dst[run:run+size], math.NaN())
+		end = run
 	}
-	next := 0
-	for i := range dst {
-		if b.bitmap[i>>3]>>(i&7)&1 == 0 {
-			dst[i] = math.NaN()
+}
+
+// spreadBitmap is spreadRuns for a bitmap. It goes from the end to the front, so
+// that no value is overwritten before it was moved.
+func (b *view) spreadBitmap(dst []float64) {
+	next := b.m
+	for k := len(b.bitmap) - 1; k >= 0; k-- {
+		x := b.bitmap[k]
+		part := dst[8*k : min(8*k+8, len(dst))]
+		if x == 0xff && len(part) == 8 {
+			next -= 8
+			copy(part, dst[next:next+8])
 			continue
 		}
-		dst[i] = values[next]
-		next++
-	}
-}
-
-// unpack fills dst with the values of a packed block, beginning with the one
-// numbered from, or adds them to it. Values are loaded 8 bytes at a time; the
-// last ones, whose 8 bytes would reach beyond data, are read from a copy with
-// room behind it.
-func (b *view) unpack(dst []float64, from int, add bool) {
-	bit := from * b.width
-	direct := 0
-	if len(b.data) >= 8 {
-		direct = ((len(b.data)-8)*8+7)/b.width + 1 - from
-		direct = max(0, min(direct, len(dst)))
-		b.convert(dst[:direct], b.data, bit, add)
-	}
-	if direct == len(dst) {
-		return
-	}
-	var tail [24]byte
-	start := max(0, len(b.data)-16)
-	copy(tail[:], b.data[start:])
-	b.convert(dst[direct:], tail[:], bit+direct*b.width-8*start, add)
-}
-
-// convert fills dst with the values packed in data from a bit on, or adds them
-// to it; the 8 bytes from the start of each value lie inside data. There is one
-// loop for each arithmetic, so that nothing is decided per value.
-func (b *view) convert(dst []float64, data []byte, first int, add bool) {
-	if add {
-		b.add(dst, data, first)
-		return
-	}
-	bit, width, base, mask := uint(first), uint(b.width), b.base, uint64(1)<<b.width-1
-	switch b.t.family {
-	case whole:
-		for j := range dst {
-			dst[j] = float64(int64(base + load(data, bit)&mask))
-			bit += width
-		}
-	case decimal, perSecond, perSecondFine:
-		div := b.t.divisor()
-		for j := range dst {
-			dst[j] = float64(int64(base+load(data, bit)&mask)) / div
-			bit += width
-		}
-	case timer:
-		s := float64(b.t.s)
-		for j := range dst {
-			dst[j] = float64(int64(base+load(data, bit)&mask)) / s * nano
-			bit += width
-		}
-	case ieee:
-		for j := range dst {
-			dst[j] = canonical(math.Float64frombits((base + load(data, bit)&mask) << b.t.zeros))
-			bit += width
-		}
-	default:
-		for j := range dst {
-			dst[j] = b.t.value(int64(base + load(data, bit)&mask))
-			bit += width
-		}
-	}
-}
-
-// addable reports whether unpack can add the values of the block.
-func (b *view) addable() bool {
-	return b.kind == packed && b.mask == maskNone && b.t.family <= perSecondFine
-}
-
-// add is convert for the sums of addable blocks, of which no value is NaN.
-func (b *view) add(acc []float64, data []byte, first int) {
-	bit, width, base, mask := uint(first), uint(b.width), b.base, uint64(1)<<b.width-1
-	if b.t.family == whole {
-		for j, a := range acc {
-			v := float64(int64(base + load(data, bit)&mask))
-			bit += width
-			if a != a {
-				acc[j] = v
-			} else {
-				acc[j] = a + v
+		next -= bits.OnesCount8(x)
+		from := next + bits.OnesCount8(x)
+		for i := len(part) - 1; i >= 0; i-- {
+			if x>>i&1 == 0 {
+				part[i] = math.NaN()
+				continue
 			}
-		}
-		return
-	}
-	div := b.t.divisor()
-	for j, a := range acc {
-		v := float64(int64(base+load(data, bit)&mask)) / div
-		bit += width
-		if a != a {
-			acc[j] = v
-		} else {
-			acc[j] = a + v
+			from--
+			part[i] = dst[from]
 		}
 	}
 }

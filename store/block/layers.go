@@ -1,11 +1,6 @@
 package block
 
-import (
-	"encoding/binary"
-	"math"
-
-	"pulse/store/field"
-)
+import "pulse/store/field"
 
 // mode is how the integers of a layered block make a stream, bits 0 and 1 of
 // its first byte.
@@ -133,93 +128,4 @@ func (l *layers) parseIntegers(c *field.Reader, m int) error {
 		return corrupt("runs leave out %d of %d values", left, m)
 	}
 	return nil
-}
-
-// layered fills dst with the first len(dst) present values.
-func (b *view) layered(dst []float64) {
-	if len(dst) == 0 {
-		return
-	}
-	b.l.integers(dst)
-	b.t.values(dst)
-	if b.l.nudged {
-		var memory [MaxValues]float64
-		by := memory[:len(dst)]
-		b.l.nudges.unpack(by)
-		for i, v := range dst {
-			dst[i] = canonical(math.Float64frombits(math.Float64bits(v) + math.Float64bits(by[i])))
-		}
-	}
-	for k, place := range b.l.places {
-		if int(place) < len(dst) {
-			dst[place] = canonical(math.Float64frombits(binary.LittleEndian.Uint64(b.l.patches[8*k:])))
-		}
-	}
-}
-
-// integers puts integers into dst as stream.unpack does.
-func (l *layers) integers(dst []float64) {
-	switch l.mode {
-	case direct:
-		l.main.unpack(dst)
-	case delta:
-		dst[0] = math.Float64frombits(l.first)
-		l.main.unpack(dst[1:])
-		i := l.first
-		for k, d := range dst[1:] {
-			i += math.Float64bits(d)
-			dst[1+k] = math.Float64frombits(i)
-		}
-	case delta2:
-		dst[0] = math.Float64frombits(l.first)
-		if len(dst) == 1 {
-			return
-		}
-		i, d := l.first+l.second, l.second
-		dst[1] = math.Float64frombits(i)
-		l.main.unpack(dst[2:])
-		for k, dd := range dst[2:] {
-			d += math.Float64bits(dd)
-			i += d
-			dst[2+k] = math.Float64frombits(i)
-		}
-	case lengths:
-		var memory [MaxValues]float64
-		values := memory[:l.main.n]
-		l.main.unpack(values)
-		for k, v := range values {
-			n := min(int(l.runs.at(k))+1, len(dst))
-			fill(dst[:n], v)
-			dst = dst[n:]
-		}
-	}
-}
-
-// values turns the integers in the bits of dst into what they stand for. There
-// is one loop for each arithmetic, so that nothing is decided per value.
-func (t transform) values(dst []float64) {
-	switch t.family {
-	case whole:
-		for i, v := range dst {
-			dst[i] = float64(int64(math.Float64bits(v)))
-		}
-	case decimal, perSecond, perSecondFine:
-		div := t.divisor()
-		for i, v := range dst {
-			dst[i] = float64(int64(math.Float64bits(v))) / div
-		}
-	case timer:
-		s := float64(t.s)
-		for i, v := range dst {
-			dst[i] = float64(int64(math.Float64bits(v))) / s * nano
-		}
-	case ieee:
-		for i, v := range dst {
-			dst[i] = canonical(math.Float64frombits(math.Float64bits(v) << t.zeros))
-		}
-	default:
-		for i, v := range dst {
-			dst[i] = t.value(int64(math.Float64bits(v)))
-		}
-	}
 }

@@ -33,6 +33,10 @@ func varintLen(i int64) int { return uvarintLen(zigzag(i)) }
 // plainShape returns the shape without exceptions of n integers.
 func plainShape(n int, x extent) shape {
 	s := shape{base: x.lo, width: x.width()}
+	if s.width > maxWidth {
+		s.size = unusable
+		return s
+	}
 	s.size = 1 + varintLen(s.base) + (n*s.width+7)/8
 	return s
 }
@@ -63,9 +67,6 @@ func shapeOf(x []int64, within extent, equal int) shape {
 		if v, ok := majority(x); ok && v != within.lo && v != within.hi {
 			best = exceptShape(x, v, 0, best)
 		}
-	}
-	if best.width > maxWidth {
-		best.size = unusable
 	}
 	return best
 }

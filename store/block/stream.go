@@ -58,23 +58,10 @@ func (s *stream) at(i int) int64 {
 	return int64(s.base + loadEnd(s.data, uint(i*s.width))&(1<<s.width-1))
 }
 
-// unpack puts the first len(dst) integers into dst, each in the bits of a
-// double, so that they can be turned into values where they are.
+// unpack puts the first len(dst) integers into dst, each into the bits of a
+// double.
 func (s *stream) unpack(dst []float64) {
-	base, width, mask := s.base, uint(s.width), uint64(1)<<s.width-1
-	bit := uint(0)
-	safe := 0 // integers whose 8 bytes lie inside data
-	if len(s.data) >= 8 && width > 0 {
-		safe = min(len(dst), ((len(s.data)-8)*8+7)/s.width+1)
-	}
-	for i := range dst[:safe] {
-		dst[i] = math.Float64frombits(base + load(s.data, bit)&mask)
-		bit += width
-	}
-	for i := safe; i < len(dst); i++ {
-		dst[i] = math.Float64frombits(base + loadEnd(s.data, bit)&mask)
-		bit += width
-	}
+	unpack(dst, s.data, 0, uint(s.width), s.base)
 	if s.count > 0 {
 		s.except(dst)
 	}

@@ -1,0 +1,96 @@
+package block
+
+import "math"
+
+// Integers are unpacked in two steps: into the bits of doubles, at a place of
+// their own each, and from there into values. Both loops are short, hold nothing
+// but registers and know nothing of each other.
+
+// unpack puts len(dst) integers, base and width bits of data more, from the
+// given bit of data on, each into the bits of a double. Data must have them all.
+func unpack(dst []float64, data []byte, bit, width uint, base uint64) {
+	if width == 0 {
+		fill(dst, math.Float64frombits(base))
+		return
+	}
+	n := unpackLoads(dst, data, bit, width, base)
+	if n == len(dst) {
+		return
+	}
+	// The last loads would reach beyond data: they are made in a copy with room
+	// behind it.
+	var tail [24]byte
+	start := max(0, len(data)-16)
+	copy(tail[:], data[start:])
+	unpackLoads(dst[n:], tail[:], bit+uint(n)*width-8*uint(start), width, base)
+}
+
+// unpackLoads is unpack as far as whole loads of 8 bytes reach, and returns how
+// many integers that were. A load gives 57 bits and so up to eight integers.
+func unpackLoads(dst []float64, data []byte, bit, width uint, base uint64) int {
+	n, end := 0, uint(len(data))*8
+	if end < 64 {
+		return 0
+	}
+	end -= 63 // a load may begin before
+	mask := uint64(1)<<width - 1
+	w := width & 63 // saves a comparison in each shift
+	if width <= 7 {
+		for ; n+8 <= len(dst) && bit < end; n += 8 {
+			x := load(data, bit)
+			d := dst[n : n+8 : n+8]
+			d[0] = math.Float64frombits(base + x&mask)
+			x >>= w
+			d[1] = math.Float64frombits(base + x&mask)
+			x >>= w
+			d[2] = math.Float64frombits(base + x&mask)
+			x >>= w
+			d[3] = math.Float64frombits(base + x&mask)
+			x >>= w
+			d[4] = math.Float64frombits(base + x&mask)
+			x >>= w
+			d[5] = math.Float64frombits(base + x&mask)
+			x >>= w
+			d[6] = math.Float64frombits(base + x&mask)
+			x >>= w
+			d[7] = math.Float64frombits(base + x&mask)
+			bit += 8 * width
+		}
+	}
+	if width <= 14 {
+		for ; n+4 <= len(dst) && bit < end; n += 4 {
+			x := load(data, bit)
+			d := dst[n : n+4 : n+4]
+			d[0] = math.Float64frombits(base + x&mask)
+			x >>= w
+			d[1] = math.Float64frombits(base + x&mask)
+			x >>= w
+			d[2] = math.Float64frombits(base + x&mask)
+			x >>= w
+			d[3] = math.Float64frombits(base + x&mask)
+			bit += 4 * width
+		}
+	}
+	if width <= 28 {
+		for ; n+2 <= len(dst) && bit < end; n += 2 {
+			x := load(data, bit)
+			d := dst[n : n+2 : n+2]
+			d[0] = math.Float64frombits(base + x&mask)
+			d[1] = math.Float64frombits(base + x>>w&mask)
+			bit += 2 * width
+		}
+	}
+	for ; n < len(dst) && bit < end; n++ {
+		dst[n] = math.Float64frombits(base + load(data, bit)&mask)
+		bit += width
+	}
+	return n
+}
+
+// unpackPlain is unpack, an integer at a time.
+func unpackPlain(dst []float64, data []byte, bit, width uint, base uint64) {
+	for i := range dst {
+		dst[i] = math.Float64frombits(base + loadEnd(data, bit)&(1<<width-1))
+		bit += width
+	}
+}
