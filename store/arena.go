@@ -169,10 +169,11 @@ func (p *partition) removeSealed(tier, i int) {
 
 // builder makes arenas, slot after slot. Its buffers are used again.
 type builder struct {
-	words  []uint64
-	data   []byte
-	blocks int
-	also   int64 // another step to encode blocks by, when they take much by the first; 0: none
+	words   []uint64
+	data    []byte
+	blocks  int
+	encoder block.Encoder
+	also    int64 // another step to encode blocks by, when they take much by the first; 0: none
 }
 
 // looseBlock is the bytes from which a block is worth a second attempt.
@@ -187,9 +188,9 @@ func (b *builder) absent() { b.words = append(b.words, 0) }
 // NaN.
 func (b *builder) append(values *[block.Size]float64, step int64) {
 	at := len(b.data)
-	b.data = block.AppendTo(b.data, values[:], step)
+	b.data = b.encoder.AppendTo(b.data, values[:], step)
 	if size := len(b.data) - at; size > looseBlock && b.also != 0 && b.also != step {
-		b.data = block.AppendTo(b.data, values[:], b.also)
+		b.data = b.encoder.AppendTo(b.data, values[:], b.also)
 		if other := b.data[at+size:]; len(other) < size {
 			b.data = append(b.data[:at], other...)
 		} else {

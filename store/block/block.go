@@ -62,14 +62,8 @@ const maxWidth = 57 // a value that starts at any bit of a byte lies in one 64-b
 // len(values) must be 1 to MaxValues; anything else is a mistake of the caller
 // and panics.
 func AppendTo(dst []byte, values []float64, step int64) []byte {
-	if len(values) < 1 || len(values) > MaxValues {
-		panic(fmt.Sprintf("BUG: block of %d values, want 1 to %d", len(values), MaxValues))
-	}
-	var e encoder
-	if !e.loadConstant(values) {
-		e.load(values)
-	}
-	return e.appendTo(dst, step)
+	var e Encoder
+	return e.AppendTo(dst, values, step)
 }
 
 // Decode reads one block of len(dst) values from the front of src into dst and

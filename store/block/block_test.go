@@ -63,6 +63,7 @@ func TestRoundTripEveryLength(t *testing.T) {
 		}
 	}
 }
+
 // TestWideDifferences: integers whose differences take 64 bits, in blocks too
 // short for exceptions.
 func TestWideDifferences(t *testing.T) {

@@ -47,10 +47,11 @@ func BenchmarkEncode(b *testing.B) {
 			values := series(c)
 			buf := make([]byte, 0, 1<<16)
 			size := 0
+			var e block.Encoder
 			timed(b, blocksPerClass, func() {
 				size = 0
 				for _, v := range values {
-					buf = block.AppendTo(buf[:0], v, 60_000)
+					buf = e.AppendTo(buf[:0], v, 60_000)
 					size += len(buf)
 				}
 			})
@@ -98,9 +99,10 @@ func fleetSeries() (out [][]float64) {
 func BenchmarkFleetEncode(b *testing.B) {
 	values := fleetSeries()
 	buf := make([]byte, 0, 1<<16)
+	var e block.Encoder
 	timed(b, len(values), func() {
 		for _, v := range values {
-			buf = block.AppendTo(buf[:0], v, 60_000)
+			buf = e.AppendTo(buf[:0], v, 60_000)
 		}
 	})
 }

@@ -1,21 +1,31 @@
 package block
 
-// choose sets best to the smallest way to keep the present values. A transform
-// is tried on a few values before it is tried on all. Divisors are tried from
-// the smallest up, and one that gives back every value ends the search among its
-// kin, since a larger one only makes the same integers longer.
-func (e *encoder) choose(step int64) {
+// choose sets best to the smallest way to keep the present values. Transforms
+// are tried from the smallest scale up, each on a few values before on all, and
+// one that gives back every value ends the search, since a larger scale only
+// makes the same integers longer. If there is none, the first that gives them
+// back to within a few ULP is offered.
+func (e *Encoder) choose(step int64) {
 	values := e.values[:e.m]
 	if e.same {
 		values = values[:1]
 	}
-	e.best = -1
+	e.best, e.patched = -1, false
 	var memory [sampledNonZero]float64
 	sample := sampleOf(memory[:0], values)
-	s := secondsOf(step)
-	exact := e.chooseExact(s, sample, values)
-	if !exact {
-		e.chooseNear(s, sample, values)
+	e.climb(step)
+	exact, from := false, e.rungs // from: the first rung that may be near
+	for i := 0; i < e.rungs && !exact; i++ {
+		missed, near := e.ladder[i].misses(sample)
+		if near && from == e.rungs {
+			from = i
+		}
+		exact = e.try(e.ladder[i], missed, values)
+	}
+	for i := from; i < e.rungs && !exact; i++ {
+		if e.near(e.ladder[i], sample, values) {
+			break
+		}
 	}
 	e.offerBits(exact, values)
 	if e.best >= 0 && e.attempts[e.best].size > 8*e.m {
@@ -23,8 +33,35 @@ func (e *encoder) choose(step int64) {
 	}
 }
 
+// climb makes the ladder of transforms for a step: powers of ten and the
+// multiples of the step's seconds merged by scale, then what only timers have.
+func (e *Encoder) climb(step int64) {
+	if e.rungs > 0 && e.step == step {
+		return
+	}
+	e.step = step
+	s := secondsOf(step)
+	l := append(e.ladder[:0], transform{family: whole})
+	perStep := transform{family: perSecond, s: s}
+	for k := uint8(1); k <= maxDecimal; k++ {
+		for s > 1 && perStep.k <= maxFine && perStep.scale() < pow10(k) {
+			l = append(l, perStep)
+			if perStep.k > 0 {
+				l = append(l, transform{family: decimalAmount, k: perStep.k, s: s})
+			}
+			perStep.family = perSecondFine
+			perStep.k++
+		}
+		l = append(l, transform{family: decimal, k: k})
+	}
+	if s > 0 {
+		l = append(l, transform{family: timer, s: s}, transform{family: squares, s: s})
+	}
+	e.rungs = len(l)
+}
+
 // next returns the attempt that is not the best one.
-func (e *encoder) next() *attempt {
+func (e *Encoder) next() *attempt {
 	if e.best == 0 {
 		return &e.attempts[1]
 	}
@@ -53,53 +90,24 @@ func sampleOf(dst, values []float64) []float64 {
 	return dst
 }
 
-// chooseExact tries the transforms that may give back the values, or all but a
-// few of them, and reports whether one gives back all.
-func (e *encoder) chooseExact(s uint64, sample, values []float64) bool {
-	if e.try(transform{family: whole}, sample, values) {
-		return true
-	}
-	found := e.tryPowers(decimal, 0, sample, values)
-	e.patched = false
-	if s > 1 {
-		found = e.try(transform{family: perSecond, s: s}, sample, values) ||
-			e.tryPowers(perSecondFine, s, sample, values) ||
-			e.tryPowers(decimalAmount, s, sample, values) || found
-	}
-	if !found && s > 0 {
-		found = e.try(transform{family: timer, s: s}, sample, values) ||
-			e.try(transform{family: squares, s: s}, sample, values)
-	}
-	return found
-}
-
-// tryPowers tries the powers of ten of a family.
-func (e *encoder) tryPowers(f family, s uint64, sample, values []float64) bool {
-	for k := uint8(1); k <= f.maxPower(); k++ {
-		if e.try(transform{family: f, k: k, s: s}, sample, values) {
-			return true
-		}
-	}
-	return false
-}
-
 // try offers the integers of t if it gives back every value, and reports whether
-// it does. If it gives back all but a few, it offers them with patches.
-func (e *encoder) try(t transform, sample, values []float64) bool {
+// it does. If it gives back all but a few, it offers them with patches. missed is
+// how many of the sample it does not give back.
+func (e *Encoder) try(t transform, missed int, values []float64) bool {
 	a := e.next()
-	if t.invert(a.ints[:], sample) && t.invert(a.ints[:], values) {
+	most := len(values) / patchShare // patches
+	if missed > 1 || missed == 1 && (e.patched || most == 0) {
+		return false
+	}
+	if missed == 0 && t.invert(a.ints[:], values) {
 		a.t, a.nudged, a.nbad = t, false, 0
 		e.offer(len(values))
 		return true
 	}
-	bad := a.bad[:len(values)/patchShare]
-	if e.patched || len(bad) == 0 {
+	if e.patched || most == 0 {
 		return false
 	}
-	if _, ok := t.invertMost(a.ints[:], nil, a.bad[:1], sample); !ok {
-		return false
-	}
-	nbad, ok := t.invertMost(a.ints[:], nil, bad, values)
+	nbad, ok := t.invertMost(a.ints[:], nil, a.bad[:most], values)
 	if !ok {
 		return false
 	}
@@ -109,31 +117,9 @@ func (e *encoder) try(t transform, sample, values []float64) bool {
 	return false
 }
 
-// chooseNear tries transforms that give back values to within a few ULP. In each
-// row the first that does ends the search.
-func (e *encoder) chooseNear(s uint64, sample, values []float64) {
-	if !e.near(transform{family: whole}, sample, values) {
-		e.nearPowers(decimal, 0, sample, values)
-	}
-	if s > 1 && !e.near(transform{family: perSecond, s: s}, sample, values) {
-		e.nearPowers(perSecondFine, s, sample, values)
-	}
-	if s > 0 {
-		e.near(transform{family: timer, s: s}, sample, values)
-	}
-}
-
-func (e *encoder) nearPowers(f family, s uint64, sample, values []float64) {
-	for k := uint8(1); k <= f.maxPower(); k++ {
-		if e.near(transform{family: f, k: k, s: s}, sample, values) {
-			return
-		}
-	}
-}
-
 // near offers the integers of t with what is missing in ULP, and reports whether
 // that is little everywhere but in a few values.
-func (e *encoder) near(t transform, sample, values []float64) bool {
+func (e *Encoder) near(t transform, sample, values []float64) bool {
 	a := e.next()
 	if _, ok := t.invertMost(a.ints[:], a.nudges[:], nil, sample); !ok {
 		return false
@@ -149,15 +135,17 @@ func (e *encoder) near(t transform, sample, values []float64) bool {
 
 // offerBits offers the bits of the doubles, when a transform was found only if
 // they are no longer as they are.
-func (e *encoder) offerBits(exact bool, values []float64) {
+func (e *Encoder) offerBits(exact bool, values []float64) {
 	a := e.next()
 	a.t, a.nudged, a.nbad = invertBits(a.ints[:], values), false, 0
-	if exact {
-		lo, hi := a.ints[0], a.ints[0]
-		for _, i := range a.ints[1:len(values)] {
-			lo, hi = min(lo, i), max(hi, i)
+	if exact { // the range of a few shows mostly that the bits are longer
+		x := extentOf(a.ints[:min(len(values), sampledNonZero)])
+		best := e.attempts[e.best].size
+		if f := formOf(a.t, x, len(values)); best <= f.size {
+			return
 		}
-		if f := formOf(a.t, extent{lo, hi}, len(values)); e.attempts[e.best].size <= f.size {
+		x = extentOf(a.ints[:len(values)])
+		if f := formOf(a.t, x, len(values)); best <= f.size {
 			return
 		}
 	}
@@ -166,7 +154,7 @@ func (e *encoder) offerBits(exact bool, values []float64) {
 
 // offer makes the next attempt the best one if it is smaller than the best one
 // so far.
-func (e *encoder) offer(m int) {
+func (e *Encoder) offer(m int) {
 	a := e.next()
 	a.plan(m, &e.scratch)
 	if a.size >= unusable || e.best >= 0 && a.size >= e.attempts[e.best].size {

@@ -2,11 +2,13 @@ package block
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 )
 
-// encoder holds the working memory of one AppendTo; it lives on the stack.
-type encoder struct {
+// Encoder encodes blocks one after the other in the same working memory. The
+// zero value is ready to use, by one goroutine at a time.
+type Encoder struct {
 	n       int                // values in all
 	m       int                // present values
 	same    bool               // the present values are equal, bit for bit
@@ -17,14 +19,29 @@ type encoder struct {
 	runEnd  [MaxValues]uint8
 	scratch [MaxValues]int64
 
+	step   int64
+	ladder [4 + maxDecimal + 2*maxFine]transform // to try for blocks of step, by scale
+	rungs  int                                   // of the ladder
+
 	attempts [2]attempt
 	best     int  // attempt, or -1: the doubles as they are
 	patched  bool // an attempt with patches was made
 }
 
+// AppendTo is the function AppendTo.
+func (e *Encoder) AppendTo(dst []byte, values []float64, step int64) []byte {
+	if len(values) < 1 || len(values) > MaxValues {
+		panic(fmt.Sprintf("BUG: block of %d values, want 1 to %d", len(values), MaxValues))
+	}
+	if !e.loadConstant(values) {
+		e.load(values)
+	}
+	return e.appendTo(dst, step)
+}
+
 // loadConstant takes values if all of them are present and equal, bit for bit,
 // which is the most common case.
-func (e *encoder) loadConstant(values []float64) bool {
+func (e *Encoder) loadConstant(values []float64) bool {
 	first := math.Float64bits(values[0])
 	for _, v := range values {
 		if math.Float64bits(v) != first || v != v {
@@ -37,8 +54,9 @@ func (e *encoder) loadConstant(values []float64) bool {
 }
 
 // load splits values into mask and present values.
-func (e *encoder) load(values []float64) {
-	e.n, e.same = len(values), true
+func (e *Encoder) load(values []float64) {
+	e.n, e.m, e.runs, e.same = len(values), 0, 0, true
+	e.present = [MaxValues / 8]byte{}
 	inRun := false
 	for i, v := range values {
 		if math.IsNaN(v) {
@@ -58,7 +76,7 @@ func (e *encoder) load(values []float64) {
 	}
 }
 
-func (e *encoder) appendTo(dst []byte, step int64) []byte {
+func (e *Encoder) appendTo(dst []byte, step int64) []byte {
 	if e.m == 0 {
 		return append(dst, versionPlain, byte(absent))
 	}
@@ -88,7 +106,7 @@ func (e *encoder) appendTo(dst []byte, step int64) []byte {
 	return e.appendLayers(e.appendMask(dst, mask), a)
 }
 
-func (e *encoder) maskKind() maskKind {
+func (e *Encoder) maskKind() maskKind {
 	switch {
 	case e.m == e.n:
 		return maskNone
@@ -98,7 +116,7 @@ func (e *encoder) maskKind() maskKind {
 	return maskBitmap
 }
 
-func (e *encoder) appendMask(dst []byte, mask maskKind) []byte {
+func (e *Encoder) appendMask(dst []byte, mask maskKind) []byte {
 	switch mask {
 	case maskRuns:
 		dst = append(dst, byte(e.runs))

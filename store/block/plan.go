@@ -3,6 +3,7 @@ package block
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 )
 
 // attempt is the present values turned into integers by one transform, and the
@@ -28,29 +29,44 @@ type attempt struct {
 type course struct {
 	x, d, dd extent // the integers, their differences, the differences of those
 	runs     int    // of equal integers
-	longest  int    // of them
 }
 
 func courseOf(x []int64) course {
-	c := course{x: extent{x[0], x[0]}, d: extent{math.MaxInt64, math.MinInt64}, runs: 1, longest: 1}
-	c.dd = c.d
-	last, lastD, run := x[0], int64(0), 1
-	for i, v := range x[1:] {
+	none := extent{math.MaxInt64, math.MinInt64}
+	c := course{x: extent{x[0], x[0]}, d: none, dd: none, runs: 1}
+	if len(x) == 1 {
+		return c
+	}
+	last, lastD := x[1], x[1]-x[0]
+	c.x = extent{min(x[0], x[1]), max(x[0], x[1])}
+	c.d = extent{lastD, lastD}
+	if lastD != 0 {
+		c.runs++
+	}
+	for _, v := range x[2:] {
 		d := v - last
+		dd := d - lastD
 		c.x.lo, c.x.hi = min(c.x.lo, v), max(c.x.hi, v)
 		c.d.lo, c.d.hi = min(c.d.lo, d), max(c.d.hi, d)
-		if i > 0 {
-			c.dd.lo, c.dd.hi = min(c.dd.lo, d-lastD), max(c.dd.hi, d-lastD)
-		}
-		run++
+		c.dd.lo, c.dd.hi = min(c.dd.lo, dd), max(c.dd.hi, dd)
 		if d != 0 {
 			c.runs++
-			run = 1
 		}
-		c.longest = max(c.longest, run)
 		last, lastD = v, d
 	}
 	return c
+}
+
+// differencesPay estimates from a few differences whether they are shorter than
+// size bytes for all. A fixed width is at least a bit more than they take on
+// average.
+func differencesPay(x []int64, size int) bool {
+	sum, n := 0, 0
+	for i := 1; i < len(x); i += 5 {
+		sum += 1 + bits.Len64(zigzag(x[i]-x[i-1]))
+		n++
+	}
+	return sum*len(x) < 8*size*n
 }
 
 // directWins is the per cent of the direct mode's size that another one must
@@ -93,11 +109,11 @@ func (a *attempt) plan(m int, scratch *[MaxValues]int64) {
 func (a *attempt) planModes(x []int64, c *course, scratch *[MaxValues]int64) int {
 	best := a.main.size * directWins / 100
 	found := a.main.size
-	if size, main, runs := lengthsSize(c, len(x)); size < best {
+	if size, main, runs := lengthsSize(c, x); size < best {
 		best, found = size, size
 		a.mode, a.main, a.runs = lengths, main, runs
 	}
-	if size := c.d.width() * len(x) / 8; size < 2*best { // with exceptions it may be half
+	if differencesPay(x, best) {
 		d := differences(scratch, x)
 		main := shapeOf(d, c.d, 0)
 		if size := varintLen(x[0]) + main.size; size < best {
@@ -128,12 +144,19 @@ func differences(out *[MaxValues]int64, x []int64) []int64 {
 	return out[:len(x)-1]
 }
 
-func lengthsSize(c *course, m int) (size int, main, runs shape) {
+func lengthsSize(c *course, x []int64) (size int, main, runs shape) {
 	main = plainShape(c.runs, c.x)
-	runs = plainShape(c.runs, extent{0, int64(c.longest - 1)})
-	if c.runs > m/2 || c.runs > math.MaxUint8 || main.width > maxWidth {
+	if c.runs > len(x)/2 || c.runs > math.MaxUint8 || main.size >= unusable {
 		return unusable, main, runs
 	}
+	longest, start := 0, 0
+	for i, v := range x {
+		if v != x[start] {
+			start = i
+		}
+		longest = max(longest, i-start)
+	}
+	runs = plainShape(c.runs, extent{0, int64(longest)})
 	return 1 + main.size + runs.size, main, runs
 }
 
@@ -154,7 +177,7 @@ func (a *attempt) headSize() int {
 }
 
 // appendLayers appends what follows the mask.
-func (e *encoder) appendLayers(dst []byte, a *attempt) []byte {
+func (e *Encoder) appendLayers(dst []byte, a *attempt) []byte {
 	if a.t.family == ieee {
 		dst = append(dst, a.t.zeros)
 	}
@@ -191,7 +214,7 @@ func (e *encoder) appendLayers(dst []byte, a *attempt) []byte {
 }
 
 // appendLengths appends runs of equal integers.
-func (e *encoder) appendLengths(dst []byte, a *attempt) []byte {
+func (e *Encoder) appendLengths(dst []byte, a *attempt) []byte {
 	x := a.ints[:e.m]
 	var starts [MaxValues / 2]uint8
 	n := 0

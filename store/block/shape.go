@@ -28,6 +28,14 @@ type extent struct{ lo, hi int64 }
 
 func (x extent) width() int { return bits.Len64(uint64(x.hi - x.lo)) }
 
+func extentOf(x []int64) extent {
+	e := extent{x[0], x[0]}
+	for _, v := range x[1:] {
+		e.lo, e.hi = min(e.lo, v), max(e.hi, v)
+	}
+	return e
+}
+
 func varintLen(i int64) int { return uvarintLen(zigzag(i)) }
 
 // plainShape returns the shape without exceptions of n integers.
@@ -83,25 +91,29 @@ func narrowest(x []int64, within extent) (base int64, width int, ok bool) {
 		below[bits.Len64(uint64(within.hi-v))]++
 	}
 	n, top := len(x), within.width()
+	places := placeWidth(n)
 	overAbove, overBelow := 0, 0
-	best := n*top - 24 // a few bytes tell of exceptions
-	for w := top - 1; w >= 0; w-- {
-		overAbove += int(above[w+1])
-		overBelow += int(below[w+1])
+	best := n*top - 24 // bits; a few bytes tell of exceptions
+	consider := func(w int) {
 		over := min(overAbove, overBelow)
-		if w > 0 && over*fewExceptions > n {
-			continue
-		}
-		cost := n*w + over*top + min(over*placeWidth(n), n)
-		if cost >= best {
-			continue
-		}
-		best, width, ok = cost, w, true
-		base = within.lo
-		if overBelow < overAbove {
-			base = int64(uint64(within.hi) - (1<<w - 1))
+		if cost := n*w + over*top + min(over*places, n); cost < best {
+			best, width, ok = cost, w, true
+			base = within.lo
+			if overBelow < overAbove {
+				base = int64(uint64(within.hi) - (1<<w - 1))
+			}
 		}
 	}
+	for w := top - 1; w > 0; w-- {
+		overAbove += int(above[w+1])
+		overBelow += int(below[w+1])
+		if min(overAbove, overBelow)*fewExceptions > n {
+			break
+		}
+		consider(w)
+	}
+	overAbove, overBelow = n-int(above[0]), n-int(below[0])
+	consider(0)
 	return base, width, ok
 }
 
@@ -199,21 +211,23 @@ func (s *shape) appendExceptions(dst []byte, x []int64) []byte {
 type bitWriter struct {
 	dst  []byte
 	held uint64
-	n    int // bits in held, at most 7 before a number is added
+	n    int // bits in held, less than 64
 }
 
 func (w *bitWriter) add(u uint64, width int) {
 	w.held |= u << w.n
-	for w.n += width; w.n >= 8; w.n -= 8 {
-		w.dst = append(w.dst, byte(w.held))
-		w.held >>= 8
+	if w.n += width; w.n >= 64 {
+		w.dst = binary.LittleEndian.AppendUint64(w.dst, w.held)
+		w.n -= 64
+		w.held = u >> (width - w.n)
 	}
 }
 
 // end appends zero bits up to a whole byte and returns the bytes.
 func (w *bitWriter) end() []byte {
-	if w.n > 0 {
+	for ; w.n > 0; w.n -= 8 {
 		w.dst = append(w.dst, byte(w.held))
+		w.held >>= 8
 	}
 	return w.dst
 }

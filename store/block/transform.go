@@ -66,10 +66,10 @@ func (t transform) divisor() float64 {
 	return 1
 }
 
-// pow10 returns 10^k for k up to 14, which doubles hold exactly.
-func pow10(k uint8) float64 {
-	return [maxDecimal + 1]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14}[k]
-}
+// powers are 10^k, which doubles hold exactly.
+var powers = [maxDecimal + 1]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14}
+
+func pow10(k uint8) float64 { return powers[k] }
 
 // value returns what the integer i stands for.
 func (t transform) value(i int64) float64 {
@@ -138,6 +138,32 @@ func (t transform) invert(out []int64, values []float64) bool {
 		out[j] = i
 	}
 	return true
+}
+
+// misses returns how many of a few values t does not give back: 0, 1 or, for
+// any more, 2. It also reports whether those it looked at are no more than
+// maxULP away.
+func (t transform) misses(values []float64) (missed int, near bool) {
+	scale := t.scale()
+	near = true
+	for _, v := range values {
+		x := v * scale
+		i, ok := nearest(x)
+		// What is maxULP away at most is within 2^-45 of an integer; a division
+		// is only worth while for that.
+		if ok = ok && math.Abs(x-float64(i)) <= math.Abs(x)*0x1p-45; ok {
+			d := math.Float64bits(v) - math.Float64bits(t.value(i))
+			if d == 0 {
+				continue
+			}
+			ok = d+maxULP <= 2*maxULP
+		}
+		near = near && ok
+		if missed++; missed == 2 {
+			break
+		}
+	}
+	return missed, near
 }
 
 // invertMost is invert for all but a few values: their positions are put into
