@@ -10,8 +10,13 @@ func (b *view) layered(dst []float64) {
 	if len(dst) == 0 {
 		return
 	}
-	b.l.integers(dst)
-	b.t.values(dst)
+	if b.l.mode == delta && b.t.addable() {
+		b.l.main.unpack(dst[1:])
+		b.t.valuesOfDeltas(dst, b.l.first)
+	} else {
+		b.l.integers(dst)
+		b.t.values(dst)
+	}
 	if b.l.nudged {
 		var memory [MaxValues]float64
 		by := memory[:len(dst)]

@@ -31,6 +31,26 @@ func (t transform) values(dst []float64) {
 	}
 }
 
+// valuesOfDeltas is values for integers of which dst has the differences, from
+// its second place on. The arithmetic is one of addable.
+func (t transform) valuesOfDeltas(dst []float64, first uint64) {
+	i := first
+	if t.family == whole {
+		dst[0] = float64(int64(i))
+		for k, d := range dst[1:] {
+			i += math.Float64bits(d)
+			dst[1+k] = float64(int64(i))
+		}
+		return
+	}
+	div := t.divisor()
+	dst[0] = float64(int64(i)) / div
+	for k, d := range dst[1:] {
+		i += math.Float64bits(d)
+		dst[1+k] = float64(int64(i)) / div
+	}
+}
+
 // addTo adds what the integers in the bits of ints stand for to acc, in which
 // NaN means nothing yet. The arithmetic is one of addable.
 func (t transform) addTo(acc, ints []float64) {
@@ -57,5 +77,5 @@ func (t transform) addTo(acc, ints []float64) {
 	}
 }
 
-// addable reports whether addTo knows the arithmetic.
+// addable reports whether addTo and valuesOfDeltas know the arithmetic.
 func (t transform) addable() bool { return t.family <= perSecondFine }
