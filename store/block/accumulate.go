@@ -34,8 +34,7 @@ func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 	if b.mask == maskNone && b.t.addable() {
 		switch {
 		case b.kind == packed:
-			b.integers(scratch[from:to], from)
-			b.t.addTo(acc, scratch[from:to])
+			b.t.convertAdd(acc, b.data, uint(from*b.width), uint(b.width), b.base)
 			return nil
 		case b.kind == layered && !b.l.nudged && len(b.l.places) == 0 && to > from:
 			b.l.integers(scratch[:to])

@@ -28,8 +28,7 @@ func (b *view) present(dst []float64, from int) {
 	case constant:
 		fill(dst, b.constantValue())
 	case packed:
-		b.integers(dst, from)
-		b.t.values(dst)
+		b.t.convert(dst, b.data, uint(from*b.width), uint(b.width), b.base)
 	case raw:
 		for i := range dst {
 			dst[i] = canonical(math.Float64frombits(binary.LittleEndian.Uint64(b.data[8*(from+i):])))
@@ -37,12 +36,6 @@ func (b *view) present(dst []float64, from int) {
 	case layered:
 		b.layered(dst)
 	}
-}
-
-// integers puts the integers of a packed block, beginning with the one numbered
-// from, into dst, each into the bits of a double.
-func (b *view) integers(dst []float64, from int) {
-	unpack(dst, b.data, uint(from*b.width), uint(b.width), b.base)
 }
 
 // spreadRuns moves the present values, which are at the front of dst, to their

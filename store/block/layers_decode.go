@@ -10,11 +10,14 @@ func (b *view) layered(dst []float64) {
 	if len(dst) == 0 {
 		return
 	}
-	if b.l.mode == delta && b.t.addable() {
-		b.l.main.unpack(dst[1:])
-		b.t.valuesOfDeltas(dst, b.l.first)
-	} else {
-		b.l.integers(dst)
+	switch l := &b.l; {
+	case l.mode == direct && l.main.count == 0:
+		b.t.convert(dst, l.main.data, 0, uint(l.main.width), l.main.base)
+	case l.mode == delta && b.t.addable():
+		l.main.unpack(dst[1:])
+		b.t.valuesOfDeltas(dst, l.first)
+	default:
+		l.integers(dst)
 		b.t.values(dst)
 	}
 	if b.l.nudged {

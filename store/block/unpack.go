@@ -17,12 +17,27 @@ func unpack(dst []float64, data []byte, bit, width uint, base uint64) {
 	if n == len(dst) {
 		return
 	}
-	// The last loads would reach beyond data: they are made in a copy with room
-	// behind it.
-	var tail [24]byte
+	var memory [24]byte
+	tail, first := tailOf(&memory, data, bit+uint(n)*width)
+	unpackLoads(dst[n:], tail, first, width, base)
+}
+
+// tailOf copies the last bytes of data to where there is room behind them, since
+// the last loads would reach beyond data, and returns the place of bit there.
+func tailOf(memory *[24]byte, data []byte, bit uint) (tail []byte, first uint) {
 	start := max(0, len(data)-16)
-	copy(tail[:], data[start:])
-	unpackLoads(dst[n:], tail[:], bit+uint(n)*width-8*uint(start), width, base)
+	copy(memory[:], data[start:])
+	return memory[:], bit - 8*uint(start)
+}
+
+// wholeLoads returns how many of n integers lie in loads of 8 bytes that do not
+// reach beyond data.
+func wholeLoads(n int, data []byte, bit, width uint) int {
+	end := uint(len(data)) * 8
+	if end < bit+64 {
+		return 0
+	}
+	return min(n, int((end-63-bit+width-1)/width))
 }
 
 // unpackLoads is unpack as far as whole loads of 8 bytes reach, and returns how

@@ -48,3 +48,51 @@ func BenchmarkUnpack(b *testing.B) {
 		}
 	}
 }
+
+// TestConvertIsPlain: the loops in one give what unpackPlain and value give, for
+// every arithmetic.
+func TestConvertIsPlain(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for f := whole; f <= ieee; f++ {
+		tr := transform{family: f, k: 2 * uint8(boolInt(f.hasPower())), s: 60 * uint64(boolInt(f.hasSeconds()))}
+		for width := uint(0); width <= maxWidth; width++ {
+			n, from := rng.IntN(MaxValues), rng.IntN(20)
+			data := make([]byte, (uint(from+n)*width+7)/8)
+			for i := range data {
+				data[i] = byte(rng.Uint32())
+			}
+			base := rng.Uint64() >> rng.IntN(60)
+			got, want, ints := make([]float64, n), make([]float64, n), make([]float64, n)
+			tr.convert(got, data, uint(from)*width, width, base)
+			unpackPlain(want, data, uint(from)*width, width, base)
+			copy(ints, want)
+			for i := range want {
+				want[i] = canonical(tr.value(int64(math.Float64bits(want[i]))))
+				if math.Float64bits(got[i]) != math.Float64bits(want[i]) {
+					t.Fatalf("family %d, width %d, %d from %d: %v at %d, want %v", f, width, n, from, got[i], i, want[i])
+				}
+			}
+			if n == 0 || !tr.addable() {
+				continue
+			}
+			sum, loads := make([]float64, n), make([]float64, n)
+			sum[0], loads[0] = math.NaN(), math.NaN()
+			tr.addTo(sum, ints)
+			if width > 0 {
+				tr.convertAdd(loads, data, uint(from)*width, width, base)
+			}
+			for i := range want {
+				if width > 0 && math.Float64bits(sum[i]) != math.Float64bits(loads[i]) || i > 0 && sum[i] != want[i] {
+					t.Fatalf("family %d, width %d: sum %v and %v at %d, want %v", f, width, sum[i], loads[i], i, want[i])
+				}
+			}
+		}
+	}
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
