@@ -67,6 +67,7 @@ func TestSizeOfFleet(t *testing.T) {
 		bytes += w * float64(s.bytes) / float64(s.values)
 		stored += w * float64(s.stored) / float64(s.values)
 		weight += w
+		t.Logf("%-17s weight %2.0f %8.4f", c.Name, w, float64(s.bytes)/float64(s.values))
 	}
 	bytes, stored = bytes/weight, stored/weight
 	t.Logf("seed %d: blocks %.4f bytes per value, with their directory %.4f", seed, bytes, stored)

@@ -10,18 +10,32 @@ import (
 
 // Adding the integers of a unit gives the sum that exact arithmetic gives.
 func TestUnitSums(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
+	var r *rand.Rand
+	level, drawn := 1e6, 0
 	kinds := map[string]func() float64{
 		"whole":   func() float64 { return float64(r.IntN(1000)) },
 		"decimal": func() float64 { return float64(r.IntN(100_000)) / 100 },
 		"counts":  func() float64 { return float64(r.IntN(1000)) / 10 },
 		"timers":  func() float64 { return float64(r.IntN(1_000_000_000)) / 10 * 1e-9 },
-		"noise":   func() float64 { return r.NormFloat64() },
+		"walk": func() float64 {
+			level += float64(r.IntN(3) - 1)
+			return level
+		},
+		"noise": func() float64 { return r.NormFloat64() },
+		"sums":  func() float64 { return float64(r.IntN(1000))/60 + float64(r.IntN(1000))/60 + float64(r.IntN(1000))/60 },
+		"strays": func() float64 {
+			if drawn++; drawn%40 == 0 {
+				return math.Pi
+			}
+			return float64(r.IntN(1000))
+		},
 	}
+	unknown := map[string]bool{"noise": true, "sums": true, "strays": true}
 	for name, next := range kinds {
+		r = rand.New(rand.NewPCG(1, 2))
 		values := make([]float64, block.Size)
 		for i := range values {
-			if values[i] = next(); r.IntN(5) == 0 {
+			if values[i] = next(); i%7 == 3 {
 				values[i] = math.NaN()
 			}
 		}
@@ -34,7 +48,7 @@ func TestUnitSums(t *testing.T) {
 		if err != nil || len(rest) != 3 {
 			t.Fatalf("%s: %v, %d bytes left", name, err, len(rest))
 		}
-		if u.Known() != (name != "noise") {
+		if u.Known() == unknown[name] {
 			t.Errorf("%s: unit known %v", name, u.Known())
 		}
 		sum := 0.0
