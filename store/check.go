@@ -69,8 +69,8 @@ func (c *checker) meta() error {
 	if err := json.Unmarshal(text, &m); err != nil {
 		return fmt.Errorf("read %s: %w", metaName, err)
 	}
-	if m.Format != format {
-		return fmt.Errorf("%s has format %d, this program knows %d", metaName, m.Format, format)
+	if m.Format < 1 || m.Format > format {
+		return fmt.Errorf("%s has format %d, this program knows 1 to %d", metaName, m.Format, format)
 	}
 	if err := (Options{Step: m.Step}).Check(); err != nil {
 		return fmt.Errorf("%s: %w", metaName, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"syscall"
 	"testing"
@@ -382,9 +383,17 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("meta.json %s: %v", text, err)
 		}
 	}
-	fs.Put("meta.json", []byte(`{"format":1,"step":1000}`))
+	fs.Put("meta.json", []byte(`{"format":1,"step":1000,"dropped":{"1000":5000}}`))
 	if err := open(r.opts); err != nil {
-		t.Errorf("the folder as it was: %v", err)
+		t.Errorf("a folder of an earlier format: %v", err)
+	}
+	file, err := fs.Open("meta.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if text, err := io.ReadAll(file); err != nil || string(text) != `{"format":2,"step":1000,"dropped":{"1000":5000}}`+"\n" {
+		t.Errorf("a folder of an earlier format is marked %s, %v", text, err)
 	}
 }
 

@@ -38,8 +38,12 @@ type folder struct {
 }
 
 // format is the version of the data folder as a whole; its files have versions
-// of their own.
-const format = 1
+// of their own. A folder of an earlier one is continued, and has the present one
+// from then on, so that a server that cannot read what is written refuses it.
+//
+//	1  blocks of version 1
+//	2  blocks of version 2, too
+const format = 2
 
 // meta is what meta.json says.
 type meta struct {
@@ -61,8 +65,8 @@ func writeMeta(f disk.FS, m meta) error {
 // be and holds until Close. The store is empty until Replay has brought back
 // what the folder has; before that it takes and answers nothing of its own.
 //
-// A folder that another process holds gives an error that names it. One of
-// another format or primary step is refused and left as it is.
+// A folder that another process holds gives an error that names it. One of a
+// later format or another primary step is refused and left as it is.
 func Open(o Options, d Durable) (*Store, error) {
 	d = d.withDefaults()
 	if d.FS == nil || d.Clock == nil {
@@ -116,8 +120,8 @@ func (s *Store) attach(d Durable, lock io.Closer) error {
 }
 
 // checkMeta refuses a folder that this store cannot continue, and marks a new
-// one. A disk that is full leaves a new folder unmarked: nothing else can be
-// written to it either.
+// one and one of an earlier format. A disk that is full leaves it as it is:
+// nothing else can be written to it either.
 func checkMeta(f disk.FS, step int64) error {
 	text, err := readFile(f, metaName)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -140,6 +144,11 @@ func checkMeta(f disk.FS, step int64) error {
 		return fmt.Errorf("%s has format %d, which no version wrote", metaName, m.Format)
 	case m.Step != step:
 		return fmt.Errorf("the data folder was made with a primary step of %d ms and cannot be opened with %d ms; give it a folder of its own", m.Step, step)
+	case m.Format < format:
+		m.Format = format
+		if err := writeMeta(f, m); err != nil && !disk.IsFull(err) {
+			return fmt.Errorf("mark data folder: %w", err)
+		}
 	}
 	return nil
 }
