@@ -122,7 +122,7 @@ func (t transform) invert(out []int64, values []float64) bool {
 		return true
 	case decimal, perSecond, perSecondFine:
 		for j, v := range values {
-			i, ok := nearest(v * scale)
+			i, ok := nearest(float64(v * scale))
 			if !ok || math.Float64bits(float64(i)/div) != math.Float64bits(v) {
 				return false
 			}
@@ -131,7 +131,7 @@ func (t transform) invert(out []int64, values []float64) bool {
 		return true
 	}
 	for j, v := range values {
-		i, ok := nearest(v * scale)
+		i, ok := nearest(float64(v * scale))
 		if !ok || math.Float64bits(t.value(i)) != math.Float64bits(v) {
 			return false
 		}
@@ -147,7 +147,7 @@ func (t transform) misses(values []float64) (missed int, near bool) {
 	scale := t.scale()
 	near = true
 	for _, v := range values {
-		x := v * scale
+		x := float64(v * scale)
 		i, ok := nearest(x)
 		// What is maxULP away at most is within 2^-45 of an integer; a division
 		// is only worth while for that.
@@ -176,7 +176,7 @@ func (t transform) invertMost(out []int64, nudges []int8, bad []uint8, values []
 	}
 	last := int64(0)
 	for j, v := range values {
-		i, near := nearest(v * scale)
+		i, near := nearest(float64(v * scale))
 		d := int64(math.Float64bits(v) - math.Float64bits(t.value(i)))
 		if near = near && float64(i) < limit && float64(i) > -limit; nudges != nil {
 			near = near && d >= -maxULP && d <= maxULP
