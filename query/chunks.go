@@ -2,8 +2,6 @@ package query
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 
 	"pulse/query/expr"
@@ -35,62 +33,55 @@ func (e *Engine) Plan(r Request) (*Plan, error) {
 	return p, nil
 }
 
+// Styles returns what the program puts on the stack, in its order.
+func (p *Plan) Styles() []*expr.Style { return p.styles }
+
 // Run evaluates the range in pieces of at most so many steps and hands each
 // result to yield, in order of time; lines and values are valid until yield
 // returns. Stateful words go on from piece to piece, and words that look at the
 // whole range get it: the values are those of one evaluation. Limits hold
-// for all pieces together, but for the lines and the bytes of a piece. The
-// errors are those of Eval, and yield's.
+// for all pieces together, but for the lines and the bytes of a piece; the time
+// is that of evaluating, without yield's. Explain is that of what was evaluated
+// at once. The errors are those of Eval, and yield's.
 func (p *Plan) Run(ctx context.Context, steps int, yield func(*Result) error) error {
-	limits := p.engine.options.Limits
-	ctx, cancel := context.WithTimeoutCause(ctx, limits.Time, ErrTimeout)
-	defer cancel()
-	err := p.run(ctx, steps, yield)
-	if err != nil && errors.Is(context.Cause(ctx), ErrTimeout) && errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w: %s", ErrTimeout, limits.Time)
-	}
-	return err
-}
-
-func (p *Plan) run(ctx context.Context, steps int, yield func(*Result) error) error {
 	r := p.request
-	if r.Lease == nil {
-		r.Lease = p.engine.Lease()
-		defer r.Lease.Release()
-	}
-	x := &execution{engine: p.engine, request: r, ctx: ctx, styles: p.styles}
-	ev, err := x.evaluator()
+	lease := &Lease{budget: p.engine.plans}
+	defer lease.Release()
+	x := &execution{engine: p.engine, request: r, styles: p.styles, left: p.engine.options.Limits.Time}
+	ev, err := x.evaluator(lease)
 	if err != nil {
 		return err
 	}
+	length := int64(steps) * r.Step
 	if p.whole {
-		return x.pieces(ev, r.End, int64(steps)*r.Step, yield)
+		x.request.Lease = lease
+		return x.pieces(ctx, ev, length, yield)
 	}
+	piece := &Lease{budget: p.engine.plans}
+	defer piece.Release()
 	for start := r.Start; start < r.End; start = x.request.End {
-		piece := p.engine.Lease()
-		x.request.Start, x.request.End = start, min(start+int64(steps)*r.Step, r.End)
+		x.request.Start, x.request.End = start, min(start+length, r.End)
 		x.request.Lease, x.held = piece, 0
-		err := x.pieces(ev, x.request.End, int64(steps)*r.Step, yield)
-		piece.Release()
-		if err != nil {
+		if err := x.pieces(ctx, ev, length, yield); err != nil {
 			return err
 		}
+		piece.Release()
 	}
 	return nil
 }
 
 // pieces evaluates the request's range and yields it in pieces.
-func (x *execution) pieces(ev *expr.Evaluator, end, length int64, yield func(*Result) error) error {
-	result, err := x.window(ev)
+func (x *execution) pieces(ctx context.Context, ev *expr.Evaluator, length int64, yield func(*Result) error) error {
+	result, err := x.inTime(ctx, ev)
 	if err != nil {
 		return err
 	}
 	x.notices = nil
-	for start := result.Start; start < end; start += length {
-		if err := x.ctx.Err(); err != nil {
+	for start := result.Start; start < result.End; start += length {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := yield(result.cut(start, min(start+length, end))); err != nil {
+		if err := yield(result.cut(start, min(start+length, result.End))); err != nil {
 			return err
 		}
 	}

@@ -7,9 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pulse/query"
 	"pulse/store"
+	"pulse/store/budget"
+	"pulse/store/clock"
 	"pulse/store/tags"
 )
 
@@ -112,6 +116,67 @@ func TestPiecesHaveLimits(t *testing.T) {
 	err = p.Run(ctx, 60, func(*query.Result) error { pieces++; cancel(); return nil })
 	if !errors.Is(err, context.Canceled) || pieces != 1 {
 		t.Errorf("cancelled after %d pieces: %v", pieces, err)
+	}
+}
+
+// ticking is a clock that moves on by a second whenever it is asked.
+type ticking struct{ *clock.Manual }
+
+func (c ticking) Now() time.Time {
+	c.Advance(time.Second)
+	return c.Manual.Now()
+}
+
+// The time limit is on evaluating all pieces, not on what is done with them.
+func TestPiecesHaveTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := world(t)
+		run := func(limit time.Duration, clk clock.Clock) (pieces int, err error) {
+			p, err := query.New(st, query.Options{Limits: query.Limits{Time: limit}, Clock: clk}).Plan(query.Request{Program: "name,m,:eq", End: 300 * 60_000, Step: 60_000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pieces, p.Run(context.Background(), 60, func(*query.Result) error {
+				pieces++
+				time.Sleep(time.Hour)
+				return nil
+			})
+		}
+		for _, clk := range []clock.Clock{nil, clock.NewManual(time.UnixMilli(0))} {
+			if pieces, err := run(time.Second, clk); pieces != 5 || err != nil {
+				t.Errorf("a slow reader got %d pieces: %v", pieces, err)
+			}
+		}
+		if pieces, err := run(5*time.Second, ticking{clock.NewManual(time.UnixMilli(0))}); pieces != 2 || !errors.Is(err, query.ErrTimeout) || !strings.Contains(err.Error(), "5s") {
+			t.Errorf("pieces that take 3 s: %d in 5 s, %v", pieces, err)
+		}
+	})
+}
+
+// Half the memory is for those who do not wait for their readers.
+func TestPiecesHaveHalfTheMemory(t *testing.T) {
+	memory := budget.New(1 << 20)
+	e := query.New(world(t), query.Options{Memory: memory})
+	wide := query.Request{Program: "name,m,:eq" + strings.Repeat(",10000,:delay", 5), End: 300 * 60_000, Step: 60_000}
+	run := func(yield func(*query.Result) error) error {
+		p, err := e.Plan(wide)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Run(context.Background(), 60, yield)
+	}
+	err := run(func(*query.Result) error {
+		if used := memory.Used(); used > 512<<10 {
+			t.Errorf("%d bytes are held", used)
+		}
+		if err := run(func(*query.Result) error { return nil }); !errors.Is(err, query.ErrBusy) {
+			t.Errorf("a second one: %v", err)
+		}
+		_, err := e.Eval(context.Background(), wide)
+		return err
+	})
+	if err != nil || memory.Used() != 0 {
+		t.Errorf("%v, %d bytes are held in the end", err, memory.Used())
 	}
 }
 

@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -20,9 +19,11 @@ type Options struct {
 	Limits Limits
 	// Interpreter reads programs; nil means the whole language.
 	Interpreter *asl.Interpreter
-	// Memory is what all queries may hold together; nil is no limit.
+	// Memory is what all queries may hold together; nil is no limit. Plans get at
+	// most half of it, since those who read their pieces may take their time.
 	Memory *budget.Budget
-	// Clock measures how long fetching takes, for Explain; nil leaves it out.
+	// Clock measures how long fetching takes, for Explain, and how much of its
+	// time a plan has used; nil leaves out the one and does not add up the other.
 	Clock clock.Clock
 	// SimpleLegends gives lines without a legend a short one, see
 	// expr.SimpleLegends.
@@ -33,6 +34,7 @@ type Options struct {
 type Engine struct {
 	store   *store.Store
 	options Options
+	plans   *budget.Budget // part of options.Memory
 }
 
 // New returns an engine over st.
@@ -41,7 +43,11 @@ func New(st *store.Store, o Options) *Engine {
 	if o.Interpreter == nil {
 		o.Interpreter = asl.New(asl.All(), asl.Limits{})
 	}
-	return &Engine{store: st, options: o}
+	e := &Engine{store: st, options: o}
+	if o.Memory != nil {
+		e.plans = o.Memory.Within(o.Memory.Limit() / 2)
+	}
+	return e
 }
 
 // Limits returns the limits in force.
@@ -62,7 +68,8 @@ type Request struct {
 	Unstable         bool           // permit words marked unstable
 	Binary           []int          // Y axes, statistics of whose lines have binary prefixes in legends
 	// Lease is charged for the memory of the query and its result, which Eval
-	// leaves to the caller to release; nil: one that ends with Eval.
+	// leaves to the caller to release; nil: one that ends with Eval. A Plan has
+	// its own.
 	Lease *Lease
 }
 
@@ -111,8 +118,6 @@ func (e *Engine) Eval(ctx context.Context, r Request) (*Result, error) {
 	if n := (r.End - r.Start) / r.Step; n > int64(limits.DatapointsPerLine) {
 		return nil, &LimitError{"datapoints per line", n, int64(limits.DatapointsPerLine)}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limits.Time, ErrTimeout)
-	defer cancel()
 	styles, err := e.parse(r)
 	if err != nil {
 		return nil, err
@@ -121,12 +126,12 @@ func (e *Engine) Eval(ctx context.Context, r Request) (*Result, error) {
 		r.Lease = e.Lease()
 		defer r.Lease.Release()
 	}
-	x := &execution{engine: e, request: r, ctx: ctx, styles: styles}
-	result, err := x.run()
-	if err != nil && errors.Is(context.Cause(ctx), ErrTimeout) && errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("%w: %s", ErrTimeout, limits.Time)
+	x := &execution{engine: e, request: r, styles: styles, left: limits.Time}
+	ev, err := x.evaluator(r.Lease)
+	if err != nil {
+		return nil, err
 	}
-	return result, err
+	return x.inTime(ctx, ev)
 }
 
 func (e *Engine) checkRange(r Request) error {

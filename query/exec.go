@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"pulse/query/expr"
 	"pulse/store"
@@ -19,21 +20,15 @@ type execution struct {
 	request Request
 	ctx     context.Context
 	styles  []*expr.Style
+	left    time.Duration // of the time that it may take
 	explain Explain
 	notices []string
 	read    int64 // datapoints read so far
 	held    int64 // bytes of lines fetched so far
 }
 
-func (x *execution) run() (*Result, error) {
-	ev, err := x.evaluator()
-	if err != nil {
-		return nil, err
-	}
-	return x.window(ev)
-}
-
-func (x *execution) evaluator() (*expr.Evaluator, error) {
+// evaluator makes what computes the styles. Its memory is taken from lease.
+func (x *execution) evaluator(lease *Lease) (*expr.Evaluator, error) {
 	roots := make([]expr.TimeSeries, len(x.styles))
 	for i, s := range x.styles {
 		roots[i] = s.Expr
@@ -42,19 +37,34 @@ func (x *execution) evaluator() (*expr.Evaluator, error) {
 	if err != nil {
 		return nil, err
 	}
-	lease, evaluated := x.request.Lease, int64(0)
+	evaluated := int64(0)
 	ev.Reserve = func(total int64) error {
 		err := lease.Take(total - evaluated)
 		evaluated = max(evaluated, total)
 		return err
 	}
-	ev.Interrupt = x.ctx.Err
+	ev.Interrupt = func() error { return x.ctx.Err() }
 	return ev, nil
+}
+
+// inTime is window within the time that is left.
+func (x *execution) inTime(ctx context.Context, ev *expr.Evaluator) (*Result, error) {
+	var cancel context.CancelFunc
+	x.ctx, cancel = context.WithTimeoutCause(ctx, x.left, ErrTimeout)
+	defer cancel()
+	begun := x.now()
+	result, err := x.window(ev)
+	x.left -= x.now().Sub(begun)
+	if err != nil && errors.Is(context.Cause(x.ctx), ErrTimeout) && errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("%w: %s", ErrTimeout, x.engine.options.Limits.Time)
+	}
+	return result, err
 }
 
 // window fetches and evaluates the request's range, which follows the ones before.
 func (x *execution) window(ev *expr.Evaluator) (*Result, error) {
 	r := x.request
+	x.explain = Explain{}
 	begun := x.now()
 	for i, d := range ev.Data() {
 		lines, err := x.fetch(d)
@@ -63,7 +73,7 @@ func (x *execution) window(ev *expr.Evaluator) (*Result, error) {
 		}
 		ev.SetData(i, lines, true)
 	}
-	x.explain.DataFetchMs = x.now() - begun
+	x.explain.DataFetchMs = x.now().Sub(begun).Milliseconds()
 	ev.Budget = max(x.engine.options.Limits.MemoryBytes-x.held, 1)
 	w := expr.Window{Start: r.Start + r.Step, End: r.End + r.Step, Step: r.Step, Now: r.Now}
 	if err := ev.Eval(w); err != nil {
@@ -77,11 +87,12 @@ func (x *execution) window(ev *expr.Evaluator) (*Result, error) {
 	return x.shape(ev)
 }
 
-func (x *execution) now() int64 {
+// now is the time by the engine's clock, always the same without one.
+func (x *execution) now() time.Time {
 	if x.engine.options.Clock == nil {
-		return 0
+		return time.Time{}
 	}
-	return x.engine.options.Clock.Now().UnixMilli()
+	return x.engine.options.Clock.Now()
 }
 
 // fetch reads the lines of one data expression at the query's step.
