@@ -246,6 +246,14 @@ func percentileWords() Vocabulary {
 		_, all := item.(*expr.All)
 		return !all && (data || IsQuery(item))
 	}
+	isCountable := func(item any) bool {
+		t, ok := AsTimeSeries(item)
+		if ok {
+			_, err := expr.NewApproxDistinct(t)
+			ok = err == nil
+		}
+		return ok
+	}
 	estimate := func(c *Context, wants []float64) error {
 		d, _ := c.PopTimeSeries().(expr.DataExpr)
 		t, err := expr.NewPercentiles(d, wants)
@@ -292,11 +300,12 @@ func percentileWords() Vocabulary {
 		},
 		{
 			Name: "approx-distinct", Signature: "Data -- TimeSeries", Unstable: true,
-			Doc:      "Estimates the number of distinct values recorded in each step from the registers of a distinct counter.",
-			Examples: []string{"name,users,:eq", "name,users,:eq,(,app,),:by", "ERROR:name,users,:eq,:all"},
-			Match:    Args(isData),
+			Doc: "Estimates the number of distinct values recorded in each step from the registers of a distinct counter.",
+			Examples: []string{"name,users,:eq", "name,users,:eq,(,app,),:by", "name,users,:eq,3,:rolling-max",
+				"ERROR:name,users,:eq,:all"},
+			Match: Args(isCountable),
 			Run: func(c *Context) error {
-				t, err := expr.NewApproxDistinct(c.PopTimeSeries().(expr.DataExpr), false)
+				t, err := expr.NewApproxDistinct(c.PopTimeSeries())
 				return c.pushResult(t, err)
 			},
 		},
@@ -304,7 +313,7 @@ func percentileWords() Vocabulary {
 			Name: "approx-distinct-cumulative", Signature: "Data -- TimeSeries", Unstable: true,
 			Doc:      "Like `:approx-distinct`, over everything since the start of the graph.",
 			Examples: []string{"name,users,:eq", "name,users,:eq,(,app,),:by"},
-			Match:    Args(isData),
+			Match:    Args(isCountable),
 			Run: func(c *Context) error {
 				t, err := expr.NewApproxDistinctCumulative(c.popOperand().base())
 				return c.pushResult(t, err)

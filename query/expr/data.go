@@ -89,11 +89,15 @@ func (a *Aggregate) WithQuery(q match.Query) DataExpr {
 
 // text is the canonical text without the shift.
 func (a *Aggregate) text() string {
-	s := a.query.String() + ",:" + a.Agg.Name()
-	if a.cf != a.Agg.defaultCF() {
-		s += ",:cf-" + a.cf.Name()
+	return a.query.String() + ",:" + a.Agg.Name() + a.cfText()
+}
+
+// cfText is the word for the consolidation, "" for the default.
+func (a *Aggregate) cfText() string {
+	if a.cf == a.Agg.defaultCF() {
+		return ""
 	}
-	return s
+	return ",:cf-" + a.cf.Name()
 }
 
 func (a *Aggregate) String() string { return shifted(a.text(), a.offset) }

@@ -124,14 +124,31 @@ func transform(t TimeSeries, f func(TimeSeries) (TimeSeries, bool, error)) (Time
 	return t.withInputs(out)
 }
 
-// Expand returns t with every named rewrite replaced by what it stands for.
-func Expand(t TimeSeries) (TimeSeries, error) {
+// unfold returns t with every named rewrite replaced by what it stands for.
+func unfold(t TimeSeries) (TimeSeries, error) {
 	return transform(t, func(x TimeSeries) (TimeSeries, bool, error) {
 		if r, ok := x.(*Rewrite); ok {
-			e, err := Expand(r.Eval)
+			e, err := unfold(r.Eval)
 			return e, true, err
 		}
 		return nil, false, nil
+	})
+}
+
+// Expand returns t as it is evaluated: every named rewrite replaced by what it
+// stands for, and the data of estimates by what they are made from.
+func Expand(t TimeSeries) (TimeSeries, error) {
+	t, err := unfold(t)
+	if err != nil {
+		return nil, err
+	}
+	return transform(t, func(x TimeSeries) (TimeSeries, bool, error) {
+		a, ok := x.(*ApproxDistinct)
+		if !ok {
+			return nil, false, nil
+		}
+		in, err := perRegister(a.Expr)
+		return &ApproxDistinct{Expr: in}, true, err
 	})
 }
 

@@ -37,9 +37,6 @@ func groupInside(t TimeSeries, keys []string) (TimeSeries, error) {
 				return nil, false, nil
 			}
 			out, err = NewMathGroupBy(y, keys)
-		case *ApproxDistinct:
-			g := y.Data
-			out = &ApproxDistinct{Data: NewGroupBy(g.Aggregate, mergeKeys(g.keys, keys)), Cumulative: y.Cumulative, shown: y.shown}
 		case *Rewrite:
 			if y.Grouped() {
 				return y, true, nil
@@ -144,9 +141,6 @@ func mapGroupings(t TimeSeries, f func([]string) []string) (TimeSeries, error) {
 		case *Percentiles:
 			keys := append([]string{percentileKey}, f(y.userKeys())...)
 			return &Percentiles{Data: NewGroupBy(y.Data.Aggregate, keys), Wants: y.Wants}, true, nil
-		case *ApproxDistinct:
-			keys := append([]string{distinctKey}, f(y.Keys())...)
-			return &ApproxDistinct{Data: NewGroupBy(y.Data.Aggregate, keys), Cumulative: y.Cumulative, shown: y.shown}, true, nil
 		case *GroupBy:
 			if keys := f(y.keys); len(keys) > 0 {
 				return NewGroupBy(y.Aggregate, keys), true, nil

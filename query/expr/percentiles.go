@@ -5,8 +5,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"pulse/store/tags"
 )
 
 const percentileKey = "percentile"
@@ -56,7 +54,7 @@ func (p *Percentiles) String() string {
 	if keys := p.userKeys(); len(keys) > 0 {
 		s += "," + listText(keys) + ",:by"
 	}
-	return shifted(s+","+p.word(), p.Data.OffsetMs())
+	return shifted(s+","+p.word()+p.Data.Aggregate.cfText(), p.Data.OffsetMs())
 }
 
 func (p *Percentiles) Grouped() bool        { return true }
@@ -155,151 +153,4 @@ func (k *percentileKernel) run(w Window, in []*result, out *result) error {
 		}
 	}
 	return nil
-}
-
-const (
-	distinctKey = "distinct"
-	registers   = 64
-)
-
-// ApproxDistinct estimates how many distinct values were recorded, from the
-// registers of a HyperLogLog kept as gauges with the tag `distinct`.
-type ApproxDistinct struct {
-	// Data is the maximum per register: grouped by `distinct`, then the user's keys.
-	Data *GroupBy
-	// Cumulative estimates over everything since the evaluation's start.
-	Cumulative bool
-	shown      Agg // the aggregate as written
-}
-
-// NewApproxDistinct estimates over d, an aggregate or a grouping of one, whose
-// aggregate becomes a maximum.
-func NewApproxDistinct(d DataExpr, cumulative bool) (*ApproxDistinct, error) {
-	var keys []string
-	var shown Agg
-	switch x := d.(type) {
-	case *Aggregate:
-		shown = x.Agg
-	case *GroupBy:
-		shown, keys = x.Aggregate.Agg, x.keys
-	default:
-		return nil, fmt.Errorf(":approx-distinct can only be used with :sum and :by")
-	}
-	top := NewAggregate(AggMax, d.Query()).WithOffsetMs(d.OffsetMs()).(*Aggregate)
-	return &ApproxDistinct{
-		Data:       NewGroupBy(top, mergeKeys([]string{distinctKey}, keys)),
-		Cumulative: cumulative, shown: shown,
-	}, nil
-}
-
-// base is the data expression as the user wrote it.
-func (a *ApproxDistinct) base() DataExpr {
-	g := NewAggregate(a.shown, a.Data.Query()).WithOffsetMs(a.Data.OffsetMs()).(*Aggregate)
-	if keys := a.Keys(); len(keys) > 0 {
-		return NewGroupBy(g, keys)
-	}
-	return g
-}
-
-func (a *ApproxDistinct) word() string {
-	if a.Cumulative {
-		return ":approx-distinct-cumulative"
-	}
-	return ":approx-distinct"
-}
-
-func (a *ApproxDistinct) String() string { return a.base().String() + "," + a.word() }
-func (a *ApproxDistinct) Grouped() bool  { return len(a.Data.keys) > 1 }
-func (a *ApproxDistinct) Keys() []string {
-	return slices.DeleteFunc(slices.Clone(a.Data.keys), func(k string) bool { return k == distinctKey })
-}
-func (a *ApproxDistinct) inputs() []TimeSeries {
-	if a.Cumulative {
-		return []TimeSeries{&Stateful{Name: "cumulative-max", Expr: a.Data}}
-	}
-	return []TimeSeries{a.Data}
-}
-func (a *ApproxDistinct) identity() string { return a.word() + "@" + a.shown.Name() }
-func (a *ApproxDistinct) withInputs(in []TimeSeries) (TimeSeries, error) {
-	x := in[0]
-	if s, ok := x.(*Stateful); ok {
-		x = s.Expr
-	}
-	g, ok := x.(*GroupBy)
-	if !ok {
-		return nil, fmt.Errorf("%s can only be used with :sum and :by", a.word())
-	}
-	return &ApproxDistinct{Data: g, Cumulative: a.Cumulative, shown: a.shown}, nil
-}
-func (a *ApproxDistinct) kernel() kernel { return &distinctKernel{expr: a} }
-
-type distinctKernel struct {
-	expr   *ApproxDistinct
-	groups [][]int32
-}
-
-func (k *distinctKernel) shape(in []*result, out *result) error {
-	keys := k.expr.Keys()
-	order, members := groupLines(in[0].lines, keys)
-	k.groups = k.groups[:0]
-	var lines []Line
-	for _, key := range order {
-		k.groups = append(k.groups, members[key])
-		t := in[0].lines[members[key][0]].Tags.Without(distinctKey)
-		label := key
-		if len(keys) == 0 {
-			label = "approx-distinct(" + k.expr.Data.Query().Label() + ")"
-		}
-		lines = append(lines, Line{Tags: t, Label: label, Gauge: true})
-	}
-	if len(lines) == 0 && !k.expr.Grouped() {
-		lines = append(lines, Line{Tags: noDataTags(), Label: noDataLabel, Gauge: true})
-		k.groups = append(k.groups, nil)
-	}
-	for i := range lines {
-		if len(lines[i].Tags) == 0 {
-			lines[i].Tags = tags.Of("name", "unknown")
-		}
-	}
-	out.reset(lines)
-	return nil
-}
-
-func (k *distinctKernel) run(w Window, in []*result, out *result) error {
-	for gi, members := range k.groups {
-		dst := out.lines[gi].Values
-		for i := range dst {
-			sum, used, known := 0.0, 0, false
-			for _, m := range members {
-				v := in[0].lines[m].Values[i]
-				if math.IsNaN(v) {
-					continue
-				}
-				known = true
-				if v > 0 {
-					used++
-					sum += math.Exp2(-v)
-				}
-			}
-			dst[i] = math.NaN()
-			if known {
-				dst[i] = distinctEstimate(sum, used)
-			}
-		}
-	}
-	return nil
-}
-
-// distinctEstimate is the HyperLogLog estimate for the sum of 2^-r over the
-// used registers; the others are zero. Few values are counted by the share of
-// registers still zero.
-func distinctEstimate(sum float64, used int) float64 {
-	const m = registers
-	zeros := max(m-used, 0)
-	alpha := 0.7213 / (1 + 1.079/m)
-	estimate := alpha * m * m / (sum + float64(zeros))
-	if estimate <= 2.5*m && zeros > 0 {
-		return m * math.Log(float64(m)/float64(zeros))
-	}
-	return estimate
 }

@@ -167,14 +167,14 @@ func NewSmoothing(name, op string, base Expr, training, alpha, beta float64) (*R
 }
 
 // NewApproxDistinctCumulative estimates the distinct values since the start of
-// the evaluation. The base is a query, an aggregate or a grouping.
+// the evaluation, over what NewApproxDistinct takes.
 func NewApproxDistinctCumulative(base Expr) (*Rewrite, error) {
 	return newRewrite("approx-distinct-cumulative", nil, base, builderFunc(func(base Expr) (TimeSeries, error) {
-		d, ok := asTimeSeries(base).(DataExpr)
-		if !ok {
-			return nil, errors.New(":approx-distinct-cumulative can only be used with :sum and :by")
+		top, err := NewStateful("cumulative-max", asTimeSeries(base))
+		if err != nil {
+			return nil, err
 		}
-		return NewApproxDistinct(d, true)
+		return NewApproxDistinct(top)
 	}))
 }
 

@@ -53,7 +53,7 @@ func appendText(dst []byte, e Expr) []byte {
 	switch x := t.(type) {
 	case *Rewrite:
 		return append(appendText(dst, x.Base), x.suffix()...)
-	case *Percentiles, *ApproxDistinct:
+	case *Percentiles:
 		in = nil // not written
 	case *Stat:
 		if x.Short {

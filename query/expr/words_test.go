@@ -153,42 +153,53 @@ func TestPercentiles(t *testing.T) {
 }
 
 func TestApproxDistinct(t *testing.T) {
-	var series []expr.RawSeries
-	for i := range 64 {
-		values := []float64{nan, nan, 3}
-		if i == 0 {
-			values = []float64{nan, 1, 3}
-		}
-		series = append(series, expr.RawSeries{Tags: tags.Of("name", "users", "distinct", fmt.Sprintf("R%02X", i)), Gauge: true, Step: minute, Values: values})
+	// register is the series of one register of the metric users.
+	register := func(tag string, values ...float64) expr.RawSeries {
+		return expr.RawSeries{Tags: tags.Of("name", "users", "app", "www", "distinct", tag), Gauge: true, Step: minute, Values: values}
 	}
-	w := expr.Window{Start: 0, End: 3 * minute, Step: minute}
-	f := func(program string, want ...float64) {
+	all := func(values ...float64) (series []expr.RawSeries) {
+		for i := range 64 {
+			series = append(series, register(fmt.Sprintf("R%02X", i), values...))
+		}
+		return series
+	}
+	f := func(program string, series []expr.RawSeries, want string) {
 		t.Helper()
 		s, err := asl.New(asl.All(), asl.Limits{}).ParseStyleWith(program, asl.Options{Unstable: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines, err := expr.EvalRaw(s[0].Expr, series, w)
-		if err != nil || len(lines) != 1 {
-			t.Fatalf("%v, %v", lines, err)
+		var got []string
+		lines, err := expr.EvalRaw(s[0].Expr, series, expr.Window{Start: 0, End: 3 * minute, Step: minute})
+		if err != nil {
+			got = append(got, err.Error())
 		}
-		for i, v := range lines[0].Values {
-			if math.IsNaN(v) != math.IsNaN(want[i]) || math.Abs(v-want[i]) > 1e-9*want[i] {
-				t.Errorf("%s: got %v, want %v", program, lines[0].Values, want)
-			}
+		for _, l := range lines {
+			got = append(got, fmt.Sprintf("%s: %.6g", l.Label, l.Values))
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: got %s, want %s", program, s, want)
 		}
 	}
-	one := 64 * math.Log(64.0/63)
-	full := 0.7213 / (1 + 1.079/64) * 64 * 64 / (64.0 / 8)
-	f("name,users,:eq,:approx-distinct", nan, one, full)
-	series[0].Values = []float64{1, nan, nan}
-	for _, s := range series[1:] {
-		s.Values[2] = nan
-	}
-	f("name,users,:eq,:approx-distinct", one, nan, nan)
-	f("name,users,:eq,:approx-distinct-cumulative", one, one, one)
-	series[1].Values = []float64{0, 0, nan} // a register that is zero is not used
-	f("name,users,:eq,:approx-distinct", one, 0, nan)
+	const each, cumulative = "name,users,:eq,:approx-distinct", "name,users,:eq,:approx-distinct-cumulative"
+	one := fmt.Sprintf("%.6g", 64*math.Log(64.0/63))
+	two := fmt.Sprintf("%.6g", 64*math.Log(64.0/62))
+	full := fmt.Sprintf("%.6g", 0.7213/(1+1.079/64)*64*64/(64.0/8))
+	f(each, append(all(nan, nan, 3)[1:], register("R00", nan, 1, 3)), "approx-distinct(name=users): [NaN "+one+" "+full+"]")
+	first := register("R00", 1, nan, nan)
+	f(each, []expr.RawSeries{first}, "approx-distinct(name=users): ["+one+" NaN NaN]")
+	f(cumulative, []expr.RawSeries{first}, "approx-distinct(name=users): ["+one+" "+one+" "+one+"]")
+	f("name,users,:eq,(,app,),:by,:cumulative-max,:approx-distinct", []expr.RawSeries{first}, "(app=www): ["+one+" "+one+" "+one+"]")
+	f("name,users,:eq,2,:rolling-max,:approx-distinct", []expr.RawSeries{first}, "approx-distinct(name=users): ["+one+" "+one+" NaN]")
+	// A register that is zero is not used, and without one there was no sketch.
+	f(each, []expr.RawSeries{first, register("R01", 0, 0, 2)}, "approx-distinct(name=users): ["+one+" NaN "+one+"]")
+	f(cumulative, []expr.RawSeries{first, register("R01", 0, 0, 2)}, "approx-distinct(name=users): ["+one+" "+one+" "+two+"]")
+	f(each, all(0, 0, 0), "approx-distinct(name=users): [NaN NaN NaN]")
+	f(each, nil, "")
+	f(cumulative, nil, "")
+	f(each, []expr.RawSeries{register("R0A", 1), register("R0a", 1)}, "requirement failed: invalid distinct encoding: [R0A,R0a]")
+	f(each, []expr.RawSeries{register("R40", 1)}, "requirement failed: invalid distinct encoding: [R40]")
+	f(each, []expr.RawSeries{register("", 1)}, "requirement failed: invalid distinct encoding: []")
 }
 
 // A grouping that follows goes to the registers.
@@ -199,6 +210,7 @@ func TestApproxDistinctGrouped(t *testing.T) {
 		"name,u,:eq,:approx-distinct,2,:mul,(,app,),:by":                     "name,u,:eq,:sum,(,app,),:by,:approx-distinct,2.0,:const,:mul",
 		"name,u,:eq,:approx-distinct-cumulative,(,app,),:by":                 "name,u,:eq,:approx-distinct-cumulative,(,app,),:by",
 		"name,u,:eq,:approx-distinct,(,app,),:cg,(,b,),:cg,(,app,),:by":      "name,u,:eq,:sum,(,app,b,),:by,:approx-distinct,:sum,(,app,),:by",
+		"name,u,:eq,:cumulative-max,:approx-distinct,(,app,),:by":            "name,u,:eq,:sum,(,app,),:by,:cumulative-max,:approx-distinct",
 		"name,u,:eq,:approx-distinct-cumulative,1h,:offset,(,app,),:by,:max": "name,u,:eq,:approx-distinct-cumulative,1h,:offset,(,app,),:by,:max",
 	} {
 		s, err := in.ParseStyleWith(program, asl.Options{Unstable: true})
