@@ -13,9 +13,12 @@ type operand struct {
 }
 
 // isOperand holds for what AsTimeSeries accepts and for styles.
-func isOperand(item any) bool {
-	_, styled := item.(*expr.Style)
-	return styled || IsTimeSeries(item)
+func isOperand(item any) bool { return isStyled(item) || IsTimeSeries(item) }
+
+// isStyled holds for an expression with settings of style.
+func isStyled(item any) bool {
+	_, ok := item.(*expr.Style)
+	return ok
 }
 
 // popOperand pops an item for which isOperand held.

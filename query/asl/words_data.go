@@ -61,22 +61,8 @@ func consolidationWord(f expr.CF) Word {
 	what := map[expr.CF]string{
 		expr.CFAvg: "average", expr.CFSum: "sum", expr.CFMin: "smallest value", expr.CFMax: "largest value",
 	}[f]
-	isConsolidated := func(item any) bool {
-		_, rewrite := item.(*expr.Rewrite)
-		return rewrite || IsAggregate(item)
-	}
-	return Word{
-		Name: "cf-" + f.Name(), Signature: "Aggregate -- Aggregate",
-		Doc:      "Takes the " + what + " of the stored values when a step of the graph covers several of them.",
-		Examples: []string{"name,sps,:eq", "name,sps,:eq,:min", "name,sps,:eq,:avg", "ERROR:name,sps,:eq,(,a,),:by", "ERROR:1"},
-		Match:    Args(isConsolidated),
-		Run: func(c *Context) error {
-			t, err := expr.WithCF(c.PopTimeSeries(), f)
-			if err != nil {
-				return errArgument("%v", err)
-			}
-			c.Push(t)
-			return nil
-		},
-	}
+	return mapWord("cf-"+f.Name(), "TimeSeries -- TimeSeries",
+		"Takes the "+what+" of the stored values when a step of the graph covers several of them, in every aggregate of the expression.",
+		[]string{"name,sps,:eq", "name,sps,:eq,:min", "name,sps,:eq,:avg", "name,sps,:eq,(,a,),:by,:abs", "1"}, nil,
+		func(_ *Context, o operand, _ []any) (expr.TimeSeries, error) { return expr.WithCF(o.t, f) })
 }

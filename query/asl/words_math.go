@@ -350,11 +350,12 @@ func rewriteWords() Vocabulary {
 			Doc: "Gives an expression a short form: it is written as the original and the word `name`, and " +
 				"evaluated as the rewritten expression.",
 			Examples: []string{"name,sps,:eq,:dup,:sum,sum"},
-			Match:    Args(isOperand, IsTimeSeries, IsString),
+			Match: func(stack []any) bool {
+				return Args(isOperand, IsTimeSeries, IsString)(stack) || Args(isStyled, isStyled, IsString)(stack)
+			},
 			Run: func(c *Context) error {
-				name, t := c.PopString(), c.PopTimeSeries()
-				o := c.popOperand()
-				return c.pushResult(expr.NewNamedRewrite(name, o.base(), t), nil, o)
+				name, rewritten, o := c.PopString(), c.popOperand(), c.popOperand()
+				return c.pushResult(expr.NewNamedRewrite(name, o.base(), rewritten.t), nil, o)
 			},
 		},
 	}

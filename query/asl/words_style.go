@@ -159,10 +159,6 @@ func colourWords() Vocabulary {
 // styledFilterWord is :filter after words of style; the condition sees the
 // expression behind the style.
 func styledFilterWord() Word {
-	isStyled := func(item any) bool {
-		_, ok := item.(*expr.Style)
-		return ok
-	}
 	return Word{
 		Name: "filter", Signature: "Style cond:TimeSeries -- Style",
 		Doc:      "Filters an expression that has settings of style already.",

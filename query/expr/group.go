@@ -26,6 +26,16 @@ func By(t TimeSeries, keys []string) (TimeSeries, error) {
 
 // groupInside groups the aggregates inside an ungrouped expression.
 func groupInside(t TimeSeries, keys []string) (TimeSeries, error) {
+	return groupAggregates(t, keys, false)
+}
+
+// groupWhole is groupInside for what a rewrite stands for: it fails when the
+// rewrite aggregates one line, whose groups would be aggregated into it again.
+func groupWhole(t TimeSeries, keys []string) (TimeSeries, error) {
+	return groupAggregates(t, keys, true)
+}
+
+func groupAggregates(t TimeSeries, keys []string, whole bool) (TimeSeries, error) {
 	return transform(t, func(x TimeSeries) (TimeSeries, bool, error) {
 		var out TimeSeries
 		var err error
@@ -33,7 +43,7 @@ func groupInside(t TimeSeries, keys []string) (TimeSeries, error) {
 		case *Aggregate:
 			out = NewGroupBy(y, keys)
 		case *MathAggregate:
-			if !y.Expr.Grouped() {
+			if !whole && !y.Expr.Grouped() {
 				return nil, false, nil
 			}
 			out, err = NewMathGroupBy(y, keys)
@@ -122,14 +132,7 @@ func mapQueries(t TimeSeries, f func(match.Query) (match.Query, error)) (TimeSer
 			return d.WithQuery(q), nil
 		},
 		func(r *Rewrite) (TimeSeries, error) {
-			if !r.overQuery() || r.build == nil {
-				return r.mapBase(func(t TimeSeries) (TimeSeries, error) { return mapQueries(t, f) })
-			}
-			q, err := f(r.Base.(match.Query))
-			if err != nil {
-				return nil, err
-			}
-			return r.rebuild(q, r.after)
+			return r.mapQuery(f, func(t TimeSeries) (TimeSeries, error) { return mapQueries(t, f) })
 		})
 }
 
@@ -166,19 +169,6 @@ func mapGroupings(t TimeSeries, f func([]string) []string) (TimeSeries, error) {
 	})
 }
 
-func (r *Rewrite) mapGroupings(f func([]string) []string) (TimeSeries, error) {
-	inner := func(t TimeSeries) (TimeSeries, error) { return mapGroupings(t, f) }
-	if r.build == nil {
-		return r.both(inner)
-	}
-	m := r.after
-	m.grouping = f(m.grouping)
-	if r.overQuery() {
-		return r.rebuild(r.Base, m)
-	}
-	return r.onBase(m, inner)
-}
-
 // WithOffset shifts the data of t into the past by ms, replacing any shift.
 func WithOffset(t TimeSeries, ms int64) (TimeSeries, error) {
 	if ms < 0 {
@@ -189,31 +179,22 @@ func WithOffset(t TimeSeries, ms int64) (TimeSeries, error) {
 		func(r *Rewrite) (TimeSeries, error) { return r.withOffset(ms) })
 }
 
-// WithCF sets the consolidation of an aggregate, or of a rewrite that is
-// written over a query.
+// WithCF sets the consolidation of every aggregate in t. Rewrites become what
+// they stand for, since they are not written with a consolidation.
 func WithCF(t TimeSeries, f CF) (TimeSeries, error) {
-	switch x := t.(type) {
-	case *Aggregate:
-		return x.WithCF(f), nil
-	case *Rewrite:
-		return x.withCF(f)
+	t, err := unfold(t)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errors.New(":cf-" + f.Name() + " needs an aggregate")
-}
-
-// withCF sets the consolidation of every aggregate in t.
-func withCF(t TimeSeries, f CF) (TimeSeries, error) {
-	return mapData(t,
-		func(d DataExpr) (TimeSeries, error) {
-			switch x := d.(type) {
-			case *Aggregate:
-				return x.WithCF(f), nil
-			case *GroupBy:
-				return NewGroupBy(x.Aggregate.WithCF(f), x.keys), nil
-			}
-			return d, nil
-		},
-		func(r *Rewrite) (TimeSeries, error) { return r.withCF(f) })
+	return transform(t, func(x TimeSeries) (TimeSeries, bool, error) {
+		switch d := x.(type) {
+		case *Aggregate:
+			return d.WithCF(f), true, nil
+		case *GroupBy:
+			return NewGroupBy(d.Aggregate.WithCF(f), d.keys), true, nil
+		}
+		return nil, false, nil
+	})
 }
 
 // mapData rebuilds t with other data expressions and rewrites.

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -46,7 +45,6 @@ func (f builderFunc) Build(base Expr) (TimeSeries, error) { return f(base) }
 // over a query everything but another query, to others a grouping of the
 // lines it aggregates.
 type after struct {
-	cf       *CF
 	offset   int64
 	grouping []string
 }
@@ -71,10 +69,7 @@ func (r *Rewrite) rebuild(base Expr, m after) (*Rewrite, error) {
 	if custom && len(m.grouping) > 0 {
 		out.Eval, err = grouped.BuildGrouped(base, m.grouping)
 	} else if out.Eval, err = r.build.Build(base); err == nil && len(m.grouping) > 0 {
-		out.Eval, err = groupInside(out.Eval, m.grouping)
-	}
-	if err == nil && m.cf != nil {
-		out.Eval, err = withCF(out.Eval, *m.cf)
+		out.Eval, err = groupWhole(out.Eval, m.grouping)
 	}
 	if err == nil && m.offset != 0 {
 		out.Eval, err = WithOffset(out.Eval, m.offset)
@@ -85,114 +80,150 @@ func (r *Rewrite) rebuild(base Expr, m after) (*Rewrite, error) {
 	return out, nil
 }
 
-// both applies f to the two expressions of a rewrite without a builder.
-func (r *Rewrite) both(f func(TimeSeries) (TimeSeries, error)) (TimeSeries, error) {
-	eval, err := f(r.Eval)
-	if err != nil {
-		return nil, err
-	}
-	base := r.Base
-	if t, ok := base.(TimeSeries); ok {
-		if base, err = f(t); err != nil {
-			return nil, err
-		}
-	}
-	return NewNamedRewrite(r.Name, base, eval), nil
-}
-
 func (r *Rewrite) overQuery() bool {
 	_, ok := r.Base.(match.Query)
 	return ok
 }
 
-// onBase applies f to a base that is a time series and rebuilds.
-func (r *Rewrite) onBase(m after, f func(TimeSeries) (TimeSeries, error)) (TimeSeries, error) {
+// onBase applies f to a base that is a time series and works the rewrite out
+// anew. Without a builder the new base takes the place of the old one, or where
+// the rewrite does not contain it, f is applied to the rewrite, too.
+func (r *Rewrite) onBase(m after, f func(TimeSeries) (TimeSeries, error)) (*Rewrite, error) {
 	base, err := f(r.Base.(TimeSeries))
 	if err != nil {
 		return nil, err
 	}
-	return r.rebuild(base, m)
+	if r.build != nil {
+		return r.rebuild(base, m)
+	}
+	out := &Rewrite{Name: r.Name, Base: base, after: m}
+	found := false
+	out.Eval, err = transform(r.Eval, func(x TimeSeries) (TimeSeries, bool, error) {
+		same := Expr(x) == r.Base
+		found = found || same
+		return base, same, nil
+	})
+	if err == nil && !found {
+		out.Eval, err = f(r.Eval)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// onEval applies f to what a rewrite without a builder stands for, and leaves
+// the base.
+func (r *Rewrite) onEval(m after, f func(TimeSeries) (TimeSeries, error)) (*Rewrite, error) {
+	eval, err := f(r.Eval)
+	if err != nil {
+		return nil, err
+	}
+	return &Rewrite{Name: r.Name, Base: r.Base, Eval: eval, after: m}, nil
+}
+
+// mapBase applies a transformation of the tree to the base.
+func (r *Rewrite) mapBase(f func(TimeSeries) (TimeSeries, error)) (TimeSeries, error) {
+	switch {
+	case !r.overQuery():
+		return r.onBase(r.after, f)
+	case r.build == nil:
+		return r.onEval(r.after, f)
+	}
+	return r, nil
 }
 
 func (r *Rewrite) withQuery(q match.Query) (TimeSeries, error) {
-	if r.build == nil {
-		out, err := r.both(func(t TimeSeries) (TimeSeries, error) { return commonQuery(t, q) })
-		if err == nil && r.overQuery() {
-			out.(*Rewrite).Base = match.NewAnd(r.Base.(match.Query), q)
-		}
-		return out, err
+	return r.mapQuery(
+		func(old match.Query) (match.Query, error) { return match.NewAnd(old, q), nil },
+		func(t TimeSeries) (TimeSeries, error) { return commonQuery(t, q) })
+}
+
+// mapQuery replaces the query the rewrite is written over by query of it, and
+// expressions by series of them.
+func (r *Rewrite) mapQuery(query func(match.Query) (match.Query, error), series func(TimeSeries) (TimeSeries, error)) (TimeSeries, error) {
+	if !r.overQuery() {
+		return r.onBase(r.after, series)
 	}
-	if r.overQuery() {
-		return r.rebuild(match.NewAnd(r.Base.(match.Query), q), r.after)
+	q, err := query(r.Base.(match.Query))
+	if err != nil {
+		return nil, err
 	}
-	return r.onBase(r.after, func(t TimeSeries) (TimeSeries, error) { return commonQuery(t, q) })
+	if r.build != nil {
+		return r.rebuild(q, r.after)
+	}
+	out, err := r.onEval(r.after, series)
+	if err != nil {
+		return nil, err
+	}
+	out.Base = q
+	return out, nil
 }
 
 func (r *Rewrite) withOffset(ms int64) (TimeSeries, error) {
-	if r.build != nil && r.overQuery() {
-		m := r.after
-		m.offset = ms
-		return r.rebuild(r.Base, m)
-	}
 	f := func(t TimeSeries) (TimeSeries, error) { return WithOffset(t, ms) }
-	if r.build == nil {
-		return r.both(f)
-	}
-	return r.onBase(r.after, f)
-}
-
-func (r *Rewrite) withCF(f CF) (TimeSeries, error) {
-	if r.build == nil || !r.overQuery() {
-		return nil, errors.New(":cf-" + f.Name() + " needs an aggregate, not :" + r.Name + " of an expression")
+	if !r.overQuery() {
+		return r.onBase(r.after, f)
 	}
 	m := r.after
-	m.cf = &f
+	m.offset = ms
+	if r.build == nil {
+		return r.onEval(m, f)
+	}
 	return r.rebuild(r.Base, m)
 }
 
 // by groups an ungrouped rewrite.
 func (r *Rewrite) by(keys []string) (TimeSeries, error) {
-	if r.build == nil {
-		return r.both(func(t TimeSeries) (TimeSeries, error) { return groupInside(t, keys) })
+	if base, ok := r.Base.(TimeSeries); ok && !base.Grouped() {
+		inner, err := r.onBase(r.after, func(t TimeSeries) (TimeSeries, error) { return groupInside(t, keys) })
+		if err != nil || inner.Grouped() {
+			return inner, err
+		}
 	}
 	m := r.after
 	m.grouping = keys
-	base, ok := r.Base.(TimeSeries)
-	if !ok || base.Grouped() {
-		return r.rebuild(r.Base, m)
-	}
-	inner, err := r.onBase(r.after, func(t TimeSeries) (TimeSeries, error) { return groupInside(t, keys) })
-	if err != nil || inner.Grouped() {
-		return inner, err
+	if r.build == nil {
+		return r.onEval(m, func(t TimeSeries) (TimeSeries, error) { return groupWhole(t, keys) })
 	}
 	return r.rebuild(r.Base, m)
 }
 
 // commonBy adds keys to every grouping.
 func (r *Rewrite) commonBy(keys []string) (TimeSeries, error) {
-	f := func(t TimeSeries) (TimeSeries, error) { return CommonBy(t, keys) }
-	if r.build == nil {
-		return r.both(f)
-	}
-	m := r.after
-	if r.overQuery() || len(m.grouping) > 0 {
-		m.grouping = mergeKeys(m.grouping, keys)
-	}
-	if r.overQuery() {
-		return r.rebuild(r.Base, m)
-	}
-	return r.onBase(m, f)
+	return r.mapGrouping(
+		func(own []string) []string {
+			if r.overQuery() || len(own) > 0 {
+				return mergeKeys(own, keys)
+			}
+			return own
+		},
+		func(t TimeSeries) (TimeSeries, error) { return CommonBy(t, keys) })
 }
 
-// mapBase applies a transformation of the tree to the base.
-func (r *Rewrite) mapBase(f func(TimeSeries) (TimeSeries, error)) (TimeSeries, error) {
-	if r.build == nil {
-		return r.both(f)
+func (r *Rewrite) mapGroupings(f func([]string) []string) (TimeSeries, error) {
+	return r.mapGrouping(f, func(t TimeSeries) (TimeSeries, error) { return mapGroupings(t, f) })
+}
+
+// mapGrouping replaces the keys the rewrite is grouped by by own of them, and
+// expressions by series of them.
+func (r *Rewrite) mapGrouping(own func([]string) []string, series func(TimeSeries) (TimeSeries, error)) (TimeSeries, error) {
+	m := r.after
+	m.grouping = own(m.grouping)
+	switch {
+	case r.build == nil && (r.overQuery() || len(m.grouping) > 0):
+		out, err := r.onEval(m, series)
+		if base, ok := r.Base.(TimeSeries); err == nil && ok {
+			out.Base, err = series(base)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return out, nil
+	case r.overQuery():
+		return r.rebuild(r.Base, m)
 	}
-	if r.overQuery() {
-		return r, nil
-	}
-	return r.onBase(r.after, f)
+	return r.onBase(m, series)
 }
 
 func (r *Rewrite) word() string {
@@ -203,11 +234,7 @@ func (r *Rewrite) String() string { return operationText(r) }
 
 // suffix is what follows the base in the canonical text.
 func (r *Rewrite) suffix() string {
-	s := "," + r.word()
-	if r.after.cf != nil {
-		s += ",:cf-" + r.after.cf.Name()
-	}
-	s = shifted(s, r.after.offset)
+	s := shifted(","+r.word(), r.after.offset)
 	if len(r.after.grouping) > 0 {
 		s += "," + listText(r.after.grouping) + ",:by"
 	}
