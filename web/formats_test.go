@@ -51,7 +51,7 @@ func TestStatsFormat(t *testing.T) {
 		{"count": 5.0, "avg": 10.0, "total": 50.0, "max": 10.0, "min": 10.0, "last": 10.0},
 		{"count": 0.0, "avg": "NaN", "total": "NaN", "max": "NaN", "min": "NaN", "last": "NaN"},
 	}
-	if got.Start != epoch || got.End != epoch+4*step || got.Step != step || len(got.Stats) != 3 {
+	if got.Start != epoch || got.End != epoch+5*step || got.Step != step || len(got.Stats) != 3 {
 		t.Fatalf("%+v", got)
 	}
 	for i, w := range want {
@@ -104,18 +104,24 @@ func TestV2Format(t *testing.T) {
 	}
 	check(1, `{"timezones":["UTC","Asia/Tokyo"],"step":1000,"width":700,"height":300,"layout":"CANVAS","zoom":1,"title":"T",
 		"legendType":"LABELS_ONLY","onlyGraph":false,"theme":"light","warnings":[],"stats":{"inputLines":2,"inputDatapoints":6,"outputLines":3,"outputDatapoints":9}}`)
-	check(2, `{"id":0,"scale":"LINEAR","upper":"9","lower":"auto-style","tickLabelMode":"DECIMAL"}`)
+	check(2, `{"id":0,"scale":"LINEAR","upper":"9.0","lower":"auto-style","tickLabelMode":"DECIMAL","axisColor":"ff0075dc"}`)
 	check(3, `{"id":1,"ylabel":"Y","scale":"LOGARITHMIC"}`)
-	check(4, `{"plot":0,"label":"a","lineStyle":"LINE","lineWidth":1,"query":"name,mm,:eq,:sum,(,node,),:by","groupByKeys":["node"],
+	check(4, `{"plot":0,"label":"a","lineStyle":"LINE","lineWidth":1,"query":"name,mm,:eq,:sum,(,node,),:by,$node,:legend","groupByKeys":["node"],
 		"tags":{"atlas.offset":"0w","name":"mm","node":"a"},"data":{"type":"array","values":[0,1,2]}}`)
-	check(6, `{"plot":1,"color":"ffff0000","lineStyle":"AREA","lineWidth":3,"query":"5.0,:const","data":{"type":"array","values":[5,5,5]}}`)
+	check(6, `{"plot":1,"color":"ffff0000","lineStyle":"AREA","lineWidth":3,"query":"5.0,:const,3,:lw,:area,ffff0000,:color,1,:axis","data":{"type":"array","values":[5,5,5]}}`)
 	if len(items[4]["id"].(string)) != 40 || items[4]["id"] == items[5]["id"] || len(items[4]["color"].(string)) != 8 {
 		t.Errorf("%v", items[4])
 	}
-	items = decode[[]map[string]any](t, r.get("/api/v1/graph?format=v2.json&hints=a,no-image&q="+program))
-	if items[0]["type"] != "graph-metadata" {
-		t.Errorf("with the hint no-image: %v", items[0])
+	items = decode[[]map[string]any](t, r.get("/api/v1/graph?format=v2.json&s=e-3s&layout=ih&zoom=5&tick_labels=Binary&only_graph=1&hints=a,%20no-image%20,,a,ambiguous-multi-y&q="+program))
+	check(0, `{"type":"graph-metadata","renderingHints":["a","no-image","ambiguous-multi-y"],"layout":"IMAGE_HEIGHT","zoom":2,
+		"onlyGraph":true,"legendType":"LABELS_WITH_STATS","warnings":["Restricted zoom to 2.0."]}`)
+	check(1, `{"tickLabelMode":"BINARY","axisColor":null}`)
+	if span := items[0]["endTime"].(float64) - items[0]["startTime"].(float64); span != 3000 {
+		t.Errorf("%v ms from the first stamp to the end, want 3 steps", span)
 	}
+	items = decode[[]map[string]any](t, r.get("/api/v1/graph?format=v2.json&hints=no-image&q=1,2,:axis,2,4,:axis"))
+	check(1, `{"type":"plot-metadata","id":0}`)
+	check(4, `{"type":"timeseries","plot":1,"label":"2.0"}`)
 }
 
 // The parameters sort and order go over all lines of an axis.
@@ -234,7 +240,7 @@ func TestFetch(t *testing.T) {
 			k++
 		}
 		if x["id"] != all[2]["id"] || x["label"] != "x" || x["plot"] != 2.0 || x["color"] != "red" || x["lineStyle"] != "area" || x["lineWidth"] != 4.0 ||
-			x["query"] != "name,mm,:eq,node,a,:eq,:and,:sum,:integral" || x["step"] != 1000.0 {
+			x["query"] != "name,mm,:eq,node,a,:eq,:and,:sum,:integral,4,:lw,:area,x,:legend,red,:color,2,:axis" || x["step"] != 1000.0 {
 			t.Errorf("%v", x)
 		}
 	}

@@ -15,15 +15,15 @@ also holds that every picture here is what its command draws.
 
 | parameter | default | |
 | --- | --- | --- |
-| ` + "`title`" + ` | | above the picture |
-| ` + "`w`, `h`, `layout`, `zoom`" + ` | 700, 300, ` + "`canvas`" + `, 1 | [size](#size); at most 2000 × 1000 at zoom 2, and no side of the picture has more than 4096 pixels: what would be larger is drawn at a smaller zoom |
-| ` + "`theme`, `palette`, `vision`" + ` | ` + "`light`, `armytage`, `normal`" + ` | [colour](#colour); the palette of the dark theme is ` + "`light24`" + ` |
+| ` + "`title`" + ` | | above the picture; ` + "`$name`" + ` stands for a tag that all lines have |
+| ` + "`w`, `h`, `layout`, `zoom`" + ` | 700, 300, ` + "`canvas`" + `, 1 | [size](#size); at most 2000 × 1000 at zoom 2, more is cut to that with a notice, and no side of the picture has more than 4096 pixels: what would be larger is drawn at a smaller zoom |
+| ` + "`theme`, `palette`, `vision`" + ` | ` + "`light`, `armytage`, `normal`" + ` | [colour](#colour); the palette of the dark theme is ` + "`light24`" + `; lines of earlier data take ` + "`bw`, in the dark theme `lightgray`" + ` |
 | ` + "`no_legend`, `no_legend_stats`, `only_graph`" + ` | 0 | [legend](#legend), [plot alone](#plot-alone) |
 | ` + "`axis_per_line`" + ` | 0 | [an axis for each line](#an-axis-per-line) |
 | ` + "`tz`" + ` | the server's | [time zones](#time-zones), at most five |
-| of an axis: ` + "`ylabel`" + ` | | beside it |
+| of an axis: ` + "`ylabel`" + ` | | beside it, with tags that all its lines have |
 | ` + "`scale`, `l`, `u`, `tick_labels`" + ` | ` + "`linear`, `auto-style`, `auto-style`, `decimal`" + ` | [scales](#scales), [bounds](#bounds), [tick labels](#tick-labels) |
-| ` + "`stack`, `o`" + ` | 0 | stacks the lines that have no style; ` + "`scale=log`" + ` |
+| ` + "`stack`, `o`" + ` | 0 | stacks the lines that have no style; ` + "`scale=log`" + ` where no scale is set |
 | ` + "`sort`, `order`, `palette`" + ` | | [order](#order) and [colours](#palettes) of its lines |
 | ` + "`heatmap_scale`, `heatmap_l`, `heatmap_u`, `heatmap_palette`, `heatmap_label`" + ` | ` + "`linear`, , , , `heatmap`" + ` | [heat maps](#heat-maps) |
 
@@ -55,8 +55,8 @@ var gallery = []picture{
 		small + "q=name,starts,:eq,:sum,name,errors,:eq,:sum,50,:gt,:vspan,40,:alpha,too%20many%20errors,:legend", false},
 	{"", "lines-mixed", "Several styles", "Each expression lies over those before it.",
 		small + "q=name,starts,:eq,:sum,:area,total,:legend,name,starts,:eq,:max,2,:lw,largest%20region,:legend,4000,:const,f00,:color,limit,:legend", false},
-	{"", "lw", "Width and colour", "`:lw` in pixels; `:color` as 3, 6 or 8 hex digits (8 begin with the opacity) or a name such as `blue1`.",
-		small + "q=name,starts,:eq,:sum,:dup,6h,:offset,0.9,:mul,3,:lw,80ff8000,:color,before,:legend,:swap,blue1,:color,now,:legend", false},
+	{"", "lw", "Width and colour", "`:lw` in pixels; `:color` as 3, 6 or 8 hex digits (8 begin with the opacity) or a shade of the theme: `blue1`, `green2`, `gray3`, `orange1`, `purple2`, `red3`.",
+		small + "q=name,starts,:eq,:sum,:dup,6h,:offset,0.9,:mul,3,:lw,80ff8000,:color,before,:legend,:swap,blue2,:color,now,:legend", false},
 	{"", "gaps", "Gaps and lone values", "A value without neighbours is a dot.",
 		small + "q=name,sparse,:eq,:sum", false},
 
@@ -75,7 +75,7 @@ var gallery = []picture{
 		small + "q=name,starts,:eq,:sum,(,region,),:by,:stack,name,errors,:eq,:sum,1,:axis,c00,:color,errors,:legend&ylabel.0=starts&ylabel.1=errors", false},
 	{"", "axes-five", "", "",
 		small + "q=name,starts,:eq,:sum,starts,:legend,name,errors,:eq,:sum,errors,:legend,1,:axis,name,latency,:eq,:max,latency,:legend,2,:axis,name,heap,:eq,:sum,heap,:legend,3,:axis,name,backlog,:eq,:sum,backlog,:legend,4,:axis&tick_labels.2=duration&tick_labels.3=binary&ylabel.3=bytes&no_legend_stats=1", false},
-	{"", "axis-per-line", "An axis per line", "`axis_per_line=1`, for at most five lines.",
+	{"", "axis-per-line", "An axis per line", "`axis_per_line=1`, for at most five lines without `:axis`.",
 		small + "q=name,starts,:eq,:sum,(,region,),:by&axis_per_line=1&no_legend_stats=1", false},
 	{"", "axes-plain", "", "`hints=ambiguous-multi-y`:",
 		small + "q=name,starts,:eq,:sum,(,region,),:by,name,errors,:eq,:sum,(,region,),:by,1,:axis&hints=ambiguous-multi-y&no_legend=1", false},
@@ -113,7 +113,7 @@ var gallery = []picture{
 	{"", "layout-image", "Layout", "`w` and `h` (at most 2000 and 1000) are the size of the plot with `layout=canvas`, of the picture with `image`; `iw` has the width of the picture and the height of the plot, `ih` the other way round.",
 		"layout=image&w=420&h=200&title=layout%3Dimage&q=name,starts,:eq,:sum", false},
 	{"", "layout-iw", "", "", "layout=iw&w=420&h=100&title=layout%3Diw&q=name,starts,:eq,:sum", false},
-	{"", "zoom", "Zoom", "`zoom` from 0.1 to 2 makes everything larger or smaller.", "w=300&h=80&zoom=1.5&no_legend=1&q=name,starts,:eq,:sum", false},
+	{"", "zoom", "Zoom", "`zoom` from 0.1 to 2 makes everything larger or smaller; more than 2 is drawn as 2.", "w=300&h=80&zoom=1.5&no_legend=1&q=name,starts,:eq,:sum", false},
 
 	{"Colour", "dark", "Dark theme", "`theme=dark`", small + "q=name,starts,:eq,:sum,(,region,),:by&theme=dark&title=Starts&ylabel=starts", false},
 	{"", "palette-armytage", "Palettes", "`palette`: `armytage` is the default of the light theme, `light24` that of the dark one.", strip + ones + ",1,1,1,1,1,1,1,1,1,1,1,1&palette=armytage", false},
@@ -127,9 +127,10 @@ var gallery = []picture{
 	{"", "palette-blues", "", "", strip + "q=1,1,1,1,1,1,1&palette=blues", false},
 	{"", "palette-purples", "", "", strip + "q=1,1,1,1,1,1,1&palette=purples", false},
 	{"", "palette-grays", "", "", strip + "q=1,1,1,1,1,1,1&palette=grays", false},
-	{"", "palette-bw", "", "", strip + "q=1,1,1,1,1,1,1&palette=bw", false},
+	{"", "palette-bw", "", "`bw` and, for dark ground, `lightgray` are of lines with `:offset` that have no other palette.", strip + "q=1,1,1,1,1,1,1,1&palette=bw", false},
+	{"", "palette-lightgray", "", "", strip + "q=1,1,1,1,1,1,1,1&palette=lightgray&theme=dark", false},
 	{"", "palette-custom", "", "A list of one's own, as `colors:` or `(,…,)`:", strip + "q=1,1,1,1,1,1&palette=colors:1a9850,91cf60,d9ef8b,fee08b,fc8d59,d73027", false},
-	{"", "palette-hash", "", "`hash:` before a name picks by the label, so that a line keeps its colour whatever else is shown.", small + "stack=1&no_legend_stats=1&q=name,starts,:eq,:sum,(,region,),:by&palette=hash:armytage", false},
+	{"", "palette-hash", "", "`hash:` before a name picks by the text of the legend, so that a line keeps its colour whatever else is shown.", small + "stack=1&no_legend_stats=1&q=name,starts,:eq,:sum,(,region,),:by&palette=hash:armytage", false},
 	{"", "palette-axis", "", "One for each axis, or with the word `:palette` one for an expression:",
 		small + "q=name,starts,:eq,:sum,(,region,),:by,:stack,name,errors,:eq,:sum,(,region,),:by,1,:axis,2,:lw&palette.0=blues&palette.1=reds&no_legend=1", false},
 	{"", "palette-word", "", "", small + "q=name,starts,:eq,:sum,(,region,),:by,greens,:palette,:stack,name,starts,:eq,:max,f00,:color&no_legend=1", false},

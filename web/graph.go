@@ -85,7 +85,13 @@ func (s *Server) readGraph(r *request) (query.Request, error) {
 		return query.Request{}, err
 	}
 	limit := s.opts.Query.Limits().DatapointsPerLine
-	return s.graphRequest(r, int(min(width, int64(limit))), limit)
+	request, err := s.graphRequest(r, int(min(width, int64(limit))), limit)
+	for axis := range chart.MaxAxes {
+		if strings.EqualFold(r.param(axisParam(r, "tick_labels", axis)), "binary") {
+			request.Binary = append(request.Binary, axis)
+		}
+	}
+	return request, err
 }
 
 // evalGraph evaluates the expression and orders the lines.
@@ -94,13 +100,18 @@ func (s *Server) evalGraph(ctx context.Context, r *request, request query.Reques
 	if err != nil {
 		return nil, err
 	}
-	restrict(r, g)
 	for axis := range chart.MaxAxes {
 		mode, order := r.param(axisParam(r, "sort", axis)), r.param(axisParam(r, "order", axis))
 		if mode != "" || order != "" {
 			g.SortAxis(axis, mode, order)
 		}
 	}
+	slices.SortStableFunc(g.Lines, func(a, b query.ResultLine) int {
+		x, _ := a.Style.Axis() // no number is axis 0, until a picture is drawn
+		y, _ := b.Style.Axis()
+		return x - y
+	})
+	restrict(r, g)
 	return g, nil
 }
 
@@ -120,6 +131,10 @@ func (s *Server) graphRequest(r *request, width, most int) (query.Request, error
 			return none, badRequest("parameter cq: " + err.Error())
 		}
 	}
+	unstable := strings.EqualFold(r.param("features"), "unstable")
+	if f := r.param("features"); f != "" && !unstable && !strings.EqualFold(f, "stable") {
+		return none, badRequest("parameter features is " + strconv.Quote(clip(f, 40)) + ", must be stable or unstable")
+	}
 	now := s.nowMs()
 	start, end, step, err := query.ResolveRange(query.Range{
 		Start: r.param("s"), End: r.param("e"), Step: r.param("step"), Width: width, Now: now, Zone: zone,
@@ -129,7 +144,7 @@ func (s *Server) graphRequest(r *request, width, most int) (query.Request, error
 	}
 	return query.Request{
 		Program: r.param("q"), Start: start, End: end, Step: step, Now: now, Zone: zone, CQ: r.param("cq"),
-		Unstable: r.param("features") == "unstable",
+		Unstable: unstable,
 	}, nil
 }
 
@@ -150,10 +165,13 @@ func restrict(r *request, g *query.Result) {
 	for _, side := range []struct {
 		param, name string
 		most        int64
-	}{{"w", "width", chart.MaxWidth}, {"h", "height", chart.MaxHeight}} {
+	}{{"h", "height", chart.MaxHeight}, {"w", "width", chart.MaxWidth}} {
 		if n, err := r.number(side.param, 0, 1, 1<<30); err == nil && n > side.most {
 			g.Notices = append(g.Notices, fmt.Sprintf("Restricted graph %s to %d.", side.name, side.most))
 		}
+	}
+	if zoom, err := strconv.ParseFloat(r.param("zoom"), 64); err == nil && zoom > chart.MaxZoom {
+		g.Notices = append(g.Notices, fmt.Sprintf("Restricted zoom to %.1f.", chart.MaxZoom))
 	}
 }
 

@@ -3,15 +3,12 @@ package web
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"pulse/query"
 	"pulse/query/expr"
+	"pulse/store/tags"
 	"pulse/web/chart"
 )
 
@@ -77,12 +74,16 @@ func (s *Server) layOut(r *request, g *query.Result) (*chart.Picture, error) {
 	return p, nil
 }
 
+// anyZoom is the largest zoom that can be asked for; more than chart.MaxZoom is
+// drawn as that.
+const anyZoom = 1e6
+
 // pictureSpec turns parameters and styles into what the chart draws.
 func pictureSpec(r *request, g *query.Result, zones []*time.Location) (chart.Spec, error) {
 	p := params{r: r}
 	spec := chart.Spec{
-		Title: clip(r.param("title"), 200), Width: int(p.size("w", 700, chart.MaxWidth)), Height: int(p.size("h", 300, chart.MaxHeight)),
-		Zoom: p.float("zoom", 1, 0.1, chart.MaxZoom), Theme: theme(r), Start: g.Start, End: g.End, Step: g.Step, Zones: zones,
+		Width: int(p.size("w", 700, chart.MaxWidth)), Height: int(p.size("h", 300, chart.MaxHeight)),
+		Zoom: min(p.float("zoom", 1, 0.1, anyZoom), chart.MaxZoom), Theme: theme(r), Start: g.Start, End: g.End, Step: g.Step, Zones: zones,
 		NoLegend: r.flag("no_legend"), NoLegendStats: r.flag("no_legend_stats"), OnlyGraph: r.flag("only_graph"),
 		PlainAxes: hasHint(r, "ambiguous-multi-y"), Notices: g.Notices,
 	}
@@ -99,94 +100,20 @@ func pictureSpec(r *request, g *query.Result, zones []*time.Location) (chart.Spe
 	if err != nil {
 		return spec, err
 	}
-	for _, n := range numbers {
-		spec.Axes = append(spec.Axes, p.axis(n, spec.Theme))
+	shared := func(axis int) tags.Tags {
+		var lines []tags.Tags
+		for i, l := range spec.Lines {
+			if axis < 0 || l.Axis == axis {
+				lines = append(lines, g.Lines[i].Tags)
+			}
+		}
+		return sharedTags(lines)
+	}
+	spec.Title = clip(expr.Substitute(r.param("title"), shared(-1).Get), 200)
+	for i, n := range numbers {
+		a := p.axis(n, spec.Theme)
+		a.Label = clip(expr.Substitute(r.param(axisParam(r, "ylabel", n)), shared(i).Get), 100)
+		spec.Axes = append(spec.Axes, a)
 	}
 	return spec, p.err
-}
-
-// lines fills in the lines and returns the numbers of the axes that they stand
-// on in ascending order, which is that of Spec.Axes.
-func (p *params) lines(spec *chart.Spec, g *query.Result) ([]int, error) {
-	perLine := p.r.flag("axis_per_line")
-	if n := len(g.Lines); perLine && n > chart.MaxAxes {
-		perLine = false
-		spec.Notices = append(slices.Clone(spec.Notices), fmt.Sprintf("Too many Y-axes, %d > %d, axis per line disabled.", n, chart.MaxAxes))
-	}
-	palettes := map[*expr.Style]*chart.Palette{}
-	used := map[int]bool{}
-	for i := range g.Lines {
-		l := &g.Lines[i]
-		axis, err := l.Style.Axis()
-		if err != nil {
-			return nil, err
-		}
-		if perLine {
-			axis = i
-		}
-		line, err := pictureLine(l, p.r.flag(axisParam(p.r, "stack", axis)))
-		if err != nil {
-			return nil, err
-		}
-		if text := l.Style.Settings["palette"]; text != "" {
-			if palettes[l.Style] == nil {
-				own, err := chart.ParsePalette(text, spec.Theme)
-				if err != nil {
-					return nil, badRequest(clip(err.Error(), 300))
-				}
-				palettes[l.Style] = &own
-			}
-			line.Palette = palettes[l.Style]
-		}
-		used[axis], line.Axis = true, axis
-		spec.Lines = append(spec.Lines, line)
-	}
-	if len(used) == 0 {
-		used[0] = true
-	}
-	numbers := slices.Sorted(maps.Keys(used))
-	for i := range spec.Lines {
-		spec.Lines[i].Axis = slices.Index(numbers, spec.Lines[i].Axis)
-	}
-	return numbers, nil
-}
-
-// pictureLine turns a line's style into the chart's.
-func pictureLine(l *query.ResultLine, stack bool) (chart.Line, error) {
-	line := chart.Line{Label: l.Legend, Key: l.Label, Values: l.Values, Width: 1}
-	if text := l.Style.Settings["color"]; text != "" {
-		var ok bool
-		if line.Color, ok = chart.ParseColor(text); !ok {
-			return line, badRequest("unknown color name " + strconv.Quote(clip(text, 40)) + ", must be one of " + strings.Join(chart.ColorNames(), ", ") + ", or hex digits")
-		}
-	}
-	if alpha, err := strconv.ParseUint(l.Style.Settings["alpha"], 16, 8); err == nil {
-		line.Alpha = uint8(alpha)
-	}
-	if w, err := strconv.ParseFloat(l.Style.Settings["lw"], 64); err == nil && w > 0 {
-		line.Width = w
-	}
-	switch ls := l.Style.Settings["ls"]; {
-	case ls == "area":
-		line.Style = chart.StyleArea
-	case ls == "stack" || ls == "" && stack:
-		line.Style = chart.StyleStack
-	case ls == "vspan":
-		line.Style = chart.StyleVspan
-	case ls == "heatmap":
-		line.Style = chart.StyleHeatmap
-		line.Bucket = bucket(l)
-	}
-	return line, nil
-}
-
-// bucket returns what a line of a percentile counts: the range of its bucket,
-// for a timer in seconds; nil for any other line.
-func bucket(l *query.ResultLine) *[2]float64 {
-	tag, _ := l.Tags.Get("percentile")
-	low, high, ok := expr.BucketRange(tag)
-	if !ok {
-		return nil
-	}
-	return &[2]float64{low, high}
 }

@@ -50,7 +50,13 @@ func TestPictureParameters(t *testing.T) {
 		two + "&h=5000":                    "Restricted graph height to 1000.",
 		axes:                               "axis 0|axis 3|-axis 1",
 		axes + "&ylabel.3=threes":          "axis 3: threes|-axis 0: threes",
-		axes + "&axis_per_line=1&hints=ambiguous-multi-y":          "axis 0|axis 1|axis 2|-axis 3",
+		axes + "&axis_per_line=1":          "axisPerLine cannot be used with explicit multi axis|axis 3",
+		"q=1,2,3&axis_per_line=1&hints=ambiguous-multi-y":          "axis 0|axis 1|axis 2|-axis 3",
+		two + "&zoom=3&w=3000":                                     "Restricted zoom to 2.0.|Restricted graph width to 2000.",
+		two + "&title=$(name)%20of%20$node":                        "mm of node",
+		two + "&ylabel=$name":                                      "mm",
+		two + "&axis_per_line=1&ylabel=node%20$node":               "node a|node b",
+		"q=5&o=1&scale=linear&l=1&u=1e6":                           "200k|-10k",
 		many + "&axis_per_line=1":                                  "Too many Y-axes, 6 > 5, axis per line disabled.|-axis 1",
 		heat:                                                       "heatmap|-a|-max",
 		heat + "&heatmap_label=how%20many":                         "how many",
@@ -103,12 +109,77 @@ func TestHeatmapFormat(t *testing.T) {
 				sum += v.(float64)
 			}
 		}
-		if sum != 6 || item["plot"] != 2.0 || item["colorScale"] != "LOGARITHMIC" || item["lower"] != "1" || item["label"] != "heatmap" {
+		if sum != 6 || item["plot"] != 0.0 || item["colorScale"] != "LOGARITHMIC" || item["lower"] != "1.0" || item["label"] != "heatmap" {
 			t.Errorf("%v values in %v", sum, item)
+		}
+		columns, rows := item["data"].(map[string]any)["values"].([]any), item["yTicks"].([]any)
+		if len(columns) != 3 || len(columns[0].([]any)) != len(rows) {
+			t.Errorf("%d columns, the first of %d rows, with %d ranges", len(columns), len(columns[0].([]any)), len(rows))
+		}
+		first, second := rows[0].(map[string]any), rows[1].(map[string]any)
+		if first["max"] != second["min"] || first["label"] != "0.208" || item["colorTicks"].([]any)[0].(map[string]any)["color"] != "ffd3e6f8" {
+			t.Errorf("ranges %v, %v, colours %v", first, second, item["colorTicks"])
 		}
 		return
 	}
 	t.Error("no heat map")
+}
+
+// TestLineColors: a line keeps its colour whatever the order and the limit, and
+// lines of earlier data have a palette of their own.
+func TestLineColors(t *testing.T) {
+	r := filled(t, 3)
+	const blue, brown, lime = "ff0075dc", "ff993f00", "ff9dcc00"
+	for query, want := range map[string]string{
+		"q=name,mm,:eq,(,node,),:by,$node,:legend":                               "a " + blue + " b " + brown,
+		"q=name,mm,:eq,(,node,),:by,$node,:legend,max,:sort,desc,:order":         "b " + brown + " a " + blue,
+		"q=name,mm,:eq,(,node,),:by,$node,:legend,max,:sort,desc,:order,1,:head": "b " + brown,
+		"q=name,mm,:eq,(,node,),:by,$node,:legend&sort=max&order=desc":           "b " + brown + " a " + blue,
+		"q=name,mm,:eq,(,node,),:by,b,:sort,1,:limit,$node,:legend,7,c,:legend":  "a " + blue + " c " + lime,
+		"q=7,c,:legend,1,:axis,8,d,:legend":                                      "d " + blue + " c " + brown,
+		"q=7,c,:legend,f00,:color,8,d,:legend":                                   "c ffff0000 d " + blue,
+		"q=7,c,:legend,00ff0000,:color,8,d,:legend,00,:alpha":                    "c 00ff0000 d 000075dc",
+		"q=7,c,:legend,blue1,:color":                                             "c ff6baed6",
+		"q=7,c,:legend,blue1,:color&theme=dark":                                  "c ffc6dbef",
+		"q=7,c,:legend&theme=dark":                                               "c ff00b5f7",
+		"q=7,c,:legend,reds,:palette,8,d,:legend,9,e,:legend,reds,:palette":      "c ff67000d d " + blue + " e ff67000d",
+		"q=7,c,:legend,8,d,:legend,1,:axis&palette.1=greens":                     "c " + blue + " d ff00441b",
+		"q=7,c,:legend,8,d,:legend,1,:axis&palette=greens":                       "c ff00441b d ff006d2c",
+		"q=name,mm,:eq,:sum,n,:legend,:dup,1s,:offset,o,:legend,7,c,:legend":     "n " + blue + " o c0000000 c " + brown,
+		"q=name,mm,:eq,:sum,1s,:offset,o,:legend&theme=dark":                     "o ffffffff",
+		"q=name,mm,:eq,:sum,1s,:offset,o,:legend,reds,:palette":                  "o ff67000d",
+		"q=7,c,:legend,:heatmap,8,d,:legend,:heatmap,9,e,:legend":                "c " + blue + " d " + blue + " e " + brown,
+		"q=7,c,:legend,:heatmap,9,e,:legend&heatmap_palette=reds":                "c ff67000d e " + blue,
+		"q=7,a,:legend&palette=hash:armytage":                                    "a " + brown, // 97 % 24
+	} {
+		got := ""
+		for _, item := range decode[[]map[string]any](t, r.get("/api/v1/graph?format=v2.json&hints=no-image&s=e-3s&"+query)) {
+			if item["type"] == "timeseries" {
+				got += " " + item["label"].(string) + " " + item["color"].(string)
+			}
+		}
+		if got != " "+want {
+			t.Errorf("%s: got%s, want %s", query, got, want)
+		}
+	}
+}
+
+// TestRefusedPictures: what makes no sense is said.
+func TestRefusedPictures(t *testing.T) {
+	r := filled(t, 3)
+	for query, text := range map[string]string{
+		"l=5&u=1":         "lower bound must be less than upper bound (5.0 \\u003e= 1.0)",
+		"l.0=5&u=5":       "lower bound must be less than upper bound (5.0 \\u003e= 5.0)",
+		"zoom=0.05":       "parameter zoom",
+		"features=new":    "parameter features is \\\"new\\\", must be stable or unstable",
+		"layout=page":     "parameter layout",
+		"tick_labels=hex": "parameter tick_labels",
+		"theme=blue":      "parameter theme",
+		"palette=none":    "parameter palette",
+		"palette.0=none":  "parameter palette.0",
+	} {
+		wantError(t, query, r.call("GET", "/api/v1/graph?s=e-3s&q=1&"+query, nil), 400, text)
+	}
 }
 
 // TestUnknownColor: a colour without a meaning is said, not guessed.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pulse/web/chart"
+	"pulse/web/render"
 )
 
 // params reads the parameters of a picture and remembers the first fault.
@@ -45,15 +46,14 @@ func (p *params) float(name string, def, lo, hi float64) float64 {
 // axis reads what is said about axis i: name.i, or name for all axes.
 func (p *params) axis(i int, theme chart.Theme) chart.Axis {
 	at := func(name string) string { return axisParam(p.r, name, i) }
-	a := chart.Axis{Number: i, Label: clip(p.r.param(at("ylabel")), 100)}
-	a.Scale = p.scale(at("scale"))
-	if p.r.flag(at("o")) {
+	a := chart.Axis{Number: i, Scale: p.scale(at("scale"))}
+	if p.r.param(at("scale")) == "" && p.r.flag(at("o")) {
 		a.Scale = chart.ScaleLog
 	}
 	a.TickLabels = pick(p, at("tick_labels"), map[string]chart.TickLabels{"": chart.TicksDecimal, "decimal": chart.TicksDecimal, "binary": chart.TicksBinary, "duration": chart.TicksDuration, "off": chart.TicksOff})
 	a.Lower, a.Upper = p.bound(at("l")), p.bound(at("u"))
-	if own := at("palette"); own != "palette" {
-		a.Palette = p.palette(own, theme)
+	if l, u := a.Lower, a.Upper; l.Kind == chart.BoundValue && u.Kind == chart.BoundValue && l.Value >= u.Value && p.err == nil {
+		p.err = badRequest("lower bound must be less than upper bound (" + boundText(l) + " >= " + boundText(u) + ")")
 	}
 	a.Heat = chart.Heat{
 		Label: clip(p.r.param(at("heatmap_label")), 200), Scale: p.scale(at("heatmap_scale")),
@@ -94,9 +94,20 @@ func (p *params) bound(name string) chart.Bound {
 	}
 }
 
-// pick reads one of the named choices.
+// boundText writes a bound as its parameter says it.
+func boundText(b chart.Bound) string {
+	switch b.Kind {
+	case chart.BoundAutoStyle:
+		return "auto-style"
+	case chart.BoundAutoData:
+		return "auto-data"
+	}
+	return string(render.AppendNumber(nil, b.Value))
+}
+
+// pick reads one of the named choices, in capitals or not.
 func pick[T any](p *params, name string, choices map[string]T) T {
-	v, ok := choices[p.r.param(name)]
+	v, ok := choices[strings.ToLower(p.r.param(name))]
 	if !ok {
 		var names []string
 		for choice := range choices {

@@ -117,15 +117,20 @@ func TestStyles(t *testing.T) {
 }
 
 func TestAlpha(t *testing.T) {
-	at := func(l chart.Line) uint32 {
+	at := func(l chart.Line) int {
 		r, g, _, _ := draw(t, plain(l)).At(5, 50).RGBA()
-		return r - g // 0xffff for pure red
+		return int(r) - int(g) // 0xffff for pure red
 	}
 	line := chart.Line{Color: red, Width: 20, Values: []float64{5}}
 	whole := at(line)
-	line.Alpha = 0x80
+	alpha := uint8(0x80)
+	line.Alpha = &alpha
 	if half := at(line); whole < 0xf000 || half > 0x9000 || half < 0x6000 {
 		t.Errorf("red is %x, with alpha 80 %x", whole, half)
+	}
+	alpha = 0
+	if none := at(line); none > 0x800 {
+		t.Errorf("red is %x with alpha 00", none)
 	}
 }
 
@@ -291,9 +296,9 @@ func TestContrast(t *testing.T) {
 		s := plain()
 		s.Theme = theme
 		ground := draw(t, s).At(50, 37)
-		names := map[string]float64{"safe": 2, "armytage": 1.7, "": 1.7}
+		names := map[string]float64{"safe": 2, "dark24": 2}
 		if theme == chart.Dark {
-			names = map[string]float64{"safe": 4.5, "light24": 3, "": 3}
+			names = map[string]float64{"safe": 4.5, "light24": 2.8, "": 2.8}
 		}
 		for name, least := range names {
 			p, err := chart.ParsePalette(name, theme)
@@ -407,15 +412,20 @@ func TestStatsOf(t *testing.T) {
 }
 
 func TestParseColor(t *testing.T) {
-	for text, want := range map[string]color.NRGBA{
-		"f00": {255, 0, 0, 255}, "00ff7f": {0, 255, 127, 255}, "80FF0000": {255, 0, 0, 128}, "White": {255, 255, 255, 255},
+	for text, want := range map[string][2]color.NRGBA{ // light and dark
+		"f00": {{255, 0, 0, 255}, {255, 0, 0, 255}}, "00ff7f": {{0, 255, 127, 255}, {0, 255, 127, 255}},
+		"80FF0000": {{255, 0, 0, 128}, {255, 0, 0, 128}}, "White": {{255, 255, 255, 255}, {255, 255, 255, 255}},
+		"blue1": {{0x6b, 0xae, 0xd6, 255}, {0xc6, 0xdb, 0xef, 255}}, "red3": {{0x67, 0, 0x0d, 255}, {0xcb, 0x18, 0x1d, 255}},
+		"gray3": {{0, 0, 0, 255}, {0x77, 0x77, 0x77, 255}},
 	} {
-		if got, ok := chart.ParseColor(text); !ok || got != want {
-			t.Errorf("%s: %v, %v", text, got, ok)
+		for i, theme := range []chart.Theme{chart.Light, chart.Dark} {
+			if got, ok := chart.ParseColor(text, theme); !ok || got != want[i] {
+				t.Errorf("%s, theme %d: %v, %v", text, theme, got, ok)
+			}
 		}
 	}
 	for _, text := range []string{"", "ff", "ffff", "fffffff", "ggg", "+fffffff", "-1234567", "nocolour", "#ff0000"} {
-		if got, ok := chart.ParseColor(text); ok {
+		if got, ok := chart.ParseColor(text, chart.Dark); ok {
 			t.Errorf("%q is %v", text, got)
 		}
 	}

@@ -67,18 +67,19 @@ type ShownAxis struct {
 	Heat         *ShownHeat // nil: no heat map stands on it
 }
 
-// ShownHeat is the heat map of an axis.
+// ShownHeat is the heat map of an axis, whose cells are a step wide here however
+// wide they are drawn.
 type ShownHeat struct {
 	Label string
-	// Rows are the values at the edges of the cells, one more than there are
-	// rows; Step is the width of a cell in ms.
-	Rows []float64
-	Step int64
-	// Cells[row][column], the lowest row first; 0 is empty.
-	Cells [][]float64
+	// Rows are the values at the edges of the rows, the lowest first, one more
+	// than there are rows.
+	Rows      []float64
+	RowLabels []string
+	Cells     [][]float64 // Cells[step][row]; 0 is empty
 	// Colors[i] is of counts from Counts[i] to Counts[i+1].
-	Colors []color.NRGBA
-	Counts []float64
+	Colors      []color.NRGBA
+	Counts      []float64
+	CountLabels []string
 }
 
 // Axes returns what the axes cover, in the order of Spec.Axes.
@@ -88,25 +89,30 @@ func (p *Picture) Axes() []ShownAxis {
 	var out []ShownAxis
 	for i, s := range l.scales {
 		a := ShownAxis{Lower: s.lower, Upper: s.upper, Color: l.spec.Vision.see(colors[i])}
-		for _, h := range l.heats {
-			if h.axis == i {
-				a.Heat = h.shown(&l.scales[i], l.spec.Step)
-			}
+		if h := newHeatmap(&l.spec, i, &l.scales[i], math.Inf(1), l.plot.h); h != nil {
+			a.Heat = h.shown(&l.scales[i])
 		}
 		out = append(out, a)
 	}
 	return out
 }
 
-func (h *heatmap) shown(on *scale, step int64) *ShownHeat {
-	out := &ShownHeat{Label: h.label, Step: step * int64(h.group), Colors: h.shades}
-	for row := range h.rows {
-		out.Rows = append(out.Rows, on.at(float64(row)/float64(h.rows)))
-		out.Cells = append(out.Cells, h.cells[row*h.cols:(row+1)*h.cols])
+func (h *heatmap) shown(on *scale) *ShownHeat {
+	out := &ShownHeat{Label: h.label, Colors: h.shades}
+	for row := range h.rows + 1 {
+		v := on.at(float64(row) / float64(h.rows))
+		out.Rows, out.RowLabels = append(out.Rows, v), append(out.RowLabels, formatStat(v, on.TickLabels))
 	}
-	out.Rows = append(out.Rows, on.upper)
 	for i := range len(h.shades) + 1 {
-		out.Counts = append(out.Counts, h.counts.at(float64(i)/float64(len(h.shades))))
+		v := h.counts.at(float64(i) / float64(len(h.shades)))
+		out.Counts, out.CountLabels = append(out.Counts, v), append(out.CountLabels, formatStat(v, TicksDecimal))
+	}
+	for col := range h.cols {
+		column := make([]float64, h.rows)
+		for row := range column {
+			column[row] = h.cells[row*h.cols+col]
+		}
+		out.Cells = append(out.Cells, column)
 	}
 	return out
 }

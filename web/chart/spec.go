@@ -89,10 +89,7 @@ type Axis struct {
 	Scale        Scale
 	Lower, Upper Bound
 	TickLabels   TickLabels
-	// Palette colours the lines on this axis that have no colour; nil is the
-	// graph's.
-	Palette *Palette
-	Heat    Heat
+	Heat         Heat
 }
 
 // Heat is how the heat map of an axis is coloured.
@@ -135,15 +132,15 @@ func StatsOf(values []float64) Stats {
 // Line is one line of a graph.
 type Line struct {
 	Label string
-	// Key is what a hashed palette goes by, "" = Label.
-	Key string
-	// Color with alpha 0 takes the next colour of the palette.
+	// Color with alpha 0 takes one of the palette: that of Turn, which counts from
+	// 1, or with 0 the next that no line before it took.
 	Color color.NRGBA
-	// Alpha replaces that of the colour; 0 leaves it. A line whose colour is not
+	Turn  int
+	// Alpha replaces that of the colour; nil leaves it. A line whose colour is not
 	// opaque is filled with that colour as it is.
-	Alpha uint8
+	Alpha *uint8
 	// Palette colours the line and those that share the pointer; nil is the
-	// axis'.
+	// graph's.
 	Palette *Palette
 	Style   LineStyle
 	Width   float64 // pixels, 0 = 1
@@ -241,37 +238,37 @@ func (s Spec) checked() (Spec, error) {
 }
 
 // colorLines gives every line its colour. A palette goes round over the lines
-// that it colours: those with one of their own, those on an axis that has one, and
-// all others. A heat map takes one colour for all its lines.
+// that it colours: those with one of their own, and all others. A heat map takes
+// one colour for all its lines, and none where it has a palette of its own.
 func (s *Spec) colorLines() {
 	next := map[*Palette]int{}
-	var heat [MaxAxes]color.NRGBA
+	var heat [MaxAxes]*Line
 	for i := range s.Lines {
 		l := &s.Lines[i]
-		if l.Style == StyleHeatmap && heat[l.Axis].A != 0 {
-			l.Color = heat[l.Axis]
-			continue
+		if l.Style == StyleHeatmap {
+			if first := heat[l.Axis]; first != nil {
+				l.Color = first.Color
+				continue
+			}
+			heat[l.Axis] = l
+			if own := s.Axes[l.Axis].Heat.Palette; own != nil && len(own.Colors) > 0 && l.Color.A == 0 {
+				l.Color = own.Colors[0]
+			}
 		}
 		if l.Color.A == 0 {
 			p := s.Palette
-			if own := s.Axes[l.Axis].Palette; own != nil && len(own.Colors) > 0 {
-				p = own
-			}
 			if l.Palette != nil && len(l.Palette.Colors) > 0 {
 				p = l.Palette
 			}
-			key := l.Key
-			if key == "" {
-				key = l.Label
+			turn := l.Turn - 1
+			if l.Turn == 0 {
+				turn = next[p]
+				next[p]++
 			}
-			l.Color = p.color(next[p], key)
-			next[p]++
+			l.Color = p.color(turn, l.Label)
 		}
-		if l.Alpha != 0 {
-			l.Color.A = l.Alpha
-		}
-		if l.Style == StyleHeatmap {
-			heat[l.Axis] = l.Color
+		if l.Alpha != nil {
+			l.Color.A = *l.Alpha
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -74,18 +73,9 @@ func AppendTable(dst []byte, g *query.Result, separator byte, zone *time.Locatio
 	dst = append(dst, '\n')
 	for i := range rows(g) {
 		t := time.UnixMilli(g.Start + int64(i+1)*g.Step).In(zone)
-		format := "2006-01-02T15:04:05Z07:00"
-		if g.Step%1000 != 0 {
-			format = "2006-01-02T15:04:05.000Z07:00"
-		}
-		dst = t.AppendFormat(dst, format)
+		dst = t.AppendFormat(dst, time.RFC3339Nano) // whole seconds without a fraction
 		for j := range g.Lines {
-			dst = append(dst, separator)
-			if v := g.Lines[j].Values[i]; math.IsNaN(v) {
-				dst = append(dst, "NaN"...)
-			} else {
-				dst = strconv.AppendFloat(dst, v, 'f', 6, 64)
-			}
+			dst = query.AppendFixed(append(dst, separator), g.Lines[j].Values[i], 6)
 		}
 		dst = append(dst, '\n')
 	}

@@ -155,7 +155,7 @@ func TestTable(t *testing.T) {
 	want := [][]string{
 		{"timestamp", "one", `'=two "2"`},
 		{"2026-01-01T01:00:10+01:00", "1.000000", "-0.000000"},
-		{"2026-01-01T01:00:20+01:00", "NaN", "+Inf"},
+		{"2026-01-01T01:00:20+01:00", "NaN", "Infinity"},
 		{"2026-01-01T01:00:30+01:00", "2.500000", rows[3][2]},
 	}
 	if err != nil || !reflect.DeepEqual(rows, want) {
@@ -163,7 +163,7 @@ func TestTable(t *testing.T) {
 	}
 	fine := result()
 	fine.Step, fine.End = 500, fine.Start+1500
-	if got := string(render.AppendTable(nil, fine, '\t', time.UTC)); !strings.Contains(got, "\n2026-01-01T00:00:00.500Z\t1.000000\t") {
+	if got := string(render.AppendTable(nil, fine, '\t', time.UTC)); !strings.Contains(got, "\n2026-01-01T00:00:00.5Z\t1.000000\t") {
 		t.Errorf("half seconds: %s", got)
 	}
 	for _, legend := range []string{"=a", "+a", "-a", "@a", "\ta", "\ra"} {

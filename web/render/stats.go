@@ -8,12 +8,13 @@ import (
 )
 
 // AppendStats appends the graph format `stats.json`: the statistics of each
-// line over the range instead of its values.
+// line over the range instead of its values. The end is the stamp after the last
+// value.
 func AppendStats(dst []byte, g *query.Result) []byte {
 	dst = append(dst, `{"start":`...)
 	dst = strconv.AppendInt(dst, g.Start+g.Step, 10)
 	dst = append(dst, `,"end":`...)
-	dst = strconv.AppendInt(dst, g.End, 10)
+	dst = strconv.AppendInt(dst, g.End+g.Step, 10)
 	dst = append(dst, `,"step":`...)
 	dst = strconv.AppendInt(dst, g.Step, 10)
 	dst = appendHeads(append(dst, ','), g)

@@ -19,7 +19,8 @@ type Picture struct {
 	Width, Height int
 	Zoom          float64
 	OnlyGraph     bool
-	LoadMs        int64
+	LoadMs        int64 // 0: not measured
+	Hints         []string
 	Plots         []Plot
 	Heatmaps      []Heatmap
 	Lines         []Look // of each line of the result
@@ -28,20 +29,25 @@ type Picture struct {
 // Plot is a Y axis. Upper and Lower are auto-style, auto-data or a number.
 type Plot struct {
 	ID                                     int
-	Color                                  string // of the axis, AARRGGBB
+	Color                                  string // of the axis, AARRGGBB; "": the theme's
 	Label, Scale, Upper, Lower, TickLabels string
 }
 
-// Heatmap is the counts of an axis. Cells[row][column] are those between Rows[row]
-// and Rows[row+1] in Step ms, the first from the start on; 0 is empty.
+// Heatmap is the counts of an axis. Cells[step][row] is the count of Rows[row],
+// the lowest row first; 0 is empty.
 type Heatmap struct {
 	Plot                            int
 	Label, ColorScale, Upper, Lower string
-	Step                            int64
-	Rows                            []float64
+	Rows                            []Range
+	Colors                          []Range // of counts
 	Cells                           [][]float64
-	Colors                          []string // AARRGGBB, Colors[i] for counts from Counts[i] to Counts[i+1]
-	Counts                          []float64
+}
+
+// Range is what a row or a colour of a heat map stands for.
+type Range struct {
+	Min, Max float64
+	Label    string
+	Color    string // AARRGGBB; "": none
 }
 
 // Look is how a line is drawn.
@@ -95,19 +101,27 @@ func appendHeatmap(dst []byte, h *Heatmap) []byte {
 	dst = appendField(dst, "colorScale", h.ColorScale)
 	dst = appendField(dst, "upper", h.Upper)
 	dst = appendField(dst, "lower", h.Lower)
-	dst = append(appendField(dst, "label", h.Label), `,"step":`...)
-	dst = append(strconv.AppendInt(dst, h.Step, 10), `,"yTicks":`...)
-	dst = append(appendNumbers(dst, h.Rows), `,"colorTicks":[`...)
-	for i, c := range h.Colors {
-		dst = AppendString(append(comma(dst, i), `{"color":`...), c)
-		dst = AppendQuotedNumber(append(dst, `,"min":`...), h.Counts[i])
-		dst = append(AppendQuotedNumber(append(dst, `,"max":`...), h.Counts[i+1]), '}')
-	}
-	dst = append(dst, `],"data":{"type":"heatmap","values":[`...)
-	for i, row := range h.Cells {
-		dst = appendNumbers(comma(dst, i), row)
+	dst = append(appendField(dst, "label", h.Label), `,"yTicks":`...)
+	dst = append(appendRanges(dst, h.Rows), `,"colorTicks":`...)
+	dst = append(appendRanges(dst, h.Colors), `,"data":{"type":"heatmap","values":[`...)
+	for i, counts := range h.Cells {
+		dst = appendNumbers(comma(dst, i), counts)
 	}
 	return append(dst, "]}}"...)
+}
+
+func appendRanges(dst []byte, ranges []Range) []byte {
+	dst = append(dst, '[')
+	for i, r := range ranges {
+		dst = append(comma(dst, i), '{')
+		if r.Color != "" {
+			dst = append(AppendString(append(dst, `"color":`...), r.Color), ',')
+		}
+		dst = AppendQuotedNumber(append(dst, `"min":`...), r.Min)
+		dst = AppendQuotedNumber(append(dst, `,"max":`...), r.Max)
+		dst = append(appendQuoted(dst, "label", r.Label), '}')
+	}
+	return append(dst, ']')
 }
 
 func appendNumbers(dst []byte, values []float64) []byte {
@@ -118,7 +132,8 @@ func appendNumbers(dst []byte, values []float64) []byte {
 	return append(dst, ']')
 }
 
-// AppendGraphMetadata appends the item that says what holds for the whole graph.
+// AppendGraphMetadata appends the item that says what holds for the whole graph;
+// endTime is the stamp after the last value.
 func AppendGraphMetadata(dst []byte, g *query.Result, p *Picture) []byte {
 	integer := func(name string, v int64) {
 		dst = append(append(append(dst, `,"`...), name...), `":`...)
@@ -126,7 +141,7 @@ func AppendGraphMetadata(dst []byte, g *query.Result, p *Picture) []byte {
 	}
 	dst = append(dst, `{"type":"graph-metadata"`...)
 	integer("startTime", g.Start+g.Step)
-	integer("endTime", g.End)
+	integer("endTime", g.End+g.Step)
 	dst = AppendStrings(append(dst, `,"timezones":`...), p.Zones)
 	integer("step", g.Step)
 	integer("width", int64(p.Width))
@@ -137,13 +152,18 @@ func AppendGraphMetadata(dst []byte, g *query.Result, p *Picture) []byte {
 	dst = appendField(dst, "legendType", p.Legend)
 	dst = strconv.AppendBool(append(dst, `,"onlyGraph":`...), p.OnlyGraph)
 	dst = appendField(dst, "theme", p.Theme)
-	integer("loadTime", p.LoadMs)
+	if p.LoadMs > 0 {
+		integer("loadTime", p.LoadMs)
+	}
 	dst = append(dst, `,"stats":{"inputLines":`...)
 	dst = strconv.AppendInt(dst, g.Explain.InputLines, 10)
 	integer("inputDatapoints", g.Explain.InputDatapoints)
 	integer("outputLines", g.Explain.GraphLines)
 	integer("outputDatapoints", g.Explain.GraphDatapoints)
 	dst = AppendStrings(append(dst, `},"warnings":`...), g.Notices)
+	if len(p.Hints) > 0 {
+		dst = AppendStrings(append(dst, `,"renderingHints":`...), p.Hints)
+	}
 	return append(dst, '}')
 }
 
@@ -183,14 +203,15 @@ func HasValue(values []float64) bool {
 	return false
 }
 
-// LineID is the SHA-1 of a line's tags and of the expression that it is of.
+// LineID is the SHA-1 of a line's tags and of the expression that it is of, with
+// its settings of style.
 func LineID(l *query.ResultLine) string {
-	return l.Tags.With("atlas.query", l.Style.Expr.String()).ID()
+	return l.Tags.With("atlas.query", l.Style.String()).ID()
 }
 
 // appendIdentity appends where a line comes from, its tags and its values.
 func appendIdentity(dst []byte, l *query.ResultLine) []byte {
-	dst = appendQuoted(dst, "query", l.Style.Expr.String())
+	dst = appendQuoted(dst, "query", l.Style.String())
 	if keys := l.Style.Expr.Keys(); len(keys) > 0 {
 		dst = AppendStrings(append(dst, `,"groupByKeys":`...), keys)
 	}
