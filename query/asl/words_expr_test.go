@@ -48,6 +48,8 @@ func TestCanonicalText(t *testing.T) {
 	f("name,a,:eq,x(.),_$1,:s,hex,:decode", "name,a,:eq,:sum,x(.),_$1,:s,hex,:decode")
 	f("1,2,:add,3,:mul", "9.0,:const")
 	f("name,a,:eq,:dist-avg,b,c,:eq,:cq", "name,a,:eq,b,c,:eq,:and,:dist-avg")
+	f("name,a,:eq,10,0.1,0.5,0.2,0.3,name,n,:eq,:des-epic-signal,:clear,line,:get,pred,:get,trainingSize,:get,alpha,:get,beta,:get,maxPercent,:get,minPercent,:get,noise,:get,minPredNoiseBound,:get",
+		"name,a,:eq,:sum name,a,:eq,:sum,10,0.1,0.5,:des 10.0,:const 0.1,:const 0.5,:const 0.2,:const 0.3,:const name,n,:eq,:sum name,a,:eq,:sum,10,0.1,0.5,:des,name,n,:eq,:sum,:sub")
 	f("name,a,:eq,5,:rolling-count,3,2,:rolling-mean,PT5M,:trend", "name,a,:eq,:sum,5,:rolling-count,3,2,:rolling-mean,5m,:trend")
 }
 

@@ -96,53 +96,59 @@ type bound struct {
 }
 
 func epicArgs() []func(any) bool {
-	return []func(any) bool{IsTimeSeries, IsInt, IsDouble, IsDouble, IsDouble, IsDouble, IsDouble}
+	return []func(any) bool{IsTimeSeries, IsInt, IsDouble, IsDouble, IsDouble, IsDouble, IsTimeSeries}
 }
 
-// popEpic takes the seven items of the epic words.
+// popEpic takes the seven items of the epic words, and leaves them in variables
+// with what it makes of them.
 func (c *Context) popEpic() (*epic, error) {
-	noise, minPercent, maxPercent := c.PopDouble(), c.PopDouble(), c.PopDouble()
+	for i, name := range []string{"line", "trainingSize", "alpha", "beta", "maxPercent", "minPercent", "noise"} {
+		c.Vars[name] = c.Stack[len(c.Stack)-len(epicArgs())+i]
+	}
+	noise, minPercent, maxPercent := c.PopTimeSeries(), c.PopDouble(), c.PopDouble()
 	beta, alpha, training := c.PopDouble(), c.PopDouble(), c.PopInt()
 	line := c.PopTimeSeries()
 	pred, err := expr.NewStateful("des", line, float64(training), alpha, beta)
 	if err != nil {
 		return nil, errArgument("%v", err)
 	}
-	op := func(name string, l, r expr.TimeSeries) expr.TimeSeries {
-		t, berr := expr.NewBinary(name, l, r)
+	c.Vars["pred"] = expr.TimeSeries(pred)
+	op := func(name string, l, r expr.TimeSeries) (t expr.TimeSeries) {
 		if err == nil {
-			err = berr
+			t, err = expr.NewBinary(name, l, r)
 		}
 		return t
 	}
 	number := func(v float64) expr.TimeSeries { return &expr.Const{Value: v} }
 	e := &epic{line: line, bounds: []bound{
-		{"minPredNoiseBound", op("sub", pred, number(noise))},
+		{"minPredNoiseBound", op("sub", pred, noise)},
 		{"minPredPercentBound", op("fmul", pred, number(1-minPercent))},
-		{"maxPredNoiseBound", op("add", pred, number(noise))},
+		{"maxPredNoiseBound", op("add", pred, noise)},
 		{"maxPredPercentBound", op("fmul", pred, number(2-(1-maxPercent)))},
 	}}
-	if err != nil {
-		return nil, errArgument("%v", err)
-	}
 	low := op("and", op("lt", line, e.bounds[0].t), op("lt", line, e.bounds[1].t))
 	high := op("and", op("gt", line, e.bounds[2].t), op("gt", line, e.bounds[3].t))
 	e.signal = op("or", low, high)
+	if err != nil {
+		return nil, errArgument("%v", err)
+	}
 	for _, b := range e.bounds {
 		c.Vars[b.name] = b.t
 	}
 	return e, nil
 }
 
-const epicSignature = "TimeSeries training:Int alpha:Double beta:Double maxPercent:Double minPercent:Double noise:Double -- "
+const epicSignature = "line:TimeSeries trainingSize:Int alpha:Double beta:Double maxPercent:Double minPercent:Double noise:TimeSeries -- "
 
 func epicSignalWord() Word {
 	return Word{
 		Name: "des-epic-signal", Signature: epicSignature + "TimeSeries",
 		Doc: "1 where a line leaves the band around its smoothed value both by the noise and by the percentage. " +
-			"Sets the variables minPredNoiseBound, minPredPercentBound, maxPredNoiseBound and maxPredPercentBound.",
-		Examples: []string{"name,sps,:eq,:sum,10,0.1,0.5,0.2,0.2,4"},
-		Match:    Args(epicArgs()...),
+			"Sets the variables minPredNoiseBound, minPredPercentBound, maxPredNoiseBound, maxPredPercentBound and pred, " +
+			"the smoothed value, and those named as its arguments.",
+		Examples: []string{"name,sps,:eq,:sum,10,0.1,0.5,0.2,0.2,4",
+			"ERROR:name,sps,:eq,(,a,),:by,10,0.1,0.5,0.2,0.2,name,sps,:eq,(,b,),:by"},
+		Match: Args(epicArgs()...),
 		Run: func(c *Context) error {
 			e, err := c.popEpic()
 			if err != nil {
