@@ -21,8 +21,8 @@ type RawSeries struct {
 // Collect answers a data expression from series, as a store does, for a
 // window: select, aggregate at the series' step, consolidate to the window's.
 // The series' step must be the same for all and divide the window's. Shifts
-// are not applied: series stand for what was fetched. Labels come from the
-// tags of the result.
+// are not applied and not in the labels, which come from the tags of the
+// result: series stand for what was fetched.
 func Collect(series []RawSeries, d DataExpr, w Window) ([]Line, error) {
 	if err := w.check(); err != nil {
 		return nil, err
@@ -62,8 +62,9 @@ func Collect(series []RawSeries, d DataExpr, w Window) ([]Line, error) {
 		return []Line{NoData(d, w.Len())}, nil
 	}
 	for i, l := range lines {
-		if _, grouped := d.(*GroupBy); !grouped {
-			lines[i].Label = TagsLabel(l.Tags)
+		lines[i].Label = TagsLabel(l.Tags)
+		if d.Grouped() {
+			lines[i].Label, _ = KeyString(d.Keys(), l.Tags)
 		}
 	}
 	return lines, nil

@@ -58,6 +58,7 @@ func TestEvaluation(t *testing.T) {
 	f(whole, "name,disk,:eq", "name=disk: 16 7 38 49 55 71")
 	f(whole, "name,disk,:eq,:count,name,idle,:eq,:count", "name=disk: 3 2 3 3 2 3\nname=idle: NaN NaN NaN NaN NaN NaN")
 	f(whole, "node,:has,(,node,),:by", "(node=a): 12 3 33 45 51 67\n(node=b): 5 5 5 5 5 5\n(node=c): NaN NaN NaN NaN NaN NaN")
+	f(whole, "name,req,:eq,1h,:offset,name,req,:eq,(,node,),:by,1h,:offset", "name=req: 1 1 NaN 1 1 1\n(node=a): 1 1 NaN 1 1 1")
 	f(whole, "name,none,:eq,name,none,:eq,(,node,),:by,name,none,:eq,(,node,),:by,:max",
 		"NO DATA: NaN NaN NaN NaN NaN NaN\nNO DATA: NaN NaN NaN NaN NaN NaN")
 	f(whole, "name,disk,:eq,(,node,),:by,name,req,:eq,(,node,),:by,:div", "name=disk, node=a: 11 2 NaN 44 50 66")
