@@ -145,7 +145,7 @@ func colourWords() Vocabulary {
 			[]string{"1,f00", "1,ff0000", "1,0fff0000", "1,blue1", "ERROR:1,#f00"}, []func(any) bool{IsString},
 			func(s *expr.Style, args []any) (*expr.Style, error) { return s.WithColor(args[0].(string)) }),
 		styleWord("palette", "TimeSeries palette:String -- Style",
-			"Colours for the lines of the expression, by the name of a palette; `hash:name` picks by the line's tags.",
+			"Colours for the lines of the expression, by the name of a palette; `hash:name` picks by the text of the legend.",
 			[]string{"name,sps,:eq,(,nf.cluster,),:by,reds"}, []func(any) bool{IsString},
 			func(s *expr.Style, args []any) (*expr.Style, error) { return s.WithPalette(args[0].(string)), nil }),
 		styleWord("palette", "TimeSeries colors:List -- Style", "Colours for the lines of the expression, in turn.",
