@@ -147,6 +147,6 @@ var gallery = []picture{
 	{"Words below", "notices", "Notices", "What a reader has to know stands below the legend.",
 		small + "q=name,starts,:eq,:sum,(,region,),:by,name,errors,:eq,:sum,(,region,),:by&axis_per_line=1&no_legend=1", false},
 	{"", "empty", "No data", "", small + "q=name,nothing,:eq,(,node,),:by&title=Nothing%20here", false},
-	{"", "error", "Errors", "A browser that asks for a picture gets the error as one, with status 200; anybody else gets JSON and status 400.",
+	{"", "error", "Errors", "A browser that asks for a picture, in a page or as one, gets the error drawn, with status 200; scripts and anybody else get JSON and status 400.",
 		small + "q=name,starts,:eqq", true},
 }

@@ -192,12 +192,34 @@ func TestUnknownColor(t *testing.T) {
 	}
 }
 
-// TestErrorPicture: a browser gets the error in the size that it asked for.
+// TestErrorPicture: a browser gets the error in the size that it asked for, and a
+// script JSON.
 func TestErrorPicture(t *testing.T) {
 	r := filled(t, 3)
-	a := r.call("GET", "/api/v1/graph?q=:nope&w=300&h=90", nil, "Accept: image/png")
-	img, err := png.Decode(bytes.NewReader(a.body))
-	if a.status != 200 || err != nil || img.Bounds().Dx() != 300 || img.Bounds().Dy() != 90 {
-		t.Errorf("%v: %.100s", err, a)
+	const firefox = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+	for _, c := range []struct {
+		params  string
+		picture bool
+		headers []string
+	}{
+		{"", true, []string{"Accept: image/png"}},
+		{"", true, []string{"Sec-Fetch-Dest: image"}},
+		{"", true, []string{firefox, "Accept: text/html"}},
+		{"", true, []string{firefox, "Sec-Fetch-Dest: document"}},
+		{"&format=png", true, []string{firefox}},
+		{"&format=json", false, []string{firefox, "Accept: image/png"}},
+		{"", false, []string{firefox, "Sec-Fetch-Dest: empty"}},
+		{"", false, []string{"User-Agent: curl/8.14.1"}},
+		{"", false, nil},
+	} {
+		a := r.call("GET", "/api/v1/graph?q=:nope&w=300&h=90"+c.params, nil, c.headers...)
+		if !c.picture {
+			wantError(t, c.params, a, 400, "unknown word ':nope'")
+			continue
+		}
+		img, err := png.Decode(bytes.NewReader(a.body))
+		if a.status != 200 || err != nil || img.Bounds().Dx() != 300 || img.Bounds().Dy() != 90 {
+			t.Errorf("%v: %v: %.100s", c.headers, err, a)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,9 +112,14 @@ func (r *request) loopback() bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// wantsImageErrors reports whether a browser asked for a picture, which cannot
-// show a JSON error.
+// wantsImageErrors reports whether a browser asked for a picture: for one in a
+// page, or for a page of its own, as Atlas does. A script in a browser reads JSON.
 func (r *request) wantsImageErrors() bool {
-	return strings.HasPrefix(string(r.ctx.Request.Header.Peek("Sec-Fetch-Dest")), "image") ||
-		strings.HasPrefix(string(r.ctx.Request.Header.Peek("Accept")), "image/")
+	h := &r.ctx.Request.Header
+	if strings.HasPrefix(string(h.Peek("Sec-Fetch-Dest")), "image") || strings.HasPrefix(string(h.Peek("Accept")), "image/") {
+		return true
+	}
+	agent := strings.ToLower(string(h.Peek("User-Agent")))
+	return string(h.Peek("Sec-Fetch-Dest")) != "empty" &&
+		slices.ContainsFunc([]string{"mozilla", "msie", "gecko", "chrome", "opera", "webkit"}, func(name string) bool { return strings.Contains(agent, name) })
 }
