@@ -103,3 +103,19 @@ func TestGroupingOfFoldedLines(t *testing.T) {
 		}
 	}
 }
+
+// A statistic that stands outside of a filter means nothing, also in what a
+// filter filters: what is done with the filter later does not make it grow.
+func TestStatisticsOutsideFilters(t *testing.T) {
+	const filters = ":stat-last,:avg,:stat-count,:filter,:stat-count,:filter"
+	s, err := every().ParseStyle(filters + strings.Repeat(",a,:has,:cq,1h,:offset", 30))
+	if err != nil || s[0].String() != filters {
+		t.Fatalf("%v, %v", s, err)
+	}
+	if n := s[0].Expr.(interface{ Size(limit int) int }).Size(1000); n > 50 {
+		t.Errorf("%d nodes", n)
+	}
+	if got, err := every().Normalize(filters, asl.Options{}); err != nil || strings.Join(got, " ") != filters {
+		t.Errorf("normal form %v, %v", got, err)
+	}
+}

@@ -96,6 +96,11 @@ func NewFilter(t, cond TimeSeries) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
+	return filterBy(t, cond)
+}
+
+// filterBy is NewFilter for a condition whose references mean something already.
+func filterBy(t, cond TimeSeries) (*Filter, error) {
 	if !t.Grouped() && cond.Grouped() {
 		return nil, errRequire("filter grouping must match expr grouping")
 	}
@@ -108,7 +113,7 @@ func (f *Filter) Keys() []string       { return f.Expr.Keys() }
 func (f *Filter) inputs() []TimeSeries { return []TimeSeries{f.Expr, f.Cond} }
 func (f *Filter) identity() string     { return ":filter" }
 func (f *Filter) withInputs(in []TimeSeries) (TimeSeries, error) {
-	return NewFilter(in[0], in[1])
+	return filterBy(in[0], in[1])
 }
 func (f *Filter) kernel() kernel { return &filterKernel{expr: f} }
 
