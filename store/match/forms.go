@@ -11,7 +11,15 @@ import (
 const MaxClauses = 1000
 
 // ErrClauses says that a normal form would have more than MaxClauses clauses.
-var ErrClauses = errors.New("too many clauses")
+var ErrClauses = errors.New("query is too complex")
+
+// checkClauses fails with ErrClauses for more than MaxClauses.
+func checkClauses(n int) error {
+	if n > MaxClauses {
+		return fmt.Errorf("%w: its normal form has %d clauses or more, the limit is %d", ErrClauses, n, MaxClauses)
+	}
+	return nil
+}
 
 // Simplify removes the constants that decide nothing. With ignore a constant
 // stands for a part that is to be left out: the negation of True is then True,
@@ -87,13 +95,13 @@ func normalForm(q Query, negate, dnf bool) ([]Query, error) {
 		return nil, err
 	}
 	if or == dnf {
-		if n := len(ls) + len(rs); n > MaxClauses {
-			return nil, fmt.Errorf("%w: %d, the limit is %d", ErrClauses, n, MaxClauses)
+		if err := checkClauses(len(ls) + len(rs)); err != nil {
+			return nil, err
 		}
 		return append(ls, rs...), nil
 	}
-	if n := len(ls) * len(rs); n > MaxClauses {
-		return nil, fmt.Errorf("%w: %d, the limit is %d", ErrClauses, n, MaxClauses)
+	if err := checkClauses(len(ls) * len(rs)); err != nil {
+		return nil, err
 	}
 	out := make([]Query, 0, len(ls)*len(rs))
 	for _, a := range ls {
@@ -145,8 +153,8 @@ func ExpandIn(q Query, limit int) ([]Query, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n := len(ls) * len(rs); n > MaxClauses {
-			return nil, fmt.Errorf("%w: %d, the limit is %d", ErrClauses, n, MaxClauses)
+		if err := checkClauses(len(ls) * len(rs)); err != nil {
+			return nil, err
 		}
 		out := make([]Query, 0, len(ls)*len(rs))
 		for _, a := range ls {

@@ -38,24 +38,20 @@ type clause struct {
 	rank int
 }
 
+// newClause sorts the values of an *In; under a *Not they stay as written, as in
+// Atlas.
 func newClause(q Query) clause {
-	leaf := q
-	negated, not := q.(*Not)
-	if not {
-		leaf = negated.Q
-	}
-	if in, ok := leaf.(*In); ok {
+	if in, ok := q.(*In); ok {
 		values := slices.Clone(in.Values)
 		slices.Sort(values)
-		leaf = NewIn(in.Key, slices.Compact(values))
+		q = NewIn(in.Key, slices.Compact(values))
 	}
-	q = leaf
-	if not {
-		q = &Not{leaf}
+	c := clause{q, q.String(), rank("")}
+	if not, ok := q.(*Not); ok {
+		q = not.Q
 	}
-	c := clause{q, q.String(), 8}
-	if l, ok := leaf.(Leaf); ok {
-		c.rank = rank(l.TagKey())
+	if leaf, ok := q.(Leaf); ok {
+		c.rank = rank(leaf.TagKey())
 	}
 	return c
 }
@@ -83,7 +79,7 @@ func Normalize(q Query) (Query, error) {
 	size := 0
 	for _, c := range conjunctions {
 		if size += Size(c, maxNormal-size); size > maxNormal {
-			return nil, fmt.Errorf("%w: more than %d nodes in all", ErrClauses, maxNormal)
+			return nil, fmt.Errorf("%w: its normal form has more than %d nodes", ErrClauses, maxNormal)
 		}
 	}
 	var lists [][]clause
