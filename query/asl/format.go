@@ -172,9 +172,6 @@ func (v verb) format(arg string) (string, error) {
 		if x < 0 {
 			sign = "-"
 		}
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			v.zero = false
-		}
 	default:
 		n, ok := integer(arg)
 		if !ok {
@@ -223,17 +220,29 @@ func integer(arg string) (int64, bool) {
 	return int64(x), true
 }
 
+// formatFixed writes x >= 0 with precision decimals, 6 if that is negative. It
+// rounds half to even, and writes zeros behind the shortest digits that read back
+// as x.
 func formatFixed(x float64, precision int) string {
 	switch {
 	case math.IsNaN(x):
 		return "NaN"
 	case math.IsInf(x, 0):
-		return "Infinity"
+		return "∞"
 	}
 	if precision < 0 {
 		precision = 6
 	}
-	return strconv.FormatFloat(x, 'f', precision, 64)
+	shortest := strconv.FormatFloat(x, 'f', -1, 64)
+	whole, fraction, _ := strings.Cut(shortest, ".")
+	switch zeros := precision - len(fraction); {
+	case zeros < 0:
+		return strconv.FormatFloat(x, 'f', precision, 64)
+	case precision == 0:
+		return whole
+	default:
+		return whole + "." + fraction + strings.Repeat("0", zeros)
+	}
 }
 
 // cut shortens s to n characters; n < 0 keeps all.
