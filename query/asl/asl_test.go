@@ -94,6 +94,10 @@ func TestStackWords(t *testing.T) {
 	f("f,(,(,a,),:call,:dup,),:set,f,:fcall", "a a")
 	f("a,:depth,:depth", "a 1 2")
 	f(`\u002c,(,\u002c,)`, `\u002c (,\u002c,)`)
+	// Texts in a list that words made are a program, too.
+	f(`a,\u003a%s,(,dup,),:format,1,:nlist,:call`, "a a")
+	f(`\u0028,b,\u0029,3,:nlist,:call`, "(,b,)")
+	f(`f,a,\u003adup,2,:nlist,:set,f,:fcall`, "a a")
 	f("%s-%2$s,(,a,b,),:format", "a-b")
 }
 
@@ -144,6 +148,9 @@ func TestErrors(t *testing.T) {
 		"write the exception as a query of its own with :re,:not,:and", 12)
 	f("a,5,:pick", "no item 5 on a stack of 1", 4)
 	f("%d,(,x,),:format", "'x' is not an integer", 9)
+	f(`\u003anope,1,:nlist,:call`, "unknown word ':nope'", 20)
+	f(`\u0029,1,:nlist,:call`, "unmatched closing parenthesis", 16)
+	f(`\u0028,1,:nlist,:call`, "unmatched opening parenthesis", 16)
 }
 
 func TestLimits(t *testing.T) {

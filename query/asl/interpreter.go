@@ -106,8 +106,8 @@ func (in *Interpreter) start(program string, o Options) (*Context, []any, error)
 	return &Context{in: in, initial: initial, Vars: maps.Clone(initial), unstable: o.Unstable}, items, nil
 }
 
-// call executes items one level deeper. Tokens are read as program text, other
-// items are pushed as they are.
+// call executes items one level deeper. Tokens and texts are read as program text,
+// other items are pushed as they are.
 func (c *Context) call(items []any) error {
 	if c.depth++; c.depth > c.in.limits.Depth {
 		return errors.New("looping detected")
@@ -126,7 +126,7 @@ func (c *Context) call(items []any) error {
 // step executes the first item, or the list that starts there, and returns
 // what follows. Its error is an *Error that knows where.
 func (c *Context) step(items []any) (rest []any, err error) {
-	t, ok := items[0].(Token)
+	t, ok := spelled(items[0])
 	if c.words++; c.words > c.in.limits.Steps {
 		err = errLimit("expression too costly: more than %d words executed", c.in.limits.Steps)
 		return nil, locate(err, t)
@@ -144,13 +144,13 @@ func (c *Context) step(items []any) (rest []any, err error) {
 		rest = rest[n+1:]
 	case t.Text == ")":
 		return nil, locate(&Error{Offset: -1, Message: "unmatched closing parenthesis", Hint: "a list is written (,a,b,)"}, t)
-	case t.Text[0] == ':':
+	case strings.HasPrefix(t.Text, ":"):
 		before := c.Stack
 		if err := c.executeWord(t.Text[1:]); err != nil {
 			return nil, c.explain(err, t, before)
 		}
 	default:
-		c.Push(Unescape(t.Text))
+		c.Push(cooked(items[0]))
 	}
 	if c.failed != nil {
 		return nil, locate(c.failed, t)
@@ -158,12 +158,24 @@ func (c *Context) step(items []any) (rest []any, err error) {
 	return rest, nil
 }
 
+// spelled returns an item as a token. A text that a word put into a list counts as
+// one, so that a program can be made of texts.
+func spelled(item any) (t Token, ok bool) {
+	switch v := item.(type) {
+	case Token:
+		return v, true
+	case string:
+		return Token{v, -1}, true
+	}
+	return Token{Offset: -1}, false
+}
+
 // listLength returns how many items stand before the parenthesis that closes
 // the list.
 func listLength(items []any) (n int, closed bool) {
 	depth := 0
 	for i, item := range items {
-		t, _ := item.(Token)
+		t, _ := spelled(item)
 		switch t.Text {
 		case "(":
 			depth++
