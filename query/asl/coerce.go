@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"pulse/query/expr"
 	"pulse/query/when"
 	"pulse/store/match"
 )
@@ -33,13 +34,13 @@ func IsQuery(item any) bool {
 	return ok
 }
 
-// IsInt holds for a string that spells a 32-bit integer.
+// IsInt holds for what AsInt accepts.
 func IsInt(item any) bool {
 	_, ok := AsInt(item)
 	return ok
 }
 
-// IsDouble holds for a string that spells a number.
+// IsDouble holds for what AsDouble accepts.
 func IsDouble(item any) bool {
 	_, ok := AsDouble(item)
 	return ok
@@ -63,8 +64,12 @@ func AsQuery(item any) (match.Query, bool) {
 	return q, ok
 }
 
-// AsInt returns the integer that a string spells in decimal.
+// AsInt returns the 32-bit integer that a string spells in decimal, and that of a
+// constant without its fraction.
 func AsInt(item any) (int, bool) {
+	if c, ok := item.(*expr.Const); ok {
+		return int(c.Value), math.Abs(c.Value) <= math.MaxInt32
+	}
 	s, ok := item.(string)
 	if !ok {
 		return 0, false
@@ -73,9 +78,12 @@ func AsInt(item any) (int, bool) {
 	return int(n), err == nil
 }
 
-// AsDouble returns the number that a string spells in decimal; `NaN` and
-// `Infinity` with or without a sign are numbers too.
+// AsDouble returns the number that a string spells in decimal, and that of a
+// constant; `NaN` and `Infinity` with or without a sign are numbers too.
 func AsDouble(item any) (float64, bool) {
+	if c, ok := item.(*expr.Const); ok {
+		return c.Value, true
+	}
 	s, ok := item.(string)
 	if !ok {
 		return 0, false

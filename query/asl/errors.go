@@ -2,8 +2,10 @@ package asl
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
+	"pulse/query/expr"
 	"pulse/store/match"
 )
 
@@ -52,27 +54,77 @@ func typeSummary(stack []any) string {
 	return "[" + strings.Join(names, ",") + "]"
 }
 
-// typeName is the word by which errors call an item.
+// typeName is what errors call an item: the class that Atlas has for it.
 func typeName(item any) string {
-	switch q := item.(type) {
+	switch v := item.(type) {
 	case string, Token:
 		return "String"
 	case List:
 		return "List"
 	case match.Const:
-		if q {
-			return "True"
-		}
-		return "False"
+		return camel(strconv.FormatBool(bool(v)))
 	case *match.Has:
 		return "HasKey"
 	case *match.Compare:
-		return [...]string{"LessThan", "LessThanEqual", "GreaterThan", "GreaterThanEqual"}[q.Op]
+		return [...]string{"LessThan", "LessThanEqual", "GreaterThan", "GreaterThanEqual"}[v.Op]
 	case *match.Regex:
-		if q.IgnoreCase {
+		if v.IgnoreCase {
 			return "RegexIgnoreCase"
 		}
+	case *expr.Aggregate:
+		return camel(v.Agg.Name())
+	case *expr.MathAggregate:
+		return camel(v.Agg.Name())
+	case *expr.MathGroupBy:
+		return "GroupBy"
+	case *expr.Const:
+		return "Constant"
+	case *expr.Rewrite:
+		return "NamedRewrite"
+	case *expr.Style:
+		return "StyleExpr"
+	case *expr.Unary:
+		return camel(v.Op)
+	case *expr.Binary:
+		return camel(v.Op)
+	case *expr.Stateful:
+		return camel(v.Name)
 	}
 	name := strings.TrimPrefix(fmt.Sprintf("%T", item), "*")
 	return name[strings.LastIndexByte(name, '.')+1:]
+}
+
+// camel returns the name of the class behind a word: RollingMean for rolling-mean.
+func camel(word string) string {
+	switch word {
+	case "sub":
+		return "Subtract"
+	case "mul":
+		return "Multiply"
+	case "div":
+		return "Divide"
+	case "pow":
+		return "Power"
+	case "gt":
+		return "GreaterThan"
+	case "ge":
+		return "GreaterThanEqual"
+	case "lt":
+		return "LessThan"
+	case "le":
+		return "LessThanEqual"
+	case "fadd", "fsub", "fmul", "fdiv":
+		return "F" + camel(word[1:])
+	case "neg":
+		return "Negate"
+	case "sin":
+		return "Sine"
+	case "sdes":
+		return "SlidingDes"
+	}
+	var out strings.Builder
+	for part := range strings.SplitSeq(word, "-") {
+		out.WriteString(strings.ToUpper(part[:1]) + part[1:])
+	}
+	return out.String()
 }

@@ -28,6 +28,8 @@ func TestParseStyle(t *testing.T) {
 	}
 	f("name,a,:eq", "name,a,:eq,:sum")
 	f("1,2", "1.0,:const", "2.0,:const")
+	f("name,a,:eq,5.9,:const,2,:const,:rolling-mean", "name,a,:eq,:sum,5,2,:rolling-mean")
+	f("name,a,:eq,1,:const,:clamp-min", "name,a,:eq,:sum,1.0,:clamp-min")
 	f("name,a,:eq,:freeze,name,b,:eq,:max,x,:legend", "name,a,:eq,:sum", "name,b,:eq,:max,x,:legend")
 	f("name,a,:eq,:dup,1,:add,:list,(,app,b,:eq,:cq,),:each",
 		"name,a,:eq,app,b,:eq,:and,:sum", "name,a,:eq,app,b,:eq,:and,:sum,1.0,:const,:add")
@@ -49,11 +51,13 @@ func TestParseErrors(t *testing.T) {
 	styles, err = in.ParseStyle(" , ")
 	f(styles, err, "expecting time series expr, the expression is empty")
 	series, err := in.ParseTimeSeries("1,x,:legend")
-	f(series, err, "expecting time series expr, found Style '1.0,:const,x,:legend'")
+	f(series, err, "expecting time series expr, found StyleExpr '1.0,:const,x,:legend'")
 	q, err := in.ParseQuery("a,b,:eq,c,:has")
 	f(q, err, "expecting one query, found [Equal,HasKey]")
 	q, err = in.ParseQuery("a,b,:eq,:sum")
-	f(q, err, "expecting query, found Aggregate 'a,b,:eq,:sum'")
+	f(q, err, "expecting query, found Sum 'a,b,:eq,:sum'")
+	styles, err = in.ParseStyle("name,a,:eq,2,:sub,name,a,:eq,:max,:neg,name,a,:eq,:avg,name,a,:eq,1,:gt,3,:rolling-max,NaN,:const,:delay")
+	f(styles, err, "no matches for word ':delay' with stack [Subtract,Negate,NamedRewrite,RollingMax,Constant], candidates: [TimeSeries n:Int -- TimeSeries]")
 	long, err := in.ParseStyle(strings.Repeat("x", 500))
 	f(long, err, "expecting time series expr, found String '"+strings.Repeat("x", 200)+"...'")
 }
