@@ -30,7 +30,7 @@ func (s *Server) exprComplete(r *request) {
 			r.fail(err)
 			return
 		}
-		words, err := in.Complete(r.param("q"), exprOptions(r))
+		words, err := in.Complete(r.param("q"), anyWord())
 		if err != nil {
 			r.fail(err)
 			return

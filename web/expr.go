@@ -11,7 +11,7 @@ import (
 // what its program shall leave.
 func (s *Server) interpreter(r *request) (*asl.Interpreter, asl.Want, error) {
 	in, want, err := vocabulary(r)
-	if err == nil && r.param("q") == "" {
+	if err == nil && !r.has("q") {
 		err = badRequest("missing required parameter 'q'")
 	}
 	return in, want, err
@@ -37,7 +37,7 @@ func (s *Server) exprDebug(r *request) {
 		r.fail(err)
 		return
 	}
-	steps, err := in.Debug(r.param("q"), want, exprOptions(r))
+	steps, err := in.Debug(r.param("q"), want, anyWord())
 	if err != nil {
 		r.fail(err)
 		return
@@ -71,25 +71,31 @@ func exprOptions(r *request) asl.Options {
 	return asl.Options{Unstable: r.param("features") == "unstable"}
 }
 
-func (s *Server) exprNormalize(r *request) { s.exprList(r, (*asl.Interpreter).Normalize) }
+// anyWord runs a program that is only looked at, not drawn: as in Atlas, unstable
+// words need no parameter.
+func anyWord() asl.Options { return asl.Options{Unstable: true} }
 
-func (s *Server) exprQueries(r *request) { s.exprList(r, (*asl.Interpreter).Queries) }
+func (s *Server) exprNormalize(r *request) { s.exprList(r, (*asl.Interpreter).Normalize, anyWord()) }
+
+func (s *Server) exprRewrite(r *request) { s.exprList(r, (*asl.Interpreter).Rewrite, anyWord()) }
+
+func (s *Server) exprQueries(r *request) { s.exprList(r, (*asl.Interpreter).Queries, anyWord()) }
 
 // exprStrip removes keys, and words of the vocabularies named by r.
 func (s *Server) exprStrip(r *request) {
 	s.exprList(r, func(in *asl.Interpreter, program string, o asl.Options) ([]string, error) {
 		return in.Strip(program, r.params("k"), r.params("r"), o)
-	})
+	}, exprOptions(r))
 }
 
 // exprList answers with the strings that f makes of the program.
-func (s *Server) exprList(r *request, f func(*asl.Interpreter, string, asl.Options) ([]string, error)) {
+func (s *Server) exprList(r *request, f func(*asl.Interpreter, string, asl.Options) ([]string, error), o asl.Options) {
 	in, _, err := s.interpreter(r)
 	if err != nil {
 		r.fail(err)
 		return
 	}
-	list, err := f(in, r.param("q"), exprOptions(r))
+	list, err := f(in, r.param("q"), o)
 	if err != nil {
 		r.fail(err)
 		return

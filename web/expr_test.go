@@ -73,3 +73,36 @@ func TestProgramErrors(t *testing.T) {
 		t.Errorf("%s", a)
 	}
 }
+
+// What an expression amounts to is told without the parameter that drawing it
+// needs, and an empty one has no expressions.
+func TestExprFamily(t *testing.T) {
+	r := newRig(t, settings{})
+	for _, c := range []struct {
+		path, q string
+		want    []string
+	}{
+		{"normalize", "name,users,:eq,:approx-distinct", []string{"name,users,:eq,:sum,:approx-distinct"}},
+		{"normalize", "name,a,:eq,1", []string{"name,a,:eq,:sum", "1.0"}},
+		{"normalize", "", nil},
+		{"queries", "name,users,:eq,:approx-distinct", []string{"name,users,:eq"}},
+		{"rewrite", "name,users,:eq,:approx-distinct,(,1h,),:offset", []string{"name,users,:eq,:sum,:approx-distinct,1h,:offset"}},
+		{"rewrite", "name,a,:eq,name,b,:eq", []string{"name,b,:eq,:sum", "name,a,:eq,:sum"}},
+		{"strip", "name,a,:eq,name,b,:eq", []string{"name,b,:eq,:sum", "name,a,:eq,:sum"}},
+	} {
+		got := decode[[]string](t, r.get("/api/v1/expr/"+c.path+"?q="+url.QueryEscape(c.q)))
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s of %s: %q, want %q", c.path, c.q, got, c.want)
+		}
+	}
+	steps := decode[[]struct{ Program []string }](t, r.get("/api/v1/expr/debug?q=name,users,:eq,:approx-distinct"))
+	words := decode[[]offered](t, r.get("/api/v1/expr/complete?q=name,users,:eq"))
+	if len(steps) != 5 || !slices.ContainsFunc(words, func(w offered) bool { return w.Name == "approx-distinct" }) {
+		t.Errorf("%d steps, words %v", len(steps), words)
+	}
+	for _, target := range []string{"normalize", "strip?q=name,users,:eq,:approx-distinct", "debug?q="} {
+		if a := r.call("GET", "/api/v1/expr/"+target, nil); a.status != 400 {
+			t.Errorf("%s: %s", target, a)
+		}
+	}
+}

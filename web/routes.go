@@ -57,7 +57,7 @@ func routes() []route {
 		{"GET", "/api/v1/expr", reads, token.Query, noBody, false, (*Server).exprDebug},
 		{"GET", "/api/v1/expr/debug", reads, token.Query, noBody, false, (*Server).exprDebug},
 		{"GET", "/api/v1/expr/normalize", reads, token.Query, noBody, false, (*Server).exprNormalize},
-		{"GET", "/api/v1/expr/rewrite", reads, token.Query, noBody, false, (*Server).exprNormalize},
+		{"GET", "/api/v1/expr/rewrite", reads, token.Query, noBody, false, (*Server).exprRewrite},
 		{"GET", "/api/v1/expr/complete", reads, token.Query, noBody, false, (*Server).exprComplete},
 		{"GET", "/api/v1/expr/queries", reads, token.Query, noBody, false, (*Server).exprQueries},
 		{"GET", "/api/v1/expr/strip", reads, token.Query, noBody, false, (*Server).exprStrip},

@@ -1,7 +1,9 @@
 package asl
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 
 	"pulse/query/expr"
 )
@@ -35,9 +37,29 @@ func (in *Interpreter) Normalize(program string, o Options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return texts(styles, func(_ int, s *expr.Style) (string, error) { return expr.Normalize(s) })
+}
+
+// Rewrite is Normalize without deprecated forms, see expr.Modernize, and with the
+// last expression first, as Atlas has it. Expression i, counted from the last,
+// uses the variable Query<i>.
+func (in *Interpreter) Rewrite(program string, o Options) ([]string, error) {
+	styles, err := in.styles(program, o)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(styles)
+	return texts(styles, func(i int, s *expr.Style) (string, error) {
+		return expr.Modernize(s, "Query"+strconv.Itoa(i))
+	})
+}
+
+// texts returns what f makes of every style.
+func texts(styles []*expr.Style, f func(i int, s *expr.Style) (string, error)) ([]string, error) {
 	out := make([]string, len(styles))
 	for i, s := range styles {
-		if out[i], err = expr.Normalize(s); err != nil {
+		var err error
+		if out[i], err = f(i, s); err != nil {
 			return nil, errArgument("%v", err)
 		}
 	}
@@ -61,29 +83,28 @@ func (in *Interpreter) Queries(program string, o Options) ([]string, error) {
 	return slices.Compact(out), nil
 }
 
-// Strip returns the canonical text of every expression of program, in program
-// order, without what restricts or groups by one of keys, and without the
+// Strip returns the canonical text of every expression of program, the last first
+// as Atlas has it, without what restricts or groups by one of keys, and without the
 // words of the given vocabularies, of which `filter` and `style` can be removed.
 func (in *Interpreter) Strip(program string, keys, vocabularies []string, o Options) ([]string, error) {
 	styles, err := in.styles(program, o)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]string, len(styles))
-	for i, s := range styles {
+	slices.Reverse(styles)
+	return texts(styles, func(_ int, s *expr.Style) (string, error) {
 		t, err := expr.StripKeys(s.Expr, func(key string) bool { return slices.Contains(keys, key) })
 		if err != nil {
-			return nil, errArgument("%v", err)
+			return "", err
 		}
 		s = s.WithExpr(t)
 		for _, v := range vocabularies {
 			if s, err = strip(s, v); err != nil {
-				return nil, err
+				return "", err
 			}
 		}
-		out[i] = s.String()
-	}
-	return out, nil
+		return s.String(), nil
+	})
 }
 
 func strip(s *expr.Style, vocabulary string) (*expr.Style, error) {
@@ -93,11 +114,11 @@ func strip(s *expr.Style, vocabulary string) (*expr.Style, error) {
 	case "filter":
 		t, err := expr.StripFilters(s.Expr)
 		if err != nil {
-			return nil, errArgument("%v", err)
+			return nil, err
 		}
 		return s.WithExpr(t), nil
 	}
-	return nil, errArgument("vocabulary '%s' not supported", vocabulary)
+	return nil, fmt.Errorf("vocabulary '%s' not supported", vocabulary)
 }
 
 // Want says what a program should leave on the stack.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pulse/query/asl"
+	"pulse/query/expr"
 )
 
 func TestParseStyle(t *testing.T) {
@@ -116,9 +117,58 @@ func TestQueriesAndStrip(t *testing.T) {
 	if err != nil || !slices.Equal(got, []string{"name,a,:eq,:sum,(,j,),:by"}) {
 		t.Errorf("strip %q, %v", got, err)
 	}
+	got, err = in.Strip("name,a,:eq,name,b,:eq", nil, nil, asl.Options{})
+	if err != nil || !slices.Equal(got, []string{"name,b,:eq,:sum", "name,a,:eq,:sum"}) {
+		t.Errorf("strip %q, %v", got, err)
+	}
 	if _, err = in.Strip("1", nil, []string{"math"}, asl.Options{}); err == nil || err.Error() != "vocabulary 'math' not supported" {
 		t.Errorf("got %v", err)
 	}
+}
+
+// The list of shifts that :offset once took is written with the word, the last
+// expression first.
+func TestRewrite(t *testing.T) {
+	in := asl.New(asl.All(), asl.Limits{})
+	f := func(program string, want ...string) {
+		t.Helper()
+		got, err := in.Rewrite(program, asl.Options{})
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, %v, want %q", program, got, err, want)
+		}
+		if before, after := drawn(t, in, program), drawn(t, in, want...); !slices.Equal(before, after) {
+			t.Errorf("%s: %q, after %q", program, before, after)
+		}
+	}
+	f("a,1,:eq,b,2,:eq,:and,:avg", "a,1,:eq,b,2,:eq,:and,:avg")
+	f("a,1,:eq,(,),:offset", "a,1,:eq,:sum,(,),:offset")
+	f("a,1,:eq,(,0d,),:offset", "a,1,:eq,:sum")
+	f("a,1,:eq,x,:legend,(,7d,),:offset", "a,1,:eq,:sum,x,:legend,1w,:offset")
+	f("a,1,:eq,(,0d,1d,2w,),:offset,x,:legend", "Query0,a,1,:eq,:sum,x,:legend,:set,Query0,:get,Query0,:get,1d,:offset,Query0,:get,2w,:offset")
+	f("a,1,:eq,(,1d,2d,),:offset,b,2,:eq", "b,2,:eq,:sum", "Query1,a,1,:eq,:sum,:set,Query1,:get,1d,:offset,Query1,:get,2d,:offset")
+	if got, err := in.Rewrite("a,1,:eq,(,soon,),:offset", asl.Options{}); err == nil || err.Error() != "invalid period soon" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// drawn returns the texts of what a graph draws for the programs, sorted.
+func drawn(t *testing.T, in *asl.Interpreter, programs ...string) []string {
+	t.Helper()
+	var out []string
+	for _, program := range programs {
+		styles, err := in.ParseStyle(program)
+		if err == nil {
+			styles, err = expr.SplitOffsets(styles)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", program, err)
+		}
+		for _, s := range styles {
+			out = append(out, s.String())
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func TestVocabularyByName(t *testing.T) {

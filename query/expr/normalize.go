@@ -27,6 +27,38 @@ func Normalize(s *Style) (string, error) {
 	return strings.ReplaceAll(text, ",:line", ""), nil
 }
 
+// Modernize returns the text of Normalize with the legacy list form of :offset
+// written with the word: several shifts of one expression read it from the
+// variable name.
+func Modernize(s *Style, name string) (string, error) {
+	offsets, err := s.offsets()
+	if err != nil {
+		return "", err
+	}
+	if len(offsets) == 0 {
+		return Normalize(s)
+	}
+	text, err := Normalize(s.withoutOffsets())
+	if err != nil {
+		return "", err
+	}
+	source := text
+	if len(offsets) > 1 {
+		source = name + ",:get"
+	}
+	parts := make([]string, len(offsets))
+	for i, ms := range offsets {
+		parts[i] = source
+		if ms != 0 {
+			parts[i] += "," + FormatDuration(ms) + ",:offset"
+		}
+	}
+	if len(offsets) > 1 {
+		parts = append([]string{name, text, ":set"}, parts...)
+	}
+	return strings.Join(parts, ","), nil
+}
+
 // foldStats writes statistics of a filtered expression inside its condition in
 // their short form. The result is for printing: it is not evaluated.
 func foldStats(t TimeSeries) (TimeSeries, error) {

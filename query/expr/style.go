@@ -107,26 +107,48 @@ func (s *Style) WithOffsets(durations []string) *Style {
 	return s.With("offset", listText(durations))
 }
 
-// PerOffset returns a style per shift of the legacy list form of :offset, or
-// the style itself.
-func (s *Style) PerOffset() ([]*Style, error) {
-	list, ok := s.Settings["offset"]
-	if !ok {
-		return []*Style{s}, nil
-	}
-	settings := maps.Clone(s.Settings)
-	delete(settings, "offset")
-	var out []*Style
-	for _, text := range strings.Split(strings.TrimSuffix(strings.TrimPrefix(list, "(,"), ",)"), ",") {
+// offsets returns the shifts of the legacy list form of :offset, in ms.
+func (s *Style) offsets() ([]int64, error) {
+	list := strings.TrimSuffix(strings.TrimPrefix(s.Settings["offset"], "(,"), ")")
+	var out []int64
+	for text := range strings.SplitSeq(list, ",") {
+		if text == "" {
+			continue
+		}
 		d, err := when.ParseDuration(match.Unescape(text))
 		if err != nil {
 			return nil, err
 		}
-		t, err := WithOffset(s.Expr, d.Milliseconds())
+		out = append(out, d.Milliseconds())
+	}
+	return out, nil
+}
+
+// withoutOffsets returns the style without the legacy list form of :offset.
+func (s *Style) withoutOffsets() *Style {
+	settings := maps.Clone(s.Settings)
+	delete(settings, "offset")
+	return &Style{Expr: s.Expr, Settings: settings}
+}
+
+// PerOffset returns a style per shift of the legacy list form of :offset, or
+// the style itself if there is no such list, or an empty one.
+func (s *Style) PerOffset() ([]*Style, error) {
+	offsets, err := s.offsets()
+	if err != nil {
+		return nil, err
+	}
+	if len(offsets) == 0 {
+		return []*Style{s}, nil
+	}
+	plain := s.withoutOffsets()
+	out := make([]*Style, len(offsets))
+	for i, ms := range offsets {
+		t, err := WithOffset(s.Expr, ms)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, &Style{Expr: t, Settings: settings})
+		out[i] = plain.WithExpr(t)
 	}
 	return out, nil
 }
