@@ -100,9 +100,12 @@ func TestExprFamily(t *testing.T) {
 	if len(steps) != 5 || !slices.ContainsFunc(words, func(w offered) bool { return w.Name == "approx-distinct" }) {
 		t.Errorf("%d steps, words %v", len(steps), words)
 	}
-	for _, target := range []string{"normalize", "strip?q=name,users,:eq,:approx-distinct", "debug?q="} {
+	for _, target := range []string{"normalize", "strip?q=name,users,:eq,:approx-distinct", "debug?q=", "debug?q=name,a,:eq,name,b,:eq,:cq,:sum&vocab=query"} {
 		if a := r.call("GET", "/api/v1/expr/"+target, nil); a.status != 400 {
 			t.Errorf("%s: %s", target, a)
 		}
+	}
+	if a := r.call("GET", "/api/v1/expr/debug?q=name,a,:eq,app,b,:eq,:cq&vocab=query", nil); a.status != 200 {
+		t.Errorf("%s", a)
 	}
 }

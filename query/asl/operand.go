@@ -106,13 +106,13 @@ func isDoubleList(item any) bool {
 }
 
 func asDoubleList(item any) ([]float64, bool) {
-	list, ok := AsStringList(item)
+	list, ok := item.(List)
 	if !ok {
 		return nil, false
 	}
 	out := make([]float64, len(list))
-	for i, s := range list {
-		if out[i], ok = AsDouble(s); !ok {
+	for i, x := range list {
+		if out[i], ok = AsDouble(cooked(x)); !ok {
 			return nil, false
 		}
 	}

@@ -173,7 +173,7 @@ func drawn(t *testing.T, in *asl.Interpreter, programs ...string) []string {
 
 func TestVocabularyByName(t *testing.T) {
 	for _, c := range []struct{ name, has, lacks string }{
-		{"std", "dup", "eq"}, {"query", "eq", "sum"}, {"data", "sum", "add"}, {"math", "add", "delay"},
+		{"std", "dup", "eq"}, {"query", "cq", "sum"}, {"data", "sum", "add"}, {"math", "add", "delay"},
 		{"stateful", "delay", "filter"}, {"filter", "topk", "legend"}, {"style", "legend", "node-avg"}, {"", "node-avg", "none"},
 	} {
 		v, _, ok := asl.ByName(c.name)

@@ -64,7 +64,6 @@ func sourceWords() Vocabulary {
 				return c.pushResult(t, err, o)
 			},
 		},
-		commonQueryWord(),
 		sourceWord("random", "Noise between 0 and 1 that depends on the time only.", &expr.Random{}),
 		{
 			Name: "srandom", Signature: "seed:Int -- TimeSeries",
@@ -134,29 +133,6 @@ func (c *Context) zone() (*time.Location, error) {
 		return nil, errArgument("Unknown time-zone ID: %s", v)
 	}
 	return time.UTC, nil
-}
-
-func commonQueryWord() Word {
-	return Word{
-		Name: "cq", Signature: "Expr Query -- Expr",
-		Doc:      "Restricts every query inside an expression to what another query selects as well.",
-		Examples: []string{"name,a,:eq,name,b,:eq,:mul,nf.app,www,:eq", "42,nf.app,www,:eq", "a,nf.app,www,:eq", "ERROR:nf.app,www,:eq"},
-		Match:    Args(IsAnything, IsQuery),
-		Run: func(c *Context) error {
-			q := c.PopQuery()
-			item, ok := c.Stack[len(c.Stack)-1].(expr.Expr)
-			if !ok {
-				return nil
-			}
-			c.Drop(1)
-			e, err := expr.CommonQuery(item, q)
-			if err != nil {
-				return errArgument("%v", err)
-			}
-			c.Push(e)
-			return nil
-		},
-	}
 }
 
 func unaryWords() Vocabulary {

@@ -1,9 +1,11 @@
 package asl
 
-import "pulse/store/match"
+import (
+	"pulse/query/expr"
+	"pulse/store/match"
+)
 
-// QueryWords returns the words that select series by their tags. `:cq` stands
-// with the words on data, since it works on expressions.
+// QueryWords returns the words that select series by their tags.
 func QueryWords() Vocabulary {
 	return Vocabulary{
 		queryConst("true", match.True, "Query that matches every series."),
@@ -51,6 +53,7 @@ func QueryWords() Vocabulary {
 				return nil
 			},
 		},
+		commonQueryWord(),
 	}
 }
 
@@ -127,6 +130,29 @@ func binaryQuery(name string, build func(l, r match.Query) match.Query, doc stri
 		Run: func(c *Context) error {
 			r, l := c.PopQuery(), c.PopQuery()
 			c.Push(build(l, r))
+			return nil
+		},
+	}
+}
+
+func commonQueryWord() Word {
+	return Word{
+		Name: "cq", Signature: "Expr Query -- Expr",
+		Doc:      "Restricts every query inside an expression to what another query selects as well.",
+		Examples: []string{"name,a,:eq,name,b,:eq,:mul,nf.app,www,:eq", "42,nf.app,www,:eq", "a,nf.app,www,:eq", "ERROR:nf.app,www,:eq"},
+		Match:    Args(IsAnything, IsQuery),
+		Run: func(c *Context) error {
+			q := c.PopQuery()
+			item, ok := c.Stack[len(c.Stack)-1].(expr.Expr)
+			if !ok {
+				return nil
+			}
+			c.Drop(1)
+			e, err := expr.CommonQuery(item, q)
+			if err != nil {
+				return errArgument("%v", err)
+			}
+			c.Push(e)
 			return nil
 		},
 	}
