@@ -1,7 +1,6 @@
 package store
 
 import (
-	"pulse/store/block"
 	"pulse/store/index"
 	"pulse/store/tags"
 )
@@ -21,12 +20,13 @@ const (
 
 	sealAhead  = 24  // steps until a block that is over is sealed, since Advance seals a few partitions at a time
 	blockBytes = 160 // of a sealed block and its word in the directory, on average
+	miniBytes  = 36  // of a mini-block and its word
 )
 
 // newCosts returns the costs of series under the given options.
 func newCosts(o Options) costs {
-	columns := block.Size + (o.MaxPast+o.MaxFuture)/o.Step + sealAhead
-	c := costs{active: columns*8*9/8 + 2*blockBytes, slack: partitions * pieceSlots / 2 * columns * 8}
+	columns := 2*miniSteps + (o.MaxPast+o.MaxFuture)/o.Step + sealAhead
+	c := costs{active: columns*8*9/8 + minis*miniBytes + 2*blockBytes, slack: partitions * pieceSlots / 2 * columns * 8}
 	if limit := o.Memory.Limit(); limit > 0 {
 		c.slack = min(c.slack, limit/8)
 	}

@@ -21,6 +21,7 @@ func (s *Store) Advance(now int64) {
 	s.changing.Unlock()
 	settled := s.settledTime(now) // what grows old does so by this
 	s.sealDue(now)
+	s.packDue(now)
 	s.rollDue(settled)
 	s.flatten(now)
 	s.expire(settled)
@@ -36,7 +37,7 @@ func (s *Store) Advance(now int64) {
 // sealable returns the first block number that must stay open at now. One step
 // of reserve covers a batch that took its time a little earlier.
 func (s *Store) sealable(now int64) int64 {
-	number, _ := s.grid.place(s.grid.floor(now-s.options.MaxPast) - s.grid.step)
+	number, _ := s.grid.place(s.packLimit(now))
 	return number
 }
 
@@ -89,7 +90,7 @@ func (s *Store) seal(p *partition, before int64) bool {
 	flags, applied := slices.Clone(p.flags), p.applied
 	p.mu.Unlock()
 
-	a := s.sealer.encode(b.number, &b.columns, flags)
+	a := s.sealer.encode(b.number, &b.head, flags)
 	a.applied = applied
 
 	p.mu.Lock()
@@ -124,7 +125,7 @@ func (s *Store) sealOutOfReach(p *partition, number, now int64) {
 	own := sealer{grid: s.grid}
 	for _, b := range slices.Clone(p.open) {
 		if !b.sealing && b.number != number && (b.number < oldest || b.number > newest) {
-			a := own.encode(b.number, &b.columns, p.flags)
+			a := own.encode(b.number, &b.head, p.flags)
 			a.applied = p.applied
 			p.insertSealed(a)
 			p.removeOpen(b)

@@ -219,6 +219,7 @@ func (w *writer) toAmounts(n uint32) {
 	for _, b := range w.p.open {
 		for pos := range b.columns {
 			if v := b.columns[pos].at(n); v == v && !b.sealing {
+				w.p.touch(w.grid, b, pos)
 				*w.p.cell(b, pos, n) = amount(v, w.grid.secs)
 			}
 		}
@@ -312,6 +313,7 @@ func (w *writer) move(step int64) bool {
 	if b.sealing {
 		return false
 	}
+	w.p.touch(w.grid, b, pos)
 	w.at, w.block, w.pos, w.column = step, b, pos, b.columns[pos]
 	return true
 }

@@ -186,11 +186,11 @@ func (b *builder) absent() { b.words = append(b.words, 0) }
 
 // append appends the block of the given values, of which at least one is not
 // NaN.
-func (b *builder) append(values *[block.Size]float64, step int64) {
+func (b *builder) append(values []float64, step int64) {
 	at := len(b.data)
-	b.data = b.encoder.AppendTo(b.data, values[:], step)
+	b.data = b.encoder.AppendTo(b.data, values, step)
 	if size := len(b.data) - at; size > looseBlock && b.also != 0 && b.also != step {
-		b.data = b.encoder.AppendTo(b.data, values[:], b.also)
+		b.data = b.encoder.AppendTo(b.data, values, b.also)
 		if other := b.data[at+size:]; len(other) < size {
 			b.data = append(b.data[:at], other...)
 		} else {

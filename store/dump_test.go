@@ -108,11 +108,7 @@ func (s *Store) dumpValues(p *partition, n uint32) (out []dumped) {
 	}
 	for _, b := range p.open {
 		for pos := range b.columns {
-			v := b.columns[pos].at(n)
-			if p.flags[n]&flagAmount != 0 {
-				v /= s.grid.secs
-			}
-			add(b.number, pos, v)
+			add(b.number, pos, p.at(s.grid, b, pos, n))
 		}
 	}
 	slices.SortFunc(out, func(a, b dumped) int { return int(a.step - b.step) })
@@ -145,4 +141,21 @@ func (s *Store) dumpSources(from int64) (lines []string) {
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// at returns the value at pos that a query has of slot n, NaN for none. The
+// caller holds the lock of p.
+func (p *partition) at(g grid, b *openBlock, pos int, n uint32) float64 {
+	if m := b.minis[pos/miniSteps]; m.arena != nil {
+		var d miniLoad
+		if m.load(&d.row, &d.inline, n) {
+			return d.row[pos%miniSteps]
+		}
+		return math.NaN()
+	}
+	v := b.columns[pos].at(n)
+	if p.flags[n]&flagAmount != 0 {
+		v /= g.secs
+	}
+	return v
 }

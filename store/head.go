@@ -8,11 +8,19 @@ import (
 )
 
 // openBlock holds the values of one block's steps that can still change: a
-// column per step.
+// column per step, or a mini-block of several that are too old to be written.
 type openBlock struct {
 	number  int64
-	sealing bool // columns are being read without the lock and must not change
+	sealing bool // it is being read without the lock and must not change
+	head
+	writes [minis]uint32 // how often somebody began to write the columns of a mini-block
+}
+
+// head is the values of an open block. A step has a column, in the unit that its
+// series are kept in, or is in a mini-block.
+type head struct {
 	columns [block.Size]column
+	minis   [minis]mini
 }
 
 // openBlock returns the open block with the given number, nil when there is
@@ -39,7 +47,10 @@ func (p *partition) insertOpen(b *openBlock) {
 func (p *partition) removeOpen(b *openBlock) {
 	p.open = slices.DeleteFunc(p.open, func(o *openBlock) bool { return o == b })
 	p.pool.put(b.columns[:])
-	b.columns = [block.Size]column{}
+	for _, m := range b.minis {
+		p.pool.release(m)
+	}
+	b.head = head{}
 }
 
 // cell returns where the value of slot n at pos of b is kept.

@@ -247,6 +247,7 @@ func (im *importer) apply(p *partition) {
 		if p.flags[v.slot]&flagAmount != 0 {
 			value = amount(value, s.grid.secs)
 		}
+		p.touch(s.grid, b, pos)
 		*p.cell(b, pos, v.slot) = value
 	}
 	if im.lsn != 0 {

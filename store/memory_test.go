@@ -36,12 +36,12 @@ func TestMemoryOfSeries(t *testing.T) {
 		known = append(known, ref)
 	}
 	wantLimit(t, refused, "bytes of series")
-	if n := len(known); n < 10_000 || n > 16_000 {
+	if n := len(known); n < 14_000 || n > 22_000 {
 		t.Errorf("%d series in 32 MiB", n)
 	}
 	before, pairs := b.Used(), s.Stats().Pairs
 	for i := range 1000 {
-		ts := tags.Of("name", "bomb", "id", fmt.Sprint("x", i), "region", "eu")
+		ts := tags.Of("name", "bomb", "id", fmt.Sprint("x", i), "region", "eu", "zone", "eu-1a")
 		if _, err := s.Resolve(store.Hash{1, uint64(i)}, store.NoRef, ts, start); !errors.Is(err, store.ErrLimit) {
 			t.Fatal(err)
 		}

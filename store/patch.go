@@ -159,7 +159,7 @@ func (b *builder) copy(src []byte) {
 func (b *builder) value(values *[block.Size]float64, step int64) {
 	for _, v := range values {
 		if v == v {
-			b.append(values, step)
+			b.append(values[:], step)
 			return
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 
 	offheap "pulse/store/arena"
 )
@@ -24,7 +25,7 @@ type held struct {
 // slots was written, so series that are idle together take no memory.
 type column []held
 
-// pool is the memory of all columns, in slabs outside the collector's heap.
+// pool is the memory of the head: that of all columns is in slabs outside the collector's heap.
 // A piece is given out full of NaN. The lowest slabs are used first, so that
 // those at the end become empty and go back to the system.
 type pool struct {
@@ -35,6 +36,8 @@ type pool struct {
 	low   int // no slab before it has a free piece
 	used  int // pieces given out
 	empty int // slabs with memory and no piece given out
+
+	packed atomic.Int64 // bytes of mini-blocks
 }
 
 const slabPieces = 256 // of 1 KiB
@@ -136,11 +139,19 @@ func (p *pool) shrink() {
 	}
 }
 
-// bytes returns the memory of all slabs.
+// release takes back a mini-block of an open block.
+func (p *pool) release(m mini) {
+	if m.arena != nil {
+		p.packed.Add(-m.bytes())
+		m.hold.Release()
+	}
+}
+
+// bytes returns the memory of all slabs and mini-blocks.
 func (p *pool) bytes() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := int64(0)
+	n := p.packed.Load()
 	for i := range p.slabs {
 		n += int64(len(p.slabs[i].values)) * 8
 	}

@@ -32,6 +32,15 @@ type reader struct {
 	pins       pins      // of the partition at hand, in range
 	row        []float64 // of one series, for ZeroFill
 	scratch    decoded
+	mini       miniLoad
+	minis      []pinnedMini // of the partition at hand, in range
+}
+
+// pinnedMini is a mini-block of an open block that is read without the lock.
+type pinnedMini struct {
+	mini
+	number int64 // of the block
+	k      int
 }
 
 const parallelFrom = 1 << 20 // datapoints that are worth a second reader
@@ -100,12 +109,31 @@ func (r *reader) partition(part int) error {
 	defer r.pins.drop()
 	if r.Tier == primary {
 		for _, b := range p.open {
-			if from, to := g.overlap(b.number, r.start, r.end); from < to {
-				r.head(p, b, sel, from, to)
+			from, to := g.overlap(b.number, r.start, r.end)
+			for from < to {
+				k := from / miniSteps
+				end := min(to, (k+1)*miniSteps)
+				if m := b.minis[k]; m.arena != nil {
+					m.hold.Retain()
+					r.minis = append(r.minis, pinnedMini{m, b.number, k})
+					from = end
+					continue
+				}
+				for end < to && b.minis[end/miniSteps].arena == nil {
+					end = min(to, end+miniSteps)
+				}
+				r.head(p, b, sel, from, end)
+				from = end
 			}
 		}
 	}
 	p.mu.RUnlock()
+	for i, m := range r.minis {
+		r.fold(m, sel)
+		m.hold.Release()
+		r.minis[i] = pinnedMini{}
+	}
+	r.minis = r.minis[:0]
 	return r.pins.read(func() error {
 		for _, a := range r.pins.arenas {
 			r.pins.at = a
@@ -136,6 +164,35 @@ func (r *reader) head(p *partition, b *openBlock, sel *selected, from, to int) {
 				r.foldHead(&r.values[at+pos], b.columns[pos], slots, p.flags)
 			} else {
 				r.foldGroups(r.values[at+pos:], b.columns[pos], slots, sel.groups[lo:hi], p.flags)
+			}
+		}
+	}
+}
+
+// fold folds the values of a mini-block.
+func (r *reader) fold(m pinnedMini, sel *selected) {
+	from, to := r.grid.overlap(m.number, r.start, r.end)
+	from, to = max(from, m.k*miniSteps), min(to, (m.k+1)*miniSteps)
+	at := r.index(r.grid.stamp(m.number, from))
+	values := r.mini.row[from-m.k*miniSteps : to-m.k*miniSteps]
+	for i, n := range sel.slots {
+		if !m.load(&r.mini.row, &r.mini.inline, n) {
+			continue
+		}
+		first := at
+		if sel.groups != nil {
+			first += int(sel.groups[i]) * r.steps
+		}
+		acc := r.values[first : first+len(values)]
+		if r.Agg == AggSum {
+			for i, v := range values {
+				acc[i] = add(acc[i], v)
+			}
+			continue
+		}
+		for i, v := range values {
+			if v == v {
+				acc[i] = r.Agg.fold(acc[i], v)
 			}
 		}
 	}

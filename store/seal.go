@@ -11,58 +11,118 @@ type sealer struct {
 	grid grid
 	builder
 	rows [tile][block.Size]float64
-	none [tile]float64 // NaN
 }
 
 // tile is how many neighbouring slots are transposed at once: one cache line
 // of a column.
 const tile = 8
 
-// encode returns the arena of a block's columns. flags are the slots' at the
-// time the block was closed.
-func (s *sealer) encode(number int64, columns *[block.Size]column, flags []uint8) *arena {
-	s.reset()
-	fillNaN(s.none[:])
-	for base := 0; base < len(flags); base += tile {
-		count := min(tile, len(flags)-base)
-		used := s.transpose(columns, base, count)
-		for k := range count {
-			if used&(1<<k) == 0 {
-				s.absent()
-				continue
-			}
-			if flags[base+k]&flagAmount != 0 {
-				s.divide(k)
-			}
-			s.append(&s.rows[k], s.grid.step)
-		}
-	}
+// encode returns the arena of an open block's values. flags are the slots' at
+// the time the block was closed.
+func (s *sealer) encode(number int64, h *head, flags []uint8) *arena {
+	s.rowsOf(h, flags, false)
 	return s.build(primary, number, 1)
 }
 
-// transpose fills rows with the slots from base on and returns a bit for each
-// that has data.
-func (s *sealer) transpose(columns *[block.Size]column, base, count int) (used uint) {
-	for pos, c := range columns {
-		values := s.none[:]
-		if i := base / pieceSlots; i < len(c) && c[i].values != nil {
-			values = c[i].values[base%pieceSlots:][:tile]
+// encodeHead is encode with the values in the unit of the head.
+func (s *sealer) encodeHead(number int64, h *head, flags []uint8) *arena {
+	s.rowsOf(h, flags, true)
+	return s.build(primary, number, 1)
+}
+
+// rowsOf appends the blocks of all slots, in the unit of the head or of a query.
+func (s *sealer) rowsOf(h *head, flags []uint8, amounts bool) {
+	s.reset()
+	for base := 0; base < len(flags); base += tile {
+		tileFlags := flags[base:min(base+tile, len(flags))]
+		used := uint(0)
+		for k := range minis {
+			columns, at := h.columns[k*miniSteps:(k+1)*miniSteps], k*miniSteps
+			if m := h.minis[k]; m.arena != nil {
+				used |= s.decode(m, base, at, tileFlags, amounts)
+			} else {
+				used |= s.transpose(columns, base, at, tileFlags, !amounts)
+			}
 		}
-		for k, v := range values[:count] {
+		s.appendTile(len(tileFlags), used, block.Size)
+	}
+}
+
+// encodeMini appends the slots [from, to) of columns, with the values that a query
+// has.
+func (s *sealer) encodeMini(columns []column, flags []uint8, from, to int) {
+	for base := from; base < to; base += tile {
+		tileFlags := flags[base:min(base+tile, to)]
+		s.appendTile(len(tileFlags), s.transpose(columns, base, 0, tileFlags, true), len(columns))
+	}
+}
+
+// appendTile appends the first steps of so many rows, those with data as used
+// says.
+func (s *sealer) appendTile(rows int, used uint, steps int) {
+	for k := range rows {
+		if used&(1<<k) == 0 {
+			s.absent()
+		} else {
+			s.append(s.rows[k][:steps], s.grid.step)
+		}
+	}
+}
+
+// transpose fills rows, from step at on, with the slots from base on, as many as
+// flags, and returns a bit for each that has data. Amounts are divided by the
+// step's seconds if asked for.
+func (s *sealer) transpose(columns []column, base, at int, flags []uint8, divide bool) (used uint) {
+	for i, c := range columns {
+		pos := at + i
+		piece := base / pieceSlots
+		if piece >= len(c) || c[piece].values == nil {
+			for k := range flags {
+				s.rows[k][pos] = math.NaN()
+			}
+			continue
+		}
+		values := c[piece].values[base%pieceSlots:][:tile]
+		for k, v := range values[:len(flags)] {
 			s.rows[k][pos] = v
 			if v == v {
 				used |= 1 << k
 			}
 		}
 	}
+	if !divide {
+		return used
+	}
+	for k, f := range flags {
+		if f&flagAmount != 0 && used&(1<<k) != 0 {
+			row := s.rows[k][at : at+len(columns)]
+			for i, v := range row {
+				row[i] = v / s.grid.secs
+			}
+		}
+	}
 	return used
 }
 
-// divide turns the amounts of row k into values per second.
-func (s *sealer) divide(k int) {
-	for i, v := range s.rows[k] {
-		s.rows[k][i] = v / s.grid.secs
+// decode is transpose from a mini-block. Amounts are what the values come from,
+// if asked for.
+func (s *sealer) decode(m mini, base, at int, flags []uint8, amounts bool) (used uint) {
+	var d miniLoad
+	for k, f := range flags {
+		row := s.rows[k][at : at+miniSteps]
+		if !m.load(&d.row, &d.inline, uint32(base+k)) {
+			fillNaN(row)
+			continue
+		}
+		used |= 1 << k
+		copy(row, d.row[:])
+		if amounts && f&flagAmount != 0 {
+			for i, v := range row {
+				row[i] = amount(v, s.grid.secs)
+			}
+		}
 	}
+	return used
 }
 
 // reopen turns the sealed primary block at place i into an open one, so that
@@ -101,12 +161,17 @@ func (p *partition) unseal(g grid, a *arena, b *openBlock) error {
 	return nil
 }
 
-// amount returns the amount that v per second is over a step, and the whole
+// amount returns an amount that is v per second over a step, and the whole
 // number that v came from when there is one.
 func amount(v, secs float64) float64 {
 	x := v * secs
 	if r := math.Round(x); r/secs == v {
 		return r
+	}
+	for _, near := range [...]float64{x, math.Nextafter(x, math.Inf(1)), math.Nextafter(x, math.Inf(-1))} {
+		if near/secs == v {
+			return near
+		}
 	}
 	return x
 }

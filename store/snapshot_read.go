@@ -132,6 +132,7 @@ func (l *loading) rest() error {
 			return err
 		}
 	}
+	l.p.packOld(l.store)
 	for range l.in.Count(6) {
 		if err := l.sealed(); err != nil {
 			return err

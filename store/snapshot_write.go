@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/binary"
 
-	"pulse/store/block"
 	"pulse/store/field"
 	"pulse/store/index"
 	"pulse/store/norm"
@@ -28,7 +27,6 @@ type taker struct {
 	sealed []*arena
 
 	flat    builder
-	plain   []uint8 // as many as flags, zero: values are kept in the unit of the head
 	local   map[uint32]uint32
 	buf     []byte
 	strings []byte
@@ -40,8 +38,8 @@ type takenLink struct {
 }
 
 type takenBlock struct {
-	number  int64
-	columns [block.Size]column
+	number int64
+	head
 }
 
 // take copies partition i. What it retains encode gives back.
@@ -98,6 +96,12 @@ func (t *taker) copyOpen(p *partition) {
 	t.open = t.open[:0]
 	for _, b := range p.open {
 		taken := takenBlock{number: b.number}
+		taken.minis = b.minis
+		for _, m := range b.minis {
+			if m.arena != nil {
+				m.hold.Retain()
+			}
+		}
 		for pos, c := range b.columns {
 			if len(c) == 0 {
 				continue
@@ -143,16 +147,18 @@ func (t *taker) encode() []byte {
 		b = binary.AppendUvarint(b, uint64(l.source))
 		b = binary.AppendVarint(b, l.since/step)
 	}
-	if len(t.plain) < len(t.flags) {
-		t.plain = make([]uint8, len(t.flags)+len(t.flags)/8)
-	}
 	b = binary.AppendUvarint(b, uint64(len(t.open)))
 	for i := range t.open {
 		o := &t.open[i]
-		a := t.sealer.encode(o.number, &o.columns, t.plain[:len(t.flags)])
+		a := t.sealer.encodeHead(o.number, &o.head, t.flags)
 		b = appendBlocks(binary.AppendVarint(b, o.number), a.dir, a.data)
 		if a.hold != nil {
 			a.hold.Release()
+		}
+		for _, m := range o.minis {
+			if m.arena != nil {
+				m.hold.Release()
+			}
 		}
 		*o = takenBlock{}
 	}

@@ -53,6 +53,7 @@ type Store struct {
 	encoding  sync.Mutex // held while a block is sealed
 	advancing sync.Mutex // held by Advance
 	sealer    sealer     // under advancing
+	packer    packer     // under advancing
 	steady    steady     // under advancing
 	cursor    int        // the partition that is sealed next
 	buried    int64      // end of the block time that was last searched for dead series
@@ -91,7 +92,7 @@ func New(o Options) (*Store, error) {
 	}
 	s.memory.Force(s.costs.slack)
 	s.maxOpen = int((o.MaxPast+o.MaxFuture)/(block.Size*o.Step)) + 4
-	s.sealer.grid = s.grid
+	s.sealer.grid, s.packer.grid = s.grid, s.grid
 	s.sources.floor = &s.tiers[primary].floor
 	s.lookup.init()
 	s.pool.init()
@@ -173,7 +174,7 @@ type Stats struct {
 	BlockBytes int64 // of sealed blocks and their directories
 	Trimmed    int64 // times that the oldest blocks were dropped since the memory was full
 	ArenaBytes int64 // of those, what is in memory and not in a file
-	HeadBytes  int64 // of columns
+	HeadBytes  int64 // of open blocks
 	PatchBytes int64 // of what imports put on sealed blocks and is not merged into them yet
 
 	Sources        int

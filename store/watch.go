@@ -215,12 +215,15 @@ func (w *Watch) foldPartition(p *partition, m *members, t int64, zeroFill bool, 
 	number, pos := w.store.grid.place(t)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if b := p.openBlock(number); b != nil {
-		w.foldOpen(p, m, b.columns[pos], t, zeroFill, acc)
-		return
-	}
 	var column []float64
-	if a := p.arena(number); a != nil {
+	if b := p.openBlock(number); b != nil {
+		mini := b.minis[pos/miniSteps]
+		if mini.arena == nil {
+			w.foldOpen(p, m, b.columns[pos], t, zeroFill, acc)
+			return
+		}
+		column = mini.column(m.slots, pos%miniSteps)
+	} else if a := p.arena(number); a != nil {
 		column = p.sealedColumn(a, m.slots, pos)
 	}
 	for i, n := range m.slots {

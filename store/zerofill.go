@@ -144,12 +144,22 @@ func (r *reader) loadOpen(p *partition, n uint32, seen int) bool {
 	}
 	for _, b := range p.open {
 		from, to := g.overlap(b.number, r.start, r.end)
-		for pos := from; pos < to; pos++ {
-			if v := b.columns[pos].at(n); v == v {
-				if p.flags[n]&flagAmount != 0 {
-					v /= g.secs
+		for pos := from; pos < to; {
+			k := pos / miniSteps
+			end, m := min(to, (k+1)*miniSteps), b.minis[k]
+			if m.arena != nil && !m.load(&r.mini.row, &r.mini.inline, n) {
+				pos = end
+			}
+			for ; pos < end; pos++ {
+				v := r.mini.row[pos%miniSteps]
+				if m.arena == nil {
+					if v = b.columns[pos].at(n); p.flags[n]&flagAmount != 0 {
+						v /= g.secs
+					}
 				}
-				r.row[(g.stamp(b.number, pos)-r.start)/g.step-1] = v
+				if v == v {
+					r.row[(g.stamp(b.number, pos)-r.start)/g.step-1] = v
+				}
 			}
 		}
 	}
