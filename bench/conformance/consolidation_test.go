@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"cmp"
+	"math"
 
 	"pulse/query/expr"
 	"pulse/store/step"
@@ -82,12 +83,25 @@ func expandStep(c *testCase) error {
 		}
 		multiple = int(old / r.Input.NewStep)
 	}
-	errs := []error{r.Expect.values(expr.ExpandStep(nil, floats(r.Given.Values), multiple), floats(r.Expect.Values))}
-	if r.Expect.Start != nil {
-		first, err := step.FirstPrimary(r.Given.Start, r.Given.Step, int64(multiple))
-		errs = append(errs, err, equal(first, *r.Expect.Start))
+	values := expr.ExpandStep(nil, floats(r.Given.Values), multiple)
+	if r.Expect.Start == nil {
+		return r.Expect.values(values, floats(r.Expect.Values))
 	}
-	return all(errs...)
+	first, err := step.FirstPrimary(r.Given.Start, r.Given.Step, int64(multiple))
+	if err != nil {
+		return err
+	}
+	// The expectation may be of a range: values before its start are left out,
+	// and behind the last one there are none.
+	skip := (*r.Expect.Start - first) / (r.Given.Step / int64(multiple))
+	if skip < 0 || skip > int64(len(values)) {
+		return equal(first, *r.Expect.Start)
+	}
+	values = values[skip:]
+	for len(values) < len(r.Expect.Values) {
+		values = append(values, math.NaN())
+	}
+	return r.Expect.values(values, floats(r.Expect.Values))
 }
 
 func stepMismatch(c *testCase) error {
