@@ -14,7 +14,7 @@ import (
 // them.
 func MathWords() Vocabulary {
 	return Join(groupingWords(), sourceWords(), unaryWords(), binaryWords(), foldWords(),
-		percentileWords(), rewriteWords(), angleWords())
+		percentileWords(), distinctWords(), rewriteWords(), angleWords())
 }
 
 func groupingWords() Vocabulary {
@@ -51,19 +51,7 @@ func sourceWords() Vocabulary {
 			},
 		},
 		sourceWord("pi", "The number π as a line.", &expr.Const{Value: math.Pi}),
-		{
-			Name: "cg", Signature: "Expr keys:List -- Expr",
-			Doc: "Adds keys to every grouping of an expression, also below others and after words of style: an " +
-				"aggregate becomes grouped, a grouping gets the keys it lacks.",
-			Examples: []string{"name,sps,:eq,(,nf.region,)", "name,bar,:eq,(,nf.node,),:by,(,nf.region,)", "name,a,:eq,:avg,x,:legend,(,b,)"},
-			Match:    Args(isOperand, IsStringList),
-			Run: func(c *Context) error {
-				keys := listArg(c.Pop())
-				o := c.popOperand()
-				t, err := expr.CommonBy(o.t, keys)
-				return c.pushResult(t, err, o)
-			},
-		},
+		commonGroupWord(),
 		sourceWord("random", "Noise between 0 and 1 that depends on the time only.", &expr.Random{}),
 		{
 			Name: "srandom", Signature: "seed:Int -- TimeSeries",
@@ -101,6 +89,22 @@ func sourceWords() Vocabulary {
 				c.Push(expr.NewTimeSpan(s, e, zone))
 				return nil
 			},
+		},
+	}
+}
+
+func commonGroupWord() Word {
+	return Word{
+		Name: "cg", Signature: "Expr keys:List -- Expr",
+		Doc: "Adds keys to every grouping of an expression, also below others and after words of style: an " +
+			"aggregate becomes grouped, a grouping gets the keys it lacks.",
+		Examples: []string{"name,sps,:eq,(,nf.region,)", "name,bar,:eq,(,nf.node,),:by,(,nf.region,)", "name,a,:eq,:avg,x,:legend,(,b,)"},
+		Match:    Args(isOperand, IsStringList),
+		Run: func(c *Context) error {
+			keys := listArg(c.Pop())
+			o := c.popOperand()
+			t, err := expr.CommonBy(o.t, keys)
+			return c.pushResult(t, err, o)
 		},
 	}
 }
@@ -222,14 +226,6 @@ func percentileWords() Vocabulary {
 		_, all := item.(*expr.All)
 		return !all && (data || IsQuery(item))
 	}
-	isCountable := func(item any) bool {
-		t, ok := AsTimeSeries(item)
-		if ok {
-			_, err := expr.NewApproxDistinct(t)
-			ok = err == nil
-		}
-		return ok
-	}
 	estimate := func(c *Context, wants []float64) error {
 		d, _ := c.PopTimeSeries().(expr.DataExpr)
 		t, err := expr.NewPercentiles(d, wants)
@@ -274,6 +270,19 @@ func percentileWords() Vocabulary {
 				return c.pushResult(t, err)
 			},
 		},
+	}
+}
+
+func distinctWords() Vocabulary {
+	isCountable := func(item any) bool {
+		t, ok := AsTimeSeries(item)
+		if ok {
+			_, err := expr.NewApproxDistinct(t)
+			ok = err == nil
+		}
+		return ok
+	}
+	return Vocabulary{
 		{
 			Name: "approx-distinct", Signature: "Data -- TimeSeries", Unstable: true,
 			Doc: "Estimates the number of distinct values recorded in each step from the registers of a distinct counter.",
