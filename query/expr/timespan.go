@@ -46,9 +46,10 @@ func (s *TimeSpan) Range(w Window) (start, end int64, err error) {
 		return 0, 0, errors.New("end time is relative to itself")
 	}
 	refs := when.Refs{"gs": w.Start, "ge": w.End, "now": w.Now}
-	parse := func(text string) int64 {
-		t, perr := when.ParseTime(text, refs, s.Zone)
-		err = errors.Join(err, perr)
+	parse := func(text string) (t int64) {
+		if err == nil {
+			t, err = when.ParseTime(text, refs, s.Zone)
+		}
 		return t
 	}
 	if sref == "e" {

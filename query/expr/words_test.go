@@ -99,6 +99,8 @@ func TestEvaluation(t *testing.T) {
 	f(whole, "gs,e-2m,:time-span", "error: end time is relative to itself")
 	f(whole, "e-2m,s+2m,:time-span", "error: start and end time are relative to each other")
 	f(whole, "e-1m,gs,:time-span", "e-1m to gs: 1 0 0 0 0 0")
+	f(whole, "2m,3m,:time-span", "error: invalid date 2m")
+	f(whole, "e-2m,3m,:time-span", "error: invalid date 3m")
 	f(whole, "ge,gs,:time-span", "error: requirement failed: start must be <= end")
 }
 
