@@ -49,7 +49,13 @@ func TestValueTicks(t *testing.T) {
 	f(fixed(0, 1), 0, 1, false, 200, "0 0.2 0.4 0.6 0.8 1")
 	f(fixed(0, 0.005), 0, 1, false, 200, "0 1m 2m 3m 4m 5m")
 	f(fixed(-2e6, 2e6), 0, 1, false, 200, "-2M -1M 0 1M 2M")
-	f(fixed(1_000_000, 1_000_004), 0, 1, false, 200, "1M 1.000001M 1.000002M 1.000003M 1.000004M")
+	f(fixed(1_000_000, 1_000_004), 0, 1, false, 200, "1M +1 +2 +3 +4")
+	f(fixed(1e9, 1e9+1), 0, 1, false, 100, "1G +0.25 +0.5 +0.75 +1")
+	f(fixed(200026.23, 200026.2371654), 0, 1, false, 200, "200.02623k +2m +4m +6m")
+	f(fixed(-200027, -200026), 0, 1, false, 100, "-200.027k +0.25 +0.5 +0.75 +1")
+	f(fixed(2026, 2027), 0, 1, false, 100, "2.026k 2.02625k 2.0265k 2.02675k 2.027k")
+	f(fixed(0, 8.4e12), 0, 1, false, 100, "0 2.5T 5T 7.5T")
+	f(fixed(-1e300, 1e300), 0, 1, false, 100, "-1e+300 -5e+299 0 5e+299 1e+300")
 	f(Axis{}, 950, 1490, false, 300, "1k 1.1k 1.2k 1.3k 1.4k 1.5k")
 	f(Axis{}, 400, 1000, true, 200, "0 200 400 600 800 1k")
 	f(Axis{Lower: Bound{Kind: BoundAutoData}}, 400, 1000, true, 200, "400 500 600 700 800 900 1k")
@@ -60,11 +66,33 @@ func TestValueTicks(t *testing.T) {
 	binary := fixed(0, 4096)
 	binary.TickLabels = TicksBinary
 	f(binary, 0, 1, false, 200, "0 1Ki 2Ki 3Ki 4Ki")
+	binary = fixed(9991234563, 9991234567)
+	binary.TickLabels = TicksBinary
+	f(binary, 0, 1, false, 150, "9991234563 +1 +2 +3 +4")
 	duration := fixed(0, 300)
 	duration.TickLabels = TicksDuration
 	f(duration, 0, 1, false, 200, "0 1m 2m 3m 4m 5m")
 	duration.Upper.Value = 0.3
 	f(duration, 0, 1, false, 200, "0 50ms 100ms 150ms 200ms 250ms 300ms")
+	for _, c := range []struct {
+		low, high float64
+		want      string
+	}{
+		{59, 61, "59s 59.5s 60s 60.5s 61s"},
+		{0, 90, "0 30s 1m 1.5m"},
+		{0, 61, "0 30s 1m"},
+		{0, 7200, "0 30m 1h 1.5h 2h"},
+		{0, 86_400, "0 6h 12h 18h 24h"},
+		{86_400, 86_490, "1d +30s +1m +1.5m"},
+		{339.861, 339.877, "339.865s +5ms +10ms"},
+		{0, 30 * 86_400, "0 2w 4w"},
+		{0, 365 * 86_400, "0 16w 32w 48w"},
+		{0, 3e9, "0 25y 50y 75y"},
+	} {
+		duration := fixed(c.low, c.high)
+		duration.TickLabels = TicksDuration
+		f(duration, 0, 1, false, 100, c.want)
+	}
 
 	log := Axis{Scale: ScaleLog}
 	f(log, 1, 1e6, false, 300, "1 10 100 1k 10k 100k 1M")
@@ -81,6 +109,7 @@ func TestValueTicks(t *testing.T) {
 	f(Axis{Scale: ScalePow2}, -1000, 1000, false, 150, "-1k -700 0 700 1k")
 	log.TickLabels = TicksBinary
 	f(log, 1, 1<<30, false, 200, "1 1Ki 1Mi 1Gi")
+	f(log, 10, 1e12, false, 100, "1Mi 1Ti")
 }
 
 func TestFormatStat(t *testing.T) {

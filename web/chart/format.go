@@ -17,7 +17,13 @@ var (
 	decimalPrefixes = []prefix{{1e24, "Y"}, {1e21, "Z"}, {1e18, "E"}, {1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""},
 		{1e-3, "m"}, {1e-6, "µ"}, {1e-9, "n"}, {1e-12, "p"}, {1e-15, "f"}, {1e-18, "a"}}
 	binaryPrefixes = []prefix{{1 << 60, "Ei"}, {1 << 50, "Pi"}, {1 << 40, "Ti"}, {1 << 30, "Gi"}, {1 << 20, "Mi"}, {1 << 10, "Ki"}, {1, ""}}
-	durationUnits  = []prefix{{31_536_000, "y"}, {86_400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}, {1e-9, "ns"}}
+	durationUnits  = []prefix{{year, "y"}, {86_400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}, {1e-9, "ns"}}
+)
+
+// year and week are in seconds.
+const (
+	year = 31_536_000.0
+	week = 604_800.0
 )
 
 // prefixes returns the units of a kind of tick labels.
@@ -65,6 +71,37 @@ func unitFor(v, most float64, kind TickLabels) prefix {
 	return units[len(units)-1]
 }
 
+// tickUnit is the unit of a tick on an axis that reaches most, with ticks that are
+// gap apart. A duration has the largest in which both are short: 4w, 1.5m, 60s.
+func tickUnit(v, gap, most float64, kind TickLabels) prefix {
+	if kind != TicksDuration || math.Abs(v) < 1 {
+		return unitFor(v, most, kind)
+	}
+	for _, u := range []prefix{{year, "y"}, {week, "w"}, {86_400, "d"}, {3600, "h"}, {60, "m"}} {
+		if math.Abs(v) >= u.size*(1-1e-12) && tenths(v/u.size) && tenths(gap/u.size) {
+			return u
+		}
+	}
+	return prefix{1, "s"}
+}
+
+// tenths tells whether v has at most one decimal.
+func tenths(v float64) bool { return math.Abs(v*10-math.Round(v*10)) < 1e-6 }
+
+// formatBase writes a value that others are counted from, with all its digits.
+func formatBase(v, gap float64, kind TickLabels) string {
+	u := tickUnit(v, 0, math.Abs(v), kind)
+	decimals := min(max(int(math.Ceil(-math.Log10(gap/u.size)-1e-9))+1, 0), 9)
+	text := number(v/u.size, decimals)
+	if back, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(back*u.size-v) < gap/10 {
+		return text + u.text
+	}
+	if math.Abs(v) < 1e15 {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
 // formatTick writes the value of a tick on an axis that reaches most, with as
 // many decimals as ticks that are gap apart need.
 func formatTick(v, gap, most float64, kind TickLabels) string {
@@ -74,7 +111,7 @@ func formatTick(v, gap, most float64, kind TickLabels) string {
 	if text, ok := special(v); ok {
 		return text
 	}
-	u := unitFor(v, most, kind)
+	u := tickUnit(v, gap, most, kind)
 	if x := math.Abs(v / u.size); x >= 1e6 || x < 1e-6 {
 		return strconv.FormatFloat(v, 'g', 4, 64)
 	}

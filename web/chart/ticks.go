@@ -9,9 +9,15 @@ import (
 // labelRoom is the least distance of two labelled ticks, in pixels.
 const labelRoom = 13.0
 
+// minTick is the least height for each of three ticks that are wanted.
+const minTick = 22.0
+
 // chooseTicks marks round values on the scale, which is so many pixels high.
 func (s *scale) chooseTicks(height float64) {
 	count := max(2, int(height/40))
+	if height >= 3*minTick {
+		count = max(count, 3)
+	}
 	switch {
 	case s.Scale.logarithmic():
 		s.ticks = s.logTicks(count, height)
@@ -21,7 +27,41 @@ func (s *scale) chooseTicks(height float64) {
 		s.ticks = s.spreadTicks(count, height)
 	}
 	s.thin(height)
+	s.fromBase()
 }
+
+// fromBase writes ticks that are very close for their size as distances from the
+// lowest of them, which is written in full.
+func (s *scale) fromBase() {
+	shown := slices.Clone(s.ticks)
+	shown = slices.DeleteFunc(shown, func(t tick) bool { return t.minor })
+	if len(shown) < 2 || s.Scale.logarithmic() {
+		return
+	}
+	low, high := shown[0].value, shown[len(shown)-1].value
+	gap := shown[1].value - low
+	part := maxDigits
+	if s.TickLabels == TicksDuration {
+		part *= 20 // 1d +30s, not 86430s
+	}
+	if low*high <= 0 || gap > s.most()*part {
+		return
+	}
+	first := true
+	for i := range s.ticks {
+		switch t := &s.ticks[i]; {
+		case t.minor:
+		case first:
+			t.label, first = formatBase(t.value, gap, s.TickLabels), false
+		default:
+			t.label = "+" + formatTick(t.value-low, gap, high-low, s.TickLabels)
+		}
+	}
+}
+
+// maxDigits is the smallest part of a value by which ticks may differ and still be
+// written in full.
+const maxDigits = 1e-4
 
 // thin takes away labels that would touch, those of higher rank first.
 func (s *scale) thin(height float64) {
@@ -48,7 +88,7 @@ func (s *scale) thin(height float64) {
 // evenTicks returns about count ticks at equal distances in value.
 func (s *scale) evenTicks(count int) []tick {
 	gap := niceGap((s.upper-s.lower)/float64(count)*0.75, s.TickLabels) // rather a few more than too few
-	if !finite(gap) || gap <= 0 {
+	if math.IsInf(gap, 0) || !(gap > 0) {
 		return nil
 	}
 	var out []tick
@@ -103,12 +143,16 @@ func (s *scale) spreadTicks(count int, height float64) []tick {
 // niceGap returns the smallest round distance that is at least gap.
 func niceGap(gap float64, kind TickLabels) float64 {
 	if kind == TicksDuration && gap > 1 {
-		for _, nice := range []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800} {
+		if gap > year/2 {
+			return niceGap(gap/year, TicksDecimal) * year
+		}
+		for _, nice := range []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800,
+			week, 2 * week, 4 * week, 8 * week, 16 * week} {
 			if nice >= gap*(1-1e-9) {
 				return nice
 			}
 		}
-		return math.Ceil(gap/604_800) * 604_800
+		return year / 2
 	}
 	unit := 1.0
 	if kind == TicksBinary && gap > 1 {
