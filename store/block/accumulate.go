@@ -34,10 +34,10 @@ func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 	if b.mask == maskNone && b.t.addable() {
 		switch {
 		case b.kind == packed:
-			b.t.convertAdd(acc, b.data, uint(from*b.width), uint(b.width), b.base)
+			b.t.convertAdd(acc, b.src[b.data:], uint(from*b.width), uint(b.width), b.base)
 			return nil
-		case b.kind == layered && !b.l.nudged && len(b.l.places) == 0 && to > from:
-			b.l.integers(scratch[:to])
+		case b.kind == layered && !b.l.nudged && b.l.patched == 0 && to > from:
+			b.l.integers(scratch[:to], b.src)
 			b.t.addTo(acc, scratch[from:to])
 			return nil
 		}

@@ -82,6 +82,11 @@ func Decode(dst []float64, src []byte) (rest []byte, err error) {
 }
 
 func fill(dst []float64, v float64) {
+	for len(dst) >= 8 {
+		d := dst[:8:8]
+		d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7] = v, v, v, v, v, v, v, v
+		dst = dst[8:]
+	}
 	for i := range dst {
 		dst[i] = v
 	}

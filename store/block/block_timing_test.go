@@ -2,6 +2,7 @@ package block_test
 
 import (
 	"math"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -76,10 +77,24 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
+// encodeAll returns blocks as the store has them: one behind the other, each
+// slice going on to the end, and by themselves when they fit a directory.
 func encodeAll(values [][]float64) [][]byte {
 	out := make([][]byte, len(values))
+	var all []byte
+	at := make([]int, len(values))
 	for i, v := range values {
-		out[i] = block.AppendTo(nil, v, 60_000)
+		at[i] = len(all)
+		all = block.AppendTo(all, v, 60_000)
+	}
+	for i := range out {
+		end := len(all)
+		if i+1 < len(at) {
+			end = at[i+1]
+		}
+		if out[i] = all[at[i]:]; end-at[i] <= inline {
+			out[i] = slices.Clone(all[at[i]:end])
+		}
 	}
 	return out
 }
@@ -121,11 +136,11 @@ func BenchmarkFleetDecode(b *testing.B) {
 
 // fleet returns blocks of all classes in proportion to their weights.
 func fleet() (blocks [][]byte, bytes int) {
-	blocks = encodeAll(fleetSeries())
-	for _, b := range blocks {
-		bytes += len(b)
+	values := fleetSeries()
+	for _, v := range values {
+		bytes += len(block.AppendTo(nil, v, 60_000))
 	}
-	return blocks, bytes
+	return encodeAll(values), bytes
 }
 
 // BenchmarkFleet folds blocks in the mix of a fleet.

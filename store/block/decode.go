@@ -3,7 +3,6 @@ package block
 import (
 	"encoding/binary"
 	"math"
-	"math/bits"
 )
 
 // decode fills dst, of n values.
@@ -28,10 +27,10 @@ func (b *view) present(dst []float64, from int) {
 	case constant:
 		fill(dst, b.constantValue())
 	case packed:
-		b.t.convert(dst, b.data, uint(from*b.width), uint(b.width), b.base)
+		b.t.convert(dst, b.src[b.data:], uint(from*b.width), uint(b.width), b.base)
 	case raw:
 		for i := range dst {
-			dst[i] = canonical(math.Float64frombits(binary.LittleEndian.Uint64(b.data[8*(from+i):])))
+			dst[i] = canonical(math.Float64frombits(binary.LittleEndian.Uint64(b.src[b.data+8*(from+i):])))
 		}
 	case layered:
 		b.layered(dst)
@@ -42,8 +41,8 @@ func (b *view) present(dst []float64, from int) {
 // positions, with NaN where there is none.
 func (b *view) spreadRuns(dst []float64) {
 	end, left := len(dst), b.m
-	for i := len(b.runs) - 2; i >= 0; i -= 2 {
-		run, size := int(b.runs[i]), int(b.runs[i+1])+1
+	for i := len(b.gaps) - 2; i >= 0; i -= 2 {
+		run, size := int(b.gaps[i]), int(b.gaps[i+1])+1
 		n := end - run - size // present values behind the run
 		left -= n
 		copy(dst[run+size:end], dst[left:left+n])
@@ -56,26 +55,26 @@ func (b *view) spreadRuns(dst []float64) {
 // that no value is overwritten before it was moved.
 func (b *view) spreadBitmap(dst []float64) {
 	next := b.m
-	for k := len(b.bitmap) - 1; k >= 0; k-- {
-		x := b.bitmap[k]
+	for k := len(b.gaps) - 1; k >= 0; k-- {
+		x := b.gaps[k]
 		part := dst[8*k : min(8*k+8, len(dst))]
-		if x == 0xff && len(part) == 8 {
+		if x == 0xff {
 			next -= 8
 			copy(part, dst[next:next+8])
 			continue
 		}
-		next -= bits.OnesCount8(x)
-		from := next + bits.OnesCount8(x)
+		// No branch depends on a bit, since nobody can foresee it.
 		for i := len(part) - 1; i >= 0; i-- {
-			if x>>i&1 == 0 {
-				part[i] = math.NaN()
-				continue
-			}
-			from--
-			part[i] = dst[from]
+			bit := uint64(x>>i) & 1
+			v := math.Float64bits(dst[max(next-1, 0)])
+			part[i] = math.Float64frombits(v&-bit | nanBits&(bit-1))
+			next -= int(bit)
 		}
 	}
 }
+
+// nanBits is math.NaN().
+const nanBits = 0x7ff8000000000001
 
 // load returns the 57 or more bits of data that begin at bit.
 func load(data []byte, bit uint) uint64 {

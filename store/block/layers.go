@@ -1,7 +1,5 @@
 package block
 
-import "pulse/store/field"
-
 // mode is how the integers of a layered block make a stream, bits 0 and 1 of
 // its first byte.
 type mode uint8
@@ -34,39 +32,42 @@ const (
 // layers is what a layered block has beyond its mask and transform.
 type layers struct {
 	mode          mode
+	nudged        bool
 	first, second uint64 // delta, delta2
 	main          stream
 	runs          stream // lengths: their lengths, less 1
-	nudged        bool
 	nudges        stream // ULP to add to each value
-	places        []byte // of the patches
-	patches       []byte // 8 bytes each
+	patched       int    // patches
+	places        int    // where their positions begin
+	patches       int    // 8 bytes each
 }
 
 // parseLayers reads a block of version 2 behind its version.
-func (b *view) parseLayers(c *field.Reader) error {
-	h, tr := c.Byte(), c.Byte()
+func (b *view) parseLayers(c *cursor) error {
+	h, tr := c.byte(), c.byte()
 	b.kind, b.mask, b.l.mode = layered, maskKind(h>>maskShift&3), mode(h&modeBits)
 	b.t.family, b.t.k = family(tr&familyBits), tr>>powerShift&15
-	if c.Bad {
+	if c.bad {
 		return nil
 	}
 	if h&layerUnused != 0 || tr&powerUnused != 0 || b.mask > maskBitmap ||
 		!b.t.family.hasPower() && b.t.k != 0 || b.t.family.hasPower() && (b.t.k < 1 || b.t.k > b.t.family.maxPower()) {
 		return corrupt("header %#02x %#02x is not defined", h, tr)
 	}
-	if err := b.parseMask(c); err != nil {
-		return err
+	if b.mask != maskNone {
+		if err := b.parseMask(c); err != nil {
+			return err
+		}
 	}
 	if err := b.t.parseRest(c); err != nil {
 		return err
 	}
 	if h&layerPatch != 0 {
-		count := int(c.Byte())
-		if !c.Bad && (count < 1 || count > b.m) {
+		count := int(c.byte())
+		if !c.bad && (count < 1 || count > b.m) {
 			return corrupt("%d patches of %d values", count, b.m)
 		}
-		b.l.places, b.l.patches = c.Bytes(count), c.Bytes(8*count)
+		b.l.patched, b.l.places, b.l.patches = count, c.skip(count), c.skip(8*count)
 	}
 	if b.l.nudged = h&layerULP != 0; b.l.nudged {
 		if err := b.l.nudges.parse(c, b.m); err != nil {
@@ -77,14 +78,14 @@ func (b *view) parseLayers(c *field.Reader) error {
 }
 
 // parseRest reads the parameters of a transform that are not in the header.
-func (t *transform) parseRest(c *field.Reader) error {
+func (t *transform) parseRest(c *cursor) error {
 	if t.family == ieee {
-		if t.zeros = c.Byte(); t.zeros > 63 {
+		if t.zeros = c.byte(); t.zeros > 63 {
 			return corrupt("%d trailing zeros, want at most 63", t.zeros)
 		}
 	}
 	if t.family.hasSeconds() {
-		if t.s = c.Uvarint(); !c.Bad && (t.s < 1 || t.s > maxSeconds) {
+		if t.s = c.uvarint(); !c.bad && (t.s < 1 || t.s > maxSeconds) {
 			return corrupt("step of %d s, want 1 to %d", t.s, maxSeconds)
 		}
 	}
@@ -92,19 +93,19 @@ func (t *transform) parseRest(c *field.Reader) error {
 }
 
 // parseIntegers reads the streams of m integers.
-func (l *layers) parseIntegers(c *field.Reader, m int) error {
+func (l *layers) parseIntegers(c *cursor, m int) error {
 	n := m
 	switch l.mode {
 	case delta:
-		l.first = uint64(c.Varint())
+		l.first = c.varint()
 		n = m - 1
 	case delta2:
-		l.first, l.second = uint64(c.Varint()), uint64(c.Varint())
+		l.first, l.second = c.varint(), c.varint()
 		n = m - 2
 	case lengths:
-		n = int(c.Byte())
+		n = int(c.byte())
 	}
-	if c.Bad {
+	if c.bad {
 		return nil
 	}
 	if n < 1 || n > m {
@@ -113,13 +114,16 @@ func (l *layers) parseIntegers(c *field.Reader, m int) error {
 	if err := l.main.parse(c, n); err != nil || l.mode != lengths {
 		return err
 	}
-	if err := l.runs.parse(c, n); err != nil || c.Bad {
+	if err := l.runs.parse(c, n); err != nil || c.bad {
 		return err
+	}
+	if l.main.count+l.runs.count > 0 {
+		return corrupt("runs with exceptions")
 	}
 	left := int64(m)
 	for i := range n {
-		size := l.runs.at(i) + 1
-		if l.runs.count > 0 || size < 1 || size > left {
+		size := l.runs.at(c.src, i) + 1
+		if size < 1 || size > left {
 			return corrupt("run of %d values, want 1 to %d", size, left)
 		}
 		left -= size

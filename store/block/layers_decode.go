@@ -10,39 +10,46 @@ func (b *view) layered(dst []float64) {
 	if len(dst) == 0 {
 		return
 	}
-	switch l := &b.l; {
-	case l.mode == direct && l.main.count == 0:
-		b.t.convert(dst, l.main.data, 0, uint(l.main.width), l.main.base)
-	case l.mode == delta && b.t.addable():
-		l.main.unpack(dst[1:])
-		b.t.valuesOfDeltas(dst, l.first)
-	default:
-		l.integers(dst)
-		b.t.values(dst)
+	l := &b.l
+	b.layeredValues(dst)
+	if l.nudged {
+		l.nudges.nudge(dst, b.src)
 	}
-	if b.l.nudged {
-		var memory [MaxValues]float64
-		by := memory[:len(dst)]
-		b.l.nudges.unpack(by)
-		for i, v := range dst {
-			dst[i] = canonical(math.Float64frombits(math.Float64bits(v) + math.Float64bits(by[i])))
-		}
-	}
-	for k, place := range b.l.places {
-		if int(place) < len(dst) {
-			dst[place] = canonical(math.Float64frombits(binary.LittleEndian.Uint64(b.l.patches[8*k:])))
+	for k := range l.patched {
+		if place := int(b.src[l.places+k]); place < len(dst) {
+			dst[place] = canonical(math.Float64frombits(binary.LittleEndian.Uint64(b.src[l.patches+8*k:])))
 		}
 	}
 }
 
+// layeredValues fills dst with what the integers stand for.
+func (b *view) layeredValues(dst []float64) {
+	switch l := &b.l; {
+	case l.mode == direct:
+		l.main.convert(dst, b.src, b.t)
+	case l.mode == delta && b.t.addable():
+		if l.main.count == 0 {
+			b.t.convertDeltas(dst, b.src[l.main.data:], uint(l.main.width), l.main.base, l.first)
+			return
+		}
+		l.main.unpack(dst[1:], b.src)
+		b.t.valuesOfDeltas(dst, l.first)
+	case l.mode == lengths:
+		l.spreadLengths(dst, b.src, &b.t)
+	default:
+		l.integers(dst, b.src)
+		b.t.values(dst)
+	}
+}
+
 // integers puts integers into dst as stream.unpack does.
-func (l *layers) integers(dst []float64) {
+func (l *layers) integers(dst []float64, src []byte) {
 	switch l.mode {
 	case direct:
-		l.main.unpack(dst)
+		l.main.unpack(dst, src)
 	case delta:
 		dst[0] = math.Float64frombits(l.first)
-		l.main.unpack(dst[1:])
+		l.main.unpack(dst[1:], src)
 		i := l.first
 		for k, d := range dst[1:] {
 			i += math.Float64bits(d)
@@ -55,20 +62,32 @@ func (l *layers) integers(dst []float64) {
 		}
 		i, d := l.first+l.second, l.second
 		dst[1] = math.Float64frombits(i)
-		l.main.unpack(dst[2:])
+		l.main.unpack(dst[2:], src)
 		for k, dd := range dst[2:] {
 			d += math.Float64bits(dd)
 			i += d
 			dst[2+k] = math.Float64frombits(i)
 		}
 	case lengths:
-		var memory [MaxValues]float64
-		values := memory[:l.main.n]
-		l.main.unpack(values)
-		for k, v := range values {
-			n := min(int(l.runs.at(k))+1, len(dst))
-			fill(dst[:n], v)
-			dst = dst[n:]
+		l.spreadLengths(dst, src, nil)
+	}
+}
+
+// spreadLengths fills dst with runs of integers, with t of their values.
+func (l *layers) spreadLengths(dst []float64, src []byte, t *transform) {
+	var some, sizes [16]float64
+	for k := 0; len(dst) > 0; k += len(some) {
+		n := min(len(some), l.main.n-k)
+		values := some[:n]
+		unpack(values, src[l.main.data:], uint(k)*uint(l.main.width), uint(l.main.width), l.main.base)
+		unpack(sizes[:n], src[l.runs.data:], uint(k)*uint(l.runs.width), uint(l.runs.width), l.runs.base)
+		if t != nil {
+			t.values(values)
+		}
+		for j, v := range values {
+			size := min(int(math.Float64bits(sizes[j]))+1, len(dst))
+			fill(dst[:size], v)
+			dst = dst[size:]
 		}
 	}
 }

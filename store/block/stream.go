@@ -4,89 +4,147 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
-
-	"pulse/store/field"
 )
 
 // stream is a stream of n integers whose lengths were checked.
 type stream struct {
 	n         int
 	base      uint64
-	width     int
-	data      []byte
+	data      int // where the integers begin in the block
+	width     uint8
+	moreWidth uint8
 	count     int // exceptions
 	moreBase  uint64
-	moreWidth int
-	places    []byte
-	more      []byte
+	places    int // where they begin
+	more      int
 }
 
 // parse reads a stream of n integers.
-func (s *stream) parse(c *field.Reader, n int) error {
-	first := c.Byte()
-	s.n, s.width = n, int(first&^streamExcepts)
+func (s *stream) parse(c *cursor, n int) error {
+	first := c.byte()
+	s.n, s.width = n, first&^streamExcepts
 	if s.width > maxWidth {
 		return corrupt("stream of %d bits, want at most %d", s.width, maxWidth)
 	}
-	s.base = uint64(c.Varint())
-	s.data = c.Bytes((n*s.width + 7) / 8)
+	s.base = c.varint()
+	s.data = c.skip((n*int(s.width) + 7) / 8)
 	if first&streamExcepts == 0 {
 		return nil
 	}
-	s.count, s.moreWidth = int(c.Byte()), int(c.Byte())
-	s.moreBase = s.base + uint64(c.Varint())
-	if !c.Bad && (s.count < 1 || s.count > n || s.moreWidth > maxWidth) {
+	s.count, s.moreWidth = int(c.byte()), c.byte()
+	s.moreBase = s.base + c.varint()
+	if !c.bad && (s.count < 1 || s.count > n || s.moreWidth > maxWidth) {
 		return corrupt("%d exceptions of %d bits in a stream of %d integers", s.count, s.moreWidth, n)
 	}
-	s.places = c.Bytes(placesSize(n, s.count))
-	s.more = c.Bytes((s.count*s.moreWidth + 7) / 8)
-	if c.Bad || listed(n, s.count) {
+	s.places = c.skip(placesSize(n, s.count))
+	places := c.src[s.places:c.at]
+	s.more = c.skip((s.count*int(s.moreWidth) + 7) / 8)
+	if c.bad || listed(n, s.count) {
 		return nil
 	}
 	marked := 0
-	for _, x := range s.places {
+	for _, x := range places {
 		marked += bits.OnesCount8(x)
 	}
-	if marked != s.count || n&7 != 0 && s.places[len(s.places)-1]>>(n&7) != 0 {
+	if marked != s.count || n&7 != 0 && places[len(places)-1]>>(n&7) != 0 {
 		return corrupt("%d of %d positions marked, want %d", marked, n, s.count)
 	}
 	return nil
 }
 
-// at returns the integer numbered i of a stream without exceptions.
-func (s *stream) at(i int) int64 {
-	return int64(s.base + loadEnd(s.data, uint(i*s.width))&(1<<s.width-1))
+// at returns the integer numbered i of a stream of src without exceptions.
+func (s *stream) at(src []byte, i int) int64 {
+	return int64(s.base + loadEnd(src[s.data:], uint(i)*uint(s.width))&(1<<s.width-1))
 }
 
 // unpack puts the first len(dst) integers into dst, each into the bits of a
 // double.
-func (s *stream) unpack(dst []float64) {
-	unpack(dst, s.data, 0, uint(s.width), s.base)
+func (s *stream) unpack(dst []float64, src []byte) {
+	unpack(dst, src[s.data:], 0, uint(s.width), s.base)
 	if s.count > 0 {
-		s.except(dst)
+		s.except(dst, src, nil)
 	}
 }
 
-// except puts the exceptions into dst.
-func (s *stream) except(dst []float64) {
-	mask := uint64(1)<<s.moreWidth - 1
+// convert puts the values of the first len(dst) integers into dst.
+func (s *stream) convert(dst []float64, src []byte, t transform) {
+	t.convert(dst, src[s.data:], 0, uint(s.width), s.base)
+	if s.count > 0 {
+		s.except(dst, src, &t)
+	}
+}
+
+// except puts the exceptions into dst, with t their values.
+func (s *stream) except(dst []float64, src []byte, t *transform) {
+	var memory [MaxValues]uint8
+	places := memory[:s.count]
+	s.placesOf(places, src)
+	var some [16]float64
+	for k := 0; k < len(places); k += len(some) {
+		part := places[k:min(k+len(some), len(places))]
+		ints := some[:len(part)]
+		unpack(ints, src[s.more:], uint(k)*uint(s.moreWidth), uint(s.moreWidth), s.moreBase)
+		if t != nil {
+			t.values(ints)
+		}
+		for j, place := range part {
+			if int(place) < len(dst) {
+				dst[place] = ints[j]
+			}
+		}
+	}
+}
+
+// placesOf puts the positions of all exceptions into places.
+func (s *stream) placesOf(places []uint8, src []byte) {
 	if listed(s.n, s.count) {
 		width := uint(placeWidth(s.n))
-		for k := range uint(s.count) {
-			if i := loadEnd(s.places, k*width) & (1<<width - 1); i < uint64(len(dst)) {
-				dst[i] = math.Float64frombits(s.moreBase + loadEnd(s.more, k*uint(s.moreWidth))&mask)
-			}
+		for k := range places {
+			places[k] = uint8(loadEnd(src[s.places:], uint(k)*width) & (1<<width - 1))
 		}
 		return
 	}
-	k := uint(0)
-	for j, x := range s.places {
-		for ; x != 0; x &= x - 1 {
-			if i := 8*j + bits.TrailingZeros8(x); i < len(dst) {
-				dst[i] = math.Float64frombits(s.moreBase + loadEnd(s.more, k)&mask)
-			}
-			k += uint(s.moreWidth)
+	k := 0
+	for first := 0; k < len(places); first += 64 {
+		x := loadEnd(src[s.places:], uint(first))
+		if first+64 > s.n {
+			x &= 1<<(s.n-first) - 1
 		}
+		for ; x != 0; x &= x - 1 {
+			places[k] = uint8(first + bits.TrailingZeros64(x))
+			k++
+		}
+	}
+}
+
+// nudge adds the first len(dst) integers to the bits of dst.
+func (s *stream) nudge(dst []float64, src []byte) {
+	if s.count > 0 {
+		s.nudgeExceptions(dst, src)
+	}
+	var some [32]float64
+	for from := 0; from < len(dst); from += len(some) {
+		part := dst[from:min(from+len(some), len(dst))]
+		by := some[:len(part)]
+		unpack(by, src[s.data:], uint(from)*uint(s.width), uint(s.width), s.base)
+		for i, v := range part {
+			part[i] = canonical(math.Float64frombits(math.Float64bits(v) + math.Float64bits(by[i])))
+		}
+	}
+}
+
+// nudgeExceptions adds to dst what the exceptions are more than the integers in
+// their places, which are added afterwards.
+func (s *stream) nudgeExceptions(dst []float64, src []byte) {
+	var memory [MaxValues]uint8
+	places := memory[:s.count]
+	s.placesOf(places, src)
+	for k, place := range places {
+		if int(place) >= len(dst) {
+			continue
+		}
+		by := s.moreBase + loadEnd(src[s.more:], uint(k)*uint(s.moreWidth))&(1<<s.moreWidth-1) - uint64(s.at(src, int(place)))
+		dst[place] = math.Float64frombits(math.Float64bits(dst[place]) + by)
 	}
 }
 

@@ -36,7 +36,7 @@ func DecodeUnit(dst []float64, src []byte) (unit Unit, rest []byte, err error) {
 		return noUnit, nil, err
 	}
 	b.decode(dst)
-	if b.kind == absent || b.kind == raw || b.l.nudged || len(b.l.places) > 0 {
+	if b.kind == absent || b.kind == raw || b.l.nudged || b.l.patched > 0 {
 		return noUnit, rest, nil
 	}
 	return Unit{b.t}, rest, nil

@@ -75,12 +75,24 @@ func TestConvertIsPlain(t *testing.T) {
 			if n == 0 || !tr.addable() {
 				continue
 			}
+			deltas, i := make([]float64, n+1), rng.Uint64()>>rng.IntN(60)
+			tr.convertDeltas(deltas, data[from*int(width)/8:], width, base, i)
+			unpackPlain(want, data[from*int(width)/8:], 0, width, base)
+			for k, got := range deltas {
+				if k > 0 {
+					i += math.Float64bits(want[k-1])
+				}
+				if v := tr.value(int64(i)); math.Float64bits(got) != math.Float64bits(v) {
+					t.Fatalf("family %d, width %d: %v at %d of differences, want %v", f, width, got, k, v)
+				}
+			}
 			sum, loads := make([]float64, n), make([]float64, n)
 			sum[0], loads[0] = math.NaN(), math.NaN()
 			tr.addTo(sum, ints)
 			if width > 0 {
 				tr.convertAdd(loads, data, uint(from)*width, width, base)
 			}
+			tr.convert(want, data, uint(from)*width, width, base)
 			for i := range want {
 				if width > 0 && math.Float64bits(sum[i]) != math.Float64bits(loads[i]) || i > 0 && sum[i] != want[i] {
 					t.Fatalf("family %d, width %d: sum %v and %v at %d, want %v", f, width, sum[i], loads[i], i, want[i])
