@@ -137,19 +137,26 @@ func (e *Encoder) near(t transform, sample, values []float64) bool {
 // they are no longer as they are.
 func (e *Encoder) offerBits(exact bool, values []float64) {
 	a := e.next()
+	// The range of a few shows mostly that the bits are longer.
+	if exact && e.bitsAreLonger(a, values[:min(len(values), sampledNonZero)], len(values)) {
+		return
+	}
 	a.t, a.nudged, a.nbad = invertBits(a.ints[:], values), false, 0
-	if exact { // the range of a few shows mostly that the bits are longer
-		x := extentOf(a.ints[:min(len(values), sampledNonZero)])
-		best := e.attempts[e.best].size
-		if f := formOf(a.t, x, len(values)); best <= f.size {
-			return
-		}
-		x = extentOf(a.ints[:len(values)])
-		if f := formOf(a.t, x, len(values)); best <= f.size {
+	if exact {
+		x := extentOf(a.ints[:len(values)])
+		if f := formOf(a.t, x, len(values)); e.attempts[e.best].size <= f.size {
 			return
 		}
 	}
 	e.offer(len(values))
+}
+
+// bitsAreLonger reports whether m values, of which some are given, take more
+// bytes as the bits of doubles than the best attempt.
+func (e *Encoder) bitsAreLonger(a *attempt, some []float64, m int) bool {
+	t := invertBits(a.ints[:], some)
+	f := formOf(t, extentOf(a.ints[:len(some)]), m)
+	return e.attempts[e.best].size <= f.size
 }
 
 // offer makes the next attempt the best one if it is smaller than the best one

@@ -44,9 +44,12 @@ func (e *Encoder) AppendTo(dst []byte, values []float64, step int64) []byte {
 func (e *Encoder) loadConstant(values []float64) bool {
 	first := math.Float64bits(values[0])
 	for _, v := range values {
-		if math.Float64bits(v) != first || v != v {
+		if math.Float64bits(v) != first {
 			return false
 		}
+	}
+	if values[0] != values[0] {
+		return false
 	}
 	e.n, e.m, e.same = len(values), len(values), true
 	e.values[0] = values[0] // the others are not read
@@ -55,11 +58,23 @@ func (e *Encoder) loadConstant(values []float64) bool {
 
 // load splits values into mask and present values.
 func (e *Encoder) load(values []float64) {
-	e.n, e.m, e.runs, e.same = len(values), 0, 0, true
+	e.n, e.m, e.runs, e.same = len(values), len(values), 0, false
+	for _, v := range values {
+		if v != v {
+			e.loadGaps(values)
+			return
+		}
+	}
+	copy(e.values[:], values)
+}
+
+// loadGaps is load where some are absent.
+func (e *Encoder) loadGaps(values []float64) {
+	e.m, e.same = 0, true
 	e.present = [MaxValues / 8]byte{}
 	inRun := false
 	for i, v := range values {
-		if math.IsNaN(v) {
+		if v != v {
 			if !inRun {
 				e.runAt[e.runs] = uint8(i)
 				e.runs++

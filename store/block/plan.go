@@ -27,32 +27,21 @@ type attempt struct {
 
 // course is what one pass over the integers tells about every mode.
 type course struct {
-	x, d, dd extent // the integers, their differences, the differences of those
-	runs     int    // of equal integers
+	x, d extent // the integers, their differences
+	runs int    // of equal integers
 }
 
 func courseOf(x []int64) course {
-	none := extent{math.MaxInt64, math.MinInt64}
-	c := course{x: extent{x[0], x[0]}, d: none, dd: none, runs: 1}
-	if len(x) == 1 {
-		return c
-	}
-	last, lastD := x[1], x[1]-x[0]
-	c.x = extent{min(x[0], x[1]), max(x[0], x[1])}
-	c.d = extent{lastD, lastD}
-	if lastD != 0 {
-		c.runs++
-	}
-	for _, v := range x[2:] {
+	c := course{x: extent{x[0], x[0]}, d: extent{math.MaxInt64, math.MinInt64}, runs: 1}
+	last := x[0]
+	for _, v := range x[1:] {
 		d := v - last
-		dd := d - lastD
 		c.x.lo, c.x.hi = min(c.x.lo, v), max(c.x.hi, v)
 		c.d.lo, c.d.hi = min(c.d.lo, d), max(c.d.hi, d)
-		c.dd.lo, c.dd.hi = min(c.dd.lo, dd), max(c.dd.hi, dd)
 		if d != 0 {
 			c.runs++
 		}
-		last, lastD = v, d
+		last = v
 	}
 	return c
 }
@@ -113,22 +102,28 @@ func (a *attempt) planModes(x []int64, c *course, scratch *[MaxValues]int64) int
 		best, found = size, size
 		a.mode, a.main, a.runs = lengths, main, runs
 	}
-	if differencesPay(x, best) {
-		d := differences(scratch, x)
-		main := shapeOf(d, c.d, 0)
-		if size := varintLen(x[0]) + main.size; size < best {
-			best, found = size, size
-			a.mode, a.main, a.first = delta, main, x[0]
-		}
+	if !differencesPay(x, best) {
+		return found
 	}
-	if size := c.dd.width() * len(x) / 8; size < best {
-		first := x[1] - x[0]
-		dd := differences(scratch, differences(scratch, x))
-		main := shapeOf(dd, c.dd, 0)
-		if size := varintLen(x[0]) + varintLen(first) + main.size; size < best {
-			found = size
-			a.mode, a.main, a.first, a.second = delta2, main, x[0], first
-		}
+	d := differences(scratch, x)
+	if main := shapeOf(d, c.d, 0); varintLen(x[0])+main.size < best {
+		best = varintLen(x[0]) + main.size
+		found = best
+		a.mode, a.main, a.first = delta, main, x[0]
+	}
+	if !differencesPay(d, best) {
+		return found
+	}
+	first := d[0]
+	dd := differences(scratch, d)
+	within := extentOf(dd)
+	if within.width()*len(x)/8 >= best {
+		return found
+	}
+	main := shapeOf(dd, within, 0)
+	if size := varintLen(x[0]) + varintLen(first) + main.size; size < best {
+		found = size
+		a.mode, a.main, a.first, a.second = delta2, main, x[0], first
 	}
 	return found
 }
