@@ -61,7 +61,7 @@ func TestProgramErrors(t *testing.T) {
 	a := r.call("GET", "/api/v1/graph?format=json&q=name,sps,:eq,region,:by", nil)
 	got := decode[failure](t, a)
 	if a.status != 400 || got.Type != "error" || got.Offset != 20 || got.Token != ":by" || !strings.HasPrefix(got.Message, "no matches for word ':by'") ||
-		!strings.HasPrefix(got.Hint, ":by needs a list") || !slices.Equal(got.Stack, []string{"Equal 'name,sps,:eq'", "String 'region'"}) || len(got.Needs) != 2 {
+		!strings.HasPrefix(got.Hint, ":by needs keys, a list") || !slices.Equal(got.Stack, []string{"Equal 'name,sps,:eq'", "String 'region'"}) || len(got.Needs) != 2 {
 		t.Errorf("%s", a)
 	}
 	a = r.call("GET", "/api/v1/graph?format=json&q=x,:get", nil)

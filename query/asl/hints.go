@@ -52,6 +52,9 @@ func (w Word) parameters() (out []parameter, ok bool) {
 		if !typed {
 			kind = name
 		}
+		if name == w.Name {
+			name = ""
+		}
 		if strings.ContainsAny(f, "*?.[<") || f == "aN" || f == "aN-1" {
 			return nil, false
 		}
@@ -63,54 +66,80 @@ func (w Word) parameters() (out []parameter, ok bool) {
 	return out, true
 }
 
-// mismatch says why the word cannot work on the stack, and how many of its items
-// do not fit.
-func (w Word) mismatch(stack []any) (text string, faults int) {
+// mismatch says why w cannot work on the stack, and how many of its items do not
+// fit.
+func (c *Context) mismatch(w Word) (text string, faults int) {
 	params, ok := w.parameters()
 	if !ok {
-		return fmt.Sprintf(":%s cannot work on a stack of %s", w.Name, count(len(stack), "item")), 100
+		return fmt.Sprintf(":%s cannot work on a stack of %s", w.Name, count(len(c.Stack), "item")), 100
 	}
-	if len(stack) < len(params) {
-		missing := params[len(stack):]
-		return fmt.Sprintf(":%s takes %s, the stack has %s; %s", w.Name, count(len(params), "item"), count(len(stack), "item"), describe(missing)),
-			10 * (len(params) - len(stack))
+	if missing := params[min(len(c.Stack), len(params)):]; len(missing) > 0 {
+		faults = 10 * len(missing)
+		for i, item := range c.Stack {
+			if k := kinds[params[i].kind]; k.is != nil && !k.is(item) {
+				faults++
+			}
+		}
+		return fmt.Sprintf(":%s takes %s, the stack has %s; before it goes %s", w.Name, count(len(params), "item"),
+			count(len(c.Stack), "item"), describe(missing)), faults
 	}
-	top := stack[len(stack)-len(params):]
+	below, top := c.Stack[:len(c.Stack)-len(params)], c.Stack[len(c.Stack)-len(params):]
 	for i := len(params) - 1; i >= 0; i-- {
 		k := kinds[params[i].kind]
 		if k.is == nil || k.is(top[i]) {
 			continue
 		}
 		if faults++; faults == 1 {
-			text = fmt.Sprintf(":%s needs %s%s, but finds %s%s", w.Name, k.like, place(i, len(params)), typeName(top[i]), quoted(top[i]))
+			text = fmt.Sprintf(":%s needs %s, but %s is %s%s", w.Name, params[i], place(i, len(params)), typeName(top[i]), quoted(top[i])) +
+				confusion(params, i, below, top)
 		}
 	}
 	if faults == 0 { // right kinds, wrong values
 		return fmt.Sprintf(":%s cannot work with %s%s", w.Name, typeName(top[len(top)-1]), quoted(top[len(top)-1])), 1
 	}
-	return text + slip(top), faults
+	return text + c.in.slip(top), faults
+}
+
+// String says what a parameter is.
+func (p parameter) String() string {
+	like := cmp.Or(kinds[p.kind].like, "any item")
+	if len(p.name) > 2 && p.name != p.kind {
+		return p.name + ", " + like
+	}
+	return like
+}
+
+// confusion explains an item that is not of its parameter's kind, where below and
+// top are the stack under and from the first parameter on.
+func confusion(params []parameter, i int, below, top []any) string {
+	switch p := params[i]; {
+	case p.kind == "Int" && (p.name == "n" || p.name == "training") && IsDuration(top[i]):
+		return "; it counts datapoints, not time"
+	case (p.kind == "TimeSeries" || p.kind == "Style") && IsString(top[i]) && i+1 < len(params) && params[i+1].kind == "String" &&
+		len(below) > 0 && isOperand(below[len(below)-1]):
+		return "; a comma in a text is written \\u002c"
+	}
+	return ""
 }
 
 // place says where in the stack parameter i of n is.
 func place(i, n int) string {
 	switch below := n - 1 - i; {
-	case n == 1:
-		return ""
 	case below == 0:
-		return " on top"
+		return "on top"
 	case below == 1:
-		return " below the top"
+		return "below the top"
 	default:
-		return fmt.Sprintf(" %d below the top", below)
+		return fmt.Sprintf("%d below the top", below)
 	}
 }
 
 func describe(params []parameter) string {
 	out := make([]string, len(params))
 	for i, p := range params {
-		out[i] = cmp.Or(kinds[p.kind].like, "any item")
+		out[i] = p.String()
 	}
-	return "it needs " + strings.Join(out, ", then ")
+	return strings.Join(out, ", then ")
 }
 
 func count(n int, what string) string {
@@ -134,11 +163,14 @@ func short(text string) string {
 }
 
 // slip names a mistake that texts on the stack show, "" for none.
-func slip(items []any) string {
+func (in *Interpreter) slip(items []any) string {
 	for _, item := range items {
 		s, ok := item.(string)
 		if !ok {
 			continue
+		}
+		if text := in.mistyped(s); text != "" {
+			return "; " + text
 		}
 		switch {
 		case strings.HasPrefix(s, "(") || strings.HasSuffix(s, ")"):
@@ -162,7 +194,7 @@ func (c *Context) noMatch(name string, words []Word) *Error {
 	e.Message = "no matches for word ':" + name + "' with stack " + typeSummary(c.Stack) + ", candidates: " + strings.Join(signatures, ", ")
 	least := 0
 	for i, w := range words {
-		if text, faults := w.mismatch(c.Stack); i == 0 || faults < least {
+		if text, faults := c.mismatch(w); i == 0 || faults < least {
 			e.Hint, least = text, faults
 		}
 	}
@@ -171,14 +203,7 @@ func (c *Context) noMatch(name string, words []Word) *Error {
 
 // unknownWord is the refusal of a name that no word has.
 func (c *Context) unknownWord(name string) *Error {
-	e := &Error{Kind: State, Offset: -1, Message: "unknown word ':" + name + "'"}
-	switch near := c.in.nearest(name); {
-	case near != "":
-		e.Hint = "did you mean :" + near + "?"
-	case name == "":
-		e.Hint = "a word has a name after its colon; a colon in a text is written \\u003a"
-	}
-	return e
+	return &Error{Kind: State, Offset: -1, Message: "unknown word ':" + name + "'", Hint: c.unknown(name)}
 }
 
 // notSet is the error of a variable without a value.
@@ -204,10 +229,9 @@ func (c *Context) held() []string {
 }
 
 // leftover says what an item that nothing uses was probably meant to be.
-func (in *Interpreter) leftover(item any) string {
+func (c *Context) leftover(item any) string {
 	s, ok := item.(string)
-	switch {
-	case !ok:
+	if !ok {
 		if _, list := item.(List); list {
 			return "no word used the list, such as :by or :in"
 		}
@@ -215,12 +239,22 @@ func (in *Interpreter) leftover(item any) string {
 			return ""
 		}
 		return "no word used it"
+	}
+	last, _ := c.Stack[len(c.Stack)-1].(string)
+	mistake := cmp.Or(c.in.mistyped(s), c.in.notWord(last))
+	switch {
+	case mistake != "":
+		return mistake
 	case strings.ContainsAny(s, "{}()[]=") || strings.Contains(s, " "):
 		return "this is no stack language; it reads name,sps,:eq,(,region,),:by"
-	case in.words[s] != nil:
+	case c.Vars[s] != nil:
+		return "the variable is read by " + short(s) + ",:get"
+	case c.in.words[s] != nil:
 		return "a word begins with a colon: :" + s
+	case len(c.Stack) > 2 && c.in.words[last] != nil:
+		return "a word begins with a colon: :" + last
 	}
-	if near := in.nearest(s); near != "" {
+	if near := c.in.nearest(s); near != "" {
 		return "no word used it; was the word :" + near + " meant?"
 	}
 	return "no word used it; a condition is written key,value,:eq"

@@ -138,7 +138,7 @@ func (c *Context) step(items []any) (rest []any, err error) {
 	case t.Text == "(":
 		n, closed := listLength(rest)
 		if !closed {
-			return nil, locate(&Error{Offset: -1, Message: "unmatched opening parenthesis", Hint: "a list is written (,a,b,)"}, t)
+			return nil, locate(&Error{Offset: -1, Message: "unmatched opening parenthesis", Hint: unclosed(rest)}, t)
 		}
 		c.Push(List(rest[:n:n]))
 		rest = rest[n+1:]
@@ -187,6 +187,16 @@ func listLength(items []any) (n int, closed bool) {
 		}
 	}
 	return 0, false
+}
+
+// unclosed says how to write the list that begins before items.
+func unclosed(items []any) string {
+	for _, item := range items {
+		if t, _ := spelled(item); len(t.Text) > 1 && strings.HasSuffix(t.Text, ")") && !strings.Contains(t.Text, "(") {
+			return "the parentheses of a list are items of their own: " + short(strings.TrimSuffix(t.Text, ")")) + ",)"
+		}
+	}
+	return "a list is written (,a,b,)"
 }
 
 func (c *Context) executeWord(name string) error {

@@ -90,7 +90,7 @@ func stripComments(program string) (string, []piece, error) {
 			i += 2
 		case strings.HasPrefix(program[i:], "*/"):
 			if depth == 0 {
-				return "", nil, &Error{Offset: i, Token: "*/", Message: "unclosed comment"}
+				return "", nil, &Error{Offset: i, Token: "*/", Message: "unclosed comment", Hint: "a comment begins with /*; in a text write *\\u002f"}
 			}
 			depth--
 			i += 2
@@ -105,7 +105,7 @@ func stripComments(program string) (string, []piece, error) {
 		}
 	}
 	if depth > 0 {
-		return "", nil, &Error{Offset: open, Token: "/*", Message: "unclosed comment"}
+		return "", nil, &Error{Offset: open, Token: "/*", Message: "unclosed comment", Hint: "a comment ends with */; in a text write \\u002f*"}
 	}
 	return out.String(), pieces, nil
 }

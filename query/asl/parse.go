@@ -44,7 +44,11 @@ func parse[T any](in *Interpreter, program string, o Options, what string, as fu
 		return nil, err
 	}
 	if len(c.Stack) == 0 {
-		return nil, &Error{Kind: Argument, Offset: -1, Message: "expecting " + what + ", the expression is empty"}
+		found := "the expression is empty"
+		if c.words > 0 {
+			found = "nothing is left on the stack"
+		}
+		return nil, &Error{Kind: Argument, Offset: -1, Message: "expecting " + what + ", " + found}
 	}
 	out := make([]T, 0, len(c.Stack))
 	size := 0
@@ -64,7 +68,7 @@ func parse[T any](in *Interpreter, program string, o Options, what string, as fu
 // unused is the error of an item left that is not what is wanted. It is placed at
 // the last token that reads like it.
 func (c *Context) unused(program string, item any, what string) *Error {
-	e := &Error{Kind: Argument, Offset: -1, Hint: c.in.leftover(item), Stack: c.held(),
+	e := &Error{Kind: Argument, Offset: -1, Hint: c.leftover(item), Stack: c.held(),
 		Message: "expecting " + what + ", found " + typeName(item) + " '" + excerpt(display(item)) + "'"}
 	if text, ok := item.(string); ok {
 		tokens, _ := Tokenize(program)
