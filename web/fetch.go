@@ -3,15 +3,15 @@ package web
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"time"
+	"sync"
 
 	"pulse/query"
+	"pulse/query/expr"
+	"pulse/web/chart"
 	"pulse/web/render"
-	"pulse/web/token"
 )
 
 const (
@@ -22,107 +22,182 @@ const (
 // fetch sends the lines of an expression as server-sent events, piece by piece,
 // at the step that is asked for.
 func (s *Server) fetch(r *request) {
-	lease := s.opts.Query.Lease()
-	plan, picture, err := s.planFetch(r, lease)
+	request, err := s.readFetch(r)
 	if err != nil {
 		r.fail(err)
 		return
+	}
+	plan, err := s.opts.Query.Plan(request)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	f := &fetcher{s: s, plan: plan, to: listener{r.ctx.Conn(), r.token}}
+	if hasHint(r, "presentation-metadata") {
+		if err := f.present(r, request); err != nil {
+			r.fail(err)
+			return
+		}
 	}
 	r.ctx.SetContentType("text/event-stream")
 	if r.ctx.IsHead() {
 		return
 	}
-	ctx, leave, err := s.enterQuery(r)
-	if err != nil {
+	if err := s.enterStream(); err != nil {
 		r.fail(err)
 		return
 	}
-	f := &fetcher{s: s, plan: plan, picture: picture, ctx: ctx, token: r.token, conn: r.ctx.Conn()}
-	r.ctx.Response.Header.Set("Cache-Control", "no-store")
-	r.ctx.Response.Header.Set("X-Accel-Buffering", "no")
-	s.streams.Add(1)
-	r.ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
-		defer s.streams.Done()
+	ctx, leave, err := s.enterGate(r)
+	if err != nil {
+		s.open.Add(-1)
+		r.fail(err)
+		return
+	}
+	s.sendEvents(r, "fetch", func(w *bufio.Writer) {
 		defer leave()
-		defer lease.Release()
-		defer func() {
-			if p := recover(); p != nil {
-				s.stats.panics.Add(1)
-				s.opts.Log.Error().Interface("panic", p).Msg("fetch failed")
-			}
-		}()
-		f.run(w)
+		f.run(ctx, w)
 	})
 }
 
-// planFetch reads the parameters. The plan takes its memory from lease when it
-// runs; till then nothing is held. The picture is nil unless its data is wanted.
-func (s *Server) planFetch(r *request, lease *query.Lease) (*query.Plan, *render.Picture, error) {
+// readFetch reads the parameters that choose the data.
+func (s *Server) readFetch(r *request) (query.Request, error) {
 	if r.param("q") == "" {
-		return nil, nil, badRequest("missing required parameter 'q'")
+		return query.Request{}, badRequest("missing required parameter 'q'")
 	}
 	request, err := s.graphRequest(r, 0, math.MaxInt)
 	if err != nil {
-		return nil, nil, err
+		return query.Request{}, err
 	}
 	if n := (request.End - request.Start) / request.Step; n > maxFetchSteps {
-		return nil, nil, badRequest(fmt.Sprintf("too many steps: %d > %d; ask for a longer step or a shorter range", n, maxFetchSteps))
+		return query.Request{}, badRequest(fmt.Sprintf("too many steps: %d > %d; ask for a longer step or a shorter range", n, maxFetchSteps))
 	}
-	request.Lease = lease
-	plan, err := s.opts.Query.Plan(request)
-	if err != nil || !hasHint(r, "presentation-metadata") {
-		return plan, nil, err
-	}
-	empty := &query.Result{Start: request.Start, End: request.End, Step: request.Step}
-	drawn, err := s.layOut(r, empty)
-	if err != nil {
-		return nil, nil, err
-	}
-	return plan, s.picture(r, empty, drawn), nil
+	return request, nil
 }
 
 // fetcher writes the events of one fetch.
 type fetcher struct {
-	s       *Server
-	plan    *query.Plan
-	picture *render.Picture
-	ctx     context.Context
-	conn    interface{ SetWriteDeadline(time.Time) error }
-	token   token.Token
-	buf     []byte
-	told    []string  // notices that were sent
-	beat    time.Time // of the last heartbeat
+	s    *Server
+	plan *query.Plan
+	to   listener
+
+	opening []byte               // metadata, sent first
+	looks   map[*expr.Style]look // nil unless metadata is sent
+	told    []string             // notices that were sent
+	buf     []byte               // of the piece that is being sent
+
+	mu sync.Mutex // held by whoever writes, a piece or a heartbeat
+	w  *bufio.Writer
+}
+
+// look is how the lines of an expression are drawn; the colour may be the label's.
+type look struct {
+	render.Look
+	palette *chart.Palette // nil: they all have the colour of Look
+}
+
+// present reads how the lines are to be drawn, for the hint presentation-metadata.
+func (f *fetcher) present(r *request, request query.Request) error {
+	step := &query.Result{Start: request.End - request.Step, End: request.End, Step: request.Step}
+	for i, style := range f.plan.Styles() {
+		step.Lines = append(step.Lines, query.ResultLine{Style: style, Values: []float64{math.NaN()}, Expr: i, Of: 1})
+	}
+	drawn, err := f.s.layOut(r, step)
+	if err != nil {
+		return err
+	}
+	p := f.s.picture(r, step, drawn)
+	whole := &query.Result{Start: request.Start, End: request.End, Step: request.Step}
+	f.opening = append(render.AppendGraphMetadata([]byte("data: "), whole, p), "\n\n"...)
+	axes := drawn.Spec().Axes
+	for i := range p.Plots {
+		p.Plots[i].ID = axes[i].Number // lines that come later have no place among axes
+		f.opening = append(render.AppendPlotMetadata(append(f.opening, "data: "...), &p.Plots[i]), "\n\n"...)
+	}
+	f.looks = map[*expr.Style]look{}
+	for i, l := range step.Lines {
+		own := look{Look: p.Lines[i]}
+		own.Plot = p.Plots[own.Plot].ID
+		if l.Style.Settings["color"] == "" {
+			if own.palette, err = linePalette(r, l.Style, own.Plot); err != nil {
+				return err
+			}
+		}
+		f.looks[l.Style] = own
+	}
+	return nil
+}
+
+// linePalette is the palette of an expression's lines: its own, that of its axis,
+// or that of the theme.
+func linePalette(r *request, style *expr.Style, axis int) (*chart.Palette, error) {
+	text := style.Settings["palette"]
+	if text == "" {
+		text = r.param(axisParam(r, "palette", axis))
+	}
+	p, err := chart.ParsePalette(text, theme(r))
+	if err != nil {
+		return nil, badRequest(clip(err.Error(), 300))
+	}
+	return &p, nil
 }
 
 // run sends all there is to send, or as much as the client takes.
-func (f *fetcher) run(w *bufio.Writer) {
-	if f.heartbeat(w) != nil {
+func (f *fetcher) run(ctx context.Context, w *bufio.Writer) {
+	f.w = w
+	if f.write(appendMessage(f.opening, "info", "heartbeat")) != nil {
 		return
 	}
-	gone := false
-	first := true
-	err := f.plan.Run(f.ctx, fetchSteps, func(g *query.Result) error {
-		err := f.piece(w, g, first)
-		first, gone = false, err != nil
+	var end []byte
+	switch lost, err := f.send(ctx); {
+	case lost:
+		return
+	case f.s.stop.Err() != nil:
+		end = appendMessage(end, "error", "the server is shutting down")
+	case err != nil:
+		end = appendMessage(end, "error", err.Error())
+	}
+	_ = f.write(appendMessage(end, "close", "operation complete")) // there is nobody else to tell
+}
+
+// send sends the pieces, with heartbeats between them and while they are computed.
+// lost is whether the client does not take them any more.
+func (f *fetcher) send(ctx context.Context) (lost bool, err error) {
+	ctx, gone := context.WithCancel(ctx)
+	var beats sync.WaitGroup
+	defer beats.Wait()
+	defer gone()
+	beats.Go(func() {
+		if f.beat(ctx) != nil {
+			gone()
+		}
+	})
+	err = f.plan.Run(ctx, fetchSteps, func(g *query.Result) error {
+		err := f.piece(g)
+		lost = err != nil
 		return err
 	})
-	switch {
-	case gone:
-	case errors.Is(err, context.Canceled):
-		_ = f.message(w, "error", "the server is shutting down")
-	case err != nil:
-		_ = f.message(w, "error", err.Error())
-	default:
-		_ = f.message(w, "close", "operation complete")
+	return lost, err
+}
+
+// beat sends heartbeats until ctx ends; the error is that of a client that does
+// not take them.
+func (f *fetcher) beat(ctx context.Context) error {
+	beat := appendMessage(nil, "info", "heartbeat")
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-f.s.opts.Clock.After(keepalive):
+			if err := f.write(beat); err != nil {
+				return err
+			}
+		}
 	}
 }
 
 // piece sends the lines of a part of the range that have a value in it.
-func (f *fetcher) piece(w *bufio.Writer, g *query.Result, first bool) error {
+func (f *fetcher) piece(g *query.Result) error {
 	f.buf = f.buf[:0]
-	if first && f.picture != nil {
-		f.buf = append(render.AppendGraphMetadata(append(f.buf, "data: "...), g, f.picture), "\n\n"...)
-	}
 	for _, n := range g.Notices {
 		if !slices.Contains(f.told, n) {
 			f.told = append(f.told, n)
@@ -130,55 +205,49 @@ func (f *fetcher) piece(w *bufio.Writer, g *query.Result, first bool) error {
 		}
 	}
 	for i := range g.Lines {
-		if !render.HasValue(g.Lines[i].Values) {
+		l := &g.Lines[i]
+		if !render.HasValue(l.Values) {
 			continue
 		}
-		f.buf = append(render.AppendTimeSeries(append(f.buf, "data: "...), g, &g.Lines[i]), "\n\n"...)
+		f.buf = append(render.AppendTimeSeries(append(f.buf, "data: "...), g, l, f.lookOf(l)), "\n\n"...)
 		if len(f.buf) > smallAnswer {
-			if err := f.flush(w); err != nil {
+			if err := f.flush(); err != nil {
 				return err
 			}
 		}
 	}
-	if f.s.opts.Clock.Now().Sub(f.beat) >= keepalive {
-		return f.heartbeat(w)
+	return f.flush()
+}
+
+// lookOf returns how a line is drawn, nil when nobody asked.
+func (f *fetcher) lookOf(l *query.ResultLine) *render.Look {
+	if f.looks == nil {
+		return nil
 	}
-	return f.flush(w)
+	own := f.looks[l.Style]
+	if own.palette != nil {
+		own.Color = colorText(own.palette.ColorOf(l.Legend))
+	}
+	return &own.Look
 }
 
-func (f *fetcher) heartbeat(w *bufio.Writer) error {
-	f.beat = f.s.opts.Clock.Now()
-	f.buf = appendMessage(f.buf, "info", "heartbeat")
-	return f.flush(w)
+// flush sends what was gathered. Till the client has taken all, another query may
+// run instead.
+func (f *fetcher) flush() error {
+	err := f.s.gate.without(func() error { return f.write(f.buf) })
+	f.buf = f.buf[:0]
+	return err
 }
 
-func (f *fetcher) message(w *bufio.Writer, kind, text string) error {
-	f.buf = appendMessage(f.buf[:0], kind, text)
-	return f.flush(w)
+// write is writeEvents for pieces and heartbeats alike.
+func (f *fetcher) write(b []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.s.writeEvents(f.w, f.to, b)
 }
 
 // appendMessage appends an event that is not about data.
 func appendMessage(dst []byte, kind, text string) []byte {
 	dst = append(append(append(dst, `data: {"type":"`...), kind...), `","message":`...)
 	return append(render.AppendString(dst, text), "}\n\n"...)
-}
-
-// flush writes what was gathered within the write deadline. A client that does
-// not read is cut, and so is one whose token was revoked. Till it has taken all,
-// another query may run instead.
-func (f *fetcher) flush(w *bufio.Writer) error {
-	if !f.s.stillAllowed(f.token, token.Query) {
-		return errUnknownToken
-	}
-	if err := f.conn.SetWriteDeadline(time.Now().Add(f.s.opts.WriteTimeout)); err != nil {
-		return err
-	}
-	err := f.s.gate.without(func() error {
-		if _, err := w.Write(f.buf); err != nil {
-			return err
-		}
-		return w.Flush()
-	})
-	f.buf = f.buf[:0]
-	return err
 }

@@ -1,16 +1,11 @@
 package web_test
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"image/png"
 	"io"
-	"net"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,10 +14,6 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-
-	"pulse/query"
-	"pulse/store/budget"
-	"pulse/web"
 )
 
 // filled is a rig with two series over n steps.
@@ -183,151 +174,5 @@ func TestEncodingOfAnswers(t *testing.T) {
 		if err != nil || strip(b) != strip(plain.body) {
 			t.Errorf("%q: %v, %d bytes, want %d", header, err, len(b), len(plain.body))
 		}
-	}
-}
-
-// events reads the data of server-sent events to the end.
-func events(t *testing.T, body []byte) []map[string]any {
-	t.Helper()
-	var out []map[string]any
-	lines := bufio.NewScanner(bytes.NewReader(body))
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		text, ok := strings.CutPrefix(lines.Text(), "data: ")
-		if !ok {
-			if lines.Text() != "" {
-				t.Fatalf("line %q", lines.Text())
-			}
-			continue
-		}
-		var x map[string]any
-		if err := json.Unmarshal([]byte(text), &x); err != nil {
-			t.Fatalf("%q: %v", text, err)
-		}
-		out = append(out, x)
-	}
-	return out
-}
-
-func TestFetch(t *testing.T) {
-	r := filled(t, 150)
-	a := r.get("/api/v2/fetch?s=e-150s&hints=presentation-metadata&q=" + url.QueryEscape("name,mm,:eq,node,a,:eq,:and,:integral,x,:legend,2,:axis,red,:color,:area,4,:lw,name,none,:eq"))
-	if got := a.header.Get("Content-Type"); got != "text/event-stream" {
-		t.Error(got)
-	}
-	all := events(t, a.body)
-	var kinds []string
-	for _, x := range all {
-		kinds = append(kinds, x["type"].(string))
-	}
-	if s := strings.Join(kinds, " "); s != "info graph-metadata timeseries timeseries timeseries close" {
-		t.Fatal(s)
-	}
-	if all[0]["message"] != "heartbeat" || all[5]["message"] != "operation complete" {
-		t.Errorf("%v", all)
-	}
-	k, next := 0, float64(epoch)
-	for i, x := range all[2:5] {
-		values := x["data"].(map[string]any)["values"].([]any)
-		if n := []int{60, 60, 30}[i]; len(values) != n || x["start"] != next || x["end"] != next+float64(n)*step {
-			t.Errorf("piece %d: %v values from %v to %v", i, len(values), x["start"], x["end"])
-		}
-		next = x["end"].(float64)
-		for _, v := range values {
-			if want := float64(k * (k + 1) / 2); v != want {
-				t.Fatalf("value %d of %d: %v, want %v", k, i, v, want)
-			}
-			k++
-		}
-		if x["id"] != all[2]["id"] || x["label"] != "x" || x["plot"] != 2.0 || x["color"] != "red" || x["lineStyle"] != "area" || x["lineWidth"] != 4.0 ||
-			x["query"] != "name,mm,:eq,node,a,:eq,:and,:sum,:integral,4,:lw,:area,x,:legend,red,:color,2,:axis" || x["step"] != 1000.0 {
-			t.Errorf("%v", x)
-		}
-	}
-}
-
-func TestFetchRefusals(t *testing.T) {
-	r := filled(t, 3)
-	for query, text := range map[string]string{
-		"":                                  "missing required parameter 'q'",
-		"q=:nope":                           "unknown word ':nope'",
-		"q=1&step=x":                        "parameter step",
-		"q=1&tz=Nowhere":                    "parameter tz",
-		"q=1&s=e-100001s":                   "too many steps: 100001",
-		"q=name,mm,:eq,max,:stat&s=e-1441s": "too many datapoints per line",
-		"q=1&hints=presentation-metadata&theme=blue": "parameter theme",
-		"q=1&cq=name": "parameter cq",
-	} {
-		wantError(t, query, r.call("GET", "/api/v2/fetch?"+query, nil), 400, text)
-	}
-	// What shows only while the data is read is an event.
-	all := events(t, r.get("/api/v2/fetch?s=e-3s&q="+url.QueryEscape("name,mm,:eq,foo,:stat")).body)
-	if len(all) != 2 || all[1]["type"] != "error" || !strings.Contains(all[1]["message"].(string), "unknown statistic: foo") {
-		t.Errorf("%v", all)
-	}
-	all = events(t, r.get("/api/v2/fetch?s=e-3s&q="+url.QueryEscape("name,mm,:eq,(,node,),:by,:stat-max,5,:gt,:filter")).body)
-	if len(all) != 4 || all[1]["message"] != "1 of 2 lines matched filter" || all[2]["label"] != "(node=b)" {
-		t.Errorf("%v", all)
-	}
-}
-
-// A fetch ends when its client goes, and gives its place back: there is one.
-func TestFetchOfAClientThatGoes(t *testing.T) {
-	r := newRig(t, settings{web: web.Options{Queries: 1}})
-	for range 5 {
-		ctx, cancel := context.WithCancel(context.Background())
-		request, err := http.NewRequestWithContext(ctx, "GET", "http://"+r.addr+"/api/v2/fetch?s=e-1d&q=:random,:integral", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := r.client.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := a.Body.Read(make([]byte, 100)); err != nil {
-			t.Fatal(err)
-		}
-		cancel()
-		a.Body.Close()
-	}
-}
-
-// What a fetch holds is given back, whether it runs, fails or was never to run.
-func TestFetchGivesBack(t *testing.T) {
-	memory := budget.New(64 << 20)
-	r := newRig(t, settings{query: query.Options{Memory: memory}})
-	wide := "/api/v2/fetch?hints=presentation-metadata&w=2000&h=1000&zoom=2&q="
-	if a := r.call("HEAD", wide+"1", nil); a.status != 200 {
-		t.Errorf("HEAD: %s", a)
-	}
-	wantError(t, "a word that there is not", r.call("GET", wide+":nope", nil), 400, "unknown word")
-	if all := events(t, r.get(wide+"1&s=e-3s").body); all[len(all)-1]["message"] != "operation complete" {
-		t.Errorf("%v", all)
-	}
-	if used := memory.Used(); used != 0 {
-		t.Errorf("%d bytes are held", used)
-	}
-}
-
-// Whoever asks for much and does not read it keeps no other query from running.
-func TestFetchThatIsNotRead(t *testing.T) {
-	r := newRig(t, settings{web: web.Options{Queries: 1, WriteTimeout: time.Hour, QueryTimeout: time.Hour}})
-	conn := r.dial()
-	defer conn.Close()
-	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
-		t.Fatal(err)
-	}
-	q := strings.Repeat(":random,", 40)
-	if _, err := fmt.Fprintf(conn, "GET /api/v2/fetch?s=e-100000s&q=%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", q); err != nil {
-		t.Fatal(err)
-	}
-	in := bufio.NewScanner(conn)
-	for in.Scan() && !strings.Contains(in.Text(), "heartbeat") {
-	}
-	if !strings.Contains(in.Text(), "heartbeat") {
-		t.Fatalf("no heartbeat: %q, %v", in.Text(), in.Err())
-	}
-	if a := r.get("/api/v1/graph?q=1&s=e-3s&format=csv"); a.status != 200 {
-		t.Errorf("beside it: %s", a)
 	}
 }

@@ -178,11 +178,21 @@ func restrict(r *request, g *query.Result) {
 // enterQuery waits for a slot and bounds the query's time. The caller calls the
 // function that it returns when the query is done.
 func (s *Server) enterQuery(r *request) (context.Context, func(), error) {
+	ctx, leave, err := s.enterGate(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.QueryTimeout, query.ErrTimeout)
+	return ctx, func() { cancel(); leave() }, nil
+}
+
+// enterGate is enterQuery for what bounds its time itself.
+func (s *Server) enterGate(r *request) (context.Context, func(), error) {
 	if err := s.gate.enter(s.stop, s.opts.Clock, s.opts.QueryWait); err != nil {
 		return nil, nil, err
 	}
 	s.stats.queries.Add(1)
-	ctx, cancel := context.WithTimeoutCause(s.stop, s.opts.QueryTimeout, query.ErrTimeout)
+	ctx, cancel := context.WithCancel(s.stop)
 	unwatch := watchClient(r.ctx.Conn(), cancel)
 	return ctx, func() { unwatch(); cancel(); s.gate.leave() }, nil
 }

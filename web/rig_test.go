@@ -127,6 +127,9 @@ func newRig(t testing.TB, s settings) *rig {
 	must(err)
 	t.Cleanup(func() { r.detect.Close() })
 	o := s.web
+	if s.query.Limits.Time == 0 {
+		s.query.Limits.Time = o.QueryTimeout
+	}
 	o.Store, o.Pipeline, o.Query, o.Hub, o.Detect, o.Notify = r.store, r.pipeline, query.New(r.store, s.query), hub, r.detect, out
 	o.Clock, o.Log, o.ProfileTime = r.clock, log, time.Millisecond
 	r.web, err = web.New(o)

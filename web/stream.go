@@ -3,24 +3,19 @@ package web
 import (
 	"bufio"
 	"context"
-	"net"
 	"strconv"
 	"time"
-
-	"github.com/valyala/fasthttp"
 
 	"pulse/query"
 	"pulse/query/stream"
 	"pulse/query/when"
 	"pulse/store"
 	"pulse/web/render"
-	"pulse/web/token"
 )
 
 const (
 	maxBacklog  = 10_000                // steps sent before the live ones
 	recheck     = 50 * time.Millisecond // between looks at whether a step is complete
-	keepalive   = 10 * time.Second      // a comment line this often tells both sides that the other lives
 	streamGrace = time.Second           // a step is sent after this at the latest, or after one primary step if that is longer
 )
 
@@ -49,9 +44,8 @@ func (s *Server) stream(r *request) {
 		r.ctx.SetContentType("text/event-stream")
 		return
 	}
-	if s.open.Add(1) > int64(s.opts.Streams) {
-		s.open.Add(-1)
-		r.failWith(fasthttp.StatusServiceUnavailable, "all "+strconv.Itoa(s.opts.Streams)+" event streams are in use")
+	if err := s.enterStream(); err != nil {
+		r.fail(err)
 		return
 	}
 	follow, err := s.opts.Hub.OpenProgram(r.param("q"), step, stream.Options{})
@@ -60,21 +54,9 @@ func (s *Server) stream(r *request) {
 		r.fail(err)
 		return
 	}
-	f := &follower{s: s, stream: follow, step: step, from: from, conn: r.ctx.Conn(), token: r.token}
-	r.ctx.SetContentType("text/event-stream")
-	r.ctx.Response.Header.Set("Cache-Control", "no-store")
-	r.ctx.Response.Header.Set("X-Accel-Buffering", "no")
-	s.streams.Add(1)
-	r.ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
-		defer s.streams.Done()
-		defer s.open.Add(-1)
+	f := &follower{s: s, stream: follow, step: step, from: from, to: listener{r.ctx.Conn(), r.token}}
+	s.sendEvents(r, "event stream", func(w *bufio.Writer) {
 		defer follow.Close()
-		defer func() {
-			if p := recover(); p != nil {
-				s.stats.panics.Add(1)
-				s.opts.Log.Error().Interface("panic", p).Msg("event stream failed")
-			}
-		}()
 		f.run(w)
 	})
 }
@@ -139,15 +121,14 @@ type follower struct {
 	stream *stream.Stream
 	step   int64
 	from   int64 // the last step that was sent
-	conn   net.Conn
-	token  token.Token // of the client
+	to     listener
 	buf    []byte
 }
 
 // run sends what lies behind, then each step as it closes, until the client or
 // the server goes away.
 func (f *follower) run(w *bufio.Writer) {
-	if f.flush(w, []byte("retry: 1000\n\n")) != nil {
+	if f.s.writeEvents(w, f.to, []byte("retry: 1000\n\n")) != nil {
 		return
 	}
 	clk := f.s.opts.Clock
@@ -176,7 +157,7 @@ func (f *follower) run(w *bufio.Writer) {
 			wait = recheck
 		}
 		if now.Sub(quiet) >= keepalive {
-			if f.flush(w, []byte(": alive\n\n")) != nil {
+			if f.s.writeEvents(w, f.to, []byte(": alive\n\n")) != nil {
 				return
 			}
 			quiet = now
@@ -207,22 +188,7 @@ func (f *follower) send(w *bufio.Writer, t int64, completeness float64, lines []
 	f.buf = render.AppendStep(f.buf, t, f.step, completeness, lines)
 	f.buf = append(f.buf, "\n\n"...)
 	f.from = t
-	return f.flush(w, f.buf)
-}
-
-// flush writes b within the write deadline. A client that does not read is cut,
-// and so is one whose token was revoked.
-func (f *follower) flush(w *bufio.Writer, b []byte) error {
-	if !f.s.stillAllowed(f.token, token.Query) {
-		return errUnknownToken
-	}
-	if err := f.conn.SetWriteDeadline(time.Now().Add(f.s.opts.WriteTimeout)); err != nil {
-		return err
-	}
-	if _, err := w.Write(b); err != nil {
-		return err
-	}
-	return w.Flush()
+	return f.s.writeEvents(w, f.to, f.buf)
 }
 
 // ratio is the completeness as a part of 1; a step that nobody is expected for

@@ -35,6 +35,13 @@ func labelHash(text string) int32 {
 	return h
 }
 
+// ColorOf returns the colour of a line by the hash of its label, whatever others
+// there are.
+func (p *Palette) ColorOf(label string) color.NRGBA {
+	hashed := Palette{p.Colors, true}
+	return hashed.color(0, label)
+}
+
 // maxColors is how many colours a custom palette may have.
 const maxColors = 100
 

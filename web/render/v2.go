@@ -67,32 +67,39 @@ func AppendV2(dst []byte, g *query.Result, p *Picture) []byte {
 		dst = append(base64.StdEncoding.AppendEncode(dst, p.Image), `"},`...)
 	}
 	dst = AppendGraphMetadata(dst, g, p)
-	for _, plot := range p.Plots {
-		dst = append(dst, `,{"type":"plot-metadata","id":`...)
-		dst = strconv.AppendInt(dst, int64(plot.ID), 10)
-		dst = appendField(dst, "ylabel", plot.Label)
-		dst = appendField(dst, "axisColor", plot.Color)
-		dst = appendField(dst, "scale", plot.Scale)
-		dst = appendField(dst, "upper", plot.Upper)
-		dst = appendField(dst, "lower", plot.Lower)
-		dst = append(appendField(dst, "tickLabelMode", plot.TickLabels), '}')
+	for i := range p.Plots {
+		dst = AppendPlotMetadata(append(dst, ','), &p.Plots[i])
 	}
 	for i := range p.Heatmaps {
 		dst = appendHeatmap(append(dst, ','), &p.Heatmaps[i])
 	}
 	for i := range g.Lines {
-		l, look := &g.Lines[i], p.Lines[i]
+		l := &g.Lines[i]
 		dst = append(dst, `,{"type":"timeseries"`...)
-		dst = appendField(dst, "id", LineID(l))
-		dst = append(dst, `,"plot":`...)
-		dst = strconv.AppendInt(dst, int64(look.Plot), 10)
-		dst = append(appendQuoted(dst, "label", l.Legend), `,"color":`...)
-		dst = AppendString(dst, look.Color)
-		dst = append(appendField(dst, "lineStyle", look.Style), `,"lineWidth":`...)
-		dst = AppendNumber(dst, look.Width)
-		dst = append(appendIdentity(dst, l), '}')
+		dst = appendQuoted(appendField(dst, "id", LineID(l)), "label", l.Legend)
+		dst = append(appendIdentity(appendLook(dst, &p.Lines[i]), l), '}')
 	}
 	return append(dst, ']')
+}
+
+// AppendPlotMetadata appends the item that says how a Y axis is drawn.
+func AppendPlotMetadata(dst []byte, plot *Plot) []byte {
+	dst = append(dst, `{"type":"plot-metadata","id":`...)
+	dst = strconv.AppendInt(dst, int64(plot.ID), 10)
+	dst = appendField(dst, "ylabel", plot.Label)
+	dst = appendField(dst, "axisColor", plot.Color)
+	dst = appendField(dst, "scale", plot.Scale)
+	dst = appendField(dst, "upper", plot.Upper)
+	dst = appendField(dst, "lower", plot.Lower)
+	return append(appendField(dst, "tickLabelMode", plot.TickLabels), '}')
+}
+
+// appendLook appends how a line is drawn.
+func appendLook(dst []byte, look *Look) []byte {
+	dst = append(dst, `,"plot":`...)
+	dst = strconv.AppendInt(dst, int64(look.Plot), 10)
+	dst = appendField(appendField(dst, "color", look.Color), "lineStyle", look.Style)
+	return AppendNumber(append(dst, `,"lineWidth":`...), look.Width)
 }
 
 func appendHeatmap(dst []byte, h *Heatmap) []byte {
@@ -133,7 +140,8 @@ func appendNumbers(dst []byte, values []float64) []byte {
 }
 
 // AppendGraphMetadata appends the item that says what holds for the whole graph;
-// endTime is the stamp after the last value.
+// endTime is the stamp after the last value. What it cost is left out when g does
+// not say.
 func AppendGraphMetadata(dst []byte, g *query.Result, p *Picture) []byte {
 	integer := func(name string, v int64) {
 		dst = append(append(append(dst, `,"`...), name...), `":`...)
@@ -155,12 +163,15 @@ func AppendGraphMetadata(dst []byte, g *query.Result, p *Picture) []byte {
 	if p.LoadMs > 0 {
 		integer("loadTime", p.LoadMs)
 	}
-	dst = append(dst, `,"stats":{"inputLines":`...)
-	dst = strconv.AppendInt(dst, g.Explain.InputLines, 10)
-	integer("inputDatapoints", g.Explain.InputDatapoints)
-	integer("outputLines", g.Explain.GraphLines)
-	integer("outputDatapoints", g.Explain.GraphDatapoints)
-	dst = AppendStrings(append(dst, `},"warnings":`...), g.Notices)
+	if g.Explain != (query.Explain{}) {
+		dst = append(dst, `,"stats":{"inputLines":`...)
+		dst = strconv.AppendInt(dst, g.Explain.InputLines, 10)
+		integer("inputDatapoints", g.Explain.InputDatapoints)
+		integer("outputLines", g.Explain.GraphLines)
+		integer("outputDatapoints", g.Explain.GraphDatapoints)
+		dst = append(dst, '}')
+	}
+	dst = AppendStrings(append(dst, `,"warnings":`...), g.Notices)
 	if len(p.Hints) > 0 {
 		dst = AppendStrings(append(dst, `,"renderingHints":`...), p.Hints)
 	}
@@ -168,21 +179,12 @@ func AppendGraphMetadata(dst []byte, g *query.Result, p *Picture) []byte {
 }
 
 // AppendTimeSeries appends the message of a line for the range of g, of which it
-// is one, as the fetch API sends it: end is excluded.
-func AppendTimeSeries(dst []byte, g *query.Result, l *query.ResultLine) []byte {
+// is one, as the fetch API sends it: end is excluded. look may be nil.
+func AppendTimeSeries(dst []byte, g *query.Result, l *query.ResultLine, look *Look) []byte {
 	dst = append(dst, `{"type":"timeseries"`...)
 	dst = appendQuoted(appendField(dst, "id", LineID(l)), "label", l.Legend)
-	for _, s := range []struct{ setting, name string }{{"axis", "plot"}, {"color", "color"}, {"ls", "lineStyle"}, {"lw", "lineWidth"}} {
-		v, set := l.Style.Settings[s.setting]
-		switch {
-		case !set:
-		case s.setting == "axis" || s.setting == "lw":
-			n, _ := strconv.Atoi(v)
-			dst = append(append(append(dst, `,"`...), s.name...), `":`...)
-			dst = strconv.AppendInt(dst, int64(n), 10)
-		default:
-			dst = appendField(dst, s.name, v)
-		}
+	if look != nil {
+		dst = appendLook(dst, look)
 	}
 	dst = append(dst, `,"start":`...)
 	dst = strconv.AppendInt(dst, g.Start+g.Step, 10)
