@@ -47,6 +47,17 @@ func closeAfter(c *fasthttp.RequestCtx) {
 	}
 }
 
+// tooLarge reports whether the answer has more bytes than are sent; it then is the
+// error that says so, and what to ask for instead.
+func (s *Server) tooLarge(r *request, instead string) bool {
+	size := len(r.ctx.Response.Body())
+	if size <= s.opts.MaxAnswer {
+		return false
+	}
+	r.failWith(fasthttp.StatusBadRequest, "the answer has "+strconv.Itoa(size)+" bytes, at most "+strconv.Itoa(s.opts.MaxAnswer)+" are sent; ask for "+instead)
+	return true
+}
+
 // errLoading is the answer of all routes that need the data, until it is there.
 var errLoading = &statusError{fasthttp.StatusServiceUnavailable, "the server is loading what it has stored, and its rule files; /ready says when it is done"}
 

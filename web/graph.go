@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"pulse/query"
 	"pulse/query/when"
 	"pulse/web/chart"
@@ -65,8 +63,7 @@ func (s *Server) graph(r *request) {
 	case "txt":
 		r.body("text/plain; charset=utf-8", render.AppendTable(nil, g, '\t', zone))
 	}
-	if size := len(r.ctx.Response.Body()); size > s.opts.MaxAnswer {
-		r.failWith(fasthttp.StatusBadRequest, "the answer has "+strconv.Itoa(size)+" bytes, at most "+strconv.Itoa(s.opts.MaxAnswer)+" are sent; ask for fewer lines or a shorter range")
+	if s.tooLarge(r, "fewer lines or a shorter range") {
 		return
 	}
 	compress(r.ctx)

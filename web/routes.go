@@ -162,8 +162,13 @@ func newRouteTable(list []route) *routeTable {
 
 // find returns the route with the values of its braces, or nil with the
 // methods that the path has, which are none when the path is unknown. HEAD is
-// served by GET.
+// served by GET. Those two may end in a slash too much, as Atlas allows.
 func (t *routeTable) find(method, path string) (*route, map[string]string, string) {
+	if method == "GET" || method == "HEAD" {
+		if short := strings.TrimSuffix(path, "/"); short != "" {
+			path = short
+		}
+	}
 	methods, vars := t.exact[path], map[string]string(nil)
 	if methods == nil {
 		methods, vars = t.match(path)

@@ -1,21 +1,49 @@
 package web
 
 import (
+	"context"
+	"math"
 	"strconv"
+	"strings"
 
 	"pulse/store/match"
 	"pulse/web/render"
 )
 
-// tagPage is the largest and the default page of the tags API.
-const tagPage = 1000
+const (
+	tagPage    = 1000    // items of a page of the tags API when nothing is said
+	maxTagPage = 100_000 // items of the largest page
+	tagText    = 64      // bytes of an item in an answer, besides its texts
+)
 
-// nextOffset tells where the next page starts.
+// nextOffset is the header that says where the next page starts.
 const nextOffset = "x-nflx-atlas-next-offset"
 
+// tagRequest is what is asked of the tags API: keys, the values of a key, or tags
+// with how many series have each.
+type tagRequest struct {
+	query  match.Query
+	key    string // "" for all
+	counts bool   // tags, with how many series each has
+	after  string // the last item of the page before; of tags the value
+	from   string // of tags of all keys: the key of that
+	limit  int
+}
+
+// tagItem is one line of the answer. Items without a key are texts.
+type tagItem struct {
+	key, text string
+	count     int
+}
+
 // tagKeys lists the keys of the series that q matches, in order.
-func (s *Server) tagKeys(r *request) {
-	q, limit, err := s.tagArgs(r)
+func (s *Server) tagKeys(r *request) { s.listTags(r, "") }
+
+// tagValues lists the values of one key.
+func (s *Server) tagValues(r *request) { s.listTags(r, r.vars["key"]) }
+
+func (s *Server) listTags(r *request, key string) {
+	asked, err := s.readTags(r, key)
 	if err != nil {
 		r.fail(err)
 		return
@@ -26,118 +54,133 @@ func (s *Server) tagKeys(r *request) {
 		return
 	}
 	defer leave()
-	keys, err := s.opts.Store.FindKeys(ctx, q, r.param("offset"), int(limit))
+	lease := s.opts.Query.Lease()
+	defer func() { leaseAnswer(r.ctx, lease) }()
+	items, err := s.findTags(ctx, asked)
+	if err == nil {
+		size := int64(0)
+		for _, i := range items {
+			size += int64(len(i.key) + len(i.text) + tagText)
+		}
+		err = lease.Take(2 * size) // and the answer
+	}
 	if err != nil {
 		r.fail(inTime(ctx, err))
 		return
 	}
-	if len(keys) == int(limit) {
-		r.ctx.Response.Header.Set(nextOffset, keys[len(keys)-1])
-	}
-	if r.flag("verbose") && r.param("format") != "txt" {
-		b := []byte{'['}
-		for i, key := range keys {
-			b = appendTagObject(b, i, key, "", -1)
+	if n := len(items); n == asked.limit {
+		last := items[n-1]
+		next := last.text
+		if asked.counts {
+			next = last.key + "," + next
 		}
-		r.body("application/json", append(b, ']'))
-		compress(r.ctx)
-		return
+		r.ctx.Response.Header.Set(nextOffset, next)
 	}
-	r.stringList(keys)
+	s.sendTags(r, items)
 }
 
-// tagValues lists the values of one key, with how many series have each when
-// verbose.
-func (s *Server) tagValues(r *request) {
-	q, limit, err := s.tagArgs(r)
+// readTags reads the parameters.
+func (s *Server) readTags(r *request, key string) (tagRequest, error) {
+	limit, err := r.number("limit", tagPage, 1, math.MaxInt32)
 	if err != nil {
-		r.fail(err)
-		return
-	}
-	key := r.vars["key"]
-	verbose := r.flag("verbose") && r.param("format") != "txt"
-	after := r.param("offset")
-	if verbose {
-		if k, v, ok := cutByte(after, ','); ok && k == key {
-			after = v
-		}
-	}
-	ctx, leave, err := s.enterQuery(r)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	defer leave()
-	values, err := s.opts.Store.FindValues(ctx, key, q, after, int(limit))
-	if err != nil {
-		r.fail(inTime(ctx, err))
-		return
-	}
-	if len(values) == int(limit) {
-		last := values[len(values)-1].Value
-		if verbose {
-			last = key + "," + last
-		}
-		r.ctx.Response.Header.Set(nextOffset, last)
-	}
-	if verbose {
-		b := []byte{'['}
-		for i, v := range values {
-			b = appendTagObject(b, i, key, v.Value, v.Count)
-		}
-		r.body("application/json", append(b, ']'))
-		compress(r.ctx)
-		return
-	}
-	list := make([]string, len(values))
-	for i, v := range values {
-		list[i] = v.Value
-	}
-	r.stringList(list)
-}
-
-func (s *Server) tagArgs(r *request) (match.Query, int64, error) {
-	limit, err := r.number("limit", tagPage, 1, tagPage)
-	if err != nil {
-		return nil, 0, err
+		return tagRequest{}, err
 	}
 	switch r.param("format") {
 	case "", "json", "txt":
 	default:
-		return nil, 0, badRequest("parameter format is " + clip(r.param("format"), 40) + ", must be json or txt")
+		return tagRequest{}, badRequest("parameter format is " + clip(r.param("format"), 40) + ", must be json or txt")
 	}
-	if !r.has("q") {
-		return match.Const(true), limit, nil
+	asked := tagRequest{query: match.True, key: key, counts: r.flag("verbose"), after: r.param("offset"), limit: int(min(limit, maxTagPage))}
+	if k, v, ok := strings.Cut(asked.after, ","); asked.counts && ok && (k == key || key == "") {
+		asked.from, asked.after = k, v
 	}
-	q, err := s.opts.Query.Interpreter().ParseQuery(r.param("q"))
-	return q, limit, err
+	if r.has("q") {
+		if asked.query, err = s.opts.Query.Interpreter().ParseQuery(r.param("q")); err != nil {
+			return tagRequest{}, err
+		}
+	}
+	return asked, nil
 }
 
-func appendTagObject(b []byte, i int, key, value string, count int) []byte {
-	if i > 0 {
-		b = append(b, ',')
+// findTags returns a page of what is asked for.
+func (s *Server) findTags(ctx context.Context, asked tagRequest) ([]tagItem, error) {
+	st := s.opts.Store
+	var out []tagItem
+	if asked.key == "" && !asked.counts {
+		keys, err := st.FindKeys(ctx, asked.query, asked.after, asked.limit)
+		for _, k := range keys {
+			out = append(out, tagItem{text: k})
+		}
+		return out, err
 	}
-	b = append(b, `{"key":`...)
-	b = render.AppendString(b, key)
-	if value != "" {
-		b = append(b, `,"value":`...)
-		b = render.AppendString(b, value)
+	keys := []string{asked.key}
+	if asked.key == "" {
+		var err error
+		if keys, err = st.FindKeys(ctx, asked.query, "", 0); err != nil {
+			return nil, err
+		}
 	}
-	b = append(b, `,"count":`...)
-	return append(strconv.AppendInt(b, int64(count), 10), '}')
+	for _, k := range keys {
+		after := asked.after
+		switch {
+		case asked.key != "":
+		case k < asked.from:
+			continue
+		case k > asked.from:
+			after = ""
+		}
+		values, err := st.FindValues(ctx, k, asked.query, after, asked.limit-len(out))
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range values {
+			item := tagItem{text: v.Value}
+			if asked.counts {
+				item.key, item.count = k, v.Count
+			}
+			out = append(out, item)
+		}
+		if len(out) == asked.limit {
+			break
+		}
+	}
+	return out, nil
 }
 
-// stringList answers with a JSON array, or one string a line for format=txt.
-func (r *request) stringList(list []string) {
-	if r.param("format") != "txt" {
-		r.body("application/json", render.AppendStrings(nil, list))
-		compress(r.ctx)
+// sendTags answers with a JSON array, or with an item on each line for format=txt.
+func (s *Server) sendTags(r *request, items []tagItem) {
+	text := r.param("format") == "txt"
+	var b []byte
+	for i, item := range items {
+		switch {
+		case text && item.key == "":
+			b = append(append(b, item.text...), '\n')
+		case text:
+			b = append(append(append(append(b, item.key...), '\t'), item.text...), '\t')
+			b = append(strconv.AppendInt(b, int64(item.count), 10), '\n')
+		default:
+			b = appendTagItem(append(b, "[,"[min(i, 1)]), &item)
+		}
+	}
+	switch {
+	case text:
+		r.body("text/plain; charset=utf-8", b)
+	case len(items) == 0:
+		r.body("application/json", []byte("[]"))
+	default:
+		r.body("application/json", append(b, ']'))
+	}
+	if s.tooLarge(r, "a smaller limit") {
 		return
 	}
-	var b []byte
-	for _, s := range list {
-		b = append(append(b, s...), '\n')
-	}
-	r.body("text/plain; charset=utf-8", b)
 	compress(r.ctx)
+}
+
+func appendTagItem(b []byte, item *tagItem) []byte {
+	if item.key == "" {
+		return render.AppendString(b, item.text)
+	}
+	b = render.AppendString(append(b, `{"key":`...), item.key)
+	b = render.AppendString(append(b, `,"value":`...), item.text)
+	return append(strconv.AppendInt(append(b, `,"count":`...), int64(item.count), 10), '}')
 }
