@@ -303,7 +303,7 @@ func storeOf(ctx context.Context, all []*fileSeries, every int64) (st *store.Sto
 			after, err = st.Resolve(st.HashTags(store.Hash{}, s.tags.AppendKey(nil)), after, s.tags, now)
 		}
 		if err == nil {
-			err = fill(st, store.ImportLine{Ref: after, Step: every, Times: s.times, Values: s.values}, now)
+			err = fill(ctx, st, store.ImportLine{Ref: after, Step: every, Times: s.times, Values: s.values}, now)
 		}
 		if err != nil {
 			st.Close()
@@ -313,19 +313,21 @@ func storeOf(ctx context.Context, all []*fileSeries, every int64) (st *store.Sto
 	return st, first, last, nil
 }
 
+// importer is the part of a store that fill needs.
+type importer interface {
+	Import(*store.ImportBatch, int64) (store.ImportResult, error)
+	Advance(now int64)
+}
+
 // fill imports one series, piece by piece, since the store merges what was
 // imported from time to time.
-func fill(st *store.Store, l store.ImportLine, now int64) error {
+func fill(ctx context.Context, st importer, l store.ImportLine, now int64) error {
 	const most = 10_000
 	times, values := l.Times, l.Values
 	for len(times) > 0 {
 		n := min(len(times), most)
 		l.Times, l.Values = times[:n], values[:n]
-		done, err := st.Import(&store.ImportBatch{Lines: []store.ImportLine{l}}, now)
-		if errors.Is(err, store.ErrUnavailable) {
-			st.Advance(now)
-			continue
-		}
+		done, err := importPiece(ctx, st, l, now)
 		if err == nil && len(done.Errors) > 0 {
 			err = errors.New(done.Errors[0].Reason)
 		}
@@ -335,6 +337,23 @@ func fill(st *store.Store, l store.ImportLine, now int64) error {
 		times, values = times[n:], values[n:]
 	}
 	return nil
+}
+
+// importPiece imports values once there is room for them, which there is when the
+// store has merged what was imported before. It merges a part at each Advance.
+func importPiece(ctx context.Context, st importer, l store.ImportLine, now int64) (done store.ImportResult, err error) {
+	const patience = 10_000
+	for range patience {
+		if err := ctx.Err(); err != nil {
+			return done, err
+		}
+		done, err = st.Import(&store.ImportBatch{Lines: []store.ImportLine{l}}, now)
+		if !errors.Is(err, store.ErrUnavailable) {
+			break
+		}
+		st.Advance(now)
+	}
+	return done, err
 }
 
 // appendResult appends a result in one of the formats of the command.

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"pulse/query"
+	"pulse/store"
 )
 
 // What is in a file comes out of it: every point at its step, however many there
@@ -37,6 +39,37 @@ func TestQueryOfALongFile(t *testing.T) {
 		if want := float64(3*(i%100) + 3); v != want {
 			t.Fatalf("value %d is %v, want %v", i, v, want)
 		}
+	}
+}
+
+// busy is a store that has room after some calls of Advance.
+type busy struct{ imports, left int }
+
+func (b *busy) Advance(int64) { b.left-- }
+
+func (b *busy) Import(*store.ImportBatch, int64) (store.ImportResult, error) {
+	b.imports++
+	if b.left > 0 {
+		return store.ImportResult{}, fmt.Errorf("%w: busy", store.ErrUnavailable)
+	}
+	return store.ImportResult{}, nil
+}
+
+// A store that has no room is waited for, not forever, and not by who has given up.
+func TestFillWaits(t *testing.T) {
+	line := store.ImportLine{Times: make([]int64, 25_000), Values: make([]float64, 25_000)}
+	st := &busy{left: 3}
+	if err := fill(context.Background(), st, line, 0); err != nil || st.imports != 6 {
+		t.Errorf("%d imports, %v", st.imports, err)
+	}
+	st = &busy{left: 1 << 40}
+	if err := fill(context.Background(), st, line, 0); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a store without room: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := fill(ctx, &busy{}, line, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: %v", err)
 	}
 }
 
