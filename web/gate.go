@@ -56,3 +56,16 @@ func (g *gate) without(f func() error) error {
 }
 
 func (g *gate) running() int { return len(g.slots) }
+
+// enterGate waits for a slot for a query that bounds its time itself, and ends it
+// when its client goes. The caller calls the function that it returns when the
+// query is done.
+func (s *Server) enterGate(r *request) (context.Context, func(), error) {
+	if err := s.gate.enter(s.stop, s.opts.Clock, s.opts.QueryWait); err != nil {
+		return nil, nil, err
+	}
+	s.stats.queries.Add(1)
+	ctx, cancel := context.WithCancel(s.stop)
+	unwatch := watchClient(r.ctx.Conn(), cancel)
+	return ctx, func() { unwatch(); cancel(); s.gate.leave() }, nil
+}

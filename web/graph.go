@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"pulse/query"
 	"pulse/query/when"
 	"pulse/web/chart"
@@ -63,7 +65,8 @@ func (s *Server) graph(r *request) {
 	case "txt":
 		r.body("text/plain; charset=utf-8", render.AppendTable(nil, g, '\t', zone))
 	}
-	if s.tooLarge(r, "fewer lines or a shorter range") {
+	if size := len(r.ctx.Response.Body()); size > s.opts.MaxAnswer {
+		r.failWith(fasthttp.StatusBadRequest, "the answer has "+strconv.Itoa(size)+" bytes, at most "+strconv.Itoa(s.opts.MaxAnswer)+" are sent; ask for fewer lines or a shorter range")
 		return
 	}
 	compress(r.ctx)
@@ -175,21 +178,11 @@ func restrict(r *request, g *query.Result) {
 // enterQuery waits for a slot and bounds the query's time. The caller calls the
 // function that it returns when the query is done.
 func (s *Server) enterQuery(r *request) (context.Context, func(), error) {
-	ctx, leave, err := s.enterGate(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.QueryTimeout, query.ErrTimeout)
-	return ctx, func() { cancel(); leave() }, nil
-}
-
-// enterGate is enterQuery for what bounds its time itself.
-func (s *Server) enterGate(r *request) (context.Context, func(), error) {
 	if err := s.gate.enter(s.stop, s.opts.Clock, s.opts.QueryWait); err != nil {
 		return nil, nil, err
 	}
 	s.stats.queries.Add(1)
-	ctx, cancel := context.WithCancel(s.stop)
+	ctx, cancel := context.WithTimeoutCause(s.stop, s.opts.QueryTimeout, query.ErrTimeout)
 	unwatch := watchClient(r.ctx.Conn(), cancel)
 	return ctx, func() { unwatch(); cancel(); s.gate.leave() }, nil
 }
