@@ -20,8 +20,8 @@ type TimeSpan struct {
 	Zone       *time.Location
 }
 
-// NewTimeSpan checks how the two times refer to each other. What they mean is
-// known, and wrong dates are found, when a window is evaluated.
+// NewTimeSpan returns the line of a span. What its times mean, and what is wrong
+// with them, is found when a window is evaluated.
 func NewTimeSpan(start, end string, zone *time.Location) *TimeSpan {
 	return &TimeSpan{Start: start, End: end, Zone: zone}
 }
