@@ -106,12 +106,13 @@ var gallery = []picture{
 	{"", "legend-sort", "Order", "`sort` (`legend`, `min`, `max`, `avg`, `count`, `total`, `last`) and `order` go over all lines of an axis; so do the words `:sort` and `:order` over those of an expression, and `:limit` keeps the first.",
 		small + "q=name,starts,:eq,:sum,(,region,),:by&sort=max&order=desc", false},
 	{"", "legend-off", "None", "`no_legend=1`", small + "q=name,starts,:eq,:sum,(,region,),:by&no_legend=1", false},
-	{"", "narrow", "Little room", "Where the picture is narrow the statistics take a row of their own. What does not fit is cut.",
-		"layout=image&w=390&h=330&title=Starts%20per%20minute%20of%20every%20region,%20with%20the%20nodes%20that%20serve%20it&q=name,starts,:eq,:sum,(,region,),:by,starts%20of%20region%20$region%20with%20a%20name%20that%20is%20longer%20than%20the%20page%20is%20wide,:legend", false},
+	{"", "narrow", "Little room", "Where the picture is narrow some statistics are left out, or they take a row of their own; what does not fit is cut. Where the picture has a height of its own, the statistics give way to the plot, then the rest of the legend.",
+		"layout=iw&w=390&h=100&title=Starts%20per%20minute%20of%20every%20region,%20with%20the%20nodes%20that%20serve%20it&q=name,starts,:eq,:sum,(,region,),:by,starts%20of%20region%20$region%20with%20a%20name%20that%20is%20longer%20than%20the%20page%20is%20wide,:legend", false},
 
 	{"Size", "only-graph", "Plot alone", "`only_graph=1`", "w=300&h=60&only_graph=1&q=name,starts,:eq,:sum,(,region,),:by", false},
 	{"", "layout-image", "Layout", "`w` and `h` (at most 2000 and 1000) are the size of the plot with `layout=canvas`, of the picture with `image`; `iw` has the width of the picture and the height of the plot, `ih` the other way round.",
 		"layout=image&w=420&h=200&title=layout%3Dimage&q=name,starts,:eq,:sum", false},
+	{"", "layout-image-low", "", "", "layout=image&w=420&h=120&title=layout%3Dimage&q=name,starts,:eq,:sum,(,region,),:by", false},
 	{"", "layout-iw", "", "", "layout=iw&w=420&h=100&title=layout%3Diw&q=name,starts,:eq,:sum", false},
 	{"", "zoom", "Zoom", "`zoom` from 0.1 to 2 makes everything larger or smaller; more than 2 is drawn as 2.", "w=300&h=80&zoom=1.5&no_legend=1&q=name,starts,:eq,:sum", false},
 

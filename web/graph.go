@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"pulse/query"
+	"pulse/query/asl"
 	"pulse/query/when"
 	"pulse/web/chart"
 	"pulse/web/render"
@@ -244,12 +245,34 @@ func (s *Server) graphError(r *request, err error) {
 		var b bytes.Buffer
 		width, _ := r.number("w", 700, 1, chart.MaxWidth)
 		height, _ := r.number("h", 300, 1, chart.MaxHeight)
-		if chart.ErrorPNG(&b, err.Error(), int(width), int(height), theme(r)) == nil {
+		if chart.ErrorPNG(&b, err.Error(), errorHelp(err), int(width), int(height), theme(r)) == nil {
 			r.body("image/png", b.Bytes())
 			return
 		}
 	}
 	r.fail(err)
+}
+
+// errorHelp says where in its program an expression went wrong, and what helps.
+func errorHelp(err error) []string {
+	e := (*asl.Error)(nil)
+	if !errors.As(err, &e) {
+		return nil
+	}
+	var help []string
+	if e.Hint != "" {
+		help = append(help, e.Hint)
+	}
+	if e.Offset >= 0 {
+		help = append(help, "at byte "+strconv.Itoa(e.Offset)+" of the expression: "+clip(e.Token, 60))
+	}
+	if e.Stack != nil {
+		help = append(help, "the stack held: "+strings.Join(e.Stack, ", "))
+	}
+	if e.Needs != nil {
+		help = append(help, "the word needs: "+strings.Join(e.Needs, ", "))
+	}
+	return help
 }
 
 // inTime says in words that the time of a query was over.

@@ -260,6 +260,11 @@ func TestSizes(t *testing.T) {
 	if got := size(func(s *chart.Spec) { s.Layout, s.Height = chart.LayoutImage, 400 }); got != image.Pt(500, 400) {
 		t.Errorf("the image layout gives %v", got)
 	}
+	for _, want := range []image.Point{{300, 100}, {400, 300}, {160, 80}} { // whatever has to give way
+		if got := size(func(s *chart.Spec) { s.Layout, s.Width, s.Height = chart.LayoutImage, want.X, want.Y }); got != want {
+			t.Errorf("the image layout gives %v, want %v", got, want)
+		}
+	}
 	if got := size(func(s *chart.Spec) { s.Layout = chart.LayoutImageWidth }); got != image.Pt(500, natural.Y) {
 		t.Errorf("the image-width layout gives %v, naturally %v", got, natural)
 	}
@@ -382,7 +387,7 @@ func TestErrorImage(t *testing.T) {
 		for _, theme := range []chart.Theme{chart.Light, chart.Dark} {
 			for _, size := range []image.Point{{0, 0}, {400, 100}, {-5, 1 << 30}} {
 				var out bytes.Buffer
-				if err := chart.ErrorPNG(&out, message, size.X, size.Y, theme); err != nil {
+				if err := chart.ErrorPNG(&out, message, []string{message, "did you mean :eq?"}, size.X, size.Y, theme); err != nil {
 					t.Fatal(err)
 				}
 				img, err := png.Decode(&out)

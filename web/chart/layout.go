@@ -69,13 +69,7 @@ func newLayout(s Spec, fonts *typefaces) *layout {
 	for _, n := range s.Notices[:min(len(s.Notices), 10)] {
 		l.notices = append(l.notices, fonts.wrap(textStyle, n, textWidth-14, 4)...)
 	}
-	if !s.NoLegend {
-		l.legend = newLegend(&s, fonts)
-	}
-	below := l.timeHeight() + l.legend.height() + margin
-	if len(l.notices) > 0 {
-		below += 6 + rowHeight*float64(len(l.notices))
-	}
+	below := l.placeBelow(imageHeight)
 	if imageHeight {
 		l.plot.h = max(smallest, float64(s.Height)-l.plot.y-below)
 	}
@@ -102,6 +96,35 @@ func newLayout(s Spec, fonts *typefaces) *layout {
 	l.countHeat()
 	l.legend.place(l.width-2*margin, l.heats, fonts)
 	return l
+}
+
+// placeBelow chooses what stands below the plot and returns its height. Where the
+// image has a height of its own and the plot would get less than two fifths of it, the
+// statistics are left out, or the whole legend, then notices and the title.
+func (l *layout) placeBelow(fixed bool) (below float64) {
+	s := &l.spec
+	stats, legends := !s.NoLegendStats, !s.NoLegend
+	for _, leave := range []func(){
+		func() {},
+		func() { stats = false },
+		func() { legends = false },
+		func() { l.notices = nil },
+		func() { l.title, l.plot.y = nil, margin },
+	} {
+		leave()
+		l.legend = legend{}
+		if legends {
+			l.legend = newLegend(s, stats, l.fonts)
+		}
+		below = l.timeHeight() + l.legend.height() + margin
+		if n := len(l.notices); n > 0 {
+			below += 6 + rowHeight*float64(n)
+		}
+		if !fixed || float64(s.Height)-l.plot.y-below >= float64(s.Height)*0.4 {
+			break
+		}
+	}
+	return below
 }
 
 // timeHeight is the room below the plot for labels, date and zone.

@@ -8,7 +8,7 @@ import (
 
 // legend is a table below the plot: a row per line with its colour, label and
 // statistics, a heading per axis where there are several. Where the page is
-// narrow the statistics take a second row.
+// narrow some statistics are left out, or they take a second row.
 type legend struct {
 	rows    []legendRow
 	more    string // how many lines are not listed
@@ -36,18 +36,47 @@ const (
 	swatch      = 18.0
 	columnGap   = 16.0
 	fewestLabel = 150.0
-	rampWidth   = 140.0
+	// Least statistics in the row of a label, and in one of their own.
+	fewestBeside, fewestColumns = 4, 3
+	rampWidth                   = 140.0
 )
 
-// newLegend formats the rows. Whether they are split depends on the plot's
-// width, which the image's is never below.
-func newLegend(s *Spec, fonts *typefaces) legend {
-	l := legend{stats: !s.NoLegendStats}
+// newLegend formats the rows, with statistics or without. Where the plot, which the
+// image is never narrower than, has no room for all of them, the last are left out;
+// rows are split rather than to have less than four.
+func newLegend(s *Spec, stats bool, fonts *typefaces) legend {
+	l := legend{stats: stats}
 	l.addRows(s)
 	l.stats = l.stats && slices.ContainsFunc(l.rows, func(r legendRow) bool { return len(r.stats) > 0 })
 	if !l.stats {
 		return l
 	}
+	room := float64(s.Width)
+	if s.Layout == LayoutImage || s.Layout == LayoutImageWidth {
+		room -= 2 * margin
+	}
+	ends := l.columnEnds(fonts)
+	beside := swatch + min(l.widest(fonts), fewestLabel)
+	n := fitting(ends, room-beside)
+	if l.split = n < fewestBeside; l.split {
+		n = fitting(ends, room)
+	}
+	if n < fewestColumns {
+		return newLegend(s, false, fonts)
+	}
+	l.columns = ends[:n]
+	for i := range l.rows {
+		if row := &l.rows[i]; row.stats != nil {
+			row.stats = row.stats[:n]
+		}
+	}
+	return l
+}
+
+// columnEnds returns where the columns of all statistics end, from the first one's
+// beginning.
+func (l *legend) columnEnds(fonts *typefaces) []float64 {
+	var ends []float64
 	x := 0.0
 	for i, name := range statNames {
 		w := max(fonts.measure(headerStyle, name), 38)
@@ -57,10 +86,18 @@ func newLegend(s *Spec, fonts *typefaces) legend {
 			}
 		}
 		x += w + columnGap
-		l.columns = append(l.columns, x)
+		ends = append(ends, x)
 	}
-	l.split = float64(s.Width)-swatch-x < min(l.widest(fonts), fewestLabel)
-	return l
+	return ends
+}
+
+// fitting returns how many of the columns have room.
+func fitting(ends []float64, room float64) int {
+	n := 0
+	for n < len(ends) && ends[n] <= room {
+		n++
+	}
+	return n
 }
 
 // addRows lists the lines, those of an axis together.
@@ -193,7 +230,7 @@ func (l *legend) draw(p *page, y float64, k ink, axisColors []color.NRGBA) {
 	}
 	y += 8
 	if l.stats {
-		for i, name := range statNames {
+		for i, name := range statNames[:len(l.columns)] {
 			p.text(margin+l.columns[i], y+11, headerStyle, right, k.muted, name)
 		}
 		y += rowHeight

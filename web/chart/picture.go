@@ -120,9 +120,10 @@ func (h *heatmap) shown(on *scale) *ShownHeat {
 // errorWidth is the width of an error image where none is asked for.
 const errorWidth, errorHeight = 700, 300
 
-// ErrorPNG draws a message in place of a graph, for a browser that shows
-// images only. Width and height of 0 or out of range take the defaults.
-func ErrorPNG(w io.Writer, message string, width, height int, theme Theme) error {
+// ErrorPNG draws a message in place of a graph, for a browser that shows images
+// only, and below it what helps. Width and height of 0 or out of range take the
+// defaults. A small image has no room for a heading.
+func ErrorPNG(w io.Writer, message string, help []string, width, height int, theme Theme) error {
 	if width < 100 || width > MaxWidth {
 		width = errorWidth
 	}
@@ -134,10 +135,26 @@ func ErrorPNG(w io.Writer, message string, width, height int, theme Theme) error
 		k := inkOf(theme)
 		p.rect(0, 0, p.width, p.height, k.plot)
 		p.rect(0, 0, 4, p.height, k.warn)
-		p.text(24, 34, titleStyle, left, k.warn, fonts.fit(titleStyle, "This graph could not be drawn", p.width-36))
-		limit := max(1, int((p.height-52)/rowHeight))
-		for i, line := range fonts.wrap(textStyle, message, p.width-36, limit) {
-			p.text(24, 58+rowHeight*float64(i), textStyle, left, k.text, line)
+		x, y := 24.0, 58.0
+		if p.width < 260 || p.height < 90 {
+			x, y = margin, 18
+		} else {
+			p.text(x, 34, titleStyle, left, k.warn, "This graph could not be drawn")
+		}
+		limit := max(1, int((p.height-y+margin)/rowHeight))
+		lines := fonts.wrap(textStyle, message, p.width-x-margin, limit)
+		told := len(lines)
+		for _, text := range help {
+			if room := limit - len(lines); room > 0 {
+				lines = append(lines, fonts.wrap(textStyle, text, p.width-x-margin, room)...)
+			}
+		}
+		for i, line := range lines {
+			c := k.text
+			if i >= told {
+				c = k.muted
+			}
+			p.text(x, y+rowHeight*float64(i), textStyle, left, c, line)
 		}
 		return nil
 	})
