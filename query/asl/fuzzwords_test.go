@@ -45,7 +45,7 @@ func FuzzWords(f *testing.F) {
 	for i := range 200 {
 		f.Add([]byte{byte(30 + i%3), byte(i), byte(i * 7), byte(111 + i), byte(i * 13), byte(200 - i), byte(i * 3), byte(255 - i)})
 	}
-	wide := asl.New(in.Vocabulary(), asl.Limits{Bytes: 1 << 22, Words: 1 << 20, Steps: 1 << 21, Work: 1 << 30, Nodes: 1 << 24})
+	wide := asl.New(in.Vocabulary(), asl.Limits{Bytes: 1 << 22, Words: 1 << 20, Stack: 1 << 20, Steps: 1 << 21, Work: 1 << 30, Nodes: 1 << 24})
 	f.Fuzz(func(t *testing.T, choices []byte) {
 		program := madeProgram(in, choices)
 		o := asl.Options{Unstable: true}
