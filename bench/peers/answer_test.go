@@ -84,13 +84,14 @@ func TestWhatIsRight(t *testing.T) {
 			t.Errorf("step %d: groups %v, want %v; some %v, want %v", k, sum, total, few[k], pair)
 		}
 	}
-	checkTop(t, f, from, n)
+	checkTop(t, f, "nf.stack", "prod", from, n)
+	checkTop(t, f, "nf.app", "app-03", from, n)
 }
 
 // checkTop: no series that is left out has a value above the least one kept.
-func checkTop(t *testing.T, f *fleet, from, n int) {
+func checkTop(t *testing.T, f *fleet, key, value string, from, n int) {
 	t.Helper()
-	kept := f.topOfRange(from, n)
+	kept := f.topOfRange(key, value, from, n)
 	least := math.Inf(1)
 	for _, line := range kept {
 		most := 0.0
@@ -101,7 +102,7 @@ func checkTop(t *testing.T, f *fleet, from, n int) {
 		}
 		least = min(least, most)
 	}
-	steps := f.topOfSteps(from, n)
+	steps := f.topOfSteps(key, value, from, n)
 	for k := range n {
 		above, count, smallest := 0, 0, math.Inf(1)
 		for _, line := range steps {
@@ -111,6 +112,9 @@ func checkTop(t *testing.T, f *fleet, from, n int) {
 			}
 		}
 		for i, v := range f.values[from+k] {
+			if f.get(i, key) != value || f.get(i, "name") == mostlyAbsent {
+				continue
+			}
 			if v > least && kept[f.name(i)] == nil {
 				t.Errorf("step %d: series %s has %v and is not among the top ones", k, f.name(i), v)
 			}

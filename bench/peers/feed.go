@@ -62,7 +62,7 @@ func (t *target) measure(do func() error) (time.Duration, error) {
 }
 
 // ask asks one question until its time is over, from another start each time, and
-// compares every answer with what is right.
+// compares every answer with what is right. A server may refuse to answer.
 func (t *target) ask(ctx context.Context, o *options, f *fleet, q *question, t0 int64) error {
 	client := &fasthttp.Client{ReadTimeout: 5 * time.Minute, MaxResponseBodySize: 1 << 30}
 	defer client.CloseIdleConnections()
@@ -81,10 +81,14 @@ func (t *target) ask(ctx context.Context, o *options, f *fleet, q *question, t0 
 			path := t.kind.url(o, q.text[t.language], start, start+int64(o.points-1)*step)
 			asked := time.Now()
 			status, body, err := client.Get(nil, t.url+path)
-			r.took = append(r.took, time.Since(asked))
-			if err != nil || status != fasthttp.StatusOK {
-				return t.fault(fmt.Errorf("%s: answer %d %s %w", path, status, body[:min(len(body), 300)], err))
+			if err != nil {
+				return t.fault(fmt.Errorf("%s: %w", path, err))
 			}
+			if status != fasthttp.StatusOK {
+				r.refused = fmt.Sprintf("%d %s", status, body[:min(len(body), 200)])
+				return nil
+			}
+			r.took = append(r.took, time.Since(asked))
 			bodies, froms = append(bodies, body), append(froms, from)
 		}
 		return nil

@@ -188,20 +188,27 @@ func fill(ctx context.Context, o *options, f *fleet, targets []*target, t0 int64
 		}
 		t.late = 0
 	}
-	errs := make([]error, len(targets))
+	feeding, fail := context.WithCancelCause(ctx) // one that fails ends all
+	defer fail(nil)
 	var wg sync.WaitGroup
-	for i, t := range targets {
+	for _, t := range targets {
 		wg.Go(func() {
-			t.known, errs[i] = t.measure(func() error {
-				err := t.feed(ctx, f, 1, o.steps, t0, step)
-				return errors.Join(err, rest(ctx, o.settle))
+			known, err := t.measure(func() error {
+				if err := t.feed(feeding, f, 1, o.steps, t0, step); err != nil {
+					return err
+				}
+				return rest(feeding, o.settle)
 			})
+			if t.known = known; err != nil {
+				fail(err)
+			}
 		})
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := context.Cause(feeding); err != nil {
 		return err
 	}
+	errs := make([]error, len(targets))
 	for i, t := range targets {
 		wg.Go(func() {
 			idle, err := t.measure(func() error { return rest(ctx, o.each) })

@@ -47,16 +47,13 @@ func questions(f *fleet) []question {
 		return question{name, by, [3]string{grouped, without, without}, [3]func(int, int) answer{want, want, want}}
 	}
 	const aslAll, promAll = "nf.stack,prod,:eq", `{nf_stack="prod"}`
-	promTop := `{nf_stack="prod",__name__!="` + metricName(mostlyAbsent) + `"}`
 	regex := fmt.Sprintf("i-0000[0-%d]", few-1)
 	list := []question{
 		sum("sum", aslAll, promAll, all),
 		sum(fmt.Sprintf("sum by %d groups", min(apps, f.nodes())), aslAll, promAll, all, "nf.app"),
 		sum(fmt.Sprintf("sum by %d groups", min(clusters, f.nodes())), aslAll, promAll, all, "nf.cluster"),
-		{"top 5 of all", []string{"nf.node", "id"}, [3]string{
-			aslAll + ",name," + mostlyAbsent + ",:eq,:not,:and,:sum,(,nf.node,id,),:by,max,5,:topk",
-			"topk_max(5, " + promTop + ")", "topk(5, " + promTop + ")",
-		}, [3]func(int, int) answer{f.topOfRange, f.topOfRange, f.topOfSteps}},
+		f.top("top 5 of all", "nf.stack", "prod"),
+		f.top("top 5 of an app", "nf.app", "app-03"),
 		sum(fmt.Sprintf("sum of %d by regex", few*perNode), "nf.node,"+regex+",:re", `{nf_node=~"`+regex+`"}`, func(i int) bool { return i < few*perNode }),
 		sum("one series", "nf.node,"+node+",:eq,id,"+id+",:eq,:and", `{nf_node="`+node+`",id="`+id+`"}`, func(i int) bool { return i == one }),
 	}
@@ -106,8 +103,20 @@ func (f *fleet) sums(in func(i int) bool, by ...string) func(from, n int) answer
 // name is the key of series i in an answer of the top ones.
 func (f *fleet) name(i int) string { return f.get(i, "nf.node") + " " + f.get(i, "id") }
 
-// topOfRange returns the series whose largest values in the range are largest.
-func (f *fleet) topOfRange(from, n int) answer {
+// top is the question for the series with a tag whose values are largest.
+func (f *fleet) top(name, key, value string) question {
+	prom := fmt.Sprintf(`(%d, {%s="%s",__name__!="%s"})`, top, label(key), value, metricName(mostlyAbsent))
+	ofRange := func(from, n int) answer { return f.topOfRange(key, value, from, n) }
+	ofSteps := func(from, n int) answer { return f.topOfSteps(key, value, from, n) }
+	return question{name, []string{"nf.node", "id"}, [3]string{
+		fmt.Sprintf("%s,%s,:eq,name,%s,:eq,:not,:and,:sum,(,nf.node,id,),:by,max,%d,:topk", key, value, mostlyAbsent, top),
+		"topk_max" + prom, "topk" + prom,
+	}, [3]func(int, int) answer{ofRange, ofRange, ofSteps}}
+}
+
+// topOfRange returns the series with a tag whose largest values in the range are
+// largest.
+func (f *fleet) topOfRange(key, value string, from, n int) answer {
 	most := make([]float64, len(f.series))
 	for k := from; k < from+n; k++ {
 		for i, v := range f.values[k] {
@@ -117,7 +126,7 @@ func (f *fleet) topOfRange(from, n int) answer {
 		}
 	}
 	out := answer{}
-	for _, i := range f.largest(most) {
+	for _, i := range f.largest(most, key, value) {
 		line := out.line(f.name(i), n)
 		for k := range line {
 			line[k] = f.values[from+k][i]
@@ -127,21 +136,21 @@ func (f *fleet) topOfRange(from, n int) answer {
 }
 
 // topOfSteps returns the largest values of each step, as topk of PromQL does.
-func (f *fleet) topOfSteps(from, n int) answer {
+func (f *fleet) topOfSteps(key, value string, from, n int) answer {
 	out := answer{}
 	for k := range n {
-		for _, i := range f.largest(f.values[from+k]) {
+		for _, i := range f.largest(f.values[from+k], key, value) {
 			out.line(f.name(i), n)[k] = f.values[from+k][i]
 		}
 	}
 	return out
 }
 
-// largest returns the series of the top values, one by series.
-func (f *fleet) largest(values []float64) []int {
+// largest returns the series with a tag that have the top values, one by series.
+func (f *fleet) largest(values []float64, key, value string) []int {
 	var out []int
 	for i, v := range values {
-		if math.IsNaN(v) || len(out) == top && v <= values[out[top-1]] || f.series[i].tags[0].value == mostlyAbsent {
+		if math.IsNaN(v) || len(out) == top && v <= values[out[top-1]] || f.get(i, key) != value || f.get(i, "name") == mostlyAbsent {
 			continue
 		}
 		at, _ := slices.BinarySearchFunc(out, v, func(j int, v float64) int {

@@ -28,10 +28,11 @@ type measured struct {
 
 // asked is what one question cost.
 type asked struct {
-	cpu   time.Duration // of the server, in all
-	took  []time.Duration
-	wrong int
-	first string // what was wrong
+	cpu     time.Duration // of the server, in all
+	took    []time.Duration
+	wrong   int
+	first   string // what was wrong
+	refused string // what was said instead of an answer
 }
 
 // report prints the figures, a column per server.
@@ -67,6 +68,9 @@ func report(out io.Writer, f *fleet, qs []question, targets []*target) error {
 	row("as blocks without log", func(t *target) string { return perSample(t.blocks, samples) })
 	for i, q := range qs {
 		row(q.name+": CPU, ms", func(t *target) string {
+			if t.asked[i].refused != "" {
+				return "refused"
+			}
 			return fmt.Sprintf("%.3g", t.asked[i].cpu.Seconds()*1000/float64(len(t.asked[i].took)))
 		})
 		row("p50, ms", func(t *target) string { return ms(t.asked[i].took, 0.5) })
@@ -102,6 +106,9 @@ func notes(out io.Writer, qs []question, targets []*target) error {
 	wrong := 0
 	for _, t := range targets {
 		for i, a := range t.asked {
+			if a.refused != "" {
+				fmt.Fprintf(out, "%s, %s: %s: refused with %s\n", t.name, t.sends, qs[i].name, a.refused)
+			}
 			if wrong += a.wrong; a.wrong > 0 {
 				fmt.Fprintf(out, "%s, %s: %s: %d of %d answers are wrong, such as: %s\n", t.name, t.sends, qs[i].name, a.wrong, len(a.took), a.first)
 			}
@@ -123,5 +130,8 @@ func perSample(bytes int64, samples int) string {
 }
 
 func ms(took []time.Duration, q float64) string {
+	if len(took) == 0 {
+		return "-"
+	}
 	return fmt.Sprintf("%.3g", server.Quantile(took, q).Seconds()*1000)
 }
