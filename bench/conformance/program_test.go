@@ -114,7 +114,7 @@ func runProgram(c *testCase) error {
 	}
 	got := []any{}
 	for _, item := range context.Stack {
-		got = append(got, asl.Plain(item))
+		got = append(got, written(item))
 	}
 	slices.Reverse(got)
 	if expect.StackSize != nil {
@@ -214,4 +214,22 @@ func normalize(c *testCase) error {
 		return expect.check(err)
 	}
 	return same(got, expect.List)
+}
+
+// written returns an item as strings and nested []any of them: a list's elements
+// as they were written, everything else as canonical text.
+func written(item any) any {
+	switch v := item.(type) {
+	case string:
+		return v
+	case asl.Token:
+		return v.Text
+	case asl.List:
+		out := make([]any, len(v))
+		for i, x := range v {
+			out[i] = written(x)
+		}
+		return out
+	}
+	return asl.Text(item)
 }

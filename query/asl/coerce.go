@@ -142,24 +142,6 @@ func cooked(item any) any {
 	return item
 }
 
-// Plain returns an item as strings and nested []any of them: a list's elements
-// as they were written, everything else as canonical text.
-func Plain(item any) any {
-	switch v := item.(type) {
-	case string:
-		return v
-	case Token:
-		return v.Text
-	case List:
-		out := make([]any, len(v))
-		for i, x := range v {
-			out[i] = Plain(x)
-		}
-		return out
-	}
-	return Text(item)
-}
-
 // Text returns the program text that puts item on the stack.
 func Text(item any) string { return string(appendItem(nil, item)) }
 

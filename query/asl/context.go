@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"pulse/store/match"
 )
@@ -79,18 +78,6 @@ func (c *Context) PopInt() int {
 func (c *Context) PopDouble() float64 {
 	v, _ := AsDouble(c.Pop())
 	return v
-}
-
-// PopDuration pops an item for which IsDuration held.
-func (c *Context) PopDuration() time.Duration {
-	d, _ := AsDuration(c.Pop())
-	return d
-}
-
-// PopStringList pops an item for which IsStringList held.
-func (c *Context) PopStringList() []string {
-	list, _ := AsStringList(c.Pop())
-	return list
 }
 
 func (c *Context) pushInt(n int) { c.Push(strconv.Itoa(n)) }
