@@ -210,6 +210,8 @@ func refuse(pattern string) error {
 			i++
 		case class && strings.HasPrefix(rest, "&&"):
 			bad = "the class intersection '&&' is not supported; write the characters out"
+		case class && pattern[i] == '[':
+			bad = "a class inside a class is not supported; write all characters in one, a bracket as \\["
 		case pattern[i] == '[':
 			class = true
 			if len(rest) > 1 && rest[1] == '^' {
@@ -241,6 +243,8 @@ func refusedEscape(rest string) string {
 		return "word boundaries are not supported; match the characters around the word"
 	case c == 'p', c == 'P':
 		return "Unicode classes are not supported; write a class such as [A-Za-z]"
+	case c == 'v':
+		return "the class of vertical space is not supported; write a class such as [\\n\\r]"
 	}
 	return ""
 }
