@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -196,6 +197,35 @@ func TestTimeLimit(t *testing.T) {
 	e = query.New(st, query.Options{})
 	if _, err := e.Eval(ctx, r); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
+	}
+}
+
+// A query lets others work while it does: one processor is enough for both.
+func TestQueriesAreTimely(t *testing.T) {
+	st := open(t)
+	for i := range 1000 {
+		load(t, st, 60_000, tags.Of("name", "x", "node", strconv.Itoa(i)), 1, 2, 3)
+	}
+	e := query.New(st, query.Options{})
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	turns, done, ended := 0, make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				turns++
+				runtime.Gosched()
+			}
+		}
+	}()
+	_, err := e.Eval(context.Background(), query.Request{Program: "name,x,:eq", End: 600_000, Step: 60_000})
+	close(done)
+	<-ended
+	if err != nil || turns < 50 {
+		t.Errorf("others had %d turns, want one for each partition that is read: %v", turns, err)
 	}
 }
 

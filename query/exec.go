@@ -49,16 +49,13 @@ func (x *execution) evaluator(lease *Lease) (*expr.Evaluator, error) {
 
 // inTime is window within the time that is left.
 func (x *execution) inTime(ctx context.Context, ev *expr.Evaluator) (*Result, error) {
-	var cancel context.CancelFunc
-	x.ctx, cancel = context.WithTimeoutCause(ctx, x.left, ErrTimeout)
+	limited, cancel := context.WithTimeoutCause(ctx, x.left, Timeout(x.engine.options.Limits.Time))
 	defer cancel()
+	x.ctx = polite{limited}
 	begun := x.now()
 	result, err := x.window(ev)
 	x.left -= x.now().Sub(begun)
-	if err != nil && errors.Is(context.Cause(x.ctx), ErrTimeout) && errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("%w: %s", ErrTimeout, x.engine.options.Limits.Time)
-	}
-	return result, err
+	return result, InTime(x.ctx, err)
 }
 
 // window fetches and evaluates the request's range, which follows the ones before.

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -34,8 +35,20 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// ErrTimeout is the error of a query that took longer than Limits.Time.
+// ErrTimeout is what the error of a query that took too long is, for errors.Is.
 var ErrTimeout = errors.New("query time limit exceeded")
+
+// Timeout returns the error of a query that took longer than limit.
+func Timeout(limit time.Duration) error { return fmt.Errorf("%w: %s", ErrTimeout, limit) }
+
+// InTime returns err, or that the time was over if err says that ctx, whose cause
+// then is a Timeout, has ended.
+func InTime(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(err, context.DeadlineExceeded) && errors.Is(cause, ErrTimeout) {
+		return cause
+	}
+	return err
+}
 
 // ErrLimit is what every *LimitError is, for errors.Is.
 var ErrLimit = errors.New("query limit exceeded")
