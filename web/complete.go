@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"pulse/query"
 	"pulse/query/asl"
 )
 
@@ -53,14 +54,8 @@ func (s *Server) exprComplete(r *request) {
 	}
 	out := appendWords([]candidate{}, t.Words, "word")
 	if t.Text {
-		ctx, leave, err := s.enterQuery(r)
-		if err == nil {
-			out, err = s.appendTexts(ctx, out, t)
-			err = inTime(ctx, err)
-			leave()
-		}
-		if err != nil {
-			r.fail(err)
+		if out, err = s.appendTexts(r.query, out, t); err != nil {
+			r.fail(query.InTime(r.query, err))
 			return
 		}
 	}

@@ -22,41 +22,43 @@ const (
 // fetch sends the lines of an expression as server-sent events, piece by piece,
 // at the step that is asked for.
 func (s *Server) fetch(r *request) {
-	request, err := s.readFetch(r)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	plan, err := s.opts.Query.Plan(request)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	f := &fetcher{s: s, plan: plan, to: listener{r.ctx.Conn(), r.token}}
-	if hasHint(r, "presentation-metadata") {
-		if err := f.present(r, request); err != nil {
-			r.fail(err)
-			return
-		}
-	}
-	r.ctx.SetContentType("text/event-stream")
-	if r.ctx.IsHead() {
-		return
-	}
-	if err := s.enterStream(); err != nil {
-		r.fail(err)
-		return
-	}
 	ctx, leave, err := s.enterGate(r)
 	if err != nil {
-		s.open.Add(-1)
 		r.fail(err)
+		return
+	}
+	f, err := s.planFetch(r)
+	if err == nil && !r.ctx.IsHead() {
+		err = s.enterStream()
+	}
+	if err != nil || r.ctx.IsHead() {
+		leave()
+		if r.ctx.SetContentType("text/event-stream"); err != nil {
+			r.fail(err)
+		}
 		return
 	}
 	s.sendEvents(r, "fetch", func(w *bufio.Writer) {
 		defer leave()
 		f.run(ctx, w)
 	})
+}
+
+// planFetch reads what is asked for.
+func (s *Server) planFetch(r *request) (*fetcher, error) {
+	request, err := s.readFetch(r)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := s.opts.Query.Plan(request)
+	if err != nil {
+		return nil, err
+	}
+	f := &fetcher{s: s, plan: plan, to: listener{r.ctx.Conn(), r.token}}
+	if hasHint(r, "presentation-metadata") {
+		err = f.present(r, request)
+	}
+	return f, err
 }
 
 // readFetch reads the parameters that choose the data.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"pulse/query"
 	"pulse/store/clock"
 )
 
@@ -57,9 +58,34 @@ func (g *gate) without(f func() error) error {
 
 func (g *gate) running() int { return len(g.slots) }
 
-// enterGate waits for a slot for a query that bounds its time itself, and ends it
-// when its client goes. The caller calls the function that it returns when the
-// query is done.
+// gated is a handler that runs when there is a slot for a query: looking at an
+// expression may be made to cost as much. Its request ends as a query does.
+func gated(handle func(*Server, *request)) func(*Server, *request) {
+	return func(s *Server, r *request) {
+		ctx, leave, err := s.enterQuery(r)
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		defer leave()
+		r.query = ctx
+		handle(s, r)
+	}
+}
+
+// enterQuery waits for a slot and bounds the query's time. The caller calls the
+// function that it returns when the query is done.
+func (s *Server) enterQuery(r *request) (context.Context, func(), error) {
+	ctx, leave, err := s.enterGate(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.QueryTimeout, query.Timeout(s.opts.QueryTimeout))
+	return ctx, func() { cancel(); leave() }, nil
+}
+
+// enterGate is enterQuery for what bounds its time itself. What it returns ends when
+// the client goes.
 func (s *Server) enterGate(r *request) (context.Context, func(), error) {
 	if err := s.gate.enter(s.stop, s.opts.Clock, s.opts.QueryWait); err != nil {
 		return nil, nil, err

@@ -23,18 +23,18 @@ import (
 func (s *Server) graph(r *request) {
 	lease := s.opts.Query.Lease()
 	defer func() { leaseAnswer(r.ctx, lease) }()
-	request, err := s.readGraph(r)
-	if err != nil {
-		s.graphError(r, err)
-		return
-	}
-	request.Lease = lease
 	ctx, leave, err := s.enterQuery(r)
 	if err != nil {
 		s.graphError(r, err)
 		return
 	}
 	defer leave()
+	request, err := s.readGraph(r)
+	if err != nil {
+		s.graphError(r, err)
+		return
+	}
+	request.Lease = lease
 	g, err := s.evalGraph(ctx, r, request)
 	if err == nil {
 		err = lease.Take(int64(len(g.Lines)) * ((g.End - g.Start) / g.Step) * valueText)
@@ -176,18 +176,6 @@ func restrict(r *request, g *query.Result) {
 	}
 }
 
-// enterQuery waits for a slot and bounds the query's time. The caller calls the
-// function that it returns when the query is done.
-func (s *Server) enterQuery(r *request) (context.Context, func(), error) {
-	if err := s.gate.enter(s.stop, s.opts.Clock, s.opts.QueryWait); err != nil {
-		return nil, nil, err
-	}
-	s.stats.queries.Add(1)
-	ctx, cancel := context.WithTimeoutCause(s.stop, s.opts.QueryTimeout, query.ErrTimeout)
-	unwatch := watchClient(r.ctx.Conn(), cancel)
-	return ctx, func() { unwatch(); cancel(); s.gate.leave() }, nil
-}
-
 func (s *Server) zone(r *request) (*time.Location, error) {
 	zones, err := s.zones(r)
 	if err != nil {
@@ -273,12 +261,4 @@ func errorHelp(err error) []string {
 		help = append(help, "the word needs: "+strings.Join(e.Needs, ", "))
 	}
 	return help
-}
-
-// inTime says in words that the time of a query was over.
-func inTime(ctx context.Context, err error) error {
-	if errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), query.ErrTimeout) {
-		return query.ErrTimeout
-	}
-	return err
 }

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"pulse/ingest"
+	"pulse/query"
 	"pulse/store"
+	"pulse/store/clock"
 	"pulse/store/tags"
 	"pulse/web"
 )
@@ -146,6 +148,9 @@ func TestHeavyQueries(t *testing.T) {
 		if a.status != 200 && a.status != 400 && a.status != 503 {
 			t.Errorf("%s: %s", what, a)
 		}
+		if a.status == 503 && !strings.Contains(string(a.body), "query time limit exceeded: 2s") {
+			t.Errorf("%s does not name the limit: %s", what, a)
+		}
 		if took > 2*limit {
 			t.Errorf("%s took %v: %s", what, took, a)
 		}
@@ -215,5 +220,34 @@ func TestHeavyQueriesOfClientsThatGo(t *testing.T) {
 			t.Errorf("%s left %d MiB, %d before", what, after>>20, before>>20)
 		}
 		t.Logf("%s ran on for %v", what, took)
+	}
+}
+
+// Whatever works on an expression has the place of a query: beyond those places and
+// the queue it is refused at once.
+func TestExpressionsAreQueries(t *testing.T) {
+	held := &heldClock{clock.NewManual(time.UnixMilli(epoch)), make(chan struct{})}
+	r := newRig(t, settings{web: web.Options{Queries: 1, QueryQueue: 1}, query: query.Options{Clock: held}})
+	answers := make(chan answer, 2)
+	ask := func(target string) { answers <- r.call("GET", target, nil) }
+	go ask("/api/v2/fetch?s=e-3s&q=1")
+	for <-r.clock.asleep != 10*time.Second { // before its next heartbeat, it computes
+	}
+	go ask("/api/v1/expr/normalize?q=1")
+	for <-r.clock.asleep != 2*time.Second { // it waits for a place
+	}
+	for _, target := range []string{
+		"/api/v1/graph", "/api/v2/fetch", "/api/v1/stream", "/api/v1/tags", "/api/v1/tags/name", "/api/v1/expr", "/api/v1/expr/debug",
+		"/api/v1/expr/normalize", "/api/v1/expr/rewrite", "/api/v1/expr/queries", "/api/v1/expr/strip", "/api/v1/expr/complete",
+	} {
+		for _, query := range []string{"?q=1,(", "?q=1&cq=:nope", "?q=1&typed=1"} {
+			wantError(t, target+query, r.call("GET", target+query, nil), 503, "too many queries are waiting")
+		}
+	}
+	close(held.hold)
+	for range 2 {
+		if a := <-answers; a.status != 200 {
+			t.Errorf("%s", a)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net"
@@ -22,6 +23,7 @@ type request struct {
 	ctx   *fasthttp.RequestCtx
 	vars  map[string]string // the values of the route's braces
 	token token.Token       // the sender's; zero without tokens
+	query context.Context   // of a handler that is gated: its time, and its client
 }
 
 // param returns a copy of the query parameter, "" when it is absent.

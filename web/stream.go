@@ -71,9 +71,9 @@ func (s *Server) tryStream(r *request) error {
 		return err
 	}
 	defer leave()
-	ctx, cancel := context.WithTimeoutCause(ctx, streamTry, query.ErrTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, streamTry, query.Timeout(streamTry))
 	defer cancel()
-	return inTime(ctx, s.opts.Hub.Try(ctx, r.param("q")))
+	return query.InTime(ctx, s.opts.Hub.Try(ctx, r.param("q")))
 }
 
 // streamStep reads the step, a multiple of the primary one, which is the default.

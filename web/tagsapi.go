@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"pulse/query"
 	"pulse/store/match"
 	"pulse/web/render"
 )
@@ -48,15 +49,9 @@ func (s *Server) listTags(r *request, key string) {
 		r.fail(err)
 		return
 	}
-	ctx, leave, err := s.enterQuery(r)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	defer leave()
 	lease := s.opts.Query.Lease()
 	defer func() { leaseAnswer(r.ctx, lease) }()
-	items, err := s.findTags(ctx, asked)
+	items, err := s.findTags(r.query, asked)
 	if err == nil {
 		size := int64(0)
 		for _, i := range items {
@@ -65,7 +60,7 @@ func (s *Server) listTags(r *request, key string) {
 		err = lease.Take(2 * size) // and the answer
 	}
 	if err != nil {
-		r.fail(inTime(ctx, err))
+		r.fail(query.InTime(r.query, err))
 		return
 	}
 	if n := len(items); n == asked.limit {
