@@ -172,7 +172,7 @@ func TestLimits(t *testing.T) {
 		"formatted text is longer than 16384 bytes")
 	loop := "(,1,2,3,4,5,6,7,8,9,0,)"
 	f("nested loops", strings.Repeat(loop+",(,:drop,", 7)+strings.Repeat("),:each,", 7),
-		"expression too costly: more than 20000 words executed")
+		"expression is too expensive: operation limit exceeded, limit of 20000")
 	f("costly words", "k,a,:has"+strings.Repeat(",:dup,:and", 12)+",:set,"+
 		"(,"+strings.Repeat("a,", 300)+"),(,:drop,k,:get,:drop,),:each", "expression too costly: more than 250000 nodes built")
 	f("costly patterns", "p,[a-z]{999}.{999}.{999}.{999},:set,(,"+strings.Repeat("a,", 300)+"),(,:drop,k,p,:get,:re,:drop,),:each",

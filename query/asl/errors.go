@@ -41,7 +41,7 @@ func errArgument(format string, args ...any) error {
 }
 
 // errLimit is a refusal because of a limit.
-func errLimit(format string, args ...any) error {
+func errLimit(format string, args ...any) *Error {
 	return &Error{Kind: Limit, Offset: -1, Message: fmt.Sprintf(format, args...)}
 }
 

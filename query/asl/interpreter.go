@@ -128,7 +128,8 @@ func (c *Context) call(items []any) error {
 func (c *Context) step(items []any) (rest []any, err error) {
 	t, ok := spelled(items[0])
 	if c.words++; c.words > c.in.limits.Steps {
-		err = errLimit("expression too costly: more than %d words executed", c.in.limits.Steps)
+		err := errLimit("expression is too expensive: operation limit exceeded, limit of %d", c.in.limits.Steps)
+		err.Hint = "lists that :each and :map walk inside each other multiply; write them shorter"
 		return nil, locate(err, t)
 	}
 	rest = items[1:]
