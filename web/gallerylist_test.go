@@ -103,6 +103,8 @@ var gallery = []picture{
 
 	{"Legend", "legend-vars", "Text", "`:legend` with variables: tags, and statistics such as `$atlas.max`. `no_legend_stats=1` leaves the table out.",
 		small + "q=name,starts,:eq,:sum,(,region,),:by,$region%20up%20to%20$(atlas.max),:legend&no_legend_stats=1", false},
+	{"", "legend-many", "", "Nine lines and more are listed side by side where there is room.",
+		small + "q=name,latency,:eq,(,node,),:by,$node,:legend&no_legend_stats=1", false},
 	{"", "legend-sort", "Order", "`sort` (`legend`, `min`, `max`, `avg`, `count`, `total`, `last`) and `order` go over all lines of an axis; so do the words `:sort` and `:order` over those of an expression, and `:limit` keeps the first.",
 		small + "q=name,starts,:eq,:sum,(,region,),:by&sort=max&order=desc", false},
 	{"", "legend-off", "None", "`no_legend=1`", small + "q=name,starts,:eq,:sum,(,region,),:by&no_legend=1", false},

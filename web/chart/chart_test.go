@@ -283,6 +283,23 @@ func TestSizes(t *testing.T) {
 			t.Errorf("a plot of %v at zoom 0.1 is %v", plot, got)
 		}
 	}
+	high := func(width, lines int, stats bool) int {
+		return size(func(s *chart.Spec) {
+			s.Width, s.NoLegendStats, s.Axes = width, !stats, nil
+			s.Lines = nil
+			for i := range lines {
+				s.Lines = append(s.Lines, chart.Line{Label: fmt.Sprintf("line-%02d", i), Values: []float64{1}})
+			}
+		}).Y
+	}
+	for _, c := range []struct {
+		width, rows int // 16 pixels each
+		stats       bool
+	}{{500, 42, true}, {1000, 21, true}, {1400, 14, true}, {700, 6, false}} {
+		if got, want := high(c.width, 42, c.stats)-high(c.width, 1, c.stats), (c.rows-1)*16; got != want {
+			t.Errorf("42 lines at width %d: %d pixels higher than one, want %d", c.width, got, want)
+		}
+	}
 	got := size(func(s *chart.Spec) {
 		s.Width, s.Height, s.Zoom = 2000, 1000, 2
 		for i := range 100 {

@@ -8,13 +8,16 @@ import (
 
 // legend is a table below the plot: a row per line with its colour, label and
 // statistics, a heading per axis where there are several. Where the page is
-// narrow some statistics are left out, or they take a second row.
+// narrow some statistics are left out, or they take a second row. Where it is wide,
+// many lines are listed side by side.
 type legend struct {
 	rows    []legendRow
 	more    string // how many lines are not listed
 	stats   bool
 	split   bool
-	columns []float64 // right edges of the statistics, from the left margin
+	across  int       // how many rows stand side by side
+	pitch   float64   // from one of them to the next
+	columns []float64 // right edges of the statistics, from the row's beginning
 	label   float64   // width for labels
 }
 
@@ -39,21 +42,24 @@ const (
 	// Least statistics in the row of a label, and in one of their own.
 	fewestBeside, fewestColumns = 4, 3
 	rampWidth                   = 140.0
+	// So many rows that some are listed side by side, at such a distance.
+	manyRows, gutter = 9, 32.0
 )
 
 // newLegend formats the rows, with statistics or without. Where the plot, which the
 // image is never narrower than, has no room for all of them, the last are left out;
 // rows are split rather than to have less than four.
 func newLegend(s *Spec, stats bool, fonts *typefaces) legend {
-	l := legend{stats: stats}
+	l := legend{stats: stats, across: 1}
 	l.addRows(s)
 	l.stats = l.stats && slices.ContainsFunc(l.rows, func(r legendRow) bool { return len(r.stats) > 0 })
-	if !l.stats {
-		return l
-	}
 	room := float64(s.Width)
 	if s.Layout == LayoutImage || s.Layout == LayoutImageWidth {
 		room -= 2 * margin
+	}
+	if !l.stats {
+		l.sideBySide(room, fonts)
+		return l
 	}
 	ends := l.columnEnds(fonts)
 	beside := swatch + min(l.widest(fonts), fewestLabel)
@@ -70,8 +76,24 @@ func newLegend(s *Spec, stats bool, fonts *typefaces) legend {
 			row.stats = row.stats[:n]
 		}
 	}
+	l.sideBySide(room, fonts)
 	return l
 }
+
+// sideBySide lists rows in as many columns as have room in full.
+func (l *legend) sideBySide(room float64, fonts *typefaces) {
+	if len(l.rows) < manyRows || l.split || slices.ContainsFunc(l.rows, func(r legendRow) bool { return r.heat }) {
+		return
+	}
+	need := swatch + l.widest(fonts) + gutter
+	if l.stats {
+		need += l.columns[len(l.columns)-1]
+	}
+	l.across = min(max(int((room+gutter)/need), 1), len(l.rows)/3)
+}
+
+// high returns how many rows stand below each other.
+func (l *legend) high() int { return (len(l.rows) + l.across - 1) / l.across }
 
 // columnEnds returns where the columns of all statistics end, from the first one's
 // beginning.
@@ -173,12 +195,11 @@ func (l *legend) height() float64 {
 	if len(l.rows) == 0 {
 		return 0
 	}
-	n := 0
+	n := l.high()
 	if l.stats {
 		n++
 	}
 	for _, row := range l.rows {
-		n++
 		if l.split && row.stats != nil || row.heat {
 			n++
 		}
@@ -191,6 +212,11 @@ func (l *legend) height() float64 {
 
 // place gives the columns their places in a width.
 func (l *legend) place(width float64, heats []*heatmap, fonts *typefaces) {
+	if len(l.rows) == 0 {
+		return
+	}
+	l.pitch = (width + gutter) / float64(l.across)
+	width = l.pitch - gutter
 	l.label = width - swatch
 	if l.stats {
 		shift := width - l.columns[len(l.columns)-1]
@@ -228,21 +254,31 @@ func (l *legend) draw(p *page, y float64, k ink, axisColors []color.NRGBA) {
 	if len(l.rows) == 0 {
 		return
 	}
-	y += 8
+	high := l.high()
+	for i := range l.across {
+		l.drawRows(p, margin+float64(i)*l.pitch, y+8, l.rows[min(i*high, len(l.rows)):min((i+1)*high, len(l.rows))], k, axisColors)
+	}
+	if l.more != "" {
+		p.text(margin+swatch, y+l.height()-rowHeight+12, textStyle, left, k.muted, l.more)
+	}
+}
+
+// drawRows writes a column of rows with their statistics.
+func (l *legend) drawRows(p *page, x, y float64, rows []legendRow, k ink, axisColors []color.NRGBA) {
 	if l.stats {
 		for i, name := range statNames[:len(l.columns)] {
-			p.text(margin+l.columns[i], y+11, headerStyle, right, k.muted, name)
+			p.text(x+l.columns[i], y+11, headerStyle, right, k.muted, name)
 		}
 		y += rowHeight
 	}
-	for _, row := range l.rows {
+	for _, row := range rows {
 		if row.heading {
-			p.text(margin, y+12, boldStyle, left, axisColors[row.axis], row.label)
+			p.text(x, y+12, boldStyle, left, axisColors[row.axis], row.label)
 			y += rowHeight
 			continue
 		}
-		l.swatch(p, y, row)
-		p.text(margin+swatch, y+12, textStyle, left, k.text, row.label)
+		row.swatch(p, x, y)
+		p.text(x+swatch, y+12, textStyle, left, k.text, row.label)
 		if row.heat {
 			y += rowHeight
 			row.ramp(p, y, k)
@@ -251,30 +287,28 @@ func (l *legend) draw(p *page, y float64, k ink, axisColors []color.NRGBA) {
 			y += rowHeight
 		}
 		for i, text := range row.stats {
-			p.text(margin+l.columns[i], y+12, textStyle, right, k.text, text)
+			p.text(x+l.columns[i], y+12, textStyle, right, k.text, text)
 		}
 		y += rowHeight
 	}
-	if l.more != "" {
-		p.text(margin+swatch, y+12, textStyle, left, k.muted, l.more)
-	}
 }
 
-func (l *legend) swatch(p *page, y float64, row legendRow) {
+// swatch shows what the line looks like.
+func (row *legendRow) swatch(p *page, x, y float64) {
 	switch {
 	case row.drawn != nil:
 		n := len(row.drawn.shades)
 		for i := range 4 {
-			p.rect(margin+float64(i*3), y+3, 3, 10, row.drawn.shades[i*(n-1)/3])
+			p.rect(x+float64(i*3), y+3, 3, 10, row.drawn.shades[i*(n-1)/3])
 		}
 	case row.style == StyleLine:
 		h := min(max(row.width, 2), 8)
-		p.rect(margin, y+8-h/2, 12, h, row.color)
+		p.rect(x, y+8-h/2, 12, h, row.color)
 	case row.style == StyleVspan:
-		p.rect(margin+3, y+3, 6, 10, fillColor(row.color, StyleVspan, 0.5))
+		p.rect(x+3, y+3, 6, 10, fillColor(row.color, StyleVspan, 0.5))
 	default:
-		p.rect(margin, y+3, 12, 10, fillColor(row.color, row.style, areaAlpha(row.style)))
-		p.rect(margin, y+3, 12, 2, row.color)
+		p.rect(x, y+3, 12, 10, fillColor(row.color, row.style, areaAlpha(row.style)))
+		p.rect(x, y+3, 12, 2, row.color)
 	}
 }
 
