@@ -31,29 +31,43 @@ func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 		}
 		return nil
 	}
-	if b.mask == maskNone && b.t.addable() {
-		switch {
-		case b.kind == packed:
-			b.t.convertAdd(acc, b.src[b.data:], uint(from*b.width), uint(b.width), b.base)
-			return nil
-		case b.kind == layered && !b.l.nudged && b.l.patched == 0 && to > from:
-			b.l.integers(scratch[:to], b.src)
-			b.t.addTo(acc, scratch[from:to])
-			return nil
-		}
-	}
-	values := b.window(scratch, from, to)[:len(acc)]
-	for i, a := range acc {
-		v := values[i]
-		if s := a + v; s == s {
-			acc[i] = s
-		} else if a != a {
-			acc[i] = v
-		} else if v == v {
-			acc[i] = s // infinities of both signs
-		}
-	}
+	addTo(acc, b.window(scratch, from, to))
 	return nil
+}
+
+// addTo adds values to acc, four at a time as long as all are there.
+func addTo(acc, values []float64) {
+	values = values[:len(acc)]
+	for len(acc) >= 4 {
+		a, v := acc[:4:4], values[:4:4]
+		s0, s1, s2, s3 := a[0]+v[0], a[1]+v[1], a[2]+v[2], a[3]+v[3]
+		if s0 == s0 && s1 == s1 && s2 == s2 && s3 == s3 {
+			a[0], a[1], a[2], a[3] = s0, s1, s2, s3
+		} else {
+			addPlain(a, v)
+		}
+		acc, values = acc[4:], values[4:]
+	}
+	addPlain(acc, values)
+}
+
+// addPlain is addTo, a value at a time.
+func addPlain(acc, values []float64) {
+	for i, v := range values[:len(acc)] {
+		switch a := acc[i]; {
+		case a != a:
+			acc[i] = v
+		case v == v:
+			acc[i] = a + v
+		}
+	}
+}
+
+// Zero reports whether src is the block of zeros that AppendTo writes, which is
+// the most common block and changes a sum only where nothing else was added: it
+// is enough to add one of them, at any time, for all.
+func Zero(src []byte) bool {
+	return len(src) == 3 && src[0] == versionPlain && src[1] == byte(constant) && src[2] == 0
 }
 
 // Min lowers acc to the values of src.
@@ -107,7 +121,7 @@ func Max(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 }
 
 // Count adds 1 to acc for each value that src has; a step that no block had a
-// value for stays NaN. A block without a mask is counted without being decoded.
+// value for stays NaN. No value is decoded.
 func Count(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
 	var b view
 	err := b.open(acc, src, from, to)
@@ -124,8 +138,9 @@ func Count(acc []float64, src []byte, from, to int, scratch *[Size]float64) erro
 		}
 		return nil
 	}
-	values := b.window(scratch, from, to)
-	for i, v := range values[:len(acc)] {
+	fill(scratch[:b.m], 1) // whatever the values are
+	b.spread(scratch[:])
+	for i, v := range scratch[from:to] {
 		if a := acc[i]; v == v {
 			if a != a {
 				a = 0

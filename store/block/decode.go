@@ -12,6 +12,12 @@ func (b *view) decode(dst []float64) {
 		return
 	}
 	b.present(dst[:b.m], 0)
+	b.spread(dst)
+}
+
+// spread moves the present values, which are at the front of dst, to their
+// positions, with NaN where there is none.
+func (b *view) spread(dst []float64) {
 	switch b.mask {
 	case maskRuns:
 		b.spreadRuns(dst)
@@ -37,8 +43,7 @@ func (b *view) present(dst []float64, from int) {
 	}
 }
 
-// spreadRuns moves the present values, which are at the front of dst, to their
-// positions, with NaN where there is none.
+// spreadRuns is spread for runs.
 func (b *view) spreadRuns(dst []float64) {
 	end, left := len(dst), b.m
 	for i := len(b.gaps) - 2; i >= 0; i -= 2 {
@@ -51,7 +56,7 @@ func (b *view) spreadRuns(dst []float64) {
 	}
 }
 
-// spreadBitmap is spreadRuns for a bitmap. It goes from the end to the front, so
+// spreadBitmap is spread for a bitmap. It goes from the end to the front, so
 // that no value is overwritten before it was moved.
 func (b *view) spreadBitmap(dst []float64) {
 	next := b.m

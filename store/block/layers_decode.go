@@ -27,7 +27,7 @@ func (b *view) layeredValues(dst []float64) {
 	switch l := &b.l; {
 	case l.mode == direct:
 		l.main.convert(dst, b.src, b.t)
-	case l.mode == delta && b.t.addable():
+	case l.mode == delta && b.t.linear():
 		if l.main.count == 0 {
 			b.t.convertDeltas(dst, b.src[l.main.data:], uint(l.main.width), l.main.base, l.first)
 			return

@@ -116,34 +116,6 @@ func (t transform) convertTable(dst []float64, data []byte, bit, width uint, bas
 	}
 }
 
-// convertAdd is convert for the sum of an addable arithmetic: it adds the values
-// to acc, in which NaN means nothing yet.
-func (t transform) convertAdd(acc []float64, data []byte, bit, width uint, base uint64) {
-	n := wholeLoads(len(acc), data, bit, width)
-	t.convertAddLoads(acc[:n], data, bit, width, base)
-	if n < len(acc) {
-		var memory [24]byte
-		tail, first := tailOf(&memory, data, bit+uint(n)*width)
-		t.convertAddLoads(acc[n:], tail, first, width, base)
-	}
-}
-
-func (t transform) convertAddLoads(acc []float64, data []byte, bit, width uint, base uint64) {
-	mask, div := uint64(1)<<width-1, t.divisor()
-	for i, a := range acc {
-		v := float64(int64(base + load(data, bit)&mask))
-		bit += width
-		if t.family != whole {
-			v /= div
-		}
-		if a != a {
-			acc[i] = v
-		} else {
-			acc[i] = a + v
-		}
-	}
-}
-
 // values turns the integers in the bits of dst into what they stand for. There
 // is one loop for each arithmetic, so that nothing is decided per value.
 func (t transform) values(dst []float64) {
@@ -175,7 +147,7 @@ func (t transform) values(dst []float64) {
 
 // convertDeltas puts the values of integers into dst, of which first is the first
 // and data has the differences, base and width bits more each. The arithmetic is
-// one of addable.
+// one of linear.
 func (t transform) convertDeltas(dst []float64, data []byte, width uint, base, first uint64) {
 	if width == 0 {
 		fill(dst[1:], math.Float64frombits(base))
@@ -215,7 +187,7 @@ func (t transform) convertDeltaLoads(dst []float64, data []byte, bit, width uint
 }
 
 // valuesOfDeltas is values for integers of which dst has the differences, from
-// its second place on. The arithmetic is one of addable.
+// its second place on. The arithmetic is one of linear.
 func (t transform) valuesOfDeltas(dst []float64, first uint64) {
 	i := first
 	if t.family == whole {
@@ -234,31 +206,5 @@ func (t transform) valuesOfDeltas(dst []float64, first uint64) {
 	}
 }
 
-// addTo adds what the integers in the bits of ints stand for to acc, in which
-// NaN means nothing yet. The arithmetic is one of addable.
-func (t transform) addTo(acc, ints []float64) {
-	ints = ints[:len(acc)]
-	if t.family == whole {
-		for i, a := range acc {
-			v := float64(int64(math.Float64bits(ints[i])))
-			if a != a {
-				acc[i] = v
-			} else {
-				acc[i] = a + v
-			}
-		}
-		return
-	}
-	div := t.divisor()
-	for i, a := range acc {
-		v := float64(int64(math.Float64bits(ints[i]))) / div
-		if a != a {
-			acc[i] = v
-		} else {
-			acc[i] = a + v
-		}
-	}
-}
-
-// addable reports whether addTo and valuesOfDeltas know the arithmetic.
-func (t transform) addable() bool { return t.family <= perSecondFine }
+// linear reports whether valuesOfDeltas and convertDeltas know the arithmetic.
+func (t transform) linear() bool { return t.family <= perSecondFine }
