@@ -31,6 +31,7 @@ type reader struct {
 	blocks     int64
 	pins       pins      // of the partition at hand, in range
 	row        []float64 // of one series, for ZeroFill
+	zeros      []bool    // of a sum, by line: a block of the arena at hand is 0 throughout
 	scratch    decoded
 	mini       miniLoad
 	minis      []pinnedMini // of the partition at hand, in range
@@ -57,6 +58,9 @@ func (r *run) read() error {
 	for i := range readers {
 		at := func(i int) int64 { return r.Start + int64(r.steps*i/n)*r.grid.step }
 		readers[i] = reader{run: r, start: at(i), end: at(i + 1)}
+		if r.Agg == AggSum && len(r.lines)*manyZeros <= r.stats.Series {
+			readers[i].zeros = make([]bool, len(r.lines))
+		}
 		if i == n-1 {
 			errs[i] = readers[i].all()
 			break
@@ -88,6 +92,7 @@ const (
 	checkEach = 1024 // blocks between two looks at ctx
 
 	maxReaders = 4 // of one scan
+	manyZeros  = 4 // series per line from which blocks of zeros are added once for all
 )
 
 // partition folds the values of one partition. The head is read under the
@@ -203,6 +208,11 @@ func (r *reader) arena(a *arena, sel *selected) error {
 	from, to := r.grid.overlap(a.number, r.start, r.end)
 	at := r.index(r.grid.stamp(a.number, from))
 	plain := a.fields == 1 && len(a.patches) == 0
+	zeros := r.zeros
+	if len(zeros)*manyZeros > len(sel.slots) {
+		zeros = nil
+	}
+	clear(zeros)
 	for k, n := range sel.slots {
 		if k%checkEach == checkEach-1 {
 			if err := r.ctx.Err(); err != nil {
@@ -220,17 +230,37 @@ func (r *reader) arena(a *arena, sel *selected) error {
 		if src == nil {
 			continue
 		}
-		first := at
+		line := 0
 		if sel.groups != nil {
-			first += int(sel.groups[k]) * r.steps
+			line = int(sel.groups[k])
 		}
 		r.blocks++
+		if zeros != nil && block.Zero(src) {
+			zeros[line] = true
+			continue
+		}
+		first := at + line*r.steps
 		acc := r.values[first : first+to-from]
 		if err := r.block(acc, src, from, to); err != nil {
 			return fmt.Errorf("read block %d of slot %d: %w", a.number, n, err)
 		}
 	}
+	r.addZeros(zeros, at, to-from)
 	return nil
+}
+
+// addZeros adds 0 to the n values from place at on of each line that a block of
+// zeros belongs to. A sum is the same whenever that is done, to the last bit.
+func (r *reader) addZeros(zeros []bool, at, n int) {
+	for line, found := range zeros {
+		if !found {
+			continue
+		}
+		acc := r.values[at+line*r.steps:][:n]
+		for i, v := range acc {
+			acc[i] = AggSum.fold(v, 0)
+		}
+	}
 }
 
 // block folds the steps [from, to) of one sealed block into acc.
