@@ -122,6 +122,7 @@ func (f *Fetched) scan(ctx context.Context, st *store.Store, scan store.Scan, p 
 	f.Stats.Series = max(f.Stats.Series, stats.Series)
 	f.Stats.Datapoints += stats.Datapoints
 	f.Stats.Blocks += stats.Blocks
+	f.Stats.Cached += stats.Cached
 	return lines, err
 }
 

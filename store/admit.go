@@ -91,9 +91,9 @@ func (s *Store) settleIndex() {
 	s.indexed = bytes
 }
 
-// OffHeap returns the bytes of columns and sealed blocks that lie outside the
-// collector's heap and in no file.
-func (s *Store) OffHeap() int64 { return s.pool.bytes() + s.inMemory() }
+// OffHeap returns the bytes of columns, sealed blocks and the cache that lie
+// outside the collector's heap and in no file.
+func (s *Store) OffHeap() int64 { return s.pool.bytes() + s.inMemory() + s.cache.bytes() }
 
 // inMemory returns the bytes of the sealed blocks that are in no file.
 func (s *Store) inMemory() int64 {
@@ -119,7 +119,7 @@ func (s *Store) inMemory() int64 {
 // long as they are kept, and imports leave patches.
 func (s *Store) settleActual() {
 	reserved := s.active.Load()*s.costs.active + s.costs.slack
-	over := max(0, s.OffHeap()+s.importing.patches.Load()-reserved)
+	over := max(0, s.pool.bytes()+s.inMemory()+s.importing.patches.Load()-reserved)
 	if d := over - s.overrun; d > 0 {
 		s.memory.Force(d)
 	} else {

@@ -21,7 +21,12 @@ type filled struct {
 
 func fill(t testing.TB, n, steps int) *filled {
 	t.Helper()
-	f := &filled{s: open(t, store.Options{NewSeriesRate: -1}), now: start}
+	return fillWith(t, store.Options{NewSeriesRate: -1}, n, steps)
+}
+
+func fillWith(t testing.TB, o store.Options, n, steps int) *filled {
+	t.Helper()
+	f := &filled{s: open(t, o), now: start}
 	f.batch.Source = f.s.Source("a", start)
 	for i := range n {
 		ts := tags.Of("name", "sps", "id", fmt.Sprint(i), "region", fmt.Sprint(i%10), "cell", fmt.Sprint(i%100), "atlas.dstype", "sum")

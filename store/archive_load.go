@@ -134,6 +134,7 @@ func (a *archives) loadTier(tier int, folder string) error {
 		a.register(f)
 		for part := range sealed {
 			if fresh := f.arena(part); fresh != nil {
+				fresh.epoch = a.store.epochs.Add(1)
 				sealed[part] = append(sealed[part], fresh)
 			}
 		}

@@ -334,6 +334,7 @@ func (a *archives) swap(g *gathered, f *archived) {
 		p.mu.Lock()
 		if p.arenaOf(g.tier, g.number) == old {
 			if fresh := f.arena(i); fresh != nil {
+				fresh.epoch = old.epoch
 				p.insertSealed(fresh)
 			}
 		}

@@ -22,6 +22,7 @@ type arena struct {
 	data    []byte
 	blocks  int    // with data
 	applied uint64 // the last record of the log that may be in it
+	epoch   uint64 // no other arena of the store with other values has it; 0: none was given
 
 	patches []*patch // hold instead of dir and data for some slots, later ones before earlier; see patch.go
 
@@ -144,6 +145,9 @@ func (p *partition) insertSealed(a *arena) {
 		return
 	}
 	a.part = p.number
+	if a.epoch == 0 {
+		a.epoch = p.epochs.Add(1)
+	}
 	list := slices.Clone(p.sealed[a.tier])
 	i, found := p.search(a.tier, a.number)
 	if found {

@@ -89,3 +89,10 @@ func (s *Store) Between(f func()) {
 	defer s.applying.Unlock()
 	f()
 }
+
+// CacheAll makes scans of few series worth keeping.
+func (s *Store) CacheAll() {
+	if s.cache != nil {
+		s.cache.series, s.cache.members = 0, 0
+	}
+}

@@ -36,6 +36,7 @@ type partition struct {
 	stale   [maxTiers]map[int64]stale // blocks of derived tiers, by number, that have to be derived
 	pool    *pool                     // of the columns' memory
 	patches *atomic.Int64             // bytes of the patches of all partitions
+	epochs  *atomic.Uint64            // the last that an arena of the store was given
 
 	_ [64]byte // neighbours must not share a cache line
 }

@@ -291,6 +291,7 @@ func (p *partition) putPatches(tier int, patches map[int64]*patch, lsn uint64) {
 		}
 		before := list[i].patchBytes()
 		list[i] = list[i].patched(over, lsn)
+		list[i].epoch = p.epochs.Add(1)
 		p.patches.Add(list[i].patchBytes() - before)
 	}
 	p.sealed[tier] = list

@@ -48,15 +48,32 @@ const parallelFrom = 1 << 20 // datapoints that are worth a second reader
 
 // read folds the values of all series into the lines.
 func (r *run) read() error {
-	n := 1
-	if r.stats.Datapoints >= parallelFrom {
-		n = max(1, min(runtime.GOMAXPROCS(0), maxReaders, r.steps/4))
+	left := []span{{r.Start, r.End}}
+	if r.cacheable() {
+		var err error
+		if left, err = r.readCached(); err != nil {
+			return err
+		}
+	}
+	for _, s := range left {
+		if err := r.readSpan(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readSpan does so for some of the steps.
+func (r *run) readSpan(s span) error {
+	n, steps := 1, int((s.end-s.start)/r.grid.step)
+	if int64(r.stats.Series)*int64(steps) >= parallelFrom {
+		n = max(1, min(runtime.GOMAXPROCS(0), maxReaders, steps/4))
 	}
 	readers := make([]reader, n)
 	errs := make([]error, n)
 	var wait sync.WaitGroup
 	for i := range readers {
-		at := func(i int) int64 { return r.Start + int64(r.steps*i/n)*r.grid.step }
+		at := func(i int) int64 { return s.start + int64(steps*i/n)*r.grid.step }
 		readers[i] = reader{run: r, start: at(i), end: at(i + 1)}
 		if r.Agg == AggSum && len(r.lines)*manyZeros <= r.stats.Series {
 			readers[i].zeros = make([]bool, len(r.lines))

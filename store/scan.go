@@ -53,7 +53,8 @@ type Line struct {
 type ScanStats struct {
 	Series     int
 	Datapoints int64 // series × steps
-	Blocks     int64 // sealed blocks
+	Blocks     int64 // sealed blocks that were decoded
+	Cached     int64 // block times that were in the cache
 }
 
 // Scan reads the values of many series in one pass, folding each step
@@ -84,7 +85,7 @@ func (s *Store) Scan(ctx context.Context, q Scan) ([]Line, ScanStats, error) {
 		return nil, r.stats, err
 	}
 	for err = r.read(); err == errLost; err = r.read() {
-		r.stats.Blocks = 0
+		r.stats.Blocks, r.stats.Cached = 0, 0
 		fillNaN(r.values)
 	}
 	if err != nil {

@@ -70,6 +70,9 @@ type Store struct {
 	burials  atomic.Int64  // end of the last burial
 	fadings  atomic.Int64  // and its recent
 
+	epochs atomic.Uint64 // of arenas
+	cache  *columnCache  // nil: none
+
 	stored, superseded, repeated, late atomic.Int64
 }
 
@@ -94,6 +97,9 @@ func New(o Options) (*Store, error) {
 	s.maxOpen = int((o.MaxPast+o.MaxFuture)/(block.Size*o.Step)) + 4
 	s.sealer.grid, s.packer.grid = s.grid, s.grid
 	s.sources.floor = &s.tiers[primary].floor
+	if o.Cache > 0 {
+		s.cache = newColumnCache(o.Cache)
+	}
 	s.lookup.init()
 	s.pool.init()
 	s.watches.init()
@@ -102,6 +108,7 @@ func New(o Options) (*Store, error) {
 		p.number = i
 		p.pool = &s.pool
 		p.patches = &s.importing.patches
+		p.epochs = &s.epochs
 		p.byTags = map[uint64]uint32{}
 		p.more = map[uint32][]link{}
 		p.linked = map[uint64]struct{}{}
@@ -168,6 +175,7 @@ type Stats struct {
 	NewSeries  int          // taken from the burst of new series and not made up for at the last Advance
 
 	Archive ArchiveStats
+	Cache   CacheStats
 
 	OpenBlocks int   // partitions × block times that can still change
 	Blocks     int   // sealed, with data
@@ -212,6 +220,7 @@ func (s *Store) Stats() Stats {
 	s.sources.mu.RUnlock()
 	st.HeadBytes, st.PatchBytes = s.pool.bytes(), s.importing.patches.Load()
 	st.Archive = s.archives.figures()
+	st.Cache = s.cache.stats()
 	x := s.index.Stats()
 	st.Keys, st.Pairs, st.Values = x.Keys, x.Pairs, x.Values
 	st.Refusals, st.Trimmed = s.refusals.stats(), s.trimmed.Load()

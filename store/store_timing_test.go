@@ -53,29 +53,30 @@ func benchmarkAppend(b *testing.B, dstype string, size int) {
 }
 
 // BenchmarkScanSum reads 100,000 series × 180 points, of which the last 60 or
-// so are in the head; one operation is one scan.
+// so are in the head, with and without the cache; one operation is one scan.
 func BenchmarkScanSum(b *testing.B) {
-	f := fill(b, 100_000, 180)
-	for range 64 {
-		f.s.Advance(f.now)
-	}
-	b.Logf("%+v", f.s.Stats())
-	for _, by := range []string{"", "region", "cell"} {
-		q := store.Scan{Query: match.True, Start: f.now - 180*10_000, End: f.now}
-		if by != "" {
-			q.By = []string{by}
+	for _, cache := range []int64{0, 64 << 20} {
+		f := fillWith(b, store.Options{NewSeriesRate: -1, Cache: cache}, 100_000, 180)
+		for range 64 {
+			f.s.Advance(f.now)
 		}
-		b.Run("by="+by, func(b *testing.B) {
-			b.ReportAllocs()
-			before := cpuTime(b)
-			for b.Loop() {
-				lines, stats, err := f.s.Scan(context.Background(), q)
-				if err != nil || stats.Datapoints != 18_000_000 || lines[0].Values[0] != lines[0].Values[0] {
-					b.Fatal(err, stats)
-				}
+		for _, by := range []string{"", "region", "cell"} {
+			q := store.Scan{Query: match.True, Start: f.now - 180*10_000, End: f.now}
+			if by != "" {
+				q.By = []string{by}
 			}
-			b.ReportMetric(float64((cpuTime(b)-before).Nanoseconds())/float64(b.N)/18e6, "cpu-ns/point")
-		})
+			b.Run(fmt.Sprintf("cache=%d/by=%s", cache>>20, by), func(b *testing.B) {
+				b.ReportAllocs()
+				before := cpuTime(b)
+				for b.Loop() {
+					lines, stats, err := f.s.Scan(context.Background(), q)
+					if err != nil || stats.Datapoints != 18_000_000 || lines[0].Values[0] != lines[0].Values[0] {
+						b.Fatal(err, stats)
+					}
+				}
+				b.ReportMetric(float64((cpuTime(b)-before).Nanoseconds())/float64(b.N)/18e6, "cpu-ns/point")
+			})
+		}
 	}
 }
 

@@ -90,6 +90,8 @@ func (s *Server) storeSamples(l *samples) {
 	l.add("pulse.store.blocks", "Sealed blocks.", false, float64(st.Blocks))
 	l.add("pulse.store.blockBytes", "Bytes of sealed blocks and their directories.", false, float64(st.BlockBytes))
 	l.add("pulse.store.headBytes", "Bytes of open columns.", false, float64(st.HeadBytes))
+	l.add("pulse.store.cacheHits", "Block times that queries found aggregated in the cache.", true, float64(st.Cache.Hits))
+	l.add("pulse.store.cacheMisses", "Block times that queries looked for in the cache in vain.", true, float64(st.Cache.Misses))
 	l.add("pulse.store.sources", "Senders known.", false, float64(st.Sources))
 }
 

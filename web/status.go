@@ -152,6 +152,7 @@ func (s *Server) status(r *request) {
 		"blocks":      st.Blocks,
 		"blockBytes":  st.BlockBytes,
 		"headBytes":   st.HeadBytes,
+		"queryCache":  map[string]any{"limit": o.Cache, "used": st.Cache.Bytes, "hits": st.Cache.Hits, "misses": st.Cache.Misses},
 		"memory": map[string]any{
 			"limit": m.Total, "series": m.Series.Stats(), "ingest": m.Ingest.Stats(), "queries": m.Queries.Stats(), "streams": m.Streams.Stats(),
 		},

@@ -39,6 +39,7 @@ type serveCmd struct {
 	SyncEvery      span     `name:"sync-every" help:"How often the log is synced with --durability interval [1s]." default:"1s" placeholder:"D"`
 	SnapshotEvery  span     `name:"snapshot-every" help:"Longest time between two snapshots [5m], which bound how much of the log a start has to read; one is taken, too, when that is 64 MiB." default:"5m" placeholder:"D"`
 	Memory         size     `name:"memory" help:"Memory for series, requests and queries. Default: half of what the machine or its control group has." placeholder:"BYTES"`
+	QueryCache     size     `name:"query-cache" help:"Memory for aggregated columns of sealed blocks, which queries of many series find there the next time: 0 for none, at least 32MiB, and no more than an eighth of --memory." default:"64MiB" placeholder:"BYTES"`
 	Disk           size     `name:"disk" help:"Disk space for log, snapshots and archive files; beyond it the oldest values of the finest tier go first. Default: half of what is free." placeholder:"BYTES"`
 	MaxAge         span     `name:"max-age" help:"How far in the past a point may lie. Default: the larger of one step and min(60s, 120 steps)." placeholder:"D"`
 	MaxFuture      span     `name:"max-future" help:"How far ahead of the clock a point may lie. Default: one step." placeholder:"D"`
@@ -81,7 +82,10 @@ type LimitFlags struct {
 	MaxStreams      int  `name:"max-streams" group:"limits" help:"Event streams at once." default:"256"`
 }
 
-const leastMemory = 64 << 20
+const (
+	leastMemory = 64 << 20
+	leastCache  = 32 << 20 // what fastcache takes once each of its parts has something
+)
 
 // Run serves until ctx ends, and then shuts down in order.
 func (c *serveCmd) Run(ctx context.Context, e *env) error {
@@ -139,6 +143,9 @@ func (c *serveCmd) complete() error {
 	}
 	if c.Memory < leastMemory {
 		return fmt.Errorf("--memory %s is less than %s", c.Memory, size(leastMemory))
+	}
+	if c.QueryCache > 0 && c.QueryCache < leastCache {
+		return fmt.Errorf("--query-cache %s must be 0 or at least %s", c.QueryCache, size(leastCache))
 	}
 	if c.Data == "" && c.Durability != store.None.String() {
 		return fmt.Errorf("--data is empty, which --durability %s cannot do without; give it a folder or add --durability none", c.Durability)

@@ -153,9 +153,13 @@ func (s *server) run(ctx context.Context) {
 }
 
 func (c *serveCmd) storeOptions(memory *budget.Memory) store.Options {
+	cache := min(int64(c.QueryCache), memory.Total/8)
+	if cache < leastCache {
+		cache = 0
+	}
 	return store.Options{
-		Memory: memory.Series,
-		Tiers:  c.Tiers.store(), MaxPast: c.MaxAge.ms(), MaxFuture: c.MaxFuture.ms(),
+		Memory: memory.Series, Cache: cache,
+		Tiers: c.Tiers.store(), MaxPast: c.MaxAge.ms(), MaxFuture: c.MaxFuture.ms(),
 		MaxSeries: c.MaxSeries, NewSeriesRate: float64(c.NewSeriesRate), NewSeriesBurst: float64(10 * c.NewSeriesRate), MaxValuesPerKey: c.MaxValuesPerKey, MaxKeys: c.MaxKeys, MaxPairs: c.MaxPairs,
 	}
 }
@@ -328,8 +332,7 @@ func (s *server) age(ctx context.Context) error {
 	every := max(time.Duration(s.store.Step())*time.Millisecond, 100*time.Millisecond)
 	for {
 		s.store.Advance(s.clock.Now().UnixMilli()) // at the start, too: imports must find what the tiers keep
-		st := s.store.Stats()
-		debug.SetMemoryLimit(s.memory.HeapLimit(st.HeadBytes + st.ArenaBytes))
+		debug.SetMemoryLimit(s.memory.HeapLimit(s.store.OffHeap()))
 		select {
 		case <-s.clock.After(every):
 		case <-ctx.Done():

@@ -1,0 +1,291 @@
+package store
+
+import (
+	"encoding/binary"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/VictoriaMetrics/fastcache"
+
+	"pulse/store/block"
+)
+
+// columnCache keeps the lines of scans over whole sealed blocks. The key names
+// the scan and, by their epochs, the very arenas that were read, so that nothing
+// is ever taken out: what is replaced is not asked for any more.
+type columnCache struct {
+	lines        *fastcache.Cache
+	series       int // selected series from which a scan is worth keeping
+	members      int // and of them for each line
+	hits, misses atomic.Int64
+}
+
+func newColumnCache(bytes int64) *columnCache {
+	return &columnCache{lines: fastcache.New(int(bytes)), series: 256, members: 4}
+}
+
+// bytes returns the memory of c, which lies outside the heap.
+func (c *columnCache) bytes() int64 {
+	if c == nil {
+		return 0
+	}
+	var st fastcache.Stats
+	c.lines.UpdateStats(&st)
+	return int64(st.BytesSize)
+}
+
+// CacheStats describes the cache of aggregated columns.
+type CacheStats struct {
+	Hits, Misses int64 // block times
+	Bytes        int64
+}
+
+func (c *columnCache) stats() CacheStats {
+	if c == nil {
+		return CacheStats{}
+	}
+	return CacheStats{c.hits.Load(), c.misses.Load(), c.bytes()}
+}
+
+const (
+	cachedBytes  = 1 << 20        // most that the lines of one block time may take
+	cachedBlocks = 1024           // most block times of a scan
+	cachedSteps  = block.Size / 4 // fewest steps of a scan for which a whole block is read
+)
+
+// cacheable reports whether reading the lines of whole blocks from the cache
+// takes less than reading the series.
+func (r *run) cacheable() bool {
+	c := r.store.cache
+	return c != nil && r.Agg != AggAll && !r.ZeroFill && r.stats.Series >= max(c.series, c.members*len(r.lines)) &&
+		len(r.lines)*block.Size*8 <= cachedBytes && r.steps/block.Size < cachedBlocks
+}
+
+// sealedBlock is a block time that every partition of a scan has sealed.
+type sealedBlock struct {
+	number int64
+	open   bool     // it is not, or an arena has no epoch
+	arenas []*arena // pinned, in the order of partitions
+	key    []byte
+}
+
+// span is steps in (start, end].
+type span struct{ start, end int64 }
+
+// readCached reads the blocks that are sealed from the cache, or puts them there,
+// and returns the spans that are left to be read, in order of time.
+func (r *run) readCached() ([]span, error) {
+	blocks := r.sealedBlocks()
+	defer func() {
+		for i := range blocks {
+			(&pins{arenas: blocks[i].arenas}).drop()
+		}
+	}()
+	var missed []*sealedBlock
+	left, last := []span{}, r.Start
+	var lines cachedLines
+	for i := range blocks {
+		b := &blocks[i]
+		if b.open {
+			continue
+		}
+		if len(b.arenas) > 0 && !lines.get(r, b) {
+			r.store.cache.misses.Add(1)
+			if from, to, _ := r.within(b); to-from < cachedSteps {
+				continue
+			}
+			missed = append(missed, b)
+		}
+		end := r.grid.end(b.number)
+		if start := end - block.Size*r.grid.step; start > last {
+			left = append(left, span{last, start})
+		}
+		last = min(end, r.End)
+	}
+	if last < r.End {
+		left = append(left, span{last, r.End})
+	}
+	return left, r.fillCache(missed)
+}
+
+// sealedBlocks pins the arenas of all block times of the scan.
+func (r *run) sealedBlocks() []sealedBlock {
+	first, _ := r.grid.place(r.Start + r.grid.step)
+	last, _ := r.grid.place(r.End)
+	blocks := make([]sealedBlock, last-first+1)
+	for i := range blocks {
+		b := &blocks[i]
+		b.number = first + int64(i)
+		b.key = r.cacheKey(b.number)
+	}
+	for part := range r.parts {
+		if len(r.parts[part].slots) == 0 {
+			continue
+		}
+		p := &r.store.parts[part]
+		p.mu.RLock()
+		for i := range blocks {
+			b := &blocks[i]
+			a := p.arenaOf(r.Tier, b.number)
+			if a != nil && a.lost() {
+				a = nil
+			}
+			b.open = b.open || r.Tier == primary && p.openBlock(b.number) != nil || a != nil && a.epoch == 0
+			if a == nil {
+				continue
+			}
+			a.hold.Retain()
+			b.arenas = append(b.arenas, a)
+			b.key = binary.LittleEndian.AppendUint64(b.key, a.epoch)
+		}
+		p.mu.RUnlock()
+	}
+	return blocks
+}
+
+// cacheKey returns the part of a key that says what was asked for. What was
+// selected need not be in it: series that came later have no values in arenas
+// that are older, and those that are gone have none in any.
+func (r *run) cacheKey(number int64) []byte {
+	key := binary.LittleEndian.AppendUint64([]byte{byte(r.Tier), byte(r.Field), byte(r.Agg)}, uint64(number))
+	key = binary.AppendUvarint(key, uint64(len(r.By)))
+	for _, by := range r.By {
+		key = append(append(key, by...), 0)
+	}
+	return append(append(key, r.Query.String()...), 0)
+}
+
+// fillCache reads blocks, some at once, and puts them into the cache.
+func (r *run) fillCache(blocks []*sealedBlock) error {
+	n := min(len(blocks), maxReaders, runtime.GOMAXPROCS(0))
+	if r.stats.Datapoints < parallelFrom {
+		n = min(n, 1)
+	}
+	if err := r.reserve(int64(n*len(r.lines)) * block.Size * 16); err != nil {
+		return err
+	}
+	errs := make([]error, n)
+	var wait sync.WaitGroup
+	var next, read atomic.Int64
+	for i := range n {
+		wait.Go(func() {
+			lines := cachedLines{}
+			for errs[i] == nil {
+				k := int(next.Add(1)) - 1
+				if k >= len(blocks) {
+					return
+				}
+				var count int64
+				count, errs[i] = lines.read(r, blocks[k])
+				read.Add(count)
+			}
+		})
+	}
+	wait.Wait()
+	r.stats.Blocks += read.Load()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cachedLines is memory for the lines of one block time: block.Size values of
+// each, 8 bytes little-endian, after the number of lines and their keys as a run
+// says them.
+type cachedLines struct {
+	bytes  []byte
+	values []float64
+}
+
+// get copies the lines of b from the cache, and reports whether it has them.
+func (c *cachedLines) get(r *run, b *sealedBlock) bool {
+	c.bytes = r.store.cache.lines.GetBig(c.bytes[:0], b.key)
+	if len(c.bytes) == 0 {
+		return false
+	}
+	src := c.bytes
+	n, size := binary.Uvarint(src)
+	src = src[size:]
+	to := make([]int, n)
+	for i := range to {
+		length, size := binary.Uvarint(src)
+		key := src[size : size+int(length)]
+		src = src[size+int(length):]
+		to[i] = r.lineOf(string(key), i)
+	}
+	from, end, at := r.within(b)
+	for _, line := range to {
+		if line >= 0 {
+			values := r.values[line*r.steps+at:][:end-from]
+			for k := range values {
+				values[k] = math.Float64frombits(binary.LittleEndian.Uint64(src[8*(from+k):]))
+			}
+		}
+		src = src[8*block.Size:]
+	}
+	r.store.cache.hits.Add(1)
+	r.stats.Cached++
+	return true
+}
+
+// lineOf returns the line of a group, and -1 when nothing is left of it. It was
+// the given one when the cache was filled.
+func (r *run) lineOf(key string, was int) int {
+	if len(r.By) == 0 {
+		return 0
+	}
+	if was < len(r.keys) && r.keys[was] == key {
+		return was
+	}
+	return slices.Index(r.keys, key)
+}
+
+// within returns the positions [from, end) of a block that are in the scan, and
+// where their values begin in a line.
+func (r *run) within(b *sealedBlock) (from, end, at int) {
+	from, end = r.grid.overlap(b.number, r.Start, r.End)
+	return from, end, r.index(r.grid.stamp(b.number, from))
+}
+
+// read reads the lines of b from its arenas, puts them into the cache and copies
+// what is in the scan. It returns how many blocks it read.
+func (c *cachedLines) read(r *run, b *sealedBlock) (int64, error) {
+	c.values = slices.Grow(c.values[:0], len(r.lines)*block.Size)[:len(r.lines)*block.Size]
+	fillNaN(c.values)
+	end := r.grid.end(b.number)
+	whole := &run{Scan: r.Scan, ctx: r.ctx, store: r.store, grid: r.grid, steps: block.Size, values: c.values}
+	whole.Start, whole.End = end-block.Size*r.grid.step, end
+	rd := reader{run: whole, start: whole.Start, end: end, pins: pins{arenas: b.arenas}}
+	err := rd.pins.read(func() error {
+		for _, a := range b.arenas {
+			rd.pins.at = a
+			if err := rd.arena(a, &r.parts[a.part]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return rd.blocks, err
+	}
+	from, to, at := r.within(b)
+	c.bytes = binary.AppendUvarint(c.bytes[:0], uint64(len(r.lines)))
+	for i := range r.lines {
+		key := ""
+		if len(r.By) > 0 {
+			key = r.keys[i]
+		}
+		c.bytes = append(binary.AppendUvarint(c.bytes, uint64(len(key))), key...)
+		copy(r.values[i*r.steps+at:][:to-from], c.values[i*block.Size+from:])
+	}
+	for _, v := range c.values {
+		c.bytes = binary.LittleEndian.AppendUint64(c.bytes, math.Float64bits(v))
+	}
+	r.store.cache.lines.SetBig(b.key, c.bytes)
+	return rd.blocks, nil
+}
