@@ -144,18 +144,20 @@ func TestLineColors(t *testing.T) {
 		"q=7,c,:legend,1,:axis,8,d,:legend":                                      "d " + blue + " c " + brown,
 		"q=7,c,:legend,f00,:color,8,d,:legend":                                   "c ffff0000 d " + blue,
 		"q=7,c,:legend,00ff0000,:color,8,d,:legend,00,:alpha":                    "c 00ff0000 d 000075dc",
-		"q=7,c,:legend,blue1,:color":                                             "c ff6baed6",
-		"q=7,c,:legend,blue1,:color&theme=dark":                                  "c ffc6dbef",
-		"q=7,c,:legend&theme=dark":                                               "c ff00b5f7",
-		"q=7,c,:legend,reds,:palette,8,d,:legend,9,e,:legend,reds,:palette":      "c ff67000d d " + blue + " e ff67000d",
-		"q=7,c,:legend,8,d,:legend,1,:axis&palette.1=greens":                     "c " + blue + " d ff00441b",
-		"q=7,c,:legend,8,d,:legend,1,:axis&palette=greens":                       "c ff00441b d ff006d2c",
-		"q=name,mm,:eq,:sum,n,:legend,:dup,1s,:offset,o,:legend,7,c,:legend":     "n " + blue + " o c0000000 c " + brown,
-		"q=name,mm,:eq,:sum,1s,:offset,o,:legend&theme=dark":                     "o ffffffff",
-		"q=name,mm,:eq,:sum,1s,:offset,o,:legend,reds,:palette":                  "o ff67000d",
-		"q=7,c,:legend,:heatmap,8,d,:legend,:heatmap,9,e,:legend":                "c " + blue + " d " + blue + " e " + brown,
-		"q=7,c,:legend,:heatmap,9,e,:legend&heatmap_palette=reds":                "c ff67000d e " + blue,
-		"q=7,a,:legend&palette=hash:armytage":                                    "a " + brown, // 97 % 24
+		"q=7,c,:legend,:dup":                                                 "c " + blue + " c " + brown,
+		"q=7,c,:legend,reds,:palette,:dup":                                   "c ff67000d c ff67000d",
+		"q=7,c,:legend,blue1,:color":                                         "c ff6baed6",
+		"q=7,c,:legend,blue1,:color&theme=dark":                              "c ffc6dbef",
+		"q=7,c,:legend&theme=dark":                                           "c ff00b5f7",
+		"q=7,c,:legend,reds,:palette,8,d,:legend,9,e,:legend,reds,:palette":  "c ff67000d d " + blue + " e ff67000d",
+		"q=7,c,:legend,8,d,:legend,1,:axis&palette.1=greens":                 "c " + blue + " d ff00441b",
+		"q=7,c,:legend,8,d,:legend,1,:axis&palette=greens":                   "c ff00441b d ff006d2c",
+		"q=name,mm,:eq,:sum,n,:legend,:dup,1s,:offset,o,:legend,7,c,:legend": "n " + blue + " o c0000000 c " + brown,
+		"q=name,mm,:eq,:sum,1s,:offset,o,:legend&theme=dark":                 "o ffffffff",
+		"q=name,mm,:eq,:sum,1s,:offset,o,:legend,reds,:palette":              "o ff67000d",
+		"q=7,c,:legend,:heatmap,8,d,:legend,:heatmap,9,e,:legend":            "c " + blue + " d " + blue + " e " + brown,
+		"q=7,c,:legend,:heatmap,9,e,:legend&heatmap_palette=reds":            "c ff67000d e " + blue,
+		"q=7,a,:legend&palette=hash:armytage":                                "a " + brown, // 97 % 24
 	} {
 		got := ""
 		for _, item := range decode[[]map[string]any](t, r.get("/api/v1/graph?format=v2.json&hints=no-image&s=e-3s&"+query)) {

@@ -89,7 +89,7 @@ func (p *params) takeColors(spec *chart.Spec, g *query.Result, axes []int) error
 	begin := 0
 	for k, i := range order {
 		l, line := &g.Lines[i], &spec.Lines[i]
-		if k == 0 || l.Style != g.Lines[order[k-1]].Style {
+		if k == 0 || l.Expr != g.Lines[order[k-1]].Expr {
 			var err error
 			if palette, err = p.exprPalette(l.Style, axes[i], spec.Theme, &offset, ofAxis); err != nil {
 				return err

@@ -8,8 +8,8 @@ import (
 	"pulse/query"
 )
 
-// Picture is how a graph is shown, for the format `v2.json`. Names are those of
-// the parameters in capitals: CANVAS, LINEAR, DECIMAL.
+// Picture is how a graph is shown, for the format `v2.json`, in Atlas's words:
+// CANVAS, IMAGE_WIDTH, LOGARITHMIC, DECIMAL.
 type Picture struct {
 	Image         []byte // PNG; nil leaves it out
 	Zones         []string
