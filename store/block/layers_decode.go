@@ -77,7 +77,7 @@ func (l *layers) integers(dst []float64, src []byte) {
 func (l *layers) spreadLengths(dst []float64, src []byte, t *transform) {
 	var some, sizes [16]float64
 	for k := 0; len(dst) > 0; k += len(some) {
-		n := min(len(some), l.main.n-k)
+		n := min(len(some), int(l.main.n)-k)
 		values := some[:n]
 		unpack(values, src[l.main.data:], uint(k)*uint(l.main.width), uint(l.main.width), l.main.base)
 		unpack(sizes[:n], src[l.runs.data:], uint(k)*uint(l.runs.width), uint(l.runs.width), l.runs.base)

@@ -6,48 +6,50 @@ import (
 	"math/bits"
 )
 
-// stream is a stream of n integers whose lengths were checked.
+// stream is a stream of n integers whose lengths were checked. It is small,
+// since three of them are cleared for each block that is read.
 type stream struct {
-	n         int
 	base      uint64
-	data      int // where the integers begin in the block
+	moreBase  uint64
+	data      uint32 // where the integers begin in the block
+	places    uint32 // where the positions of exceptions begin
+	more      uint32 // where the exceptions begin
+	n         uint16
+	count     uint16 // exceptions
 	width     uint8
 	moreWidth uint8
-	count     int // exceptions
-	moreBase  uint64
-	places    int // where they begin
-	more      int
 }
 
 // parse reads a stream of n integers.
 func (s *stream) parse(c *cursor, n int) error {
 	first := c.byte()
-	s.n, s.width = n, first&^streamExcepts
+	s.n, s.width = uint16(n), first&^streamExcepts
 	if s.width > maxWidth {
 		return corrupt("stream of %d bits, want at most %d", s.width, maxWidth)
 	}
 	s.base = c.varint()
-	s.data = c.skip((n*int(s.width) + 7) / 8)
+	s.data = uint32(c.skip((n*int(s.width) + 7) / 8))
 	if first&streamExcepts == 0 {
 		return nil
 	}
-	s.count, s.moreWidth = int(c.byte()), c.byte()
+	count := int(c.byte())
+	s.count, s.moreWidth = uint16(count), c.byte()
 	s.moreBase = s.base + c.varint()
-	if !c.bad && (s.count < 1 || s.count > n || s.moreWidth > maxWidth) {
-		return corrupt("%d exceptions of %d bits in a stream of %d integers", s.count, s.moreWidth, n)
+	if !c.bad && (count < 1 || count > n || s.moreWidth > maxWidth) {
+		return corrupt("%d exceptions of %d bits in a stream of %d integers", count, s.moreWidth, n)
 	}
-	s.places = c.skip(placesSize(n, s.count))
+	s.places = uint32(c.skip(placesSize(n, count)))
 	places := c.src[s.places:c.at]
-	s.more = c.skip((s.count*int(s.moreWidth) + 7) / 8)
-	if c.bad || listed(n, s.count) {
+	s.more = uint32(c.skip((count*int(s.moreWidth) + 7) / 8))
+	if c.bad || listed(n, count) {
 		return nil
 	}
 	marked := 0
 	for _, x := range places {
 		marked += bits.OnesCount8(x)
 	}
-	if marked != s.count || n&7 != 0 && places[len(places)-1]>>(n&7) != 0 {
-		return corrupt("%d of %d positions marked, want %d", marked, n, s.count)
+	if marked != count || n&7 != 0 && places[len(places)-1]>>(n&7) != 0 {
+		return corrupt("%d of %d positions marked, want %d", marked, n, count)
 	}
 	return nil
 }
@@ -97,8 +99,8 @@ func (s *stream) except(dst []float64, src []byte, t *transform) {
 
 // placesOf puts the positions of all exceptions into places.
 func (s *stream) placesOf(places []uint8, src []byte) {
-	if listed(s.n, s.count) {
-		width := uint(placeWidth(s.n))
+	if listed(int(s.n), int(s.count)) {
+		width := uint(placeWidth(int(s.n)))
 		for k := range places {
 			places[k] = uint8(loadEnd(src[s.places:], uint(k)*width) & (1<<width - 1))
 		}
@@ -107,8 +109,8 @@ func (s *stream) placesOf(places []uint8, src []byte) {
 	k := 0
 	for first := 0; k < len(places); first += 64 {
 		x := loadEnd(src[s.places:], uint(first))
-		if first+64 > s.n {
-			x &= 1<<(s.n-first) - 1
+		if left := int(s.n) - first; left < 64 {
+			x &= 1<<left - 1
 		}
 		for ; x != 0; x &= x - 1 {
 			places[k] = uint8(first + bits.TrailingZeros64(x))

@@ -39,6 +39,9 @@ func (b *view) parse(src []byte, n int) (rest []byte, err error) {
 	switch {
 	case c.bad:
 		return nil, corrupt("%d bytes, want at least 2", len(src))
+	case h == byte(constant): // the most common block: a whole number throughout
+		b.base = c.varint()
+		return b.finish(&c, nil)
 	case h > 0x7f || b.mask > maskBitmap || b.kind == absent && h != 0 || b.kind == raw && b.t.family != whole:
 		return nil, corrupt("header %#02x is not defined", h)
 	case b.kind == absent:
