@@ -33,7 +33,7 @@ func (s *Server) v2json(ctx context.Context, r *request, g *query.Result, lease 
 func (s *Server) picture(r *request, g *query.Result, drawn *chart.Picture) *render.Picture {
 	spec := drawn.Spec()
 	p := &render.Picture{
-		Title: spec.Title, Layout: layoutNames[spec.Layout], Theme: strings.ToLower(orDefault(r.param("theme"), "light")),
+		Title: spec.Title, Layout: layoutNames[spec.Layout], Theme: themeNames[spec.Theme],
 		Legend: "LABELS_WITH_STATS", Width: spec.Width, Height: spec.Height, Zoom: spec.Zoom, OnlyGraph: spec.OnlyGraph,
 		LoadMs: g.Explain.DataFetchMs, Hints: hints(r),
 	}
@@ -65,6 +65,7 @@ func (s *Server) picture(r *request, g *query.Result, drawn *chart.Picture) *ren
 	return p
 }
 
+// heatmap says in words how a heat map was asked for, and what it counts.
 func heatmap(plot int, asked chart.Heat, shown *chart.ShownHeat) render.Heatmap {
 	m := render.Heatmap{
 		Plot: plot, Label: shown.Label, ColorScale: scaleNames[asked.Scale], Upper: boundText(asked.Upper), Lower: boundText(asked.Lower),
@@ -102,12 +103,7 @@ var tickNames = map[chart.TickLabels]string{
 	chart.TicksDecimal: "DECIMAL", chart.TicksBinary: "BINARY", chart.TicksDuration: "DURATION", chart.TicksOff: "OFF",
 }
 
-func orDefault(text, def string) string {
-	if text == "" {
-		return def
-	}
-	return text
-}
+var themeNames = map[chart.Theme]string{chart.Light: "light", chart.Dark: "dark"}
 
 // colorText writes a colour as AARRGGBB.
 func colorText(c color.NRGBA) string {

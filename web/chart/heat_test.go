@@ -134,11 +134,11 @@ func TestColors(t *testing.T) {
 	own := &chart.Palette{Colors: []color.NRGBA{blue, gray}}
 	alpha, none := uint8(0x40), uint8(0)
 	s := plain(chart.Line{}, chart.Line{Color: blue}, chart.Line{}, chart.Line{}, chart.Line{Palette: own}, chart.Line{Palette: own}, chart.Line{Alpha: &alpha},
-		chart.Line{Style: chart.StyleHeatmap}, chart.Line{Style: chart.StyleHeatmap}, chart.Line{}, chart.Line{Turn: 1}, chart.Line{Turn: 4}, chart.Line{Color: blue, Alpha: &none})
+		chart.Line{Style: chart.StyleHeatmap}, chart.Line{Style: chart.StyleHeatmap}, chart.Line{}, chart.Line{Turn: 1}, chart.Line{Turn: 4}, chart.Line{Color: blue, Alpha: &none}, chart.Line{Turn: -3})
 	s.Palette = all
 	faint, gone := green, blue
 	faint.A, gone.A = alpha, none
-	want := []color.NRGBA{red, blue, green, red, blue, gray, faint, red, red, green, red, green, gone}
+	want := []color.NRGBA{red, blue, green, red, blue, gray, faint, red, red, green, red, green, gone, red}
 	if got := colorsOf(t, s); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

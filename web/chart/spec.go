@@ -261,7 +261,7 @@ func (s *Spec) colorLines() {
 				p = l.Palette
 			}
 			turn := l.Turn - 1
-			if l.Turn == 0 {
+			if turn < 0 {
 				turn = next[p]
 				next[p]++
 			}
