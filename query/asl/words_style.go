@@ -47,13 +47,7 @@ func StyleWords() Vocabulary {
 		aliasWord("head", "limit", settingWord("limit", "", []string{"name,sps,:eq,(,nf.cluster,),:by,2"}, within(0, 1<<31-1))),
 	}
 	v = append(v, colourWords()...)
-	v = append(v, settingWord("ls", "Style of the line: "+strings.Join(expr.LineStyles(), ", ")+".",
-		[]string{"name,sps,:eq,:sum,area", "ERROR:1,dots"}, oneOf(expr.LineStyles())),
-		settingWord("lw", "Width of the line.", []string{"name,sps,:eq,:sum,2", "ERROR:1,a"}, within(0, 100)))
-	for _, ls := range expr.LineStyles() {
-		v = append(v, styleWord(ls, "TimeSeries -- Style", "Shorthand for `"+ls+",:ls`.", []string{"name,sps,:eq,:sum"}, nil,
-			func(s *expr.Style, _ []any) (*expr.Style, error) { return s.With("ls", ls), nil }))
-	}
+	v = append(v, lineWords()...)
 	return append(v,
 		styleWord("percentiles-heatmap", "TimeSeries -- Style", "Groups by `percentile` and draws a heat map.",
 			[]string{"name,requestLatency,:eq"}, nil,
@@ -73,6 +67,27 @@ func StyleWords() Vocabulary {
 			},
 		},
 		epicVizWord())
+}
+
+// lineWords say how a line is drawn.
+func lineWords() Vocabulary {
+	v := Vocabulary{
+		styleWord("ls", "TimeSeries ls:String -- Style", "Style of the line: "+strings.Join(expr.LineStyles(), ", ")+", in capitals or not.",
+			[]string{"name,sps,:eq,:sum,area", "1,STACK", "ERROR:1,dots"}, []func(any) bool{IsString},
+			func(s *expr.Style, args []any) (*expr.Style, error) {
+				ls := strings.ToLower(args[0].(string))
+				if !slices.Contains(expr.LineStyles(), ls) {
+					return nil, fmt.Errorf("invalid ls '%s': must be one of %s", args[0], strings.Join(expr.LineStyles(), ", "))
+				}
+				return s.With("ls", ls), nil
+			}),
+		settingWord("lw", "Width of the line in pixels.", []string{"name,sps,:eq,:sum,2", "1,1.5", "ERROR:1,a"}, widthOfLine),
+	}
+	for _, ls := range expr.LineStyles() {
+		v = append(v, styleWord(ls, "TimeSeries -- Style", "Shorthand for `"+ls+",:ls`.", []string{"name,sps,:eq,:sum"}, nil,
+			func(s *expr.Style, _ []any) (*expr.Style, error) { return s.With("ls", ls), nil }))
+	}
+	return v
 }
 
 // styleWord is a word that changes the settings of an expression.
@@ -125,13 +140,11 @@ func within(least, most int) func(string) error {
 	}
 }
 
-func oneOf(values []string) func(string) error {
-	return func(v string) error {
-		if !slices.Contains(values, v) {
-			return fmt.Errorf("must be one of %s", strings.Join(values, ", "))
-		}
-		return nil
+func widthOfLine(v string) error {
+	if w, err := strconv.ParseFloat(v, 64); err != nil || !(w >= 0 && w <= 100) {
+		return fmt.Errorf("must be a number from 0 to 100")
 	}
+	return nil
 }
 
 func colourWords() Vocabulary {
