@@ -67,7 +67,7 @@ func (r *run) cacheable() bool {
 // sealedBlock is a block time that every partition of a scan has sealed.
 type sealedBlock struct {
 	number int64
-	open   bool     // it is not, or an arena has no epoch
+	open   bool     // it is not, or was when series were selected
 	arenas []*arena // pinned, in the order of partitions
 	key    []byte
 }
@@ -92,15 +92,16 @@ func (r *run) readCached() ([]span, error) {
 		if b.open {
 			continue
 		}
+		end := r.grid.end(b.number)
+		start := end - block.Size*r.grid.step
 		if len(b.arenas) > 0 && !lines.get(r, b) {
 			r.store.cache.misses.Add(1)
-			if from, to, _ := r.within(b); to-from < cachedSteps {
+			if from, to, _ := r.within(b); to-from < cachedSteps || start < r.pruned {
 				continue
 			}
 			missed = append(missed, b)
 		}
-		end := r.grid.end(b.number)
-		if start := end - block.Size*r.grid.step; start > last {
+		if start > last {
 			left = append(left, span{last, start})
 		}
 		last = min(end, r.End)
@@ -133,7 +134,7 @@ func (r *run) sealedBlocks() []sealedBlock {
 			if a != nil && a.lost() {
 				a = nil
 			}
-			b.open = b.open || r.Tier == primary && p.openBlock(b.number) != nil || a != nil && a.epoch == 0
+			b.open = b.open || r.Tier == primary && p.openBlock(b.number) != nil || a != nil && (a.epoch == 0 || a.epoch > r.epoch)
 			if a == nil {
 				continue
 			}
@@ -148,7 +149,8 @@ func (r *run) sealedBlocks() []sealedBlock {
 
 // cacheKey returns the part of a key that says what was asked for. What was
 // selected need not be in it: series that came later have no values in arenas
-// that are older, and those that are gone have none in any.
+// that are older (newer ones are not read from here), and those that are gone have
+// none in any.
 func (r *run) cacheKey(number int64) []byte {
 	key := binary.LittleEndian.AppendUint64([]byte{byte(r.Tier), byte(r.Field), byte(r.Agg)}, uint64(number))
 	key = binary.AppendUvarint(key, uint64(len(r.By)))

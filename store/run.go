@@ -20,6 +20,8 @@ type run struct {
 	lines  []Line
 	values []float64 // of all lines: the step i of line n is at n*steps+i
 	keys   []string  // of groups, to order their lines
+	epoch  uint64    // the last of an arena when the series were selected
+	pruned int64     // the latest value of a series that was dropped
 	stats  ScanStats
 }
 

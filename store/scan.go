@@ -105,7 +105,7 @@ type selected struct {
 // has either no lines or lines of NaN.
 func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
 	g := s.tiers[q.Tier].grid
-	r := &run{Scan: q, ctx: ctx, store: s, grid: g, steps: int((q.End - q.Start) / g.step)}
+	r := &run{Scan: q, ctx: ctx, store: s, grid: g, steps: int((q.End - q.Start) / g.step), epoch: s.epochs.Load()}
 	found, err := s.index.SelectUntil(q.Query, ctx.Err)
 	if err != nil {
 		return r, err
@@ -226,6 +226,8 @@ func (r *run) prune(p *partition, sel *selected) {
 	for _, n := range sel.slots {
 		if p.flags[n]&flagFaded == 0 || p.slots[n].last > r.Start {
 			kept = append(kept, n)
+		} else {
+			r.pruned = max(r.pruned, p.slots[n].last)
 		}
 	}
 	sel.slots = kept
