@@ -447,9 +447,6 @@ func modelRound(t *testing.T, seed uint64) {
 	if !sealed {
 		t.Error("nothing was sealed")
 	}
-	if c := s.Stats().Cache; (c.Hits > 0 && c.Misses > 0) != (o.Cache > 0) {
-		t.Errorf("cache of %d bytes: %+v", o.Cache, c)
-	}
 	if t.Logf("%d series were given up", forgotten); forgotten > 0 && fill {
 		t.Error("series were given up before their time")
 	}
