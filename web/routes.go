@@ -160,15 +160,25 @@ func newRouteTable(list []route) *routeTable {
 	return t
 }
 
-// find returns the route with the values of its braces, or nil with the
-// methods that the path has, which are none when the path is unknown. HEAD is
-// served by GET. Those two may end in a slash too much, as Atlas allows.
-func (t *routeTable) find(method, path string) (*route, map[string]string, string) {
-	if method == "GET" || method == "HEAD" {
-		if short := strings.TrimSuffix(path, "/"); short != "" {
-			path = short
+// oneSlashLess returns the path without a slash at its end where Atlas allows
+// one: beneath what Atlas answers to GET, too.
+func oneSlashLess(method, path string) string {
+	if method != "GET" && method != "HEAD" {
+		return path
+	}
+	for _, atlas := range [...]string{"/api/v1/graph/", "/api/v1/tags/", "/api/v1/expr/", "/api/v2/fetch/"} {
+		if strings.HasPrefix(path, atlas) {
+			return strings.TrimSuffix(path, "/")
 		}
 	}
+	return path
+}
+
+// find returns the route with the values of its braces, or nil with the
+// methods that the path has, which are none when the path is unknown. HEAD is
+// served by GET.
+func (t *routeTable) find(method, path string) (*route, map[string]string, string) {
+	path = oneSlashLess(method, path)
 	methods, vars := t.exact[path], map[string]string(nil)
 	if methods == nil {
 		methods, vars = t.match(path)
