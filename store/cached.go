@@ -53,6 +53,7 @@ func (c *columnCache) stats() CacheStats {
 const (
 	cachedBytes  = 1 << 20        // most that the lines of one block time may take
 	cachedBlocks = 1024           // most block times of a scan
+	longestKey   = 4 << 10        // of what was asked for
 	cachedSteps  = block.Size / 4 // fewest steps of a scan for which a whole block is read
 )
 
@@ -78,7 +79,11 @@ type span struct{ start, end int64 }
 // readCached reads the blocks that are sealed from the cache, or puts them there,
 // and returns the spans that are left to be read, in order of time.
 func (r *run) readCached() ([]span, error) {
-	blocks := r.sealedBlocks()
+	key := r.cacheKey()
+	if len(key) > longestKey {
+		return []span{{r.Start, r.End}}, nil
+	}
+	blocks := r.sealedBlocks(key)
 	defer func() {
 		for i := range blocks {
 			(&pins{arenas: blocks[i].arenas}).drop()
@@ -112,15 +117,16 @@ func (r *run) readCached() ([]span, error) {
 	return left, r.fillCache(missed)
 }
 
-// sealedBlocks pins the arenas of all block times of the scan.
-func (r *run) sealedBlocks() []sealedBlock {
+// sealedBlocks pins the arenas of all block times of the scan. Their keys begin
+// with the given one.
+func (r *run) sealedBlocks(key []byte) []sealedBlock {
 	first, _ := r.grid.place(r.Start + r.grid.step)
 	last, _ := r.grid.place(r.End)
 	blocks := make([]sealedBlock, last-first+1)
 	for i := range blocks {
 		b := &blocks[i]
 		b.number = first + int64(i)
-		b.key = r.cacheKey(b.number)
+		b.key = binary.LittleEndian.AppendUint64(slices.Clip(key), uint64(b.number))
 	}
 	for part := range r.parts {
 		if len(r.parts[part].slots) == 0 {
@@ -151,9 +157,8 @@ func (r *run) sealedBlocks() []sealedBlock {
 // selected need not be in it: series that came later have no values in arenas
 // that are older (newer ones are not read from here), and those that are gone have
 // none in any.
-func (r *run) cacheKey(number int64) []byte {
-	key := binary.LittleEndian.AppendUint64([]byte{byte(r.Tier), byte(r.Field), byte(r.Agg)}, uint64(number))
-	key = binary.AppendUvarint(key, uint64(len(r.By)))
+func (r *run) cacheKey() []byte {
+	key := binary.AppendUvarint([]byte{byte(r.Tier), byte(r.Field), byte(r.Agg)}, uint64(len(r.By)))
 	for _, by := range r.By {
 		key = append(append(key, by...), 0)
 	}

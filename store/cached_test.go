@@ -3,9 +3,12 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 
 	"pulse/store"
+	"pulse/store/match"
 	"pulse/store/tags"
 )
 
@@ -81,5 +84,24 @@ func TestCacheOfAFadedSeries(t *testing.T) {
 	q.Start = start
 	if got := one(t, s, q); got[0] != 5 || got[60] != 1 {
 		t.Errorf("values %v and %v, want 5 and 1", got[0], got[60])
+	}
+}
+
+// The text of a long query is not kept with each block time, nor made for each.
+func TestCacheOfALongQuery(t *testing.T) {
+	s := open(t, store.Options{Cache: 32 << 20})
+	s.CacheAll()
+	resolve(t, s, start, neighbour("a"))
+	values := []string{"x"}
+	for i := range 4000 {
+		values = append(values, strings.Repeat("y", 100)+fmt.Sprint(i))
+	}
+	q := store.Scan{Query: match.NewIn("name", values), Start: start - 200*120*10_000, End: start}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	one(t, s, q)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
+		t.Errorf("a scan of %d steps allocated %d bytes", (q.End-q.Start)/10_000, n)
 	}
 }
