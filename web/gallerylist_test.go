@@ -27,7 +27,7 @@ also holds that every picture here is what its command draws.
 | ` + "`sort`, `order`, `palette`" + ` | | [order](#order) and [colours](#palettes) of its lines |
 | ` + "`heatmap_scale`, `heatmap_l`, `heatmap_u`, `heatmap_palette`, `heatmap_label`" + ` | ` + "`linear`, , , , `heatmap`" + ` | [heat maps](#heat-maps) |
 
-Parameters of an axis may end in its number: ` + "`ylabel.1`" + ` is that of axis 1, ` + "`ylabel`" + ` that of all others. The legend lists at most 50 lines. Numbers have the
+Parameters of an axis may end in its number: ` + "`ylabel.1`" + ` is that of axis 1, ` + "`ylabel`" + ` that of all others. The legend lists at most 50 lines, of several axes each its share. Numbers have the
 prefixes n, µ, m, k, M, G, T, P, E.
 `
 

@@ -38,6 +38,7 @@ func TestPictureParameters(t *testing.T) {
 	two := "q=" + url.QueryEscape("name,mm,:eq,(,node,),:by,$node,:legend")
 	axes := "q=" + url.QueryEscape("1,a,:legend,2,b,:legend,3,:axis,4,c,:legend,3,:axis")
 	many := "q=" + url.QueryEscape("1,2,3,4,5,6")
+	sixty := "q=" + strings.Repeat("1,", 59) + "1,other,:legend,2,l2,:legend,1,:axis,3,l3,:legend,1,:axis"
 	heat := "q=" + url.QueryEscape("name,mm,:eq,(,node,),:by,:heatmap")
 	for query, want := range map[string]string{
 		two + "&title=A%20%3Cb%3E%20title": "A <b> title",
@@ -63,6 +64,7 @@ func TestPictureParameters(t *testing.T) {
 		two + "&axis_per_line=1&ylabel=node%20$node":               "node a|node b",
 		"q=5&o=1&scale=linear&l=1&u=1e6":                           "200k|-10k",
 		many + "&axis_per_line=1":                                  "Too many Y-axes, 6 > 5, axis per line disabled.|-axis 1",
+		sixty:                                                      "axis 0|axis 1|l2|l3|and 35 more lines",
 		heat:                                                       "heatmap|-a|-max",
 		heat + "&heatmap_label=how%20many":                         "how many",
 		"q=60&tick_labels=duration&l=0&u=120":                      "1m",

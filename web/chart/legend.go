@@ -122,46 +122,59 @@ func fitting(ends []float64, room float64) int {
 	return n
 }
 
-// addRows lists the lines, those of an axis together.
+// addRows lists the lines, those of an axis together. Where they are too many each
+// axis has its share of the rows.
 func (l *legend) addRows(s *Spec) {
-	order := make([]int, len(s.Lines))
-	for i := range order {
-		order[i] = i
+	lines, shared := listed(s)
+	share := maxLegend
+	if len(lines) > maxLegend {
+		share /= len(s.Axes)
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return s.Lines[a].Axis - s.Lines[b].Axis })
-	listed, axis := 0, -1
-	headings := s.PlainAxes && len(s.Axes) > 1
-	for i := 1; i < len(order); i++ { // one line an axis is known by its colour
-		headings = headings || len(s.Axes) > 1 && s.Lines[order[i]].Axis == s.Lines[order[i-1]].Axis
-	}
-	var heat [MaxAxes]bool
-	for _, i := range order {
-		line := &s.Lines[i]
-		if line.Style == StyleHeatmap && heat[line.Axis] {
+	headings := len(s.Axes) > 1 && (s.PlainAxes || shared) // one line an axis is known by its colour
+	var rows [MaxAxes]int
+	left := 0
+	for _, line := range lines {
+		axis := line.Axis
+		if rows[axis]++; rows[axis] > share {
+			left++
 			continue
 		}
-		if listed == maxLegend {
-			l.more = fmt.Sprintf("and %d more lines", left50(s, order, i))
-			break
-		}
-		listed++
-		if line.Axis != axis && headings {
-			axis = line.Axis
+		if headings && rows[axis] == 1 {
 			l.rows = append(l.rows, legendRow{heading: true, axis: axis, label: axisName(s, axis)})
 		}
-		row := legendRow{color: line.Color, style: line.Style, width: line.Width, label: line.Label, axis: line.Axis}
+		row := legendRow{color: line.Color, style: line.Style, width: line.Width, label: line.Label, axis: axis}
 		if line.Style == StyleHeatmap {
-			heat[line.Axis] = true
-			row.heat, row.label = true, s.Axes[line.Axis].Heat.Label
+			row.heat, row.label = true, s.Axes[axis].Heat.Label
 		} else if l.stats {
-			row.stats = statTexts(line.Stats, s.Axes[line.Axis].TickLabels)
+			row.stats = statTexts(line.Stats, s.Axes[axis].TickLabels)
 		}
 		l.rows = append(l.rows, row)
 	}
+	if left > 0 {
+		l.more = fmt.Sprintf("and %d more lines", left)
+	}
 }
 
-// left50 counts the lines from the one with index i in order on.
-func left50(s *Spec, order []int, i int) int { return len(s.Lines) - slices.Index(order, i) }
+// listed returns what a legend lists, axis by axis, a heat map by its first line,
+// and whether any axis has several.
+func listed(s *Spec) (lines []*Line, shared bool) {
+	var heat [MaxAxes]bool
+	for i := range s.Lines {
+		l := &s.Lines[i]
+		if l.Style == StyleHeatmap {
+			if heat[l.Axis] {
+				continue
+			}
+			heat[l.Axis] = true
+		}
+		lines = append(lines, l)
+	}
+	slices.SortStableFunc(lines, func(a, b *Line) int { return a.Axis - b.Axis })
+	for i := 1; i < len(lines); i++ {
+		shared = shared || lines[i].Axis == lines[i-1].Axis
+	}
+	return lines, shared
+}
 
 func axisName(s *Spec, axis int) string {
 	name := fmt.Sprintf("axis %d", s.Axes[axis].Number)
