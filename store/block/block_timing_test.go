@@ -164,3 +164,24 @@ func BenchmarkFleet(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFleetSum is the sum as a scan of the store adds it up: blocks of zeros
+// once for all.
+func BenchmarkFleetSum(b *testing.B) {
+	blocks, _ := fleet()
+	var scratch [block.Size]float64
+	acc := make([]float64, block.Size)
+	timed(b, len(blocks), func() {
+		for i := range acc {
+			acc[i] = math.NaN()
+		}
+		for _, src := range blocks {
+			if block.Zero(src) {
+				continue
+			}
+			if err := block.Sum(acc, src, 0, block.Size, &scratch); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

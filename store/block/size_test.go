@@ -74,18 +74,18 @@ func (m *mix) add(c gen.Class, s size) {
 
 // Bytes per value in the mix of a fleet, the mean over seeds.
 const (
-	fleetBytes  = 1.0065
-	fleetStored = 1.0630
+	fleetBytes  = 1.0057
+	fleetStored = 1.0622
 )
 
 // TestSizeOfFleet: in the mix of a fleet values take what they always take,
-// whatever the seed, without and with their share of the directory. The
-// deviation between seeds is 0.4 % for so many series.
+// whatever the seed, without and with their share of the directory. The standard
+// deviation between seeds is 0.25 % for so many series.
 func TestSizeOfFleet(t *testing.T) {
 	seed := rand.Uint64() >> 1
 	var m mix
-	for _, c := range gen.Classes() {
-		s := sizeOf(c, seed, 400, 1)
+	for i, c := range gen.Classes() {
+		s := sizeOf(c, seed+uint64(1000*i), 400, 1) // classes begin with the same draw
 		m.add(c, s)
 		t.Logf("%-17s weight %2d %8.4f", c.Name, c.Weight, float64(s.bytes)/float64(s.values))
 	}
