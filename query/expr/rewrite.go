@@ -97,19 +97,31 @@ func (r *Rewrite) onBase(m after, f func(TimeSeries) (TimeSeries, error)) (*Rewr
 		return r.rebuild(base, m)
 	}
 	out := &Rewrite{Name: r.Name, Base: base, after: m}
-	found := false
-	out.Eval, err = transform(r.Eval, func(x TimeSeries) (TimeSeries, bool, error) {
-		same := Expr(x) == r.Base
-		found = found || same
-		return base, same, nil
-	})
-	if err == nil && !found {
+	if contains(r.Eval, r.Base) {
+		out.Eval, err = transform(r.Eval, func(x TimeSeries) (TimeSeries, bool, error) { return base, Expr(x) == r.Base, nil })
+	} else {
 		out.Eval, err = f(r.Eval)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// contains reports whether part is t or somewhere in t where transform finds it.
+func contains(t TimeSeries, part Expr) bool {
+	if Expr(t) == part {
+		return true
+	}
+	if r, ok := t.(*Rewrite); ok {
+		if base, ok := r.Base.(TimeSeries); ok && contains(base, part) {
+			return true
+		}
+		if r.build != nil {
+			return false
+		}
+	}
+	return slices.ContainsFunc(t.inputs(), func(x TimeSeries) bool { return contains(x, part) })
 }
 
 // onEval applies f to what a rewrite without a builder stands for, and leaves
