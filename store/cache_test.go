@@ -20,7 +20,7 @@ func TestScansAreCached(t *testing.T) {
 	}
 	const length = block.Size * 10 * sec
 	begin := f.now / length * length // of the block that is open
-	q := store.Scan{Query: match.True, By: []string{"region"}, Start: begin - 2*length - 40*10*sec, End: f.now}
+	q := store.Scan{Query: match.True, By: []string{"cell"}, Start: begin - 2*length - 40*10*sec, End: f.now}
 	read := func(wantCached int64) []store.Line {
 		t.Helper()
 		lines, stats, err := f.s.Scan(context.Background(), q)
@@ -45,8 +45,8 @@ func TestScansAreCached(t *testing.T) {
 	if r, err := f.s.Import(&store.ImportBatch{Lines: []store.ImportLine{line}}, f.now); err != nil || r.Accepted != 1 {
 		t.Fatal(r, err)
 	}
-	region := slices.IndexFunc(before, func(l store.Line) bool { v, _ := l.Tags.Get("region"); return v == "7" })
-	if v := read(2)[region].Values[(at-q.Start)/(10*sec)-1]; v < 1e6 {
+	cell := slices.IndexFunc(before, func(l store.Line) bool { v, _ := l.Tags.Get("cell"); return v == "7" })
+	if v := read(2)[cell].Values[(at-q.Start)/(10*sec)-1]; v < 1e6 {
 		t.Errorf("%v was imported, the line says %v", 1e6, v)
 	}
 	read(3)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"math"
 	"runtime"
@@ -50,10 +51,40 @@ func (c *columnCache) stats() CacheStats {
 	return CacheStats{c.hits.Load(), c.misses.Load(), c.bytes()}
 }
 
+// cacheID names an entry: a digest of all that it depends on.
+type cacheID = [sha256.Size]byte
+
+// cachePiece is what an entry is cut into. fastcache gives up 64 KiB at once, those
+// of the bucket that a new piece falls into.
+const cachePiece = 4 << 10
+
+// set puts an entry into the cache.
+func (c *columnCache) set(entry cacheID, v []byte) {
+	key := append(entry[:], 0, 0)
+	for i := 0; i*cachePiece <= len(v); i++ {
+		binary.LittleEndian.PutUint16(key[len(entry):], uint16(i))
+		c.lines.Set(key, v[i*cachePiece:min(len(v), (i+1)*cachePiece)])
+	}
+}
+
+// get appends an entry to dst. It returns nil when a piece is not there any more.
+func (c *columnCache) get(dst []byte, entry cacheID) []byte {
+	key := append(entry[:], 0, 0)
+	for i := uint16(0); ; i++ {
+		binary.LittleEndian.PutUint16(key[len(entry):], i)
+		n, found := len(dst), false
+		if dst, found = c.lines.HasGet(dst, key); !found {
+			return nil
+		}
+		if len(dst)-n < cachePiece {
+			return dst
+		}
+	}
+}
+
 const (
 	cachedBytes  = 1 << 20        // most that the lines of one block time may take
 	cachedBlocks = 1024           // most block times of a scan
-	longestKey   = 4 << 10        // of what was asked for
 	cachedSteps  = block.Size / 4 // fewest steps of a scan for which a whole block is read
 )
 
@@ -70,7 +101,7 @@ type sealedBlock struct {
 	number int64
 	open   bool     // it is not, or was when series were selected
 	arenas []*arena // pinned, in the order of partitions
-	key    []byte
+	key    []byte   // what was asked for, the number, and the epochs of the arenas
 }
 
 // span is steps in (start, end].
@@ -79,11 +110,7 @@ type span struct{ start, end int64 }
 // readCached reads the blocks that are sealed from the cache, or puts them there,
 // and returns the spans that are left to be read, in order of time.
 func (r *run) readCached() ([]span, error) {
-	key := r.cacheKey()
-	if len(key) > longestKey {
-		return []span{{r.Start, r.End}}, nil
-	}
-	blocks := r.sealedBlocks(key)
+	blocks := r.sealedBlocks()
 	defer func() {
 		for i := range blocks {
 			(&pins{arenas: blocks[i].arenas}).drop()
@@ -117,16 +144,16 @@ func (r *run) readCached() ([]span, error) {
 	return left, r.fillCache(missed)
 }
 
-// sealedBlocks pins the arenas of all block times of the scan. Their keys begin
-// with the given one.
-func (r *run) sealedBlocks(key []byte) []sealedBlock {
+// sealedBlocks pins the arenas of all block times of the scan.
+func (r *run) sealedBlocks() []sealedBlock {
+	asked := sha256.Sum256(r.cacheKey())
 	first, _ := r.grid.place(r.Start + r.grid.step)
 	last, _ := r.grid.place(r.End)
 	blocks := make([]sealedBlock, last-first+1)
 	for i := range blocks {
 		b := &blocks[i]
 		b.number = first + int64(i)
-		b.key = binary.LittleEndian.AppendUint64(slices.Clip(key), uint64(b.number))
+		b.key = binary.LittleEndian.AppendUint64(slices.Clip(asked[:]), uint64(b.number))
 	}
 	for part := range r.parts {
 		if len(r.parts[part].slots) == 0 {
@@ -211,11 +238,11 @@ type cachedLines struct {
 
 // get copies the lines of b from the cache, and reports whether it has them.
 func (c *cachedLines) get(r *run, b *sealedBlock) bool {
-	c.bytes = r.store.cache.lines.GetBig(c.bytes[:0], b.key)
-	if len(c.bytes) == 0 {
+	src := r.store.cache.get(c.bytes[:0], sha256.Sum256(b.key))
+	if src == nil {
 		return false
 	}
-	src := c.bytes
+	c.bytes = src
 	n, size := binary.Uvarint(src)
 	src = src[size:]
 	to := make([]int, n)
@@ -293,6 +320,6 @@ func (c *cachedLines) read(r *run, b *sealedBlock) (int64, error) {
 	for _, v := range c.values {
 		c.bytes = binary.LittleEndian.AppendUint64(c.bytes, math.Float64bits(v))
 	}
-	r.store.cache.lines.SetBig(b.key, c.bytes)
+	r.store.cache.set(sha256.Sum256(b.key), c.bytes)
 	return rd.blocks, nil
 }
