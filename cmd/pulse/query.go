@@ -112,6 +112,9 @@ type graph struct {
 	Legend  []string   `json:"legend"`
 	Values  [][]quoted `json:"values"`
 	Notices []string   `json:"notices"`
+	Explain struct {
+		InputLines int64 `json:"inputLines"`
+	} `json:"explain"`
 }
 
 // quoted is a number that may be the string "NaN".
