@@ -32,11 +32,19 @@ const (
 	promQL
 )
 
-func pulseKind(durability string) kind {
+// pulseKind is Pulse with a cache for columns of that many bytes.
+func pulseKind(durability, cache string) kind {
+	sends := "JSON, " + durability
+	if cache != "0" {
+		sends += ", cache"
+	}
 	return kind{
-		name: "pulse", sends: "publish JSON, " + durability, path: "/api/v1/publish", write: appendPublish, ready: "/ready",
+		name: "pulse", sends: sends, path: "/api/v1/publish", write: appendPublish, ready: "/ready",
 		without: map[string]string{"interval": "may lose the last second with the power", "none": "may lose the last minutes"}[durability],
-		flags:   pulseFlags, language: asl, url: pulseQuery, read: readGraph,
+		flags: func(o *options, address, data string) ([]string, error) {
+			return append(pulseFlags(o, address, data), "--query-cache", cache), nil
+		},
+		language: asl, url: pulseQuery, read: readGraph,
 	}
 }
 
@@ -58,12 +66,12 @@ func prometheus() kind {
 }
 
 // pulseFlags keep one tier, since the peers have no coarser ones.
-func pulseFlags(o *options, address, data string) ([]string, error) {
+func pulseFlags(o *options, address, data string) []string {
 	return []string{
 		"serve", "--listen", address, "--data", data, "--log-level", "error", "--durability", o.durability,
 		"--step", server.Span(o.step), "--tiers", server.Span(o.step) + ":2d", "--new-series-rate", "10000000",
 		"--max-datapoints", strconv.Itoa(o.series * (o.points + 1)),
-	}, nil
+	}
 }
 
 // victoriaFlags: a value counts for its own step only, and nothing is answered

@@ -40,7 +40,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.pulse, "pulse", "build", "build, a binary, URL,PID of a running server, or none")
+	flag.StringVar(&o.pulse, "pulse", "build", "build, a binary, URL,PID of a running server, or none; a binary is driven twice, without a cache and with it")
 	flag.StringVar(&o.victoria, "victoria", "victoria-metrics", "a binary, URL,PID, or none; a binary is driven twice, by two protocols")
 	flag.StringVar(&o.prometheus, "prometheus", "prometheus", "a binary, URL,PID, or none")
 	flag.IntVar(&o.series, "series", 100_000, fmt.Sprintf("series, a multiple of %d, which one node publishes in one request", perNode))
@@ -81,6 +81,13 @@ func run(ctx context.Context, o *options, out io.Writer) error {
 		defer os.RemoveAll(dir)
 		o.dir = dir
 	}
+	if o.pulse == "build" {
+		binary, err := build(o.dir)
+		if err != nil {
+			return err
+		}
+		o.pulse = binary
+	}
 	targets, err := gather(ctx, o, out)
 	defer func() {
 		for _, t := range targets {
@@ -120,7 +127,8 @@ func gather(ctx context.Context, o *options, out io.Writer) ([]*target, error) {
 		kind  kind
 		where string
 	}{
-		{pulseKind(o.durability), o.pulse},
+		{pulseKind(o.durability, "0"), o.pulse},
+		{pulseKind(o.durability, "64MiB"), o.pulse},
 		{victoria("Influx lines", "/write?precision=ms", appendInflux), o.victoria},
 		{victoria("remote write", "/api/v1/write", appendRemoteWrite), o.victoria},
 		{prometheus(), o.prometheus},
@@ -139,13 +147,8 @@ func gather(ctx context.Context, o *options, out io.Writer) ([]*target, error) {
 			}
 			t, err = attach(x.kind, x.where)
 		} else {
-			binary := x.where
-			if binary == "build" {
-				if binary, err = build(o.dir); err != nil {
-					return targets, err
-				}
-			}
-			if binary, err = exec.LookPath(binary); err != nil {
+			var binary string
+			if binary, err = exec.LookPath(x.where); err != nil {
 				fmt.Fprintf(out, "%s is not measured: %v\n", x.kind.name, err)
 				missing = x.where
 				continue
