@@ -22,8 +22,9 @@ type Options struct {
 	// Memory is what all queries may hold together; nil is no limit. Plans get at
 	// most half of it, since those who read their pieces may take their time.
 	Memory *budget.Budget
-	// Clock measures how long fetching takes, for Explain, and how much of its
-	// time a plan has used; nil leaves out the one and does not add up the other.
+	// Clock measures how long fetching takes, for Explain, how much of its time a
+	// plan has used, and when a query lets others work; nil leaves out the first
+	// and the last and does not add up the other.
 	Clock clock.Clock
 	// SimpleLegends gives lines without a legend a short one, see
 	// expr.SimpleLegends.

@@ -51,7 +51,7 @@ func (x *execution) evaluator(lease *Lease) (*expr.Evaluator, error) {
 func (x *execution) inTime(ctx context.Context, ev *expr.Evaluator) (*Result, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, x.left, Timeout(x.engine.options.Limits.Time))
 	defer cancel()
-	x.ctx = polite{limited}
+	x.ctx = politely(limited, x.engine.options.Clock)
 	begun := x.now()
 	result, err := x.window(ev)
 	x.left -= x.now().Sub(begun)
