@@ -1,7 +1,10 @@
 // Package field reads and writes binary fields one after the other.
 package field
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Reader reads fields from the front of Rest. After the first that is not there
 // Bad is set, and every further one is zero or empty, so that a caller reads
@@ -46,6 +49,12 @@ func (r *Reader) Uint64() uint64 {
 
 // Uvarint reads what binary.AppendUvarint wrote.
 func (r *Reader) Uvarint() uint64 {
+	if len(r.Rest) >= 8 {
+		if v, n := WordUvarint(binary.LittleEndian.Uint64(r.Rest)); n > 0 {
+			r.Rest = r.Rest[n:]
+			return v
+		}
+	}
 	v, n := binary.Uvarint(r.Rest)
 	if n <= 0 {
 		r.Fail()
@@ -55,11 +64,26 @@ func (r *Reader) Uvarint() uint64 {
 	return v
 }
 
-// Varint reads what binary.AppendVarint wrote.
-func (r *Reader) Varint() int64 {
-	u := r.Uvarint()
-	return int64(u>>1) ^ -int64(u&1)
+// WordUvarint returns the uvarint at the front of eight bytes, little endian, and
+// its length, 0 if it is longer. It takes the same time for every length.
+func WordUvarint(x uint64) (v uint64, n int) {
+	const more = 0x8080808080808080
+	end := ^x & more // the highest bit of the last byte comes first
+	if end == 0 {
+		return 0, 0
+	}
+	x &= (end ^ (end - 1)) &^ more
+	x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
+	x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
+	x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
+	return x, bits.TrailingZeros64(end)/8 + 1
 }
+
+// Varint reads what binary.AppendVarint wrote.
+func (r *Reader) Varint() int64 { return Zigzag(r.Uvarint()) }
+
+// Zigzag returns the signed integer that a uvarint stands for.
+func Zigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
 // Number reads a uvarint that is no more than most.
 func (r *Reader) Number(most int) int {

@@ -80,3 +80,34 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestWordUvarint: every length is read as binary.Uvarint reads it, whatever
+// follows.
+func TestWordUvarint(t *testing.T) {
+	for bit := range 64 {
+		for _, u := range []uint64{1 << bit, 1<<bit - 1, 1<<bit | 1, math.MaxUint64 >> bit} {
+			for _, behind := range []byte{0, 0xff} {
+				b := binary.AppendUvarint(nil, u)
+				n := len(b)
+				for len(b) < 16 {
+					b = append(b, behind)
+				}
+				v, got := field.WordUvarint(binary.LittleEndian.Uint64(b))
+				if n > 8 && got != 0 || n <= 8 && (v != u || got != n) {
+					t.Errorf("%d of %d bytes is %d of %d", u, n, v, got)
+				}
+				r := field.Reader{Rest: b}
+				if v := r.Uvarint(); v != u || len(r.Rest) != 16-n || r.Bad {
+					t.Errorf("%d was read as %d, %d bytes are left", u, v, len(r.Rest))
+				}
+			}
+		}
+	}
+	for _, long := range [][]byte{{0x80, 0}, {0xff, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0}} { // longer than need be
+		want, n := binary.Uvarint(long)
+		b := append(long[:len(long):len(long)], 0, 0, 0, 0, 0, 0, 0, 0)
+		if v, got := field.WordUvarint(binary.LittleEndian.Uint64(b)); v != want || got != n {
+			t.Errorf("%x is %d of %d bytes, want %d of %d", long, v, got, want, n)
+		}
+	}
+}
