@@ -17,7 +17,7 @@ import (
 // before it, so adding a package means finding its place.
 var order = []string{
 	"store/tags", "store/clock", "store/step", "store/match", "store/field", "store/disk", "store/disk/faulty",
-	"store/norm", "store/block", "store/index", "store/budget", "store/arena", "store/wal", "store/archive",
+	"store/norm", "store/block/lanes/genlanes", "store/block/lanes", "store/block", "store/index", "store/budget", "store/arena", "store/wal", "store/archive",
 	"store",
 	"query/when", "query/expr", "query/asl", "query", "query/stream",
 	"ingest/publish", "ingest",
@@ -37,10 +37,12 @@ var apart = [][2]string{{"ingest", "query"}, {"query", "ingest"}}
 
 // alone lists modules with one door into the house.
 var alone = map[string][]string{
-	"github.com/valyala/fasthttp":  {"web", "bench/load"},
-	"github.com/fsnotify/fsnotify": {"cmd/pulse"},
-	"go.etcd.io/bbolt":             {"detect", "detect/notify", "detect/silence", "detect/alert", "cmd/pulse"},
-	"unsafe":                       {"store/block", "store/arena"},
+	"github.com/valyala/fasthttp":      {"web", "bench/load"},
+	"github.com/fsnotify/fsnotify":     {"cmd/pulse"},
+	"go.etcd.io/bbolt":                 {"detect", "detect/notify", "detect/silence", "detect/alert", "cmd/pulse"},
+	"github.com/mmcloughlin/avo/build": {"store/block/lanes/genlanes"},
+	"golang.org/x/sys/cpu":             {"store/block/lanes"},
+	"unsafe":                           {"store/block", "store/arena"},
 }
 
 // clockless are the calls that read or wait on the real clock.
