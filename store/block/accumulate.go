@@ -15,52 +15,34 @@ import (
 
 // Sum adds the values of src to acc.
 func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
+	check(acc, from, to)
+	var b simple
+	if b.read(src, Size) > 0 && b.addTo(acc, from) {
+		return nil
+	}
+	return sum(acc, src, from, to, scratch)
+}
+
+// sum is Sum for any block.
+func sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
 	var b view
 	err := b.open(acc, src, from, to)
 	if err != nil || b.kind == absent {
 		return err
 	}
-	if b.kind == constant && b.mask == maskNone {
-		v := b.constantValue()
-		for i, a := range acc {
-			if a != a {
-				acc[i] = v
-			} else {
-				acc[i] = a + v
-			}
-		}
+	if r, ok := b.t.ratio(); ok && b.adds() && to > from {
+		b.l.integers(scratch[:to], b.src)
+		tier.AddValuesOf(acc, scratch[from:to], r)
 		return nil
 	}
-	addTo(acc, b.window(scratch, from, to))
+	tier.Add(acc, b.window(scratch, from, to))
 	return nil
 }
 
-// addTo adds values to acc, four at a time as long as all are there.
-func addTo(acc, values []float64) {
-	values = values[:len(acc)]
-	for len(acc) >= 4 {
-		a, v := acc[:4:4], values[:4:4]
-		s0, s1, s2, s3 := a[0]+v[0], a[1]+v[1], a[2]+v[2], a[3]+v[3]
-		if s0 == s0 && s1 == s1 && s2 == s2 && s3 == s3 {
-			a[0], a[1], a[2], a[3] = s0, s1, s2, s3
-		} else {
-			addPlain(a, v)
-		}
-		acc, values = acc[4:], values[4:]
-	}
-	addPlain(acc, values)
-}
-
-// addPlain is addTo, a value at a time.
-func addPlain(acc, values []float64) {
-	for i, v := range values[:len(acc)] {
-		switch a := acc[i]; {
-		case a != a:
-			acc[i] = v
-		case v == v:
-			acc[i] = a + v
-		}
-	}
+// adds reports whether integers that are quick to unpack are all that a block is
+// made of.
+func (b *view) adds() bool {
+	return b.kind == layered && b.mask == maskNone && b.l.mode == direct && !b.l.main.mostly() && !b.l.nudged && b.l.patched == 0
 }
 
 // Zero reports whether src is the block of zeros that AppendTo writes, which is
@@ -138,7 +120,7 @@ func Count(acc []float64, src []byte, from, to int, scratch *[Size]float64) erro
 		}
 		return nil
 	}
-	fill(scratch[:b.m], 1) // whatever the values are
+	tier.Fill(scratch[:b.m], 1) // whatever the values are
 	b.spread(scratch[:])
 	for i, v := range scratch[from:to] {
 		if a := acc[i]; v == v {
@@ -152,11 +134,16 @@ func Count(acc []float64, src []byte, from, to int, scratch *[Size]float64) erro
 }
 
 func (b *view) open(acc []float64, src []byte, from, to int) error {
+	check(acc, from, to)
+	_, err := b.parse(src, Size)
+	return err
+}
+
+// check panics unless acc is the steps [from, to) of a block.
+func check(acc []float64, from, to int) {
 	if from < 0 || to < from || to > Size || len(acc) != to-from {
 		panic(fmt.Sprintf("BUG: steps [%d,%d) of %d into %d values", from, to, Size, len(acc)))
 	}
-	_, err := b.parse(src, Size)
-	return err
 }
 
 // window decodes the steps [from, to) into scratch and returns them.

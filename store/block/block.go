@@ -14,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"pulse/store/block/lanes"
 )
 
 const (
@@ -53,7 +55,7 @@ const (
 	maskBitmap
 )
 
-const maxWidth = 57 // a value that starts at any bit of a byte lies in one 64-bit load
+const maxWidth = lanes.MaxWidth
 
 // AppendTo appends values encoded as one block to dst and returns the longer
 // slice. NaN, whatever its bits, means no data. The step in milliseconds is a
@@ -71,23 +73,24 @@ func AppendTo(dst []byte, values []float64, step int64) []byte {
 // does not know its own length. On an error, which wraps ErrCorrupt, dst holds
 // NaN only.
 func Decode(dst []float64, src []byte) (rest []byte, err error) {
+	if len(dst) > 0 && len(dst) <= MaxValues {
+		var b simple
+		if size := b.read(src, len(dst)); size > 0 {
+			b.decode(dst)
+			return src[size:], nil
+		}
+	}
+	return decode(dst, src)
+}
+
+// decode is Decode for any block.
+func decode(dst []float64, src []byte) (rest []byte, err error) {
 	var b view
 	rest, err = b.parse(src, len(dst))
 	if err != nil {
-		fill(dst, math.NaN())
+		tier.Fill(dst, math.NaN())
 		return nil, err
 	}
 	b.decode(dst)
 	return rest, nil
-}
-
-func fill(dst []float64, v float64) {
-	for len(dst) >= 8 {
-		d := dst[:8:8]
-		d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7] = v, v, v, v, v, v, v, v
-		dst = dst[8:]
-	}
-	for i := range dst {
-		dst[i] = v
-	}
 }

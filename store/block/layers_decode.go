@@ -24,16 +24,20 @@ func (b *view) layered(dst []float64) {
 
 // layeredValues fills dst with what the integers stand for.
 func (b *view) layeredValues(dst []float64) {
-	switch l := &b.l; {
+	l := &b.l
+	r, ok := b.t.ratio()
+	switch {
 	case l.mode == direct:
 		l.main.convert(dst, b.src, b.t)
-	case l.mode == delta && b.t.linear():
+	case l.mode == delta && ok:
+		dst[0] = r.Value(int64(l.first))
 		if l.main.count == 0 {
-			b.t.convertDeltas(dst, b.src[l.main.data:], uint(l.main.width), l.main.base, l.first)
+			p := l.main.packed(b.src)
+			tier.Sums(dst[1:], &p, l.first, r)
 			return
 		}
 		l.main.unpack(dst[1:], b.src)
-		b.t.valuesOfDeltas(dst, l.first)
+		tier.SumsOf(dst[1:], l.first, r)
 	case l.mode == lengths:
 		l.spreadLengths(dst, b.src, &b.t)
 	default:
@@ -76,17 +80,19 @@ func (l *layers) integers(dst []float64, src []byte) {
 // spreadLengths fills dst with runs of integers, with t of their values.
 func (l *layers) spreadLengths(dst []float64, src []byte, t *transform) {
 	var some, sizes [16]float64
+	main, runs := l.main.packed(src), l.runs.packed(src)
 	for k := 0; len(dst) > 0; k += len(some) {
 		n := min(len(some), int(l.main.n)-k)
 		values := some[:n]
-		unpack(values, src[l.main.data:], uint(k)*uint(l.main.width), uint(l.main.width), l.main.base)
-		unpack(sizes[:n], src[l.runs.data:], uint(k)*uint(l.runs.width), uint(l.runs.width), l.runs.base)
+		main.Bit, runs.Bit = uint(k)*main.Width, uint(k)*runs.Width
+		tier.Ints(values, &main)
+		tier.Ints(sizes[:n], &runs)
 		if t != nil {
 			t.values(values)
 		}
 		for j, v := range values {
 			size := min(int(math.Float64bits(sizes[j]))+1, len(dst))
-			fill(dst[:size], v)
+			tier.Fill(dst[:size], v)
 			dst = dst[size:]
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+
+	"pulse/store/block/lanes"
 )
 
 // stream is a stream of n integers whose lengths were checked. It is small,
@@ -56,13 +58,25 @@ func (s *stream) parse(c *cursor, n int) error {
 
 // at returns the integer numbered i of a stream of src without exceptions.
 func (s *stream) at(src []byte, i int) int64 {
-	return int64(s.base + loadEnd(src[s.data:], uint(i)*uint(s.width))&(1<<s.width-1))
+	p := s.packed(src)
+	return int64(p.Int(i))
+}
+
+// packed returns the integers as they are without exceptions.
+func (s *stream) packed(src []byte) lanes.Packed {
+	return lanes.Packed{Data: src[s.data:], Width: uint(s.width), Base: s.base}
+}
+
+// exceptions returns those, in order.
+func (s *stream) exceptions(src []byte) lanes.Packed {
+	return lanes.Packed{Data: src[s.more:], Width: uint(s.moreWidth), Base: s.moreBase}
 }
 
 // unpack puts the first len(dst) integers into dst, each into the bits of a
 // double.
 func (s *stream) unpack(dst []float64, src []byte) {
-	unpack(dst, src[s.data:], 0, uint(s.width), s.base)
+	p := s.packed(src)
+	tier.Ints(dst, &p)
 	if s.count > 0 {
 		s.except(dst, src, nil)
 	}
@@ -70,10 +84,27 @@ func (s *stream) unpack(dst []float64, src []byte) {
 
 // convert puts the values of the first len(dst) integers into dst.
 func (s *stream) convert(dst []float64, src []byte, t transform) {
-	t.convert(dst, src[s.data:], 0, uint(s.width), s.base)
+	if tier == lanes.AVX512 && s.mostly() && len(dst) == int(s.n) { // where Spread is quick
+		p := s.exceptions(src)
+		t.convert(dst[:s.count], &p)
+		tier.Spread(dst, src[s.places:], int(s.count), canonical(t.value(int64(s.base))))
+		return
+	}
+	if s.width == 0 {
+		tier.Fill(dst, canonical(t.value(int64(s.base))))
+	} else {
+		p := s.packed(src)
+		t.convert(dst, &p)
+	}
 	if s.count > 0 {
 		s.except(dst, src, &t)
 	}
+}
+
+// mostly reports whether the stream is one integer but for exceptions in places
+// that a bitmap has.
+func (s *stream) mostly() bool {
+	return s.count > 0 && s.width == 0 && !listed(int(s.n), int(s.count))
 }
 
 // except puts the exceptions into dst, with t their values.
@@ -82,10 +113,12 @@ func (s *stream) except(dst []float64, src []byte, t *transform) {
 	places := memory[:s.count]
 	s.placesOf(places, src)
 	var some [16]float64
+	p := s.exceptions(src)
 	for k := 0; k < len(places); k += len(some) {
 		part := places[k:min(k+len(some), len(places))]
 		ints := some[:len(part)]
-		unpack(ints, src[s.more:], uint(k)*uint(s.moreWidth), uint(s.moreWidth), s.moreBase)
+		p.Bit = uint(k) * p.Width
+		tier.Ints(ints, &p)
 		if t != nil {
 			t.values(ints)
 		}
@@ -101,8 +134,12 @@ func (s *stream) except(dst []float64, src []byte, t *transform) {
 func (s *stream) placesOf(places []uint8, src []byte) {
 	if listed(int(s.n), int(s.count)) {
 		width := uint(placeWidth(int(s.n)))
-		for k := range places {
-			places[k] = uint8(loadEnd(src[s.places:], uint(k)*width) & (1<<width - 1))
+		for k := 0; k < len(places); { // a load has seven, of up to 8 bits
+			x := loadEnd(src[s.places:], uint(k)*width)
+			for end := min(k+7, len(places)); k < end; k++ {
+				places[k] = uint8(x & (1<<width - 1))
+				x >>= width
+			}
 		}
 		return
 	}
@@ -124,15 +161,8 @@ func (s *stream) nudge(dst []float64, src []byte) {
 	if s.count > 0 {
 		s.nudgeExceptions(dst, src)
 	}
-	var some [32]float64
-	for from := 0; from < len(dst); from += len(some) {
-		part := dst[from:min(from+len(some), len(dst))]
-		by := some[:len(part)]
-		unpack(by, src[s.data:], uint(from)*uint(s.width), uint(s.width), s.base)
-		for i, v := range part {
-			part[i] = canonical(math.Float64frombits(math.Float64bits(v) + math.Float64bits(by[i])))
-		}
-	}
+	p := s.packed(src)
+	tier.Nudge(dst, &p)
 }
 
 // nudgeExceptions adds to dst what the exceptions are more than the integers in
@@ -141,11 +171,12 @@ func (s *stream) nudgeExceptions(dst []float64, src []byte) {
 	var memory [MaxValues]uint8
 	places := memory[:s.count]
 	s.placesOf(places, src)
+	p := s.exceptions(src)
 	for k, place := range places {
 		if int(place) >= len(dst) {
 			continue
 		}
-		by := s.moreBase + loadEnd(src[s.more:], uint(k)*uint(s.moreWidth))&(1<<s.moreWidth-1) - uint64(s.at(src, int(place)))
+		by := p.Int(k) - uint64(s.at(src, int(place)))
 		dst[place] = math.Float64frombits(math.Float64bits(dst[place]) + by)
 	}
 }

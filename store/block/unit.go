@@ -32,7 +32,7 @@ func DecodeUnit(dst []float64, src []byte) (unit Unit, rest []byte, err error) {
 	var b view
 	rest, err = b.parse(src, len(dst))
 	if err != nil {
-		fill(dst, math.NaN())
+		tier.Fill(dst, math.NaN())
 		return noUnit, nil, err
 	}
 	b.decode(dst)
