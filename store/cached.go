@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"hash/maphash"
 	"math"
 	"runtime"
 	"slices"
@@ -19,13 +20,14 @@ import (
 // is ever taken out: what is replaced is not asked for any more.
 type columnCache struct {
 	lines        *fastcache.Cache
+	seed         maphash.Seed
 	series       int // selected series from which a scan is worth keeping
 	members      int // and of them for each line
 	hits, misses atomic.Int64
 }
 
 func newColumnCache(bytes int64) *columnCache {
-	return &columnCache{lines: fastcache.New(int(bytes)), series: 256, members: 4}
+	return &columnCache{lines: fastcache.New(int(bytes)), seed: maphash.MakeSeed(), series: 256, members: 4}
 }
 
 // bytes returns the memory of c, which lies outside the heap.
@@ -58,8 +60,10 @@ type cacheID = [sha256.Size]byte
 // of the bucket that a new piece falls into.
 const cachePiece = 4 << 10
 
-// set puts an entry into the cache.
+// set puts an entry into the cache, with a hash of it at its end. It may append
+// to v.
 func (c *columnCache) set(entry cacheID, v []byte) {
+	v = binary.LittleEndian.AppendUint64(v, maphash.Bytes(c.seed, v))
 	key := append(entry[:], 0, 0)
 	for i := 0; i*cachePiece <= len(v); i++ {
 		binary.LittleEndian.PutUint16(key[len(entry):], uint16(i))
@@ -67,8 +71,11 @@ func (c *columnCache) set(entry cacheID, v []byte) {
 	}
 }
 
-// get appends an entry to dst. It returns nil when a piece is not there any more.
+// get puts an entry into dst, whose memory it uses again. It returns nil when a piece
+// is not there any more, or is of another time: scans that differ in what has no
+// values there write other bytes under the same name, perhaps at once.
 func (c *columnCache) get(dst []byte, entry cacheID) []byte {
+	dst = dst[:0]
 	key := append(entry[:], 0, 0)
 	for i := uint16(0); ; i++ {
 		binary.LittleEndian.PutUint16(key[len(entry):], i)
@@ -76,9 +83,13 @@ func (c *columnCache) get(dst []byte, entry cacheID) []byte {
 		if dst, found = c.lines.HasGet(dst, key); !found {
 			return nil
 		}
-		if len(dst)-n < cachePiece {
-			return dst
+		if len(dst)-n == cachePiece {
+			continue
 		}
+		if end := len(dst) - 8; end >= 0 && binary.LittleEndian.Uint64(dst[end:]) == maphash.Bytes(c.seed, dst[:end]) {
+			return dst[:end]
+		}
+		return nil
 	}
 }
 
@@ -238,7 +249,7 @@ type cachedLines struct {
 
 // get copies the lines of b from the cache, and reports whether it has them.
 func (c *cachedLines) get(r *run, b *sealedBlock) bool {
-	src := r.store.cache.get(c.bytes[:0], sha256.Sum256(b.key))
+	src := r.store.cache.get(c.bytes, sha256.Sum256(b.key))
 	if src == nil {
 		return false
 	}
