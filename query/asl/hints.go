@@ -73,15 +73,14 @@ func (c *Context) mismatch(w Word) (text string, faults int) {
 	if !ok {
 		return fmt.Sprintf(":%s cannot work on a stack of %s", w.Name, count(len(c.Stack), "item")), 100
 	}
-	if missing := params[min(len(c.Stack), len(params)):]; len(missing) > 0 {
-		faults = 10 * len(missing)
-		for i, item := range c.Stack {
-			if k := kinds[params[i].kind]; k.is != nil && !k.is(item) {
-				faults++
-			}
+	if n := len(c.Stack); n < len(params) {
+		missing, where := params[n:], "before it"
+		faults = misfits(params, c.Stack)
+		if others := misfits(params[len(params)-n:], c.Stack); others < faults {
+			missing, where, faults = params[:len(params)-n], "below", others
 		}
-		return fmt.Sprintf(":%s takes %s, the stack has %s; before it goes %s", w.Name, count(len(params), "item"),
-			count(len(c.Stack), "item"), describe(missing)), faults
+		return fmt.Sprintf(":%s takes %s, the stack has %s; %s goes %s", w.Name, count(len(params), "item"),
+			count(n, "item"), where, describe(missing)), faults + 10*len(missing)
 	}
 	below, top := c.Stack[:len(c.Stack)-len(params)], c.Stack[len(c.Stack)-len(params):]
 	for i := len(params) - 1; i >= 0; i-- {
@@ -98,6 +97,16 @@ func (c *Context) mismatch(w Word) (text string, faults int) {
 		return fmt.Sprintf(":%s cannot work with %s%s", w.Name, typeName(top[len(top)-1]), quoted(top[len(top)-1])), 1
 	}
 	return text + c.in.slip(top), faults
+}
+
+// misfits counts the items that are not of the kind of the parameter in their place.
+func misfits(params []parameter, items []any) (n int) {
+	for i, item := range items {
+		if k := kinds[params[i].kind]; k.is != nil && !k.is(item) {
+			n++
+		}
+	}
+	return n
 }
 
 // String says what a parameter is.

@@ -24,6 +24,7 @@ func TestErrorsTeach(t *testing.T) {
 		{region + "(region),:by", ":by", ":by needs keys, a list such as (,a,b,), but on top is String '(region)'; the parentheses of a list are items of their own: (,a,b,)",
 			"Equal 'name,sps,:eq' String '(region)'", "Aggregate keys:List -- TimeSeries | TimeSeries keys:List -- TimeSeries"},
 		{"name,:eq", ":eq", ":eq takes 2 items, the stack has 1 item; before it goes a text", "String 'name'", "k:String v:String -- Query"},
+		{"(,99,),:percentiles", ":percentiles", ":percentiles takes 2 items, the stack has 1 item; below goes an aggregate, perhaps grouped, such as name,sps,:eq,:sum,(,node,),:by", "List '(,99,)'", "Data percentiles:List -- TimeSeries"},
 		{":drop", ":drop", ":drop takes 1 item, the stack has no items; before it goes any item", "", "a --"},
 		{"name=sps,:sum", ":sum", ":sum needs a query such as name,sps,:eq, but on top is String 'name=sps'; a condition is written name,sps,:eq",
 			"String 'name=sps'", "Query -- TimeSeries | TimeSeries -- TimeSeries"},
