@@ -147,8 +147,13 @@ func TestPiecesHaveTime(t *testing.T) {
 				t.Errorf("a slow reader got %d pieces: %v", pieces, err)
 			}
 		}
-		if pieces, err := run(5*time.Second, ticking{clock.NewManual(time.UnixMilli(0))}); pieces != 2 || !errors.Is(err, query.ErrTimeout) || !strings.Contains(err.Error(), "5s") {
-			t.Errorf("pieces that take 3 s: %d in 5 s, %v", pieces, err)
+		clk := ticking{clock.NewManual(time.UnixMilli(0))}
+		if pieces, err := run(time.Hour, clk); pieces != 5 || err != nil {
+			t.Fatalf("%d pieces in an hour: %v", pieces, err)
+		}
+		half := time.Duration(clk.Manual.Now().UnixMilli()) * time.Millisecond / 2
+		if pieces, err := run(half, ticking{clock.NewManual(time.UnixMilli(0))}); pieces == 0 || pieces > 3 || !errors.Is(err, query.ErrTimeout) || !strings.Contains(err.Error(), half.String()) {
+			t.Errorf("five pieces take %s: %d in half of it, %v", 2*half, pieces, err)
 		}
 	})
 }
