@@ -101,7 +101,7 @@ type ResultLine struct {
 type Explain struct {
 	DataFetchMs            int64 // time spent reading from the store
 	InputLines             int64 // series read
-	InputDatapoints        int64 // series × primary steps
+	InputDatapoints        int64 // series × steps, of each tier that was read; of a coarser one also for how many values there are
 	IntermediateLines      int64 // lines fetched
 	IntermediateDatapoints int64
 	GraphLines             int64 // lines of the result

@@ -120,8 +120,10 @@ func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
 	x.held += int64(len(lines)) * (expr.LineBytes + n*8)
 	x.explain.InputLines += int64(stats.Series)
 	x.explain.InputDatapoints += stats.Datapoints
-	x.explain.IntermediateLines += int64(len(lines))
-	x.explain.IntermediateDatapoints += int64(len(lines)) * n
+	if stats.Series > 0 { // else a line says that there is no data
+		x.explain.IntermediateLines += int64(len(lines))
+		x.explain.IntermediateDatapoints += int64(len(lines)) * n
+	}
 	return lines, nil
 }
 
