@@ -152,7 +152,7 @@ func TestPiecesHaveTime(t *testing.T) {
 			t.Fatalf("%d pieces in an hour: %v", pieces, err)
 		}
 		half := time.Duration(clk.Manual.Now().UnixMilli()) * time.Millisecond / 2
-		if pieces, err := run(half, ticking{clock.NewManual(time.UnixMilli(0))}); pieces == 0 || pieces > 3 || !errors.Is(err, query.ErrTimeout) || !strings.Contains(err.Error(), half.String()) {
+		if pieces, err := run(half, ticking{clock.NewManual(time.UnixMilli(0))}); pieces == 0 || pieces > 4 || !errors.Is(err, query.ErrTimeout) || !strings.Contains(err.Error(), half.String()) {
 			t.Errorf("five pieces take %s: %d in half of it, %v", 2*half, pieces, err)
 		}
 	})
