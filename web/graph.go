@@ -208,6 +208,9 @@ func (s *Server) zones(r *request) ([]*time.Location, error) {
 	return zones, nil
 }
 
+// timeForms is what helps who wrote a time that is none.
+const timeForms = "; a time is written e-3h, now-1d, 1700000000 or 2024-02-01T03:04"
+
 // timeRange reads s and e for routes that have no step of their own.
 func (s *Server) timeRange(r *request) (start, end int64, err error) {
 	zone, err := s.zone(r)
@@ -221,7 +224,16 @@ func (s *Server) timeRange(r *request) (start, end int64, err error) {
 	if to == "" {
 		to = "now"
 	}
-	if start, end, err = when.ParseRange(from, to, s.nowMs(), zone); err != nil {
+	if err = when.CheckRange(from, to); err == nil {
+		start, end, err = when.ParseRange(from, to, s.nowMs(), zone)
+	}
+	fault := (*when.RangeError)(nil)
+	switch {
+	case errors.As(err, &fault) && fault.End:
+		return 0, 0, badRequest("parameter e: " + err.Error() + timeForms)
+	case fault != nil:
+		return 0, 0, badRequest("parameter s: " + err.Error() + timeForms)
+	case err != nil:
 		return 0, 0, badRequest("parameters s and e: " + err.Error())
 	}
 	return start, end, nil

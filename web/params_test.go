@@ -20,8 +20,8 @@ var malformed = []struct {
 	param  string
 	values []string
 }{
-	{"/api/v1/graph", "q=name,known,:eq", "s", []string{"e-", "-1h", "2026-13-01", "e-3x", "99999999999999999999", "\x00", "e-9999999999999w"}},
-	{"/api/v1/graph", "q=name,known,:eq", "e", []string{"now-", "now-3", "2026-01-01T25:00", "💥", "--"}},
+	{"/api/v1/graph", "q=name,known,:eq", "s", []string{"foo", "x-3h", "e-", "-1h", "2026-13-01", "e-3x", "99999999999999999999", "\x00", "e-9999999999999w"}},
+	{"/api/v1/graph", "q=name,known,:eq", "e", []string{"tomorrow", "foo+1h", "now-", "now-3", "2026-01-01T25:00", "💥", "--"}},
 	{"/api/v1/graph", "q=name,known,:eq", "tz", []string{"Nowhere", "../../etc/passwd", "/etc/passwd", strings.Repeat("A", 1000), "UTC\x00"}},
 	{"/api/v1/graph", "q=name,known,:eq", "step", []string{"fast", "-1s", "0s", "10", "1y1y", "9999999999999999999h"}},
 	{"/api/v1/graph", "q=name,known,:eq", "w", []string{"0", "-1", "many", "1.5", "99999999999999999999", "1e3"}},
@@ -52,7 +52,7 @@ var malformed = []struct {
 	{"/api/v1/expr/complete", "typed=1", "q", []string{":nope,", "name,:eq,x", "),x", "/*", strings.Repeat("x", 8193) + ","}},
 	{"/api/v1/expr/rewrite", "", "q", programs},
 	{"/api/v2/fetch", "", "q", append(programs, unshown...)},
-	{"/api/v2/fetch", "q=name,known,:eq", "s", []string{"e-", "-1h", "e-3x"}},
+	{"/api/v2/fetch", "q=name,known,:eq", "s", []string{"foo", "e-", "-1h", "e-3x"}},
 	{"/api/v2/fetch", "q=name,known,:eq", "tz", []string{"Nowhere"}},
 	{"/api/v2/fetch", "q=name,known,:eq", "step", []string{"fast", "0s"}},
 	{"/api/v1/stream", "", "q", append(programs, unshown...)},

@@ -166,9 +166,37 @@ const (
 	DefaultEnd   = "now"
 )
 
+// RangeError is why one end of a range cannot be read.
+type RangeError struct {
+	End bool // it is the end, not the start
+	err error
+}
+
+func (e *RangeError) Error() string { return e.err.Error() }
+func (e *RangeError) Unwrap() error { return e.err }
+
+// CheckRange refuses ends that are relative to a name which no range has, such as
+// `tomorow` or `x-3h`, and which ParseRange takes for now as Atlas does. Fails with
+// a *RangeError.
+func CheckRange(s, e string) error {
+	for i, text := range []string{s, e} {
+		name, _, _, ok := relative(text)
+		if !ok && !strings.ContainsFunc(text, notLetter) {
+			name = text
+		}
+		switch name {
+		case "", "now", "epoch", "s", "start", "e", "end":
+		default:
+			return &RangeError{i == 1, fmt.Errorf("invalid date %s", text)}
+		}
+	}
+	return nil
+}
+
 // ParseRange reads the two ends of a range and returns them in Unix ms. Either
 // may be relative to the other (`s=e-3h`, `e=s+1d`) or to now; an empty one
-// takes its default. Start and end may be equal.
+// takes its default. Start and end may be equal. The error is a *RangeError when
+// one end alone is at fault.
 func ParseRange(s, e string, now int64, zone *time.Location) (start, end int64, err error) {
 	if s == "" {
 		s = DefaultStart
@@ -177,21 +205,27 @@ func ParseRange(s, e string, now int64, zone *time.Location) (start, end int64, 
 		e = DefaultEnd
 	}
 	refs := Refs{"now": now}
+	parse := func(text string, isEnd bool) (t int64) {
+		if err != nil {
+			return 0
+		}
+		t, failed := ParseTime(text, refs, zone)
+		if failed != nil {
+			err = &RangeError{isEnd, failed}
+		}
+		return t
+	}
 	if relativeToOther(s) || s == "e" {
 		if relativeToOther(e) || e == "s" {
 			return 0, 0, errors.New("start and end are both relative")
 		}
-		if end, err = ParseTime(e, refs, zone); err != nil {
-			return 0, 0, err
-		}
+		end = parse(e, true)
 		refs["e"], refs["end"] = end, end
-		start, err = ParseTime(s, refs, zone)
+		start = parse(s, false)
 	} else {
-		if start, err = ParseTime(s, refs, zone); err != nil {
-			return 0, 0, err
-		}
+		start = parse(s, false)
 		refs["s"], refs["start"] = start, start
-		end, err = ParseTime(e, refs, zone)
+		end = parse(e, true)
 	}
 	if err != nil {
 		return 0, 0, err

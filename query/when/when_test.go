@@ -1,6 +1,7 @@
 package when_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -161,6 +162,32 @@ func TestParseRange(t *testing.T) {
 	} {
 		if _, _, err := when.ParseRange(c[0], c[1], now, time.UTC); err == nil || err.Error() != c[2] {
 			t.Errorf("s=%s e=%s: got %v, want %s", c[0], c[1], err, c[2])
+		}
+	}
+}
+
+func TestRangeErrors(t *testing.T) {
+	for _, c := range []struct {
+		s, e string
+		want string // which end is at fault, and how; "" for none
+	}{
+		{"", "", ""}, {"e-3h", "now", ""}, {"end-3h", "now-1m", ""}, {"epoch+1d", "s+1h", ""}, {"epoch", "start+1h", ""}, {"now-1d", "e-5m", ""},
+		{"1700000000-6h", "1700000000", ""}, {"2024-02-01", "2024-02-01T04:05Z", ""},
+		{"foo", "now", "start: invalid date foo"}, {"now", "foo", "end: invalid date foo"}, {"x-3h", "", "start: invalid date x-3h"}, {"", "tomorrow+3h", "end: invalid date tomorrow+3h"},
+		{"gs", "ge", "start: invalid date gs"}, {"e-3x", "now", "start: unknown unit x"}, {"now-1h", "now-5", "end: invalid period 5"}, {"2024-02-30", "", "start: invalid date 2024-02-30"},
+	} {
+		err := when.CheckRange(c.s, c.e)
+		if err == nil {
+			_, _, err = when.ParseRange(c.s, c.e, 1_900_000_000_000, time.UTC)
+		}
+		got := ""
+		if fault := (*when.RangeError)(nil); errors.As(err, &fault) {
+			got = map[bool]string{false: "start: ", true: "end: "}[fault.End] + fault.Error()
+		} else if err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("s=%s e=%s: got %q, want %q", c.s, c.e, got, c.want)
 		}
 	}
 }
