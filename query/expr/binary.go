@@ -144,7 +144,9 @@ func (b *Binary) identity() string     { return ":" + b.Op }
 func (b *Binary) withInputs(in []TimeSeries) (TimeSeries, error) {
 	return NewBinary(b.Op, in[0], in[1])
 }
-func (b *Binary) kernel() kernel { return &binaryKernel{b, binaryFunc(b.Op), unknownFunc(b.Op), nil} }
+func (b *Binary) kernel() kernel {
+	return &binaryKernel{expr: b, f: binaryFunc(b.Op), unknown: unknownFunc(b.Op)}
+}
 
 type pair struct{ l, r int32 }
 
@@ -156,16 +158,22 @@ type binaryKernel struct {
 	f       func(dst, a, b []float64)
 	unknown func(dst, a, b []float64)
 	pairs   []pair
+	left    bool // what useLeft said when pairs were made
+}
+
+// useLeft reports whether the left side is the one with the larger grouping.
+func (k *binaryKernel) useLeft(in []*result) bool {
+	if k.expr.leftLarge && !k.expr.Grouped() && len(in[0].lines) == 1 && len(in[1].lines) > 1 {
+		return false // one line against the many of :all
+	}
+	return k.expr.leftLarge
 }
 
 func (k *binaryKernel) shape(in []*result, out *result) error {
 	left, right := in[0].lines, in[1].lines
-	useLeft := k.expr.leftLarge
-	if useLeft && !k.expr.Grouped() && len(left) == 1 && len(right) > 1 {
-		useLeft = false // one line against the many of :all
-	}
+	k.left = k.useLeft(in)
 	large, small, keys := left, right, k.expr.R.Keys()
-	if !useLeft {
+	if !k.left {
 		large, small, keys = right, left, k.expr.L.Keys()
 	}
 	partner := partners(large, small, keys)
@@ -179,7 +187,7 @@ func (k *binaryKernel) shape(in []*result, out *result) error {
 			continue
 		}
 		p := pair{int32(i), int32(j)}
-		if !useLeft {
+		if !k.left {
 			p = pair{int32(j), int32(i)}
 		}
 		k.pairs = append(k.pairs, p)
@@ -239,7 +247,8 @@ func (k *binaryKernel) run(w Window, in []*result, out *result) error {
 		f = k.unknown
 	}
 	for i, p := range k.pairs {
-		f(out.lines[i].Values, left[p.l].Values, right[p.r].Values)
+		dst := out.lines[i].Values
+		f(dst, left[p.l].Values[:len(dst)], right[p.r].Values[:len(dst)])
 	}
 	return nil
 }

@@ -73,7 +73,8 @@ type kernel interface {
 	// shape derives the output lines after the set of an input's lines changed
 	// and must call out.reset. It may allocate.
 	shape(in []*result, out *result) error
-	// run fills the values of out.lines for w. It must not change in.
+	// run fills the values of out.lines for w. It must not change in, except
+	// where out has the values of in; see sharing.go.
 	run(w Window, in []*result, out *result) error
 }
 
@@ -92,7 +93,10 @@ type node struct {
 	shaped bool
 	kernel kernel
 	out    result
-	held   int64 // bytes, see afford
+	flat   bool   // see sharing.go
+	free   []bool // inputs whose values it may write over
+	held   int64  // bytes, see afford
+	steps  int    // of the window that held is for
 }
 
 // Evaluator computes one or more expressions over ascending windows of time,
@@ -114,6 +118,7 @@ type Evaluator struct {
 	next    int64 // start expected of the next window
 	step    int64
 	started bool
+	owned   bool // see Own
 	notices []string
 
 	// Budget bounds the bytes of lines and state that the nodes may hold, without
@@ -151,6 +156,7 @@ func NewEvaluator(roots ...TimeSeries) (*Evaluator, error) {
 		}
 		n.seen = make([]uint64, len(n.in))
 	}
+	e.plan()
 	return e, nil
 }
 
@@ -187,7 +193,8 @@ func (e *Evaluator) Nodes() int { return len(e.nodes) }
 // must have one value per step of that window. changed says that the lines
 // differ from the last call in number, order, tags or labels; the first call
 // counts as changed. The evaluator reads the slice until the next call and
-// changes nothing in it.
+// changes nothing in it, but for values that it owns; see Own. Lines that it
+// returns may share values with those supplied.
 func (e *Evaluator) SetData(i int, lines []Line, changed bool) {
 	out := &e.nodes[e.dataAt[i]].out
 	if changed || out.gen == 0 {
@@ -309,6 +316,9 @@ func (e *Evaluator) evalMissing(w Window) error {
 		given[i] = out.lines
 		out.lines = slices.Clone(out.lines)
 		for j := range out.lines {
+			if e.owned {
+				none = appendNaN(nil, w.Len())
+			}
 			out.lines[j].Values = none
 		}
 	}
@@ -327,7 +337,7 @@ func (e *Evaluator) evalNode(n *node, w Window) error {
 		}
 	}
 	if changed {
-		if err := e.afford(n, w); err != nil {
+		if err := e.afford(n, w, 0); err != nil {
 			return err
 		}
 		if s, ok := n.kernel.(*statefulKernel); ok {
@@ -340,10 +350,16 @@ func (e *Evaluator) evalNode(n *node, w Window) error {
 		}
 		n.shaped = true
 	}
+	if changed || n.steps != w.Len() {
+		if err := e.afford(n, w, len(n.out.lines)); err != nil {
+			return err
+		}
+		n.steps = w.Len()
+	}
 	if _, ok := n.kernel.(supplied); ok {
 		return nil
 	}
-	n.out.fit(w.Len())
+	n.room(w)
 	if err := n.kernel.run(w, n.inRes, &n.out); err != nil {
 		return err
 	}
@@ -358,23 +374,25 @@ func (e *Evaluator) evalNode(n *node, w Window) error {
 const LineBytes = 256
 
 // afford checks that n fits the budget with as many lines as its inputs can
-// make, before anything is allocated for it.
-func (e *Evaluator) afford(n *node, w Window) error {
+// make, of which so many have values, before these or those are allocated.
+func (e *Evaluator) afford(n *node, w Window, made int) error {
 	lines := int64(1)
 	for _, r := range n.inRes {
 		lines = max(lines, int64(len(r.lines)))
 	}
-	per := LineBytes + int64(w.Len())*8
+	per := int64(LineBytes)
 	switch x := n.expr.(type) {
 	case DataExpr:
 		return nil // the budget of whoever supplies it
 	case *Percentiles:
 		per *= int64(max(len(x.Wants), 1))
+	case *MathAggregate:
+		lines = 1 + lines/(LineBytes/4) // remembers the lines by 4 bytes each
 	case *Stateful:
 		per += x.stateBytes(w.Step)
 		lines += int64(len(n.kernel.(*statefulKernel).gone))
 	}
-	n.held = lines * per
+	n.held = lines*per + n.valueBytes(w, made)
 	var need int64
 	for _, m := range e.nodes {
 		need += m.held

@@ -124,13 +124,13 @@ type filterKernel struct {
 
 func (k *filterKernel) shape([]*result, *result) error { return nil }
 
-func (k *filterKernel) run(w Window, in []*result, out *result) error {
+func (k *filterKernel) run(_ Window, in []*result, out *result) error {
 	keep, err := k.keep(in[0].lines, in[1].lines)
 	if err != nil {
 		return err
 	}
 	k.notice = fmt.Sprintf("%d of %d lines matched filter", len(keep), len(in[0].lines))
-	selectLines(w, keep, in[0].lines, out)
+	selectLines(keep, in[0].lines, out)
 	return nil
 }
 
@@ -158,18 +158,13 @@ func (k *filterKernel) keep(lines, conds []Line) ([]int, error) {
 
 func anyTrue(values []float64) bool { return slices.ContainsFunc(values, Truth) }
 
-// selectLines makes out the chosen lines of src, values copied.
-func selectLines(w Window, chosen []int, src []Line, out *result) {
+// selectLines makes out the chosen lines of src, whose values they share.
+func selectLines(chosen []int, src []Line, out *result) {
 	lines := make([]Line, len(chosen))
 	for i, j := range chosen {
 		lines[i] = src[j]
-		lines[i].Values = nil
 	}
 	out.reset(lines)
-	out.fit(w.Len())
-	for i, j := range chosen {
-		copy(out.lines[i].Values, src[j].Values)
-	}
 }
 
 // Consolidated recomputes lines at a coarser step within the window: every

@@ -74,11 +74,10 @@ func (k *topKernel) run(w Window, in []*result, out *result) error {
 		chosen[i] = int(r.line)
 	}
 	slices.Sort(chosen)
-	selectLines(w, chosen, lines, out)
+	selectLines(chosen, lines, out)
 	if k.expr.Others != "" && len(rest) > 0 {
 		slices.Sort(rest)
 		out.lines = slices.Insert(out.lines, 0, k.others(w, lines, rest))
-		out.slab = nil
 	}
 	return nil
 }

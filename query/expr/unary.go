@@ -121,7 +121,7 @@ func (k *unaryKernel) run(w Window, in []*result, out *result) error {
 	}
 	for i := range out.lines {
 		dst, src := out.lines[i].Values, in[0].lines[i].Values
-		for j, v := range src {
+		for j, v := range src[:len(dst)] {
 			dst[j] = k.f(v)
 		}
 	}
@@ -173,7 +173,7 @@ func (k *asKernel) shape(in []*result, out *result) error {
 
 func (k *asKernel) run(_ Window, in []*result, out *result) error {
 	for i := range out.lines {
-		copy(out.lines[i].Values, in[0].lines[i].Values)
+		out.lines[i].Values = in[0].lines[i].Values
 	}
 	return nil
 }
