@@ -154,11 +154,12 @@ func TestLimits(t *testing.T) {
 	const lines = 20 * (expr.LineBytes + 10*8)
 	f(query.Limits{MemoryBytes: 100}, by, "bytes")
 	f(query.Limits{MemoryBytes: lines - 1}, by, "bytes")
-	f(query.Limits{MemoryBytes: 2*lines - 1}, by+",:abs", "bytes")
+	f(query.Limits{MemoryBytes: lines + 20*expr.LineBytes - 1}, by+",:abs", "bytes")
+	f(query.Limits{MemoryBytes: 2*lines - 1}, by+",:dup,:mul", "bytes")
 	f(query.Limits{MemoryBytes: 2*lines - 1}, by+",name,x,:eq,:max,(,node,),:by", "bytes")
 	f(query.Limits{MemoryBytes: 2*lines + 20*8000}, by+",1000,:rolling-sum", "bytes")
 	f(query.Limits{MemoryBytes: 2 << 20}, "name,x,:eq"+strings.Repeat(",10000,:delay", 30), "bytes")
-	for _, program := range []string{by + ",19,:limit", by + ",:sum", by + ",max,5,:topk"} {
+	for _, program := range []string{by + ",19,:limit", by + ",:sum", by + ",max,5,:topk", by + ",1,:add,:sum"} {
 		if err := eval(query.Limits{Lines: 19, MemoryBytes: 2 * lines}, program); err != nil {
 			t.Errorf("%s: %v", program, err)
 		}

@@ -43,6 +43,7 @@ func (x *execution) evaluator(lease *Lease) (*expr.Evaluator, error) {
 		evaluated = max(evaluated, total)
 		return err
 	}
+	ev.Own() // what fetch returns is nobody else's
 	ev.Interrupt = func() error { return x.ctx.Err() }
 	return ev, nil
 }

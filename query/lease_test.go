@@ -33,7 +33,7 @@ func TestQueriesShareMemory(t *testing.T) {
 	if b.Used() < size || b.Used() > 2*size {
 		t.Errorf("%d bytes in use of a result of %d", b.Used(), size)
 	}
-	for _, program := range []string{all + ",2,:mul", all + "," + all + ",:add"} {
+	for _, program := range []string{all + ",:dup,:mul", all + "," + all + ",:add"} {
 		if err := ask(e, program, nil); !errors.Is(err, query.ErrBusy) {
 			t.Errorf("%s beside it: %v, want ErrBusy", program, err)
 		}
