@@ -35,7 +35,7 @@ func (b *view) present(dst []float64, from int) {
 	case constant:
 		tier.Fill(dst, b.constantValue())
 	case packed:
-		p := b.packed(from)
+		p := lanes.Packed{Data: b.src[b.data:], Bit: uint(from * b.width), Width: uint(b.width), Base: b.base}
 		b.t.convert(dst, &p)
 	case raw:
 		for i := range dst {
@@ -57,9 +57,4 @@ func (b *view) spreadRuns(dst []float64) {
 		tier.Fill(dst[run:run+size], math.NaN())
 		end = run
 	}
-}
-
-// packed returns the integers of a packed block, from the one numbered from on.
-func (b *view) packed(from int) lanes.Packed {
-	return lanes.Packed{Data: b.src[b.data:], Bit: uint(from * b.width), Width: uint(b.width), Base: b.base}
 }

@@ -3,6 +3,8 @@ package block
 import (
 	"encoding/binary"
 	"math"
+
+	"pulse/store/block/lanes"
 )
 
 // layered fills dst with the first len(dst) present values.
@@ -32,7 +34,8 @@ func (b *view) layeredValues(dst []float64) {
 	case l.mode == delta && ok:
 		dst[0] = r.Value(int64(l.first))
 		if l.main.count == 0 {
-			p := l.main.packed(b.src)
+			var p lanes.Packed
+			l.main.packed(&p, b.src)
 			tier.Sums(dst[1:], &p, l.first, r)
 			return
 		}
@@ -80,7 +83,9 @@ func (l *layers) integers(dst []float64, src []byte) {
 // spreadLengths fills dst with runs of integers, with t of their values.
 func (l *layers) spreadLengths(dst []float64, src []byte, t *transform) {
 	var some, sizes [16]float64
-	main, runs := l.main.packed(src), l.runs.packed(src)
+	var main, runs lanes.Packed
+	l.main.packed(&main, src)
+	l.runs.packed(&runs, src)
 	for k := 0; len(dst) > 0; k += len(some) {
 		n := min(len(some), int(l.main.n)-k)
 		values := some[:n]

@@ -18,10 +18,13 @@ type simple struct {
 // returns its length or else 0. It is a view's parse for these, several fields to
 // a load; what looks wrong is left to that.
 func (b *simple) read(src []byte, n int) (size int) {
+	if len(src) == 0 || src[0] != versionPlain {
+		return 0
+	}
 	x := word(src)
 	h := uint8(x >> 8)
 	b.kind, b.t.family = kind(h&3), family(h>>4)
-	if uint8(x) != versionPlain || maskKind(h>>2&3) != maskNone || b.kind != constant && b.kind != packed || b.t.family >= ieee {
+	if maskKind(h>>2&3) != maskNone || b.kind != constant && b.kind != packed || b.t.family >= ieee {
 		return 0
 	}
 	x >>= 16

@@ -58,24 +58,27 @@ func (s *stream) parse(c *cursor, n int) error {
 
 // at returns the integer numbered i of a stream of src without exceptions.
 func (s *stream) at(src []byte, i int) int64 {
-	p := s.packed(src)
+	var p lanes.Packed
+	s.packed(&p, src)
 	return int64(p.Int(i))
 }
 
-// packed returns the integers as they are without exceptions.
-func (s *stream) packed(src []byte) lanes.Packed {
-	return lanes.Packed{Data: src[s.data:], Width: uint(s.width), Base: s.base}
+// packed puts the integers as they are without exceptions into p. It returns
+// nothing, since what is returned is copied, which waits until it was written.
+func (s *stream) packed(p *lanes.Packed, src []byte) {
+	p.Data, p.Width, p.Base = src[s.data:], uint(s.width), s.base
 }
 
-// exceptions returns those, in order.
-func (s *stream) exceptions(src []byte) lanes.Packed {
-	return lanes.Packed{Data: src[s.more:], Width: uint(s.moreWidth), Base: s.moreBase}
+// exceptions puts those, in order, into p.
+func (s *stream) exceptions(p *lanes.Packed, src []byte) {
+	p.Data, p.Width, p.Base = src[s.more:], uint(s.moreWidth), s.moreBase
 }
 
 // unpack puts the first len(dst) integers into dst, each into the bits of a
 // double.
 func (s *stream) unpack(dst []float64, src []byte) {
-	p := s.packed(src)
+	var p lanes.Packed
+	s.packed(&p, src)
 	tier.Ints(dst, &p)
 	if s.count > 0 {
 		s.except(dst, src, nil)
@@ -85,7 +88,8 @@ func (s *stream) unpack(dst []float64, src []byte) {
 // convert puts the values of the first len(dst) integers into dst.
 func (s *stream) convert(dst []float64, src []byte, t transform) {
 	if tier == lanes.AVX512 && s.mostly() && len(dst) == int(s.n) { // where Spread is quick
-		p := s.exceptions(src)
+		var p lanes.Packed
+		s.exceptions(&p, src)
 		t.convert(dst[:s.count], &p)
 		tier.Spread(dst, src[s.places:], int(s.count), canonical(t.value(int64(s.base))))
 		return
@@ -93,7 +97,8 @@ func (s *stream) convert(dst []float64, src []byte, t transform) {
 	if s.width == 0 {
 		tier.Fill(dst, canonical(t.value(int64(s.base))))
 	} else {
-		p := s.packed(src)
+		var p lanes.Packed
+		s.packed(&p, src)
 		t.convert(dst, &p)
 	}
 	if s.count > 0 {
@@ -113,7 +118,8 @@ func (s *stream) except(dst []float64, src []byte, t *transform) {
 	places := memory[:s.count]
 	s.placesOf(places, src)
 	var some [16]float64
-	p := s.exceptions(src)
+	var p lanes.Packed
+	s.exceptions(&p, src)
 	for k := 0; k < len(places); k += len(some) {
 		part := places[k:min(k+len(some), len(places))]
 		ints := some[:len(part)]
@@ -161,7 +167,8 @@ func (s *stream) nudge(dst []float64, src []byte) {
 	if s.count > 0 {
 		s.nudgeExceptions(dst, src)
 	}
-	p := s.packed(src)
+	var p lanes.Packed
+	s.packed(&p, src)
 	tier.Nudge(dst, &p)
 }
 
@@ -171,7 +178,8 @@ func (s *stream) nudgeExceptions(dst []float64, src []byte) {
 	var memory [MaxValues]uint8
 	places := memory[:s.count]
 	s.placesOf(places, src)
-	p := s.exceptions(src)
+	var p lanes.Packed
+	s.exceptions(&p, src)
 	for k, place := range places {
 		if int(place) >= len(dst) {
 			continue
