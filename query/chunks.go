@@ -28,7 +28,7 @@ func (e *Engine) Plan(r Request) (*Plan, error) {
 	p := &Plan{engine: e, request: r, styles: styles}
 	p.whole = slices.ContainsFunc(styles, func(s *expr.Style) bool { return expr.NeedsWhole(s.Expr) })
 	if n := (r.End - r.Start) / r.Step; p.whole && n > int64(e.options.Limits.DatapointsPerLine) {
-		return nil, &LimitError{"datapoints per line for words that look at the whole range", n, int64(e.options.Limits.DatapointsPerLine)}
+		return nil, &LimitError{What: "datapoints per line for words that look at the whole range", Got: n, Most: int64(e.options.Limits.DatapointsPerLine)}
 	}
 	return p, nil
 }

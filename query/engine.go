@@ -117,7 +117,7 @@ func (e *Engine) Eval(ctx context.Context, r Request) (*Result, error) {
 	}
 	limits := e.options.Limits
 	if n := (r.End - r.Start) / r.Step; n > int64(limits.DatapointsPerLine) {
-		return nil, &LimitError{"datapoints per line", n, int64(limits.DatapointsPerLine)}
+		return nil, &LimitError{What: "datapoints per line", Got: n, Most: int64(limits.DatapointsPerLine)}
 	}
 	styles, err := e.parse(r)
 	if err != nil {

@@ -144,6 +144,9 @@ func TestLimits(t *testing.T) {
 		if !errors.As(err, &limit) || !errors.Is(err, query.ErrLimit) || limit.What != want {
 			t.Errorf("%s: %v, want a limit of %s", program, err, want)
 		}
+		if want == "bytes" && !strings.Contains(err.Error(), "raise --max-query-memory") {
+			t.Errorf("%s: %v does not name the limit", program, err)
+		}
 	}
 	const by = "name,x,:eq,(,node,),:by"
 	f(query.Limits{Lines: 19}, by, "lines")

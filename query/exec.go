@@ -77,7 +77,7 @@ func (x *execution) window(ev *expr.Evaluator) (*Result, error) {
 	if err := ev.Eval(w); err != nil {
 		var budget *expr.BudgetError
 		if errors.As(err, &budget) {
-			return nil, &LimitError{"bytes", budget.Need + x.held, x.engine.options.Limits.MemoryBytes}
+			return nil, x.engine.options.Limits.tooLarge(budget.Need + x.held)
 		}
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
 	perLine := expr.LineBytes + StepsRead(x.engine.store, start, end, r.Step)*8 // while it is read
 	most := (limits.MemoryBytes - x.held) / perLine
 	if most < 1 {
-		return nil, &LimitError{"bytes", x.held + perLine, limits.MemoryBytes}
+		return nil, limits.tooLarge(x.held + perLine)
 	}
 	f, err := Fetch(x.ctx, x.engine.store, d, FetchRange{
 		Start: start, End: end, Step: r.Step,
@@ -141,13 +141,13 @@ func (x *execution) scanError(err error, perLine int64) error {
 		if limit.Got > 0 {
 			need = x.held + limit.Got*perLine
 		}
-		return &LimitError{"bytes", need, limits.MemoryBytes}
+		return limits.tooLarge(need)
 	case "datapoints":
 		need := int64(0)
 		if limit.Got > 0 {
 			need = x.read + limit.Got
 		}
-		return &LimitError{"datapoints", need, limits.DatapointsRead}
+		return &LimitError{What: "datapoints", Got: need, Most: limits.DatapointsRead}
 	}
 	return err
 }
@@ -176,7 +176,7 @@ func (x *execution) shape(ev *expr.Evaluator) (*Result, error) {
 		result.Lines = append(result.Lines, lines...)
 	}
 	if n, most := len(result.Lines), x.engine.options.Limits.Lines; n > most {
-		return nil, &LimitError{"lines", int64(n), int64(most)}
+		return nil, &LimitError{What: "lines", Got: int64(n), Most: int64(most)}
 	}
 	x.explain.GraphLines = int64(len(result.Lines))
 	x.explain.GraphDatapoints = x.explain.GraphLines * ((r.End - r.Start) / r.Step)
@@ -189,7 +189,7 @@ func (x *execution) styleLines(s *expr.Style, lines []expr.Line) ([]ResultLine, 
 	most := x.engine.options.Limits.Lines
 	limit, limited := s.Limit()
 	if !limited && len(lines) > most {
-		return nil, &LimitError{"lines", int64(len(lines)), int64(most)}
+		return nil, &LimitError{What: "lines", Got: int64(len(lines)), Most: int64(most)}
 	}
 	offset := expr.FormatDuration(s.OffsetMs())
 	legends := s.Legends()

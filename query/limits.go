@@ -57,14 +57,28 @@ var ErrLimit = errors.New("query limit exceeded")
 type LimitError struct {
 	What      string // lines, datapoints per line, datapoints, bytes
 	Got, Most int64  // Got 0: not known
+	Help      string // what to do about it; "" where that is plain
 }
 
 // Error is in Atlas's words, `too many lines: 2000 > 1024`.
 func (e *LimitError) Error() string {
+	text := fmt.Sprintf("too many %s: %d > %d", e.What, e.Got, e.Most)
 	if e.Got == 0 {
-		return fmt.Sprintf("too many %s: the limit is %d", e.What, e.Most)
+		text = fmt.Sprintf("too many %s: the limit is %d", e.What, e.Most)
 	}
-	return fmt.Sprintf("too many %s: %d > %d", e.What, e.Got, e.Most)
+	if e.Help != "" {
+		text += "; " + e.Help
+	}
+	return text
+}
+
+// tooLarge is the refusal of a query that needs so many bytes, 0 when nobody
+// knows.
+func (l Limits) tooLarge(need int64) error {
+	return &LimitError{
+		What: "bytes", Got: need, Most: l.MemoryBytes,
+		Help: "ask for fewer lines, a shorter range or a longer step, or raise --max-query-memory",
+	}
 }
 
 func (e *LimitError) Is(target error) bool { return target == ErrLimit }

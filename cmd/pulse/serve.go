@@ -78,12 +78,14 @@ type LimitFlags struct {
 	QueryTimeout    span `name:"query-timeout" group:"limits" help:"Time a query may run." default:"10s"`
 	MaxLines        int  `name:"max-lines" group:"limits" help:"Lines of a query's answer." default:"1024"`
 	MaxDatapoints   int  `name:"max-datapoints" group:"limits" help:"Datapoints a query may read." default:"20000000"`
+	MaxQueryMemory  size `name:"max-query-memory" group:"limits" help:"Lines and values that a query may hold at once, fetched and computed; all queries together have a fifth of --memory." default:"64MiB"`
 	MaxRuleGroups   int  `name:"max-rule-groups" group:"limits" help:"Groups that a rule may have, at most 1000000." default:"50000"`
 	MaxStreams      int  `name:"max-streams" group:"limits" help:"Event streams at once." default:"256"`
 }
 
 const (
 	leastMemory = 64 << 20
+	leastQuery  = 1 << 20
 	leastCache  = 32 << 20 // what fastcache takes once each of its parts has something
 )
 
@@ -146,6 +148,9 @@ func (c *serveCmd) complete() error {
 	}
 	if c.QueryCache > 0 && c.QueryCache < leastCache {
 		return fmt.Errorf("--query-cache %s must be 0 or at least %s", c.QueryCache, size(leastCache))
+	}
+	if c.MaxQueryMemory < leastQuery {
+		return fmt.Errorf("--max-query-memory %s is less than %s", c.MaxQueryMemory, size(leastQuery))
 	}
 	if c.Data == "" && c.Durability != store.None.String() {
 		return fmt.Errorf("--data is empty, which --durability %s cannot do without; give it a folder or add --durability none", c.Durability)

@@ -175,7 +175,7 @@ func (c *serveCmd) webOptions(s *server, hub *stream.Hub) web.Options {
 		Log:      s.log.With().Str("component", "web").Logger(),
 		Pipeline: ingest.New(s.store, ingest.Options{Budget: s.memory.Ingest, Limits: ingest.Limits{Body: int(c.MaxExpanded), Points: c.MaxPoints, ImportBody: int(c.MaxImportBody), Keys: c.MaxRepeatable}}),
 		Query: query.New(s.store, query.Options{Clock: s.clock, Memory: s.memory.Queries, Limits: query.Limits{
-			Lines: c.MaxLines, DatapointsRead: int64(c.MaxDatapoints), Time: time.Duration(c.QueryTimeout),
+			Lines: c.MaxLines, DatapointsRead: int64(c.MaxDatapoints), Time: time.Duration(c.QueryTimeout), MemoryBytes: int64(c.MaxQueryMemory),
 		}}),
 		Hosts: c.Host, AnyHost: !c.loopback(),
 		MaxBody: int(c.MaxBody), MaxImportBody: int(c.MaxImportBody), MaxBodies: int(c.MaxBodies), MaxHeader: int(c.MaxHeader),
