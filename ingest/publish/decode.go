@@ -112,6 +112,10 @@ func (s *scanner) metrics(b *Batch, i, depth int) int {
 		if i = s.metric(b, i, depth+1); i < 0 {
 			return -1
 		}
+		if i+1 < len(s.b) && s.b[i] == ',' && s.b[i+1] == '{' {
+			i++
+			continue
+		}
 		if i, more = s.next(i, ']'); i < 0 {
 			return -1
 		}
@@ -127,6 +131,11 @@ func (s *scanner) metric(b *Batch, i, depth int) int {
 	}
 	if len(b.Values) >= s.limits.Points {
 		return s.tooMany()
+	}
+	if s.quick {
+		if end := s.plain(b, i); end != 0 {
+			return end
+		}
 	}
 	var own span
 	when, value := int64(-1), math.NaN()

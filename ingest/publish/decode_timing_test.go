@@ -1,9 +1,11 @@
 package publish_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
+	"pulse/bench/gen"
 	"pulse/ingest/publish"
 )
 
@@ -74,5 +76,9 @@ func BenchmarkDecode(b *testing.B) {
 	body, update := sample(n), sampleUpdate(n)
 	run("form=publish", body, func() error { return publish.Decode(&batch, body, publish.Limits{}) })
 	run("form=quick", body, func() error { return publish.Quick(&batch, body, publish.Limits{}) })
+	spaced := bytes.ReplaceAll(bytes.ReplaceAll(body, []byte(`:`), []byte(`: `)), []byte(`,"`), []byte(`, "`))
+	run("form=spaced", spaced, func() error { return publish.Quick(&batch, spaced, publish.Limits{}) })
+	fleet, _ := gen.NewFleet(1, gen.FleetOptions{Series: n, PerNode: n}).AppendBody(nil, 0, 1_700_000_000_000)
+	run("form=fleet", fleet, func() error { return publish.Quick(&batch, fleet, publish.Limits{}) })
 	run("form=update", update, func() error { return publish.DecodeUpdate(&batch, update, publish.Limits{}) })
 }

@@ -3,6 +3,7 @@ package publish
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"strconv"
 )
 
@@ -11,6 +12,10 @@ var pow10 = [...]float64{
 	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
 	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 }
+
+// mostDigits is how many digits always fit into a uint64, and the largest power
+// of ten that does.
+const mostDigits = 19
 
 // number reads a JSON number, or one of the bare words for values JSON lacks.
 // A number too large for a float64 is an infinity.
@@ -30,35 +35,34 @@ func (s *scanner) number(i int) (float64, int) {
 	if n == 0 {
 		return s.word(from)
 	}
-	if n > 1 && b[digits] == '0' {
-		return 0, s.fail(digits, "a number must not begin with 0")
-	}
-	fraction := 0
-	if i < len(b) && b[i] == '.' {
-		i++
-		for i < len(b) && b[i]-'0' <= 9 {
-			mantissa = mantissa*10 + uint64(b[i]-'0')
-			i++
-			fraction++
+	if b[digits] == '0' {
+		if n > 1 {
+			return 0, s.fail(digits, "a number must not begin with 0")
 		}
-		if fraction == 0 {
+		n = 0
+	}
+	places := 0 // behind the point
+	if i < len(b) && b[i] == '.' {
+		point := i
+		mantissa, i = fraction(b, i+1, mantissa)
+		if places = i - point - 1; places == 0 {
 			return 0, s.fail(i, "expected a digit")
 		}
+		n += places
 	}
 	if i < len(b) && b[i]|0x20 == 'e' {
-		if i = s.exponent(i); i < 0 {
+		var power int
+		if power, i = s.exponent(i); i < 0 {
 			return 0, -1
 		}
-		return parse(b[from:i]), i
+		places -= power
 	}
-	// Up to 15 digits and 22 places both parts are exact, so that one division
-	// rounds once, as the definition asks.
-	if n+fraction > 15 {
-		return parse(b[from:i]), i
+	v, ok := 0.0, false
+	if n <= mostDigits {
+		v, ok = decimal(mantissa, places)
 	}
-	v := float64(mantissa)
-	if fraction > 0 {
-		v /= pow10[fraction]
+	if !ok {
+		return parse(b[from:i]), i
 	}
 	if b[from] == '-' {
 		v = -v
@@ -66,21 +70,76 @@ func (s *scanner) number(i int) (float64, int) {
 	return v, i
 }
 
-// exponent passes an exponent whose letter stands at i.
-func (s *scanner) exponent(i int) int {
+// fraction appends the digits from i on to mantissa, and returns the index
+// behind them.
+func fraction(b []byte, i int, mantissa uint64) (uint64, int) {
+	for i+8 <= len(b) {
+		v, ok := eight(binary.LittleEndian.Uint64(b[i:]))
+		if !ok {
+			break
+		}
+		mantissa = mantissa*100_000_000 + v
+		i += 8
+	}
+	for i < len(b) && b[i]-'0' <= 9 {
+		mantissa = mantissa*10 + uint64(b[i]-'0')
+		i++
+	}
+	return mantissa, i
+}
+
+// decimal returns the float64 next to mantissa / 10^places. ok is false when
+// that takes more than one rounding.
+func decimal(mantissa uint64, places int) (v float64, ok bool) {
+	switch {
+	case places == 0:
+		return float64(mantissa), true
+	case mantissa < 1<<53 && 0 < places && places < len(pow10): // both parts are exact
+		return float64(mantissa) / pow10[places], true
+	case mantissa < 1<<53 && 0 < -places && -places < len(pow10):
+		return float64(mantissa) * pow10[-places], true
+	case 0 < places && places <= mostDigits:
+		return quotient(mantissa, uint64(pow10[places])), true
+	}
+	return 0, false
+}
+
+// quotient returns the float64 next to a/b, of which neither is 0.
+//
+// Both are shifted until their highest bit is set, so that the quotient has 63
+// or 64 bits, ten more than a float64: its lowest bit may stand for all that the
+// division leaves over.
+func quotient(a, b uint64) float64 {
+	up, down := bits.LeadingZeros64(a), bits.LeadingZeros64(b)
+	a <<= up
+	q, rest := bits.Div64(a>>1, a<<63, b<<down)
+	if rest != 0 {
+		q |= 1
+	}
+	return float64(q) * math.Float64frombits(uint64(1023-63+down-up)<<52)
+}
+
+// exponent reads an exponent whose letter stands at i. One that is beyond all
+// float64 comes out as some other that is.
+func (s *scanner) exponent(i int) (power, end int) {
 	b := s.b
 	i++
-	if i < len(b) && (b[i] == '+' || b[i] == '-') {
+	negative := i < len(b) && b[i] == '-'
+	if negative || i < len(b) && b[i] == '+' {
 		i++
 	}
 	from := i
 	for i < len(b) && b[i]-'0' <= 9 {
+		power = min(power*10+int(b[i]-'0'), 1<<20)
 		i++
 	}
 	if i == from {
-		return s.fail(i, "expected a digit")
+		return 0, s.fail(i, "expected a digit")
 	}
-	return i
+	if negative {
+		power = -power
+	}
+	return power, i
 }
 
 // parse converts a text of number's grammar. The text must not be kept by

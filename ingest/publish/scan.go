@@ -15,6 +15,7 @@ type scanner struct {
 	b       []byte
 	limits  Limits
 	quick   bool
+	stamp   stamp
 	err     error
 	written int    // bytes of a flat array's tags, see maxWritten
 	scratch []byte // decoded text of the last field name that held an escape
