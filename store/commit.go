@@ -103,7 +103,7 @@ type operation struct {
 	result   Result
 	imported ImportResult
 	err      error
-	done     chan struct{}
+	turn     chan turn // has room for one
 }
 
 type opKind uint8
@@ -123,77 +123,101 @@ func (j *journal) operation() *operation {
 	if op, ok := j.operations.Get().(*operation); ok {
 		return op
 	}
-	return &operation{done: make(chan struct{}, 1)}
+	return &operation{turn: make(chan turn, 1)}
 }
 
 func (j *journal) recycle(op *operation) {
 	clear(op.series)
 	clear(op.sender)
-	*op = operation{mark: op.mark[:0], series: op.series[:0], sender: op.sender[:0], done: op.done}
+	*op = operation{mark: op.mark[:0], series: op.series[:0], sender: op.sender[:0], turn: op.turn}
 	j.operations.Put(op)
 }
 
 func (op *operation) answer(err error) {
 	op.err = err
-	op.done <- struct{}{}
+	op.turn <- answered
 }
 
-// queue is operations on their way to the writer, in the order in which they
-// will stand in the log.
+// turn is what the goroutine that waits for an operation is to do next.
+type turn uint8
+
+const (
+	answered turn = iota // return: err is set
+	toWrite              // write what is queued, this operation among it
+	toSync               // sync what is unsynced, this operation among it
+)
+
+// queue is operations that wait for something to be done once for all of them,
+// in the order in which they stand in the log. The first has the turn to do it,
+// for itself and those that came meanwhile, and then gives the turn to the first
+// of those that came since. So nobody wakes another who does not have to go on,
+// and one that is alone wakes nobody.
 type queue struct {
-	mu     sync.Mutex
-	list   []*operation
-	closed bool
-	wake   chan struct{} // has room for one
+	turn turn
+
+	mu    sync.Mutex
+	list  []*operation
+	taken bool // somebody has the turn
 }
 
-func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
-
-// put appends an operation, and reports false when the queue is closed.
-func (q *queue) put(op *operation) bool {
+// put appends an operation, and gives it the turn if nobody has it.
+func (q *queue) put(op *operation) {
 	q.mu.Lock()
-	if q.closed {
-		q.mu.Unlock()
-		return false
-	}
+	defer q.mu.Unlock()
 	q.list = append(q.list, op)
-	q.mu.Unlock()
-	select {
-	case q.wake <- struct{}{}:
-	default:
+	if !q.taken {
+		q.taken = true
+		op.turn <- q.turn
 	}
-	return true
 }
 
-// take replaces list, which is empty, by what is in the queue, and reports
-// whether more may come.
-func (q *queue) take(list []*operation) ([]*operation, bool) {
+// take replaces list, which is empty, by what is in the queue. It is called by
+// who has the turn.
+func (q *queue) take(list []*operation) []*operation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	list, q.list = q.list, list
-	return list, !q.closed
+	return list
 }
 
-func (q *queue) close() {
+// pass gives the turn on.
+func (q *queue) pass() {
 	q.mu.Lock()
-	q.closed = true
-	q.mu.Unlock()
-	select {
-	case q.wake <- struct{}{}:
-	default:
+	defer q.mu.Unlock()
+	if q.taken = len(q.list) > 0; q.taken {
+		q.list[0].turn <- q.turn
 	}
 }
 
-// submit queues an operation and waits for its answer.
+// length returns how many operations are queued.
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.list)
+}
+
+// submit makes an operation happen and returns its answer. What has to be done
+// for several operations the goroutine of one of them does for all.
 func (j *journal) submit(op *operation) error {
-	if op.done == nil {
-		op.done = make(chan struct{}, 1)
-	}
-	if !j.queue.put(op) {
+	j.open.RLock()
+	defer j.open.RUnlock()
+	if j.closed {
 		return fmt.Errorf("%w: it is being closed", ErrUnavailable)
 	}
-	<-op.done
-	return op.err
+	if op.turn == nil {
+		op.turn = make(chan turn, 1)
+	}
+	j.queue.put(op)
+	for {
+		switch <-op.turn {
+		case toWrite:
+			j.writeQueued()
+		case toSync:
+			j.syncUnsynced()
+		default:
+			return op.err
+		}
+	}
 }
 
 // trouble is why commits are refused now, nil when they are not.

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -189,6 +190,13 @@ func TestMarkReads(t *testing.T) {
 		}
 		return sum
 	}
+	var seen, found []int
+	mark := func() {
+		if err := r.s.Mark([]byte("m"), func() { seen = append(seen, read(r.s)) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark()
 	var work sync.WaitGroup
 	for k := range 4 {
 		work.Go(func() {
@@ -206,11 +214,9 @@ func TestMarkReads(t *testing.T) {
 			}
 		})
 	}
-	var seen, found []int
-	for range 100 {
-		if err := r.s.Mark([]byte("m"), func() { seen = append(seen, read(r.s)) }); err != nil {
-			t.Fatal(err)
-		}
+	for len(seen) < 100 || seen[len(seen)-1] == seen[0] {
+		mark()
+		runtime.Gosched() // a mark that nobody is in the way of waits for nobody
 	}
 	work.Wait()
 	kept := fs.Kill(5)

@@ -101,10 +101,11 @@
 //	archive/             sealed block times, a file per tier and time
 //	quarantine/          what was found damaged
 //
-//	Commit ─ queue ─ writer ─ log.Write ─ apply, in the log's order ─┬─ answer (interval)
-//	                                                                 └─ syncer ─ log.Sync ─ answer (sync)
+//	Commit ─ queue ─ log.Write ─ apply, in the log's order ─┬─ answer (interval)
+//	                                                        └─ log.Sync ─ answer (sync)
 //
-// A record is one request, and is applied by the writer alone, so that the log
+// A record is one request. The goroutines of the requests write, apply and sync
+// in turns, each for all that wait, and one at a time does each, so that the log
 // says in which order everything happened. Whatever else decides what becomes
 // of later records is in the log, too: burials of series, sources that leave,
 // and options that change (event.go). A series and a sender are described in

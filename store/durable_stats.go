@@ -64,9 +64,3 @@ func (s *Store) Durability() DurableStats {
 	}
 	return st
 }
-
-func (q *queue) length() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.list)
-}

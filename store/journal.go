@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -13,13 +14,15 @@ import (
 	"pulse/store/wal"
 )
 
-// journal brings operations into the log and then into the store, in one
-// order. Two goroutines own it:
+// journal brings operations into the log and then into the store, in one order.
+// The goroutines that wait for them do it, in turns:
 //
-//	writer   takes what is queued, writes it with one write(2), applies it in
-//	         that order, and answers what need not be durable
-//	syncer   syncs what was written and answers the rest; it also tries, now
-//	         and then, whether a disk that refused takes data again
+//	queue     who has its turn writes what is queued with one write(2), applies it
+//	          in that order, and answers what need not be durable
+//	unsynced  who has its turn syncs what was written and answers it
+//
+// A goroutine of its own, the keeper, syncs what nobody waits for, and tries now
+// and then whether a disk that refused takes data again.
 type journal struct {
 	store *Store
 	log   *wal.Log
@@ -33,7 +36,10 @@ type journal struct {
 	trouble    trouble
 	counts     journalCounts
 
-	// The writer's own.
+	open   sync.RWMutex // read: an operation is under way
+	closed bool
+
+	// Of who has the turn of queue.
 	encoder  *wal.Encoder
 	batch    wal.Batch
 	buf      []byte
@@ -45,8 +51,10 @@ type journal struct {
 	retry    time.Time // when the disk is asked again after a refusal
 	rules    *rules    // to be written before anything else
 
+	syncing []*operation // of who has the turn of unsynced
+
 	stop    chan struct{}
-	running sync.WaitGroup
+	stopped chan struct{}
 }
 
 const (
@@ -62,49 +70,63 @@ func newJournal(s *Store, log *wal.Log, d Durable) *journal {
 		mode:     d.Mode,
 		clock:    d.Clock,
 		every:    d.SyncEvery,
-		queue:    newQueue(),
-		unsynced: newQueue(),
+		queue:    queue{turn: toWrite},
+		unsynced: queue{turn: toSync},
 		encoder:  wal.NewEncoder(wal.EncoderOptions{Step: s.options.Step}),
 		limit:    d.SegmentBytes,
 		stop:     make(chan struct{}),
+		stopped:  make(chan struct{}),
 	}
 }
 
-func (j *journal) start() {
-	j.running.Add(2)
-	go j.writer()
-	go j.syncer()
-}
+func (j *journal) start() { go j.keeper() }
 
-// close writes what is queued, makes it durable and ends the goroutines.
+// close ends the keeper, waits for the operations under way, and closes the log,
+// durable.
 func (j *journal) close() error {
-	j.queue.close()
-	j.running.Wait()
+	j.open.Lock()
+	j.closed = true
+	j.open.Unlock()
+	close(j.stop)
+	<-j.stopped
+	_ = j.repeat() // what the last segment defines is in it twice, too, if the disk takes it
 	return j.log.Close()
 }
 
-// writer runs until the queue is closed and empty.
-func (j *journal) writer() {
-	defer j.running.Done()
-	defer j.unsynced.close()
-	for {
-		<-j.queue.wake
-		for {
-			list, more := j.queue.take(j.taken[:0])
-			for rest := list; len(rest) > 0; {
-				rest = rest[j.group(rest):]
-			}
-			clear(list)
-			j.taken = list
-			if len(list) > 0 {
-				continue
-			}
-			if !more {
-				_ = j.repeat() // what the last segment defines is in it twice, too, if the disk takes it
-				return
-			}
-			break
+// writeQueued has the turn of queue.
+func (j *journal) writeQueued() {
+	defer endProcess()
+	list := j.queue.take(j.taken[:0])
+	for rest := list; len(rest) > 0; {
+		rest = rest[j.group(rest):]
+	}
+	clear(list)
+	j.taken = list
+	j.queue.pass()
+}
+
+// syncUnsynced has the turn of unsynced.
+func (j *journal) syncUnsynced() {
+	defer endProcess()
+	list := j.unsynced.take(j.syncing[:0])
+	if err := j.sync(); err != nil {
+		j.refuse(list, fmt.Errorf("%w: %w", ErrUncertain, err))
+	} else {
+		for _, op := range list {
+			op.answer(nil)
 		}
+	}
+	clear(list)
+	j.syncing = list
+	j.unsynced.pass()
+}
+
+// endProcess makes a panic end the process, whoever recovers from it: a record
+// that is applied by half must not be served, nor those behind it.
+func endProcess() {
+	if p := recover(); p != nil {
+		go panic(fmt.Sprintf("%v\n\n%s", p, debug.Stack()))
+		select {}
 	}
 }
 
@@ -391,31 +413,14 @@ func (j *journal) apply(op *operation) {
 	s.finished.Store(op.lsn)
 }
 
-// syncer runs until there is nothing left to make durable.
-func (j *journal) syncer() {
-	defer j.running.Done()
-	var list []*operation
+// keeper runs until the journal is closed.
+func (j *journal) keeper() {
+	defer close(j.stopped)
 	tick := j.clock.After(j.pace())
 	for {
 		select {
-		case <-j.unsynced.wake:
-			var more bool
-			list, more = j.unsynced.take(list[:0])
-			if len(list) > 0 {
-				if err := j.sync(); err != nil {
-					j.refuse(list, fmt.Errorf("%w: %w", ErrUncertain, err))
-				} else {
-					for _, op := range list {
-						op.answer(nil)
-					}
-				}
-				clear(list)
-			} else if !more {
-				return
-			}
-			if !more {
-				j.unsynced.close() // look once more
-			}
+		case <-j.stop:
+			return
 		case <-tick:
 			j.tend()
 			tick = j.clock.After(j.pace())
@@ -442,7 +447,8 @@ func (j *journal) tend() {
 	if j.trouble.get() != nil && j.log.Err() == nil {
 		op := j.operation()
 		op.kind, op.mark = opMark, append(op.mark[:0], markNothing)
-		j.queue.put(op) // nobody waits: the answer stays in its channel
+		_ = j.submit(op) // trouble says it
+		j.recycle(op)
 	}
 }
 
