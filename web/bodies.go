@@ -29,6 +29,7 @@ func freeBody(most int64, conns int) int64 {
 type bodies struct {
 	budget *budget.Budget
 	free   int64 // see freeBody
+	spares *spares
 
 	mu   sync.Mutex
 	held map[*fasthttp.RequestHeader]place
@@ -77,11 +78,13 @@ func (b *bodies) drop(h *fasthttp.RequestHeader) error {
 	return p.refusal
 }
 
-// leave gives back the place of a request that was answered, and lets go of
-// memory that only large bodies need. It returns why there was no place, if
+// leave gives back the place of a request that was answered, and lets go of the
+// memory of a large body that is not a spare. It returns why there was no place, if
 // there was none.
 func (b *bodies) leave(c *fasthttp.RequestCtx) error {
-	c.Request.ReleaseBody(int(b.free))
+	if body := c.Request.Body(); int64(cap(body)) > b.free && !b.spares.keep(body) {
+		c.Request.ReleaseBody(int(b.free))
+	}
 	if conn := addressed(c.Conn()); conn != nil {
 		conn.giveBack()
 	}

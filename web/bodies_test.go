@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,6 +101,37 @@ func TestAnnouncedBodies(t *testing.T) {
 		t.Error("a body that breaks off was sent")
 	}
 	r.awaitHeld(0)
+}
+
+// TestSpareBodies: the memory of a large body serves the next one, and no more of
+// it is kept than may be, however many came at once and however large they were.
+func TestSpareBodies(t *testing.T) {
+	const size, rounds = 1 << 20, 40
+	r := newRig(t, settings{web: web.Options{MaxBody: 8 * size}})
+	body := metrics(point(epoch, 1, "gauge", "big")) + strings.Repeat(" ", size)
+	send := func(body string) {
+		if a := r.call("POST", "/api/v1/publish", body); a.status != 200 {
+			t.Errorf("%s", a)
+		}
+	}
+	send(body)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range rounds {
+		send(body)
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > rounds*size/2 {
+		t.Errorf("%d bytes were allocated for %d bodies of %d", n, rounds, size)
+	}
+	var wait sync.WaitGroup
+	for range rounds {
+		wait.Go(func() { send(body); send(body + strings.Repeat(" ", 5*size)) })
+	}
+	wait.Wait()
+	if n, most := r.web.Spare(); n < size || n > most {
+		t.Errorf("%d bytes are kept, want at least %d and at most %d", n, size, most)
+	}
 }
 
 type failing struct{}

@@ -44,6 +44,15 @@ func (s *Server) Break(path string, v any) {
 	s.routes = newRouteTable(list)
 }
 
+// Spare returns the bytes of buffers that are kept for other bodies, and how many
+// there may be.
+func (s *Server) Spare() (bytes, most int64) {
+	p := s.bodies.spares
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bytes, p.most
+}
+
 // Known returns how many requests the budget of bodies knows.
 func (s *Server) Known() int {
 	s.bodies.mu.Lock()

@@ -150,7 +150,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{opts: o, gate: newGate("queries", o.Queries, o.QueryQueue), failures: newFailures(), started: o.Clock.Now()}
 	s.trials = newGate("back-tests", max(1, runtime.GOMAXPROCS(0)/2), o.QueryQueue)
 	s.strangers = o.Log.Sample(&zerolog.BurstSampler{Burst: 10, Period: time.Second})
-	s.bodies = &bodies{budget: received, free: freeBody(received.Limit(), o.MaxConns), held: map[*fasthttp.RequestHeader]place{}}
+	s.bodies = &bodies{budget: received, free: freeBody(received.Limit(), o.MaxConns), spares: newSpares(received.Limit()), held: map[*fasthttp.RequestHeader]place{}}
 	s.routes = newRouteTable(routes())
 	s.stop, s.stopFunc = context.WithCancel(context.Background())
 	s.http = &fasthttp.Server{
