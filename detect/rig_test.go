@@ -201,10 +201,10 @@ func (r *rig) publish(source string, at, now int64, points ...point) {
 			t = t.With("atlas.dstype", "sum")
 		}
 		h := r.store.HashTags(store.Hash{}, t.AppendKey(nil))
-		ref, ok := r.store.Find(h, 0)
+		ref, ok := r.store.Find(h)
 		if !ok {
 			var err error
-			if ref, err = r.store.Resolve(h, 0, t, now); err != nil {
+			if ref, err = r.store.Resolve(h, store.NoRef, t, now); err != nil {
 				r.t.Fatal(err)
 			}
 		}

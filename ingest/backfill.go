@@ -79,9 +79,9 @@ type backfill struct {
 	steps   int64      // that the batch covers, about
 	set     tags.Tags
 	answer  ImportAnswer
-	held    int64     // bytes of the budget
-	limited bool      // a limit on series was among the reasons
-	last    store.Ref // series of the line before
+	held    int64 // bytes of the budget
+	limited bool  // a limit on series was among the reasons
+	trail   store.Trail
 }
 
 // lineSpan is where the values of a line are in the columns, which may move
@@ -151,7 +151,7 @@ func (p *Pipeline) importBody(body []byte, now int64) ImportAnswer {
 	if b == nil {
 		b = &backfill{}
 	}
-	b.pipeline, b.now, b.last = p, now, store.NoRef
+	b.pipeline, b.now, b.trail = p, now, store.Trail{}
 	a := b.runHolding(body)
 	if b.columns.Cap() <= maxPooledRequest {
 		b.reset()
@@ -250,7 +250,6 @@ func (b *backfill) line(text []byte, number int) {
 		b.reject(number, l.Points, bad.Error())
 		return
 	}
-	b.last = ref
 	b.batch.Lines = append(b.batch.Lines, store.ImportLine{Ref: ref, Step: l.Step})
 	b.steps += p.store.ImportSteps(&store.ImportLine{Step: l.Step, Times: l.Times})
 	b.spans = append(b.spans, lineSpan{from, len(b.columns.Values), number})
@@ -259,8 +258,7 @@ func (b *backfill) line(text []byte, number int) {
 // resolve returns the series with the tags written in text.
 func (b *backfill) resolve(text []byte) (store.Ref, *Violation) {
 	p := b.pipeline
-	h := p.store.HashTags(p.imports.seed, text)
-	if ref, known := p.store.Find(h, b.last); known {
+	if ref, known := p.store.Follow(&b.trail, p.imports.seed, text); known {
 		return ref, nil
 	}
 	set := publish.AppendTags(b.set[:0], text)
@@ -270,7 +268,7 @@ func (b *backfill) resolve(text []byte) (store.Ref, *Violation) {
 	if bad := p.check(&p.publish, set); bad != nil {
 		return store.NoRef, bad
 	}
-	ref, err := p.store.Resolve(h, b.last, set, b.now)
+	ref, err := p.store.Resolve(p.store.HashTags(p.imports.seed, text), store.NoRef, set, b.now)
 	if err != nil {
 		return store.NoRef, &Violation{Reason: SeriesLimit, Err: err}
 	}

@@ -128,7 +128,7 @@ func New(st *store.Store, o Options) *Pipeline {
 	if !o.RelaxedTags {
 		p.update.replace = defaultCharset()
 	}
-	p.requests.New = func() any { return &request{previous: store.NoRef} }
+	p.requests.New = func() any { return new(request) }
 	return p
 }
 

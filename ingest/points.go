@@ -84,10 +84,10 @@ func (r *request) point(x *Point, op publish.Op) {
 		return
 	}
 	r.key = x.Tags.AppendKey(append(r.key[:0], 0))
-	h := p.store.HashTags(r.route.seeds[op], r.key)
-	if ref, known := p.store.Find(h, r.previous); known {
+	seed := r.route.seeds[op]
+	if ref, known := p.store.Follow(&r.trail, seed, r.key); known {
 		r.admit(ref, x.Time, x.Value)
 		return
 	}
-	r.meet(h, x.Time, x.Value, x.Tags)
+	r.meet(p.store.HashTags(seed, r.key), x.Time, x.Value, x.Tags)
 }

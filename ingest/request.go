@@ -29,13 +29,13 @@ type request struct {
 	did    Counts
 	answer Answer
 
-	common   tags.Tags // the batch's common tags, sorted
-	read     bool      // common is set
-	set      tags.Tags // tags of the datapoint under work, sorted
-	app      string    // nf.app of the source
-	node     string    // nf.node of the source
-	key      []byte    // scratch
-	previous store.Ref // series of the datapoint before; NoRef at first
+	common tags.Tags   // the batch's common tags, sorted
+	read   bool        // common is set
+	set    tags.Tags   // tags of the datapoint under work, sorted
+	app    string      // nf.app of the source
+	node   string      // nf.node of the source
+	key    []byte      // scratch
+	trail  store.Trail // of points looked up one by one
 
 	sender *sender // who is counted for it, once known
 	keyed  keyed
@@ -47,7 +47,7 @@ func (r *request) reset() {
 	r.out.Reset()
 	clear(r.set[:cap(r.set)])
 	clear(r.common[:cap(r.common)])
-	*r = request{previous: store.NoRef, batch: r.batch, refs: r.refs[:0], strange: r.strange[:0], out: r.out, set: r.set[:0], common: r.common[:0], key: r.key[:0]}
+	*r = request{batch: r.batch, refs: r.refs[:0], strange: r.strange[:0], out: r.out, set: r.set[:0], common: r.common[:0], key: r.key[:0]}
 }
 
 // refuse answers for a request that is turned down as a whole.
@@ -74,7 +74,7 @@ func (r *request) look() bool {
 		}
 	}
 	r.refs, r.strange = r.refs[:0], r.strange[:0]
-	previous := store.NoRef
+	var trail store.Trail
 	for i := range b.Values {
 		text, ok := b.Tags(i)
 		if !ok {
@@ -82,16 +82,13 @@ func (r *request) look() bool {
 			r.strange = append(r.strange, store.Hash{})
 			continue
 		}
-		h := p.store.HashTags(seeds[b.Op(i)], text)
-		ref, known := p.store.Find(h, previous)
-		if known {
-			previous = ref
-		} else {
+		seed := seeds[b.Op(i)]
+		ref, known := p.store.Follow(&trail, seed, text)
+		if !known {
 			if !b.Verify(i) {
 				return false
 			}
-			ref = store.NoRef
-			r.strange = append(r.strange, h)
+			r.strange = append(r.strange, p.store.HashTags(seed, text))
 		}
 		r.refs = append(r.refs, ref)
 	}
@@ -142,7 +139,6 @@ func (r *request) walk() {
 // admit puts a datapoint of a known series into the batch for the store. NaN is
 // accepted and never written, so it goes no further.
 func (r *request) admit(ref store.Ref, t int64, v float64) {
-	r.previous = ref
 	if v != v {
 		r.did.NoData++
 		return
@@ -156,7 +152,7 @@ func (r *request) meet(h store.Hash, t int64, v float64, set tags.Tags) {
 	p := r.pipeline
 	bad := p.check(r.route, set)
 	if bad == nil && v == v {
-		ref, err := p.store.Resolve(h, r.previous, set, r.now)
+		ref, err := p.store.Resolve(h, store.NoRef, set, r.now)
 		if err == nil {
 			r.admit(ref, t, v)
 			return

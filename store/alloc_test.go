@@ -75,7 +75,13 @@ func TestFindAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := testing.AllocsPerRun(100, func() {
-		if found, ok := s.Find(s.HashTags(store.Hash{}, raw), ref); !ok || found != ref {
+		var trail store.Trail
+		for range 2 {
+			if found, ok := s.Follow(&trail, store.Hash{}, raw); !ok || found != ref {
+				t.Fatal("not found")
+			}
+		}
+		if found, ok := s.Find(s.HashTags(store.Hash{}, raw)); !ok || found != ref {
 			t.Fatal("not found")
 		}
 		s.Source("a", start)

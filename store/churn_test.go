@@ -121,25 +121,24 @@ func (c *churner) send(now int64) {
 	defer c.s.Hold().Release()
 	c.batch.Reset()
 	c.batch.Source, c.batch.Arrival = c.s.Source(fmt.Sprint("churner ", c.base), now), now
-	after := store.NoRef
+	var trail store.Trail
 	for i := range 20 {
 		id := c.base + int(now/20_000)*20 + i
 		if i%5 == 0 {
 			id = c.base + int(now/400_000%5)*20 + i // these come back after they were given up
 		}
-		h := c.s.HashTags(store.Hash{}, fmt.Appendf(nil, "raw %d", id))
-		ref, ok := c.s.Find(h, after)
+		raw := fmt.Appendf(nil, "raw %d", id)
+		ref, ok := c.s.Follow(&trail, store.Hash{}, raw)
 		if !ok {
 			c.met++
 			var err error
 			ts := tags.Of("name", "m", "id", fmt.Sprint(id), "atlas.dstype", "gauge")
-			if ref, err = c.s.Resolve(h, after, ts, now); err != nil {
+			if ref, err = c.s.Resolve(c.s.HashTags(store.Hash{}, raw), store.NoRef, ts, now); err != nil {
 				c.t.Error(err)
 				return
 			}
 		}
 		c.batch.Add(ref, now, float64(id))
-		after = ref
 	}
 	c.s.Append(&c.batch, now)
 }

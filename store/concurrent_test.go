@@ -58,21 +58,20 @@ func writeBusily(t *testing.T, s *store.Store, k int, from, to int64) {
 		now := start + i*100
 		b.Reset()
 		b.Source, b.Arrival, b.Amount = s.Source(fmt.Sprint("writer ", k), now), now, true
-		after := store.NoRef
+		var trail store.Trail
 		for j := range busyPoints {
 			id := j + int(i)/50
-			h := s.HashTags(store.Hash{}, fmt.Appendf(nil, "%d/%d", k, id))
-			ref, ok := s.Find(h, after)
+			raw := fmt.Appendf(nil, "%d/%d", k, id)
+			ref, ok := s.Follow(&trail, store.Hash{}, raw)
 			if !ok {
 				ts := tags.Of("name", "m", "writer", fmt.Sprint(k), "id", fmt.Sprint(id), "atlas.dstype", "sum")
 				var err error
-				if ref, err = s.Resolve(h, after, ts, now); err != nil {
+				if ref, err = s.Resolve(s.HashTags(store.Hash{}, raw), store.NoRef, ts, now); err != nil {
 					t.Error(err)
 					return
 				}
 			}
 			b.Add(ref, now, 1)
-			after = ref
 		}
 		if r := s.Append(&b, now); r.Stored != busyPoints {
 			t.Errorf("writer %d step %d: %+v", k, i, r)

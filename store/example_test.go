@@ -19,18 +19,17 @@ func Example() {
 
 	// A sender's two series, named by the bytes it sent.
 	batch := store.Batch{Source: s.Source("10.0.0.1 app=www", now), Arrival: now, Amount: true}
-	after := store.NoRef
+	var trail store.Trail
 	for _, region := range []string{"eu", "us"} {
-		h := s.HashTags(store.Hash{}, []byte(`{"name":"sps","region":"`+region+`"}`))
-		ref, ok := s.Find(h, after)
+		raw := []byte(`{"name":"sps","region":"` + region + `"}`)
+		ref, ok := s.Follow(&trail, store.Hash{}, raw)
 		if !ok { // first sight: only now the tags are looked at
-			ref, err = s.Resolve(h, after, tags.Of("name", "sps", "region", region, "atlas.dstype", "sum"), now)
+			ref, err = s.Resolve(s.HashTags(store.Hash{}, raw), store.NoRef, tags.Of("name", "sps", "region", region, "atlas.dstype", "sum"), now)
 			if err != nil {
 				panic(err)
 			}
 		}
 		batch.Add(ref, now, 35)
-		after = ref
 	}
 	fmt.Println(s.Append(&batch, now))
 

@@ -14,129 +14,159 @@ type Hash [2]uint64
 // HashTags returns the hash of raw under common, the hash of the tags that all
 // series of a request share (the zero Hash when there are none).
 func (s *Store) HashTags(common Hash, raw []byte) Hash {
-	h := Hash{
-		maphash.Bytes(s.lookup.seeds[0], raw)*0x9E3779B97F4A7C15 + bits.RotateLeft64(common[0], 23),
-		maphash.Bytes(s.lookup.seeds[1], raw)*0xC2B2AE3D27D4EB4F + bits.RotateLeft64(common[1], 29),
-	}
-	if h[0] == 0 {
-		h[0] = 1 // 0 marks an empty place
+	return Hash{s.lookup.first(common, raw), s.lookup.second(common, raw)}
+}
+
+func (l *lookup) first(common Hash, raw []byte) uint64 {
+	h := maphash.Bytes(l.seeds[0], raw)*0x9E3779B97F4A7C15 + bits.RotateLeft64(common[0], 23)
+	if h == 0 {
+		return 1 // 0 marks a place without a name
 	}
 	return h
 }
 
-// Find returns the series that h was learnt for. after is the series before it
-// in the same request, or NoRef: senders repeat themselves, so what followed
-// it last time is tried first. It takes no lock and allocates nothing.
-func (s *Store) Find(h Hash, after Ref) (Ref, bool) {
+func (l *lookup) second(common Hash, raw []byte) uint64 {
+	return maphash.Bytes(l.seeds[1], raw)*0xC2B2AE3D27D4EB4F + bits.RotateLeft64(common[1], 29)
+}
+
+// Trail is how far a request has come through the series that its sender names
+// in the same order every time. The zero Trail is at the beginning.
+type Trail struct {
+	last uint32 // one more than the place of the series found last; 0: none
+	next uint32 // the place expected now
+}
+
+// Follow returns the series that raw under common was learnt for, as Find does of
+// HashTags, and moves the trail on to it. What followed the series before it last
+// time is tried first, and then a few that were learnt after that, since senders
+// leave out what did not change. It takes no lock and allocates nothing.
+//
+// A series that is expected need have the first half of the hash only: it would
+// take another name with the same 64 bits in its very place.
+func (s *Store) Follow(t *Trail, common Hash, raw []byte) (Ref, bool) {
 	l := &s.lookup
-	prev := l.entry(after)
-	if prev != nil {
-		if next := Ref(prev.next.Load() - 1); next != NoRef {
-			if e := l.entry(next); e != nil && e.h0.Load() == h[0] && e.h1.Load() == h[1] {
-				return next, true
+	first, names := l.first(common, raw), l.names.Load()
+	if t.last != 0 {
+		for place := t.next; place < t.next+ahead; place++ {
+			n := names.at(place)
+			if n == nil {
+				break
+			}
+			if n.first.Load() == first {
+				if ref := Ref(n.ref.Load()); ref != NoRef {
+					t.reach(n, place)
+					return ref, true
+				}
 			}
 		}
 	}
-	ref, ok := l.table.Load().find(h)
-	if ok && prev != nil {
-		prev.next.Store(uint32(ref) + 1)
+	place, ref := names.find(Hash{first, l.second(common, raw)})
+	if ref == NoRef {
+		return NoRef, false
 	}
-	return ref, ok
+	if last := names.at(t.last - 1); t.last != 0 && last != nil {
+		last.next.Store(place + 1)
+	}
+	t.reach(names.at(place), place)
+	return ref, true
 }
 
-// lookup is the way from hashes to series. Readers take no lock: entries are
-// atomics, chunks and tables are replaced and never moved. A reader may see
-// halves of two hashes of one series; it would then have to ask for exactly
-// that mixture, and get the right series.
+// reach moves the trail to name n in the given place.
+func (t *Trail) reach(n *name, place uint32) {
+	t.last, t.next = place+1, place+1
+	if next := n.next.Load(); next != 0 {
+		t.next = next - 1
+	}
+}
+
+// Find returns the series that h was learnt for. It takes no lock and allocates
+// nothing.
+func (s *Store) Find(h Hash) (Ref, bool) {
+	_, ref := s.lookup.names.Load().find(h)
+	return ref, ref != NoRef
+}
+
+// lookup is the way from hashes to series. Readers take no lock: what they read
+// is atomic, and names are replaced when they have to move.
 type lookup struct {
-	seeds  [2]maphash.Seed
-	chunks [partitions]atomic.Pointer[[]*lookupChunk]
-	table  atomic.Pointer[hashTable]
+	seeds [2]maphash.Seed
+	names atomic.Pointer[names]
 
-	mu    sync.Mutex // held by learn and grow
-	slots int        // entries that exist
+	mu    sync.Mutex // held by who changes names
+	slots int        // of all partitions
 }
 
-// lookupEntry is what is known of one series: the last hash it was learnt
-// under and one more than the Ref that followed it.
-type lookupEntry struct {
-	h0, h1 atomic.Uint64
-	next   atomic.Uint32
+// names is every name that was learnt, in this order, so that those of one sender
+// are neighbours, and a table over them: open addressing with linear probing over
+// a power of two of words, each the upper half of the first hash and, below, one
+// more than the place. One goroutine inserts, any number find.
+type names struct {
+	chunks []*nameChunk // replaced when there is one more
+	table  []atomic.Uint64
+	used   int // places
+	gone   int // of those used
 }
 
-const chunkSlots = 256
+// name is what is known under one hash. It is written once; later it may be
+// forgotten, and another one be learnt to come next.
+type name struct {
+	first, second atomic.Uint64 // halves of the hash; first is stored last, 0: forgotten or not there yet
+	ref           atomic.Uint32 // NoRef: forgotten
+	next          atomic.Uint32 // one more than the place that came next; 0: the one behind this
+}
 
-type lookupChunk [chunkSlots]lookupEntry
+const (
+	chunkNames = 1024
+	ahead      = 4 // places that Follow tries
+)
+
+type nameChunk [chunkNames]name
+
+func newNames(table int) *names { return &names{table: make([]atomic.Uint64, table)} }
+
+const leastTable = 1024
 
 func (l *lookup) init() {
 	l.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
-	l.table.Store(newHashTable(1024))
+	l.names.Store(newNames(leastTable))
 }
 
 // clear forgets everything but the seeds.
 func (l *lookup) clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := range l.chunks {
-		l.chunks[i].Store(nil)
-	}
-	l.table.Store(newHashTable(1024))
+	l.names.Store(newNames(leastTable))
 	l.slots = 0
 }
 
-// entry returns the entry of ref, nil when there is none.
-func (l *lookup) entry(ref Ref) *lookupEntry {
-	chunks := l.chunks[ref.partition()].Load()
-	if chunks == nil {
-		return nil
-	}
-	slot := ref.slot()
-	if c := int(slot / chunkSlots); c < len(*chunks) {
-		return &(*chunks)[c][slot%chunkSlots]
-	}
-	return nil
+// grow says that there are more slots.
+func (l *lookup) grow(slots int) {
+	l.mu.Lock()
+	l.slots += slots
+	l.mu.Unlock()
 }
 
-// grow makes sure that ref has an entry.
-func (l *lookup) grow(ref Ref) {
+// learn remembers that h names ref.
+func (l *lookup) learn(h Hash, ref Ref) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.slots++
-	if l.entry(ref) != nil {
+	n := l.names.Load()
+	if _, known := n.find(h); known != NoRef {
 		return
 	}
-	at := &l.chunks[ref.partition()]
-	var chunks []*lookupChunk
-	if old := at.Load(); old != nil {
-		chunks = append(chunks, *old...)
-	}
-	for len(chunks) <= int(ref.slot()/chunkSlots) {
-		chunks = append(chunks, new(lookupChunk))
-	}
-	at.Store(&chunks)
-}
-
-// learn remembers that h names ref and that ref follows after.
-func (l *lookup) learn(h Hash, ref, after Ref) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	e := l.entry(ref)
-	e.h0.Store(h[0])
-	e.h1.Store(h[1])
-	if prev := l.entry(after); prev != nil {
-		prev.next.Store(uint32(ref) + 1)
-	}
-	t := l.table.Load()
-	if _, ok := t.find(h); ok {
-		return
-	}
-	if (t.used+1)*10 > len(t.places)*6 {
-		t = l.rebuild(t)
-		if _, ok := t.find(h); ok {
+	if (n.used+1)*10 > len(n.table)*6 {
+		n = l.rebuild(n)
+		if _, known := n.find(h); known != NoRef {
 			return
 		}
 	}
-	t.insert(h, ref)
+	if n.used%chunkNames == 0 && n.used/chunkNames == len(n.chunks) {
+		more := &names{table: n.table, used: n.used, gone: n.gone}
+		more.chunks = append(append(more.chunks, n.chunks...), new(nameChunk))
+		l.names.Store(more)
+		n = more
+	}
+	n.insert(h, ref)
 }
 
 // forget takes series out: nobody finds them from now on. Who is finding one
@@ -144,126 +174,136 @@ func (l *lookup) learn(h Hash, ref, after Ref) {
 func (l *lookup) forget(gone *[partitions][]uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var dead [partitions][]uint64 // a bit per slot
-	any := false
-	for part, slots := range gone {
-		if len(slots) == 0 {
-			continue
-		}
-		any = true
-		dead[part] = make([]uint64, slots[len(slots)-1]/64+1)
-		for _, n := range slots {
-			dead[part][n/64] |= 1 << (n % 64)
-			e := l.entry(makeRef(part, n))
-			e.h0.Store(0)
-			e.h1.Store(0)
-			e.next.Store(0)
-		}
-	}
-	if !any {
+	var dead refSet
+	if dead.add(gone); dead.empty() {
 		return
 	}
-	t := l.table.Load()
-	for i := range t.places {
-		ref := Ref(t.places[i].ref.Load())
-		if t.places[i].h0.Load() == 0 || ref == NoRef {
-			continue
-		}
-		bits, n := dead[ref.partition()], ref.slot()
-		if int(n/64) < len(bits) && bits[n/64]&(1<<(n%64)) != 0 {
-			t.places[i].ref.Store(uint32(NoRef))
-			t.gone++
+	n := l.names.Load()
+	for place := range uint32(n.used) {
+		at := n.at(place)
+		if ref := Ref(at.ref.Load()); ref != NoRef && dead.has(ref) {
+			at.first.Store(0)
+			at.ref.Store(uint32(NoRef))
+			n.gone++
 		}
 	}
-	if t.gone > len(t.places)/4 {
-		l.rebuild(t)
+	if n.gone > len(n.table)/4 {
+		l.rebuild(n)
 	}
 }
 
-// spellings is how many hashes per series the table keeps before it starts
-// again from the last one of each: a sender may order tags in many ways.
+// spellings is how many names per slot are kept before all but the last one of
+// each series are forgotten: a sender may order tags in many ways.
 const spellings = 4
 
-// rebuild replaces t by a table with room. The caller holds l.mu.
-func (l *lookup) rebuild(t *hashTable) *hashTable {
-	if live := t.used - t.gone; live < spellings*l.slots+1024 {
-		size := 1024
-		for size*3 < live*10 {
-			size *= 2
-		}
-		fresh := newHashTable(size)
-		for i := range t.places {
-			if p := &t.places[i]; p.h0.Load() != 0 && Ref(p.ref.Load()) != NoRef {
-				fresh.insert(Hash{p.h0.Load(), p.h1.Load()}, Ref(p.ref.Load()))
-			}
-		}
-		l.table.Store(fresh)
-		return fresh
-	}
-	size := 1024
-	for size < 4*l.slots {
-		size *= 2
-	}
-	fresh := newHashTable(size)
-	for part := range l.chunks {
-		chunks := l.chunks[part].Load()
-		if chunks == nil {
+// rebuild replaces old by names with room. The caller holds l.mu.
+func (l *lookup) rebuild(old *names) *names {
+	live := old.used - old.gone
+	var kept []uint32 // places, from the last one on
+	var seen refSet
+	one := live >= spellings*l.slots+leastTable
+	for place := old.used - 1; place >= 0; place-- {
+		ref := Ref(old.at(uint32(place)).ref.Load())
+		if ref == NoRef || one && seen.has(ref) {
 			continue
 		}
-		for c, chunk := range *chunks {
-			for i := range chunk {
-				if h := (Hash{chunk[i].h0.Load(), chunk[i].h1.Load()}); h[0] != 0 {
-					fresh.insert(h, makeRef(part, uint32(c*chunkSlots+i)))
-				}
-			}
+		if one {
+			seen.set(ref)
 		}
+		kept = append(kept, uint32(place))
 	}
-	l.table.Store(fresh)
+	size := leastTable
+	for size*3 < len(kept)*10 {
+		size *= 2
+	}
+	fresh := newNames(size)
+	for i := len(kept) - 1; i >= 0; i-- {
+		n := old.at(kept[i])
+		if fresh.used%chunkNames == 0 {
+			fresh.chunks = append(fresh.chunks, new(nameChunk))
+		}
+		fresh.insert(Hash{n.first.Load(), n.second.Load()}, Ref(n.ref.Load()))
+	}
+	l.names.Store(fresh)
 	return fresh
 }
 
-// hashTable is open addressing with linear probing over a power of two of
-// places. Places are filled once; all that changes after is that the series
-// may be gone. One goroutine inserts, any number find.
-type hashTable struct {
-	places []hashPlace
-	used   int
-	gone   int // of those used
+// at returns the name in a place, nil when there is no such place.
+func (n *names) at(place uint32) *name {
+	if c := int(place / chunkNames); c < len(n.chunks) {
+		return &n.chunks[c][place%chunkNames]
+	}
+	return nil
 }
 
-type hashPlace struct {
-	h0, h1 atomic.Uint64 // h0 is stored last; 0 = empty
-	ref    atomic.Uint32 // NoRef: the series is gone
-}
-
-func newHashTable(size int) *hashTable { return &hashTable{places: make([]hashPlace, size)} }
-
-func (t *hashTable) find(h Hash) (Ref, bool) {
-	mask := uint64(len(t.places) - 1)
+// find returns the place of h and its series, which is NoRef when there is none.
+func (n *names) find(h Hash) (place uint32, ref Ref) {
+	mask := uint64(len(n.table) - 1)
 	for i := h[0] & mask; ; i = (i + 1) & mask {
-		p := &t.places[i]
-		switch p.h0.Load() {
-		case 0:
-			return NoRef, false
-		case h[0]:
-			if p.h1.Load() == h[1] {
-				if ref := Ref(p.ref.Load()); ref != NoRef {
-					return ref, true
-				}
-			}
+		word := n.table[i].Load()
+		if word == 0 {
+			return 0, NoRef
+		}
+		if word>>32 != h[0]>>32 {
+			continue
+		}
+		place = uint32(word) - 1
+		at := n.at(place)
+		if at == nil || at.first.Load() != h[0] || at.second.Load() != h[1] {
+			continue // forgotten, another name, or learnt since n was taken
+		}
+		if ref = Ref(at.ref.Load()); ref != NoRef {
+			return place, ref
 		}
 	}
 }
 
-func (t *hashTable) insert(h Hash, ref Ref) {
-	mask := uint64(len(t.places) - 1)
+// insert puts a name into the next place, whose chunk is there.
+func (n *names) insert(h Hash, ref Ref) {
+	place := uint32(n.used)
+	at := n.at(place)
+	at.ref.Store(uint32(ref))
+	at.second.Store(h[1])
+	at.first.Store(h[0])
+	mask := uint64(len(n.table) - 1)
 	i := h[0] & mask
-	for t.places[i].h0.Load() != 0 {
+	for n.table[i].Load() != 0 {
 		i = (i + 1) & mask
 	}
-	p := &t.places[i]
-	p.ref.Store(uint32(ref))
-	p.h1.Store(h[1])
-	p.h0.Store(h[0])
-	t.used++
+	n.table[i].Store(h[0]>>32<<32 | uint64(place+1))
+	n.used++
+}
+
+// refSet is a set of series, a bit for each.
+type refSet [partitions][]uint64
+
+// add puts slots in, which ascend in each partition.
+func (s *refSet) add(refs *[partitions][]uint32) {
+	for part, slots := range refs {
+		for i := len(slots) - 1; i >= 0; i-- { // the largest first: one allocation
+			s.set(makeRef(part, slots[i]))
+		}
+	}
+}
+
+func (s *refSet) set(ref Ref) {
+	words := &s[ref.partition()]
+	for n := int(ref.slot() / 64); len(*words) <= n; {
+		*words = append(*words, make([]uint64, n+1-len(*words))...)
+	}
+	(*words)[ref.slot()/64] |= 1 << (ref.slot() % 64)
+}
+
+func (s *refSet) has(ref Ref) bool {
+	words, n := s[ref.partition()], int(ref.slot()/64)
+	return n < len(words) && words[n]&(1<<(ref.slot()%64)) != 0
+}
+
+func (s *refSet) empty() bool {
+	for _, words := range s {
+		if len(words) > 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -196,7 +196,7 @@ func TestReturnObeysMaxSeries(t *testing.T) {
 		t.Fatalf("%+v", s.Stats())
 	}
 	hash := func(i int) store.Hash { return s.HashTags(store.Hash{}, idTags(i).AppendKey(nil)) }
-	if _, ok := s.Find(hash(0), store.NoRef); ok {
+	if _, ok := s.Find(hash(0)); ok {
 		t.Error("a series that is gone is found without being admitted")
 	}
 	for i := 100; i < 109; i++ {

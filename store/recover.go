@@ -123,10 +123,8 @@ func (s *Store) bar() {
 			}
 		}
 		p.mu.Unlock()
-		for n := had; n < len(p.slots); n++ {
-			s.lookup.grow(makeRef(i, uint32(n)))
-			s.memory.Force(slotCost)
-		}
+		s.lookup.grow(len(p.slots) - had)
+		s.memory.Force(int64(len(p.slots)-had) * slotCost)
 	}
 }
 

@@ -292,7 +292,7 @@ func (r *rig) backfill() error {
 
 func resolveIn(s *store.Store, t tags.Tags, now int64) (store.Ref, error) {
 	h := s.HashTags(store.Hash{}, t.AppendKey(nil))
-	if ref, ok := s.Find(h, store.NoRef); ok {
+	if ref, ok := s.Find(h); ok {
 		return ref, nil
 	}
 	return s.Resolve(h, store.NoRef, t, now)

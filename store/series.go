@@ -13,11 +13,10 @@ import (
 const dstype = "atlas.dstype"
 
 // Resolve returns the series with the canonical tags t, which it creates if
-// need be, and learns that h names it and that it follows after (NoRef: the
-// first of a request). A new series is searchable, and watched, when Resolve
-// returns. t is not kept. A refusal is a *LimitError; it is cheap and leaves
-// nothing behind.
-func (s *Store) Resolve(h Hash, after Ref, t tags.Tags, now int64) (Ref, error) {
+// need be, and learns that h names it. A new series is searchable, and watched,
+// when Resolve returns. The Ref of the signature is not looked at any more. t is
+// not kept. A refusal is a *LimitError; it is cheap and leaves nothing behind.
+func (s *Store) Resolve(h Hash, _ Ref, t tags.Tags, now int64) (Ref, error) {
 	hold := s.Hold()
 	defer hold.Release()
 	var buf [512]byte
@@ -37,7 +36,7 @@ func (s *Store) Resolve(h Hash, after Ref, t tags.Tags, now int64) (Ref, error) 
 			return NoRef, refused
 		}
 	}
-	s.lookup.learn(h, ref, after)
+	s.lookup.learn(h, ref)
 	return ref, nil
 }
 
@@ -109,7 +108,9 @@ func (s *Store) settle(part int, ref Ref, t tags.Tags, pairs []uint32, now int64
 	}
 	more := len(p.slots) - had
 	p.mu.Unlock()
-	s.lookup.grow(ref)
+	if more > 0 {
+		s.lookup.grow(more)
+	}
 	s.seen++
 	s.memory.Force(int64(more)*slotCost + s.costs.idle(len(pairs)))
 	s.wake(1)
@@ -163,7 +164,7 @@ func (s *Store) define(ref Ref, t tags.Tags, now int64) {
 		p.extend(n)
 		p.flags[n] = flagDead // see bar
 		p.mu.Unlock()
-		s.lookup.grow(makeRef(part, n))
+		s.lookup.grow(1)
 		s.memory.Force(slotCost)
 	}
 	s.settle(part, ref, t, pairs, now)

@@ -342,6 +342,6 @@ func (s *Store) leaveFree(part int, n uint32, flags uint8) {
 		p.free = append(p.free, n)
 	}
 	p.mu.Unlock()
-	s.lookup.grow(makeRef(part, n))
+	s.lookup.grow(1)
 	s.memory.Force(slotCost)
 }

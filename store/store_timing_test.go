@@ -80,42 +80,37 @@ func BenchmarkScanSum(b *testing.B) {
 	}
 }
 
-// BenchmarkFind measures hash and lookup of raw names in client order and with
-// one in twenty left out.
+// BenchmarkFind measures hash and lookup of raw names: in the order in which
+// they were learnt, with one in twenty left out, and in no order.
 func BenchmarkFind(b *testing.B) {
-	const n = 100_000
+	const n, request = 100_000, 1000
 	s := open(b, store.Options{NewSeriesRate: -1})
 	raw := make([][]byte, n)
-	after := store.NoRef
 	for i := range raw {
 		raw[i] = fmt.Appendf(nil, `{"name":"http.server.requests","nf.app":"www","nf.node":"i-0123456789","status":"200","id":"%d"}`, i)
-		ts := tags.Of("name", "m", "id", fmt.Sprint(i))
-		ref, err := s.Resolve(s.HashTags(store.Hash{}, raw[i]), after, ts, start)
-		if err != nil {
+		if _, err := s.Resolve(s.HashTags(store.Hash{}, raw[i]), store.NoRef, tags.Of("name", "m", "id", fmt.Sprint(i)), start); err != nil {
 			b.Fatal(err)
 		}
-		after = ref
 	}
-	for _, skip := range []int{0, 20} {
-		b.Run(fmt.Sprintf("skip=%d", skip), func(b *testing.B) {
+	run := func(name string, next func(i, k int) int) {
+		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			i, after := 0, store.NoRef
+			var trail store.Trail
+			i := 0
 			for k := 0; b.Loop(); k++ {
-				if skip > 0 && k*2654435761>>8%skip == 0 {
-					i++
+				if k%request == 0 {
+					trail = store.Trail{}
 				}
-				if i >= n {
-					i = 0
-				}
-				ref, ok := s.Find(s.HashTags(store.Hash{}, raw[i]), after)
-				if !ok {
+				if _, ok := s.Follow(&trail, store.Hash{}, raw[i]); !ok {
 					b.Fatal("not found")
 				}
-				after = ref
-				i++
+				i = next(i, k) % n
 			}
 		})
 	}
+	run("order=learnt", func(i, _ int) int { return i + 1 })
+	run("order=gaps", func(i, k int) int { return i + 1 + (k * 2654435761 >> 8 % 20 / 19) })
+	run("order=none", func(i, _ int) int { return i + 61_803 })
 }
 
 // BenchmarkColumn reads the closed column of 100,000 series in 100 groups.
