@@ -70,7 +70,7 @@ func pulseFlags(o *options, address, data string) []string {
 	return []string{
 		"serve", "--listen", address, "--data", data, "--log-level", "error", "--durability", o.durability,
 		"--step", server.Span(o.step), "--tiers", server.Span(o.step) + ":2d", "--new-series-rate", "10000000",
-		"--max-datapoints", strconv.Itoa(o.series * (o.points + 1)),
+		"--max-datapoints", strconv.Itoa(o.series * (o.points + 1)), "--max-query-memory", "1GiB",
 	}
 }
 
