@@ -85,13 +85,15 @@ func (s *Server) enterQuery(r *request) (context.Context, func(), error) {
 }
 
 // enterGate is enterQuery for what bounds its time itself. What it returns ends when
-// the client goes.
+// the client goes, as waiting does.
 func (s *Server) enterGate(r *request) (context.Context, func(), error) {
-	if err := s.gate.enter(s.stop, s.opts.Clock, s.opts.QueryWait); err != nil {
+	ctx, cancel := context.WithCancel(s.stop)
+	unwatch := watchClient(r.ctx.Conn(), cancel)
+	if err := s.gate.enter(ctx, s.opts.Clock, s.opts.QueryWait); err != nil {
+		unwatch()
+		cancel()
 		return nil, nil, err
 	}
 	s.stats.queries.Add(1)
-	ctx, cancel := context.WithCancel(s.stop)
-	unwatch := watchClient(r.ctx.Conn(), cancel)
 	return ctx, func() { unwatch(); cancel(); s.gate.leave() }, nil
 }

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"pulse/ingest"
 	"pulse/query"
 	"pulse/store"
 	"pulse/store/clock"
@@ -85,8 +84,12 @@ func pairs(n int) string {
 }
 
 // crowded is a rig with a series for each of n nodes, over 600 steps.
-func crowded(t *testing.T, n int, o web.Options) *rig {
-	r := newRig(t, settings{web: o, store: store.Options{NewSeriesRate: -1}, ingest: ingest.Options{}})
+func crowded(t *testing.T, n int, o web.Options) *rig { return crowdedWith(t, n, settings{web: o}) }
+
+// crowdedWith is a crowded rig with more settings.
+func crowdedWith(t *testing.T, n int, s settings) *rig {
+	s.store.NewSeriesRate = -1
+	r := newRig(t, s)
 	values, times := make([]float64, 600), make([]int64, 600)
 	for i := range times {
 		times[i], values[i] = epoch-int64(600-i)*step, float64(i%50)
