@@ -141,7 +141,7 @@ func (s *Server) graphRequest(r *request, width, most int) (query.Request, error
 		Start: r.param("s"), End: r.param("e"), Step: r.param("step"), Width: width, Now: now, Zone: zone,
 	}, s.opts.Store.Step(), most)
 	if err != nil {
-		return none, badRequest("parameter step: " + err.Error())
+		return none, badRequest("parameter step: " + clip(err.Error(), 200))
 	}
 	return query.Request{
 		Program: r.param("q"), Start: start, End: end, Step: step, Now: now, Zone: zone, CQ: r.param("cq"),
@@ -230,11 +230,11 @@ func (s *Server) timeRange(r *request) (start, end int64, err error) {
 	fault := (*when.RangeError)(nil)
 	switch {
 	case errors.As(err, &fault) && fault.End:
-		return 0, 0, badRequest("parameter e: " + err.Error() + timeForms)
+		return 0, 0, badRequest("parameter e: " + clip(err.Error(), 200) + timeForms)
 	case fault != nil:
-		return 0, 0, badRequest("parameter s: " + err.Error() + timeForms)
+		return 0, 0, badRequest("parameter s: " + clip(err.Error(), 200) + timeForms)
 	case err != nil:
-		return 0, 0, badRequest("parameters s and e: " + err.Error())
+		return 0, 0, badRequest("parameters s and e: " + clip(err.Error(), 200))
 	}
 	return start, end, nil
 }
