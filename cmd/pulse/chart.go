@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
+	"unicode"
 )
 
 // marks tell the lines of a chart apart; those after the last look like the first
@@ -26,7 +26,7 @@ const (
 func appendChart(dst []byte, g *graph, width, height int) []byte {
 	lo, hi := bounds(g)
 	if math.IsNaN(lo) {
-		return appendNotes(append(dst, g.nothing()...), g)
+		return appendNotes(appendText(dst, "", g.nothing(), width), g, width)
 	}
 	scale := newScale(lo, hi, height)
 	plot := width - chartGutter
@@ -53,7 +53,7 @@ func appendChart(dst []byte, g *graph, width, height int) []byte {
 		dst = fmt.Appendf(dst, "%9s ┤%s\n", label, strings.TrimRight(string(row), " "))
 	}
 	dst = appendTimes(dst, g, plot)
-	return appendNotes(appendLegend(dst, g, width), g)
+	return appendNotes(appendLegend(dst, g, width), g, width)
 }
 
 // appendTimes appends the line below the values: the first stamp, how far stamps
@@ -78,32 +78,63 @@ func appendTimes(dst []byte, g *graph, plot int) []byte {
 // appendLegend appends what the lines are, each with its last, smallest, largest
 // and mean value.
 func appendLegend(dst []byte, g *graph, width int) []byte {
-	const numbers = 4 * 10
+	const column, least = 10, 8 // of a number; of a text
+	numbers := min(4, max(1, (width-4-least)/column))
 	shown := min(len(g.Legend), chartLegends)
 	texts, longest := make([]string, shown), 0
 	for j := range texts {
 		texts[j] = printable(g.Legend[j])
-		longest = max(longest, utf8.RuneCountInString(texts[j]))
+		longest = max(longest, textColumns(texts[j]))
 	}
-	longest = min(longest, max(8, width-4-numbers))
-	dst = fmt.Appendf(dst, "    %-*s%10s%10s%10s%10s\n", longest, "", "last", "min", "max", "avg")
+	longest = min(longest, width-4-numbers*column)
+	dst = append(dst, strings.Repeat(" ", 4+longest)...)
+	for _, name := range []string{"last", "min", "max", "avg"}[:numbers] {
+		dst = fmt.Appendf(dst, "%*s", column, name)
+	}
+	dst = append(dst, '\n')
 	symbols := []rune(marks)
 	for j, text := range texts {
-		s := statsOf(g, j)
-		dst = fmt.Appendf(dst, "  %c %-*s%10s%10s%10s%10s\n", symbols[j%len(symbols)], longest, shorten(text, longest),
-			shortNumber(s.last), shortNumber(s.min), shortNumber(s.max), shortNumber(s.sum/float64(s.n)))
+		s, text := statsOf(g, j), shorten(text, longest)
+		dst = fmt.Appendf(dst, "  %c %s%s", symbols[j%len(symbols)], text, strings.Repeat(" ", longest-textColumns(text)))
+		for _, v := range []float64{s.last, s.min, s.max, s.sum / float64(s.n)}[:numbers] {
+			dst = fmt.Appendf(dst, "%*s", column, shortNumber(v))
+		}
+		dst = append(dst, '\n')
 	}
 	if more := len(g.Legend) - shown; more > 0 {
-		dst = fmt.Appendf(dst, "    and %d more lines; max,%d,:topk shows the highest, --format csv has all\n", more, chartLegends)
+		dst = appendText(dst, "    ", fmt.Sprintf("and %d more lines; max,%d,:topk shows the highest, --format csv has all", more, chartLegends), width)
 	}
 	return dst
 }
 
-func appendNotes(dst []byte, g *graph) []byte {
+func appendNotes(dst []byte, g *graph, width int) []byte {
 	for _, n := range g.Notices {
-		dst = fmt.Appendf(dst, "  note: %s\n", printable(n))
+		dst = appendText(dst, "  ", "note: "+printable(n), width)
 	}
 	return dst
+}
+
+// appendText appends words in as many lines as they need, each behind an indent.
+func appendText(dst []byte, indent, text string, width int) []byte {
+	used := 0
+	for _, word := range strings.Fields(text) {
+		word = shorten(word, width-len(indent))
+		n := textColumns(word)
+		switch {
+		case used == 0:
+			dst = append(dst, indent...)
+			used = len(indent)
+		case used+1+n > width:
+			dst = append(append(dst, '\n'), indent...)
+			used = len(indent)
+		default:
+			dst = append(dst, ' ')
+			used++
+		}
+		dst = append(dst, word...)
+		used += n
+	}
+	return append(dst, '\n')
 }
 
 // nothing says why there is nothing to draw.
@@ -114,11 +145,11 @@ func (g *graph) nothing() string {
 	}
 	switch n := g.Explain.InputLines; {
 	case n == 0:
-		return "no data: no series was read: none matches, or the expression asks for none\n"
+		return "no data: no series was read: none matches, or the expression asks for none"
 	case n == 1:
-		return "no data: 1 series was read, and there is no value at " + span + "\n"
+		return "no data: 1 series was read, and there is no value at " + span
 	default:
-		return fmt.Sprintf("no data: %d series were read, and there is no value at %s\n", n, span)
+		return fmt.Sprintf("no data: %d series were read, and there is no value at %s", n, span)
 	}
 }
 
@@ -231,23 +262,56 @@ func shortNumber(v float64) string {
 	return fmt.Sprintf("%.4g", v)
 }
 
-// shorten cuts the middle out of a text of more than n characters.
+// shorten cuts the middle out of a text of more than n columns.
 func shorten(text string, n int) string {
-	r := []rune(text)
-	if len(r) <= n {
+	if textColumns(text) <= n {
 		return text
 	}
-	head := n / 2
-	return string(slices.Concat(r[:head], []rune("…"), r[len(r)-(n-head-1):]))
+	r := []rune(text)
+	head, tail, left := 0, len(r), n-1 // of what is kept; columns for more
+	for toHead := true; ; toHead = !toHead {
+		next := &r[head]
+		if !toHead {
+			next = &r[tail-1]
+		}
+		if left -= runeColumns(*next); left < 0 {
+			return string(slices.Concat(r[:head], []rune("…"), r[tail:]))
+		}
+		if toHead {
+			head++
+		} else {
+			tail--
+		}
+	}
 }
 
-// printable replaces control characters, which a series' tags could bring to a
-// terminal.
+// printable replaces what moves the cursor or is no character, which a legend could
+// bring to a terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 {
+		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r
 	}, s)
+}
+
+func textColumns(s string) (n int) {
+	for _, r := range s {
+		n += runeColumns(r)
+	}
+	return n
+}
+
+// runeColumns returns how many columns of a terminal a character takes.
+func runeColumns(r rune) int {
+	switch {
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	case r >= 0xFF61 && r <= 0xFFDC: // halves
+		return 1
+	case unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana), r >= 0x3000 && r < 0x3040, r >= 0xFF01 && r <= 0xFF60, r >= 0x1F300 && r <= 0x1FAFF:
+		return 2
+	}
+	return 1
 }

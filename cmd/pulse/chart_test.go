@@ -5,7 +5,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 // drawn is a graph with one value for each step of each line.
@@ -45,9 +44,9 @@ func TestChart(t *testing.T) {
        -8 ┤
            2023-11-14 22:13:20Z to
            2023-11-14 22:16:20Z
-                last       min       max       avg
-  • line 0         4         0         8         4
-  + line 1        -1        -1        -1        -1
+                last       min       max
+  • line 0         4         0         8
+  + line 1        -1        -1        -1
 `},
 		{"the values of a column that has several", drawn(10_000, []float64{1, 2, 1, 2, 1, 5, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2,
 			1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2}), 41, 5, `
@@ -58,8 +57,8 @@ func TestChart(t *testing.T) {
         1 ┤••••••••••••••••••••••••••••••
            2023-11-14 22:13:20Z to
            2023-11-14 22:23:10Z
-                last       min       max       avg
-  • line 0         2         1         5      1.55
+                last       min
+  • line 0         2         1
 `},
 		{"one value", drawn(60_000, []float64{42}), 40, 4, `
     48.75 ┤
@@ -67,8 +66,8 @@ func TestChart(t *testing.T) {
           ┤•••••••••••••••••••••••••••••
           ┤
            2023-11-14 22:13:20Z
-                last       min       max       avg
-  • line 0        42        42        42        42
+                last       min
+  • line 0        42        42
 `},
 	} {
 		if got := chartOf(c.g, c.width, c.height); got != strings.TrimPrefix(c.want, "\n") {
@@ -86,9 +85,11 @@ func TestChartOfAnything(t *testing.T) {
 			for height := 4; height <= 30; height++ {
 				g := drawn(10_000, []float64{a, b, math.NaN()}, []float64{(a + b) / 2, a, b})
 				g.Legend[0] = strings.Repeat("long ", 50) + "\x1b[2J"
-				text := chartOf(g, 60, height)
+				g.Legend[1], g.Notices = strings.Repeat("日本語e\u0301", 20), []string{strings.Repeat("mind the gap ", 20)}
+				width := []int{minColumns, 47, 60, 131}[height%4]
+				text := chartOf(g, width, height)
 				for line := range strings.Lines(text) {
-					if n := utf8.RuneCountInString(line); n > 61 || strings.Contains(line, "\x1b") || strings.Contains(line, "NaN") && !math.IsInf(a+b, 0) {
+					if n := textColumns(strings.TrimSuffix(line, "\n")); n > width || strings.Contains(line, "\x1b") || strings.Contains(line, "NaN") && !math.IsInf(a+b, 0) {
 						t.Fatalf("%v and %v in %d rows: %d columns\n%s", a, b, height, n, text)
 					}
 				}
@@ -104,13 +105,31 @@ func TestChartOfAnything(t *testing.T) {
 func TestChartWithoutValues(t *testing.T) {
 	g := drawn(10_000, []float64{math.NaN(), math.NaN()})
 	for n, want := range map[int64]string{
-		0: "no data: no series was read: none matches, or the expression asks for none\n  note: mind\n",
-		1: "no data: 1 series was read, and there is no value at 2023-11-14 22:13:20Z to 2023-11-14 22:13:30Z\n  note: mind\n",
-		7: "no data: 7 series were read, and there is no value at 2023-11-14 22:13:20Z to 2023-11-14 22:13:30Z\n  note: mind\n",
+		0: "no data: no series was read: none matches, or the\nexpression asks for none\n  note: mind\n",
+		1: "no data: 1 series was read, and there is no value\nat 2023-11-14 22:13:20Z to 2023-11-14 22:13:30Z\n  note: mind\n",
+		7: "no data: 7 series were read, and there is no value\nat 2023-11-14 22:13:20Z to 2023-11-14 22:13:30Z\n  note: mind\n",
 	} {
 		g.Notices, g.Explain.InputLines = []string{"mind"}, n
-		if got := chartOf(g, 60, 8); got != want {
+		if got := chartOf(g, 50, 8); got != want {
 			t.Errorf("%d: %s", n, got)
 		}
+	}
+}
+
+func TestShorten(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		n    int
+		want string
+	}{
+		{"starts", 6, "starts"}, {"starts", 5, "st…ts"}, {"starts", 4, "st…s"}, {"日本語", 6, "日本語"}, {"日本語", 5, "日…語"}, {"日本語", 4, "日…"}, {"ｱｲｳ", 3, "ｱｲｳ"},
+		{"e\u0301e\u0301", 2, "e\u0301e\u0301"}, {"🚀🚀🚀", 5, "🚀…🚀"}, {"starts", 1, "…"},
+	} {
+		if got := shorten(c.text, c.n); got != c.want || textColumns(got) > c.n {
+			t.Errorf("%s in %d: %s, want %s", c.text, c.n, got, c.want)
+		}
+	}
+	if got := printable("a\x1b[2J\u202eb\u0085\xff"); got != "a?[2J?b?\ufffd" {
+		t.Errorf("%q", got)
 	}
 }

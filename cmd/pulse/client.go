@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"pulse/detect/secret"
@@ -45,11 +47,32 @@ func (c *client) do(ctx context.Context, method, path string, body []byte) (int,
 	token.Authorize(req.Header, c.token)
 	res, err := c.http.Do(req)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, c.unreachable(err)
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
 	return res.StatusCode, b, err
+}
+
+// unreachable says that no server answers, without the URL of the request, which may
+// be long.
+func (c *client) unreachable(err error) error {
+	var request *url.Error
+	var name *net.DNSError
+	late := errors.As(err, &request) && request.Timeout()
+	if request != nil {
+		err = request.Err
+	}
+	const help = "--target names another address"
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("no server answers at %s (%w); %s", c.base, syscall.ECONNREFUSED, help)
+	case errors.As(err, &name) && name.IsNotFound:
+		return fmt.Errorf("there is no host %s; %s", name.Name, help)
+	case late:
+		return fmt.Errorf("no answer from %s within %v; %s", c.base, c.http.Timeout, help)
+	}
+	return fmt.Errorf("ask %s: %w", c.base, err)
 }
 
 // get returns the body of a 200, and the server's message as an error otherwise.

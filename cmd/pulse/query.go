@@ -5,42 +5,51 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"strconv"
+	"time"
 
 	"pulse/query/asl"
+	"pulse/query/when"
 	"pulse/web/render"
 )
 
 type queryCmd struct {
 	Expr     string `arg:"" help:"An expression of the Atlas Stack Language."`
 	Target   string `help:"The server [http://127.0.0.1:7101]." default:"http://127.0.0.1:7101" placeholder:"URL"`
-	File     string `help:"Evaluate the points of this file instead, without a server; - is standard input. A line is a point, {\"tags\":{...},\"timestamp\":ms,\"value\":v}, or a series as it is imported, {\"tags\":{...},\"timestamps\":[...],\"values\":[...]}." env:"PULSE_QUERY_FILE" placeholder:"F.ndjson"`
+	File     string `help:"Evaluate the points of this file instead, without a server; - is standard input; gzip and zstd are unpacked. A line is a point, {\"tags\":{...},\"timestamp\":ms,\"value\":v}, or a series as it is imported, {\"tags\":{...},\"timestamps\":[...],\"values\":[...]}." env:"PULSE_QUERY_FILE" placeholder:"F.ndjson"`
 	FileStep string `help:"Step of the values of the file. Default: their most frequent distance." env:"PULSE_QUERY_FILE_STEP" placeholder:"D"`
 	Start    string `help:"Start, excluded: e-3h, now-1d, Unix time or ISO date [e-3h; of a file its start]." placeholder:"T"`
 	End      string `help:"End, included [now, which for a file is its last point]." placeholder:"T"`
 	Step     string `help:"Step of the answer. Default: the server's, or the file's; coarser for long ranges." env:"PULSE_QUERY_STEP" placeholder:"D"`
 	Unstable bool   `help:"Permit words that are marked unstable."`
 	Format   string `help:"json, csv, txt, or chart to draw in the terminal." enum:"json,csv,txt,chart" default:"chart"`
-	Width    int    `help:"Columns of a chart." default:"100"`
+	Width    int    `help:"Columns of a chart. Default: those of the terminal; else $COLUMNS, else 100." placeholder:"N"`
 	Height   int    `help:"Rows of a chart." default:"16"`
 }
 
 // Run asks the server, or evaluates a file, and prints the answer.
 func (c *queryCmd) Run(ctx context.Context, e *env) error {
-	if c.Format == "chart" && (c.Width < 40 || c.Width > 1000 || c.Height < 4 || c.Height > 200) {
-		return fmt.Errorf("a chart needs a width from 40 to 1000 and a height from 4 to 200")
+	if err := c.check(time.Now()); err != nil {
+		return err
+	}
+	width := c.Width
+	if width == 0 {
+		width = columns(e.stdout)
 	}
 	var out []byte
 	var err error
 	if c.File != "" {
-		g, ferr := c.evaluate(ctx, e)
+		g, ferr := c.evaluate(ctx, e, realClock{})
 		if ferr != nil {
 			return ferr
 		}
-		out, err = c.appendResult(nil, g)
+		out, err = c.appendResult(nil, g, width)
 	} else {
-		out, err = c.ask(ctx)
+		out, err = c.ask(ctx, width)
 	}
 	if err != nil {
 		return err
@@ -49,8 +58,56 @@ func (c *queryCmd) Run(ctx context.Context, e *env) error {
 	return err
 }
 
-// ask returns the server's answer in the format that is wanted.
-func (c *queryCmd) ask(ctx context.Context) ([]byte, error) {
+// check refuses flags that cannot be meant, before anybody is asked.
+func (c *queryCmd) check(now time.Time) error {
+	if c.Format == "chart" && (c.Width != 0 && (c.Width < minColumns || c.Width > maxColumns) || c.Height < 4 || c.Height > 200) {
+		return fmt.Errorf("a chart needs a width from %d to %d and a height from 4 to 200", minColumns, maxColumns)
+	}
+	if c.Step != "" {
+		if d, err := when.ParseDuration(c.Step); err != nil || d < time.Millisecond {
+			return fmt.Errorf("--step is %q, must be a duration such as 1m", c.Step)
+		}
+	}
+	err := when.CheckRange(c.Start, c.End)
+	if err == nil {
+		_, _, err = when.ParseRange(c.Start, c.End, now.UnixMilli(), time.UTC)
+	}
+	var fault *when.RangeError // what both say together depends on whose time is meant
+	if !errors.As(err, &fault) {
+		return nil
+	}
+	flag := "--start"
+	if fault.End {
+		flag = "--end"
+	}
+	return fmt.Errorf("%s: %w; a time is written e-3h, now-1d, 1700000000 or 2024-02-01T03:04", flag, err)
+}
+
+// Bounds of the width of a chart, and what it is when nobody says.
+const (
+	minColumns     = 34
+	maxColumns     = 1000
+	defaultColumns = 100
+)
+
+// columns returns how wide a chart is on out: as the terminal, if it is one, else as
+// the variable COLUMNS says.
+func columns(out io.Writer) int {
+	n := 0
+	if f, ok := out.(*os.File); ok {
+		n = terminalColumns(f)
+	}
+	if n <= 0 {
+		n, _ = strconv.Atoi(os.Getenv("COLUMNS"))
+	}
+	if n <= 0 {
+		n = defaultColumns
+	}
+	return min(max(n, minColumns), maxColumns)
+}
+
+// ask returns the server's answer in the format that is wanted; a chart is so wide.
+func (c *queryCmd) ask(ctx context.Context, width int) ([]byte, error) {
 	server, err := newClient(c.Target)
 	if err != nil {
 		return nil, err
@@ -79,9 +136,9 @@ func (c *queryCmd) ask(ctx context.Context) ([]byte, error) {
 	}
 	var g graph
 	if err := json.Unmarshal(b, &g); err != nil {
-		return nil, fmt.Errorf("read the server's answer: %w", err)
+		return nil, fmt.Errorf("what %s answers is no graph; is it a Pulse server?", server.base)
 	}
-	return appendChart(nil, &g, c.Width, c.Height), nil
+	return appendChart(nil, &g, width, c.Height), nil
 }
 
 // explain returns the server's error with the place in the expression and what

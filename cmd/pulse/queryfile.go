@@ -18,6 +18,7 @@ import (
 	"pulse/query/asl"
 	"pulse/query/when"
 	"pulse/store"
+	"pulse/store/clock"
 	"pulse/store/step"
 	"pulse/store/tags"
 	"pulse/web/render"
@@ -41,23 +42,25 @@ type fileLine struct {
 	Values     []*quoted         `json:"values"`
 }
 
-// maxFileLine bounds one line of a file, in bytes.
-const maxFileLine = 32 << 20
+const (
+	maxFileLine = 32 << 20            // bytes of a line of a file
+	maxFileTime = 253_402_300_799_999 // its latest time, the end of the year 9999; times in µs are beyond
+)
 
 // evaluate answers from the points of a file, without a server.
-func (c *queryCmd) evaluate(ctx context.Context, e *env) (*query.Result, error) {
+func (c *queryCmd) evaluate(ctx context.Context, e *env, now clock.Clock) (*query.Result, error) {
 	series, every, err := c.readFile(e)
 	if err != nil {
 		return nil, err
 	}
 	st, first, last, err := storeOf(ctx, series, every)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.File, err)
+		return nil, fmt.Errorf("%s: %w", c.fileName(), err)
 	}
 	defer st.Close()
 	r := query.Range{Start: c.Start, End: c.End, Step: c.Step, Now: last}
 	if r.Start == "" {
-		r.Start = fmt.Sprint(first - every)
+		r.Start = time.UnixMilli(first - every).UTC().Format("2006-01-02T15:04:05.000Z")
 		if c.End != "" {
 			r.Start = "e-3h"
 		}
@@ -73,7 +76,7 @@ func (c *queryCmd) evaluate(ctx context.Context, e *env) (*query.Result, error) 
 	if err != nil {
 		return nil, err
 	}
-	engine := query.New(st, query.Options{Limits: query.Limits{ // nobody else has to share the machine's memory
+	engine := query.New(st, query.Options{Clock: now, Limits: query.Limits{ // nobody else has to share the machine's memory
 		Lines: lines, DatapointsPerLine: points, DatapointsRead: 1 << 40, Time: time.Hour, MemoryBytes: 1 << 40,
 	}})
 	g, err := engine.Eval(ctx, query.Request{Program: c.Expr, Start: start, End: end, Step: stepMs, Now: last, Unstable: c.Unstable})
@@ -81,7 +84,18 @@ func (c *queryCmd) evaluate(ctx context.Context, e *env) (*query.Result, error) 
 	if errors.As(err, &program) {
 		return nil, errors.New(program.Explain(c.Expr))
 	}
+	if err == nil && last <= math.MaxInt32 {
+		g.Notices = append(g.Notices, "all times of the file lie in January 1970: timestamps are in ms, not in seconds")
+	}
 	return g, err
+}
+
+// fileName is what errors call the file.
+func (c *queryCmd) fileName() string {
+	if c.File == "-" {
+		return "standard input"
+	}
+	return c.File
 }
 
 // readFile returns the series of the file and the step that its values have.
@@ -103,15 +117,20 @@ func (c *queryCmd) readFile(e *env) ([]*fileSeries, int64, error) {
 		}
 		every = d.Milliseconds()
 	}
-	return readSeries(in, c.File, every)
+	return readSeries(in, c.fileName(), every)
 }
 
 // readSeries reads a line per point or per series. every is the step that the
 // values have; 0: that of the file's own lines, or their most frequent distance.
 func readSeries(in io.Reader, name string, every int64) ([]*fileSeries, int64, error) {
+	text, err := openText(in, maxUnpacked)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", name, err)
+	}
+	defer text.close()
 	var all []*fileSeries
 	byTags := map[string]*fileSeries{}
-	lines := bufio.NewScanner(in)
+	lines := bufio.NewScanner(text)
 	lines.Buffer(make([]byte, 64<<10), maxFileLine)
 	own := int64(0)
 	n := 0
@@ -123,8 +142,13 @@ func readSeries(in io.Reader, name string, every int64) ([]*fileSeries, int64, e
 		if err == nil && every == 0 {
 			own, err = l.sameStep(own)
 		}
+		if err != nil && lines.Err() != nil {
+			n--
+			break // the line is not whole
+		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("%s: line %d: %w", name, n, err)
+			line := bytes.Clone(lines.Bytes())
+			return nil, 0, fmt.Errorf("%s: %w", name, badLine(n, line, !moreText(lines), err))
 		}
 		key := string(tags.FromMap(l.Tags).AppendKey(nil))
 		s := byTags[key]
@@ -140,7 +164,7 @@ func readSeries(in io.Reader, name string, every int64) ([]*fileSeries, int64, e
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, 0, fmt.Errorf("%s: line %d: %w", name, n+1, err)
+		return nil, 0, fmt.Errorf("%s: %w", name, text.failed(n, err))
 	}
 	if every == 0 {
 		every = own
@@ -152,6 +176,16 @@ func readSeries(in io.Reader, name string, every int64) ([]*fileSeries, int64, e
 		s.align(every)
 	}
 	return all, every, nil
+}
+
+// moreText reports whether a line follows that is not blank.
+func moreText(lines *bufio.Scanner) bool {
+	for lines.Scan() {
+		if len(bytes.TrimSpace(lines.Bytes())) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // readFileLine reads a line; a point comes back as a series of one.
@@ -174,8 +208,8 @@ func readFileLine(b []byte) (*fileLine, error) {
 		return nil, fmt.Errorf("%d timestamps and %d values", len(l.Timestamps), len(l.Values))
 	}
 	for _, t := range l.Timestamps {
-		if t < 0 || t > 1<<53 {
-			return nil, fmt.Errorf("timestamp %d is no time in ms since 1970", t)
+		if t < 0 || t > maxFileTime {
+			return nil, fmt.Errorf("timestamp %d is no time in ms since 1970 before the year 10000", t)
 		}
 	}
 	return l, nil
@@ -356,8 +390,9 @@ func importPiece(ctx context.Context, st importer, l store.ImportLine, now int64
 	return done, err
 }
 
-// appendResult appends a result in one of the formats of the command.
-func (c *queryCmd) appendResult(dst []byte, g *query.Result) ([]byte, error) {
+// appendResult appends a result in one of the formats of the command; a chart is so
+// wide.
+func (c *queryCmd) appendResult(dst []byte, g *query.Result, width int) ([]byte, error) {
 	switch c.Format {
 	case "csv":
 		return render.AppendTable(dst, g, ',', time.UTC), nil
@@ -370,5 +405,5 @@ func (c *queryCmd) appendResult(dst []byte, g *query.Result) ([]byte, error) {
 	if err := json.Unmarshal(render.AppendGraph(nil, g), &shown); err != nil {
 		return nil, fmt.Errorf("BUG: draw a result: %w", err)
 	}
-	return appendChart(dst, &shown, c.Width, c.Height), nil
+	return appendChart(dst, &shown, width, c.Height), nil
 }
