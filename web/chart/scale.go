@@ -71,10 +71,10 @@ func newScale(a Axis, e extent, height float64) scale {
 	s.lower = s.bound(a.Lower, e.lowest, e.filled, -1)
 	s.upper = s.bound(a.Upper, e.highest, e.filled, 1)
 	s.symmetric = a.Scale.logarithmic() && (s.lower <= 0 || e.lowest <= 0 && a.Lower.Kind != BoundValue)
-	s.unit = s.logUnit(e)
 	if !(s.lower < s.upper) {
 		s.widen(a.Lower.Kind == BoundValue, a.Upper.Kind == BoundValue)
 	}
+	s.unit = s.logUnit(e)
 	lower, upper := s.lower, s.upper
 	s.pad(0.04)
 	if !s.spreads() || s.lower > lower || s.upper < upper {
@@ -198,7 +198,7 @@ func (s *scale) backward(f float64) float64 {
 // stairs is linear between the powers of a base, each of which is one higher
 // than the one before; 1 is at 1, and below it the way to 0 is straight.
 func stairs(v, base float64) float64 {
-	a := math.Abs(v)
+	a := min(math.Abs(v), math.MaxFloat64)
 	if a <= 1 {
 		return v
 	}
