@@ -136,7 +136,9 @@ func (w *watcher) follow() {
 	if w.fs == nil {
 		return
 	}
+	w.mu.Lock() // a reload may read the files now
 	want := w.rules.folders()
+	w.mu.Unlock()
 	for _, dir := range w.folders {
 		if !slices.Contains(want, dir) {
 			_ = w.fs.Remove(dir) // it may be gone
