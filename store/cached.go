@@ -13,6 +13,7 @@ import (
 	"github.com/VictoriaMetrics/fastcache"
 
 	"pulse/store/block"
+	"pulse/store/field"
 )
 
 // columnCache keeps the lines of scans over whole sealed blocks. The key names
@@ -121,6 +122,9 @@ type span struct{ start, end int64 }
 // readCached reads the blocks that are sealed from the cache, or puts them there,
 // and returns the spans that are left to be read, in order of time.
 func (r *run) readCached() ([]span, error) {
+	if r.groups.names == nil {
+		r.groups.fill(r.lines)
+	}
 	blocks := r.sealedBlocks()
 	defer func() {
 		for i := range blocks {
@@ -240,8 +244,7 @@ func (r *run) fillCache(blocks []*sealedBlock) error {
 }
 
 // cachedLines is memory for the lines of one block time: block.Size values of
-// each, 8 bytes little-endian, after the number of lines and their keys as a run
-// says them.
+// each, 8 bytes little-endian, after the number of lines and their names.
 type cachedLines struct {
 	bytes  []byte
 	values []float64
@@ -259,9 +262,9 @@ func (c *cachedLines) get(r *run, b *sealedBlock) bool {
 	to := make([]int, n)
 	for i := range to {
 		length, size := binary.Uvarint(src)
-		key := src[size : size+int(length)]
+		name := src[size : size+int(length)]
 		src = src[size+int(length):]
-		to[i] = r.lineOf(string(key), i)
+		to[i] = r.groups.line(name, i)
 	}
 	from, end, at := r.within(b)
 	for _, line := range to {
@@ -278,16 +281,35 @@ func (c *cachedLines) get(r *run, b *sealedBlock) bool {
 	return true
 }
 
-// lineOf returns the line of a group, and -1 when nothing is left of it. It was
-// the given one when the cache was filled.
-func (r *run) lineOf(key string, was int) int {
-	if len(r.By) == 0 {
-		return 0
+// groupNames are the names of a run's groups in the cache, by line. No two groups
+// have the same name.
+type groupNames struct {
+	names []string
+	lines map[string]int // of names; made when lines have moved
+}
+
+func (g *groupNames) fill(lines []Line) {
+	for i := range lines {
+		g.names = append(g.names, string(lines[i].Tags.AppendKey(nil)))
 	}
-	if was < len(r.keys) && r.keys[was] == key {
+}
+
+// line returns the line of a name, and -1 when nothing is left of it. It was the given
+// one when the cache was filled.
+func (g *groupNames) line(name []byte, was int) int {
+	if was < len(g.names) && g.names[was] == string(name) {
 		return was
 	}
-	return slices.Index(r.keys, key)
+	if g.lines == nil {
+		g.lines = make(map[string]int, len(g.names))
+		for i, name := range g.names {
+			g.lines[name] = i
+		}
+	}
+	if i, found := g.lines[string(name)]; found {
+		return i
+	}
+	return -1
 }
 
 // within returns the positions [from, end) of a block that are in the scan, and
@@ -303,9 +325,10 @@ func (c *cachedLines) read(r *run, b *sealedBlock) (int64, error) {
 	c.values = slices.Grow(c.values[:0], len(r.lines)*block.Size)[:len(r.lines)*block.Size]
 	fillNaN(c.values)
 	end := r.grid.end(b.number)
-	whole := &run{Scan: r.Scan, ctx: r.ctx, store: r.store, grid: r.grid, steps: block.Size, values: c.values}
-	whole.Start, whole.End = end-block.Size*r.grid.step, end
-	rd := reader{run: whole, start: whole.Start, end: end, pins: pins{arenas: b.arenas}}
+	whole := *r
+	whole.Start, whole.End, whole.steps, whole.values = end-block.Size*r.grid.step, end, block.Size, c.values
+	rd := whole.reader(whole.Start, end)
+	rd.pins.arenas = b.arenas
 	err := rd.pins.read(func() error {
 		for _, a := range b.arenas {
 			rd.pins.at = a
@@ -321,11 +344,7 @@ func (c *cachedLines) read(r *run, b *sealedBlock) (int64, error) {
 	from, to, at := r.within(b)
 	c.bytes = binary.AppendUvarint(c.bytes[:0], uint64(len(r.lines)))
 	for i := range r.lines {
-		key := ""
-		if len(r.By) > 0 {
-			key = r.keys[i]
-		}
-		c.bytes = append(binary.AppendUvarint(c.bytes, uint64(len(key))), key...)
+		c.bytes = field.AppendText(c.bytes, r.groups.names[i])
 		copy(r.values[i*r.steps+at:][:to-from], c.values[i*block.Size+from:])
 	}
 	for _, v := range c.values {

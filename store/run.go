@@ -20,8 +20,9 @@ type run struct {
 	lines  []Line
 	values []float64 // of all lines: the step i of line n is at n*steps+i
 	keys   []string  // of groups, to order their lines
-	epoch  uint64    // the last of an arena when the series were selected
-	pruned int64     // the latest value of a series that was dropped
+	groups groupNames
+	epoch  uint64 // the last of an arena when the series were selected
+	pruned int64  // the latest value of a series that was dropped
 	stats  ScanStats
 }
 
@@ -76,10 +77,7 @@ func (r *run) readSpan(s span) error {
 	var wait sync.WaitGroup
 	for i := range readers {
 		at := func(i int) int64 { return s.start + int64(steps*i/n)*r.grid.step }
-		readers[i] = reader{run: r, start: at(i), end: at(i + 1)}
-		if r.Agg == AggSum && len(r.lines)*manyZeros <= r.stats.Series {
-			readers[i].zeros = make([]bool, len(r.lines))
-		}
+		readers[i] = r.reader(at(i), at(i+1))
 		if i == n-1 {
 			errs[i] = readers[i].all()
 			break
@@ -94,6 +92,15 @@ func (r *run) readSpan(s span) error {
 		}
 	}
 	return nil
+}
+
+// reader returns what reads the steps in (start, end].
+func (r *run) reader(start, end int64) reader {
+	rd := reader{run: r, start: start, end: end}
+	if r.Agg == AggSum && len(r.lines)*manyZeros <= r.stats.Series {
+		rd.zeros = make([]bool, len(r.lines))
+	}
+	return rd
 }
 
 // all reads partition after partition.
