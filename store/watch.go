@@ -194,7 +194,7 @@ func (w *Watch) Groups() []WatchGroup {
 // Column returns one value per group for the step stamped t, a multiple of the
 // step, in dst, whose memory it uses again. The values are those that a Scan
 // of the step gives: zeroFill is Scan.ZeroFill. It allocates only when dst is
-// too short, or for a step that is sealed.
+// too short, or for a step that is packed or sealed.
 func (w *Watch) Column(t int64, zeroFill bool, dst []float64) []float64 {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
