@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -326,13 +325,11 @@ func (s *server) loop(name string, f func() error) {
 	}()
 }
 
-// age lets the store seal and expire as time passes, and the heap have what the
-// store's memory outside of it leaves of --memory.
+// age lets the store seal and expire as time passes.
 func (s *server) age(ctx context.Context) error {
 	every := max(time.Duration(s.store.Step())*time.Millisecond, 100*time.Millisecond)
 	for {
 		s.store.Advance(s.clock.Now().UnixMilli()) // at the start, too: imports must find what the tiers keep
-		debug.SetMemoryLimit(s.memory.HeapLimit(s.store.OffHeap()))
 		select {
 		case <-s.clock.After(every):
 		case <-ctx.Done():
