@@ -59,16 +59,17 @@ type killDelivery struct {
 	requests, accepted int
 	lost               bool     // the answer to the last accepted request
 	epoch              int      // of the last accepted request
-	generation         int      // of the receiver then
+	generation         int      // of the receiver that it was sent to
 	trail              []string // what has come of each request
 	parts              []string // keys of what a message of a group tells of
 }
 
-// killReceiver is how often a receiver was deleted, and when it was last made.
+// killReceiver is how often it was asked to delete a receiver, and when it was last made.
 type killReceiver struct {
 	generation int
 	exists     bool
 	made       int64
+	revisions  map[string]int // revision → generation that it is of
 }
 
 // killAlert is the part of an alert and of a notification that is looked at.
@@ -133,11 +134,14 @@ func (b *killBook) begin(thing, revision string, now int64) {
 	case !r.exists:
 		r.exists, r.made = true, now
 	}
+	if revision != "" {
+		r.revisions[revision] = r.generation
+	}
 }
 
 func (b *killBook) receiver(name string) *killReceiver {
 	if b.receivers[name] == nil {
-		b.receivers[name] = &killReceiver{}
+		b.receivers[name] = &killReceiver{revisions: map[string]int{}}
 	}
 	return b.receivers[name]
 }
@@ -287,8 +291,9 @@ type arrival struct {
 	epoch, generation int
 }
 
-// arrived checks a request at a receiver.
-func (b *killBook) arrived(receiver string, h http.Header, body []byte, now int64) arrival {
+// arrived checks a request at a revision of a receiver, which may be another one by now:
+// one that was deleted while the request was on its way is owed no resolve.
+func (b *killBook) arrived(receiver, revision string, h http.Header, body []byte, now int64) arrival {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.requests++
@@ -339,7 +344,7 @@ func (b *killBook) arrived(receiver string, h http.Header, body []byte, now int6
 	default:
 		b.tells(receiver, &n.killAlert, now)
 	}
-	return arrival{key, b.epoch, b.receiver(receiver).generation}
+	return arrival{key, b.epoch, b.receiver(receiver).revisions[revision]}
 }
 
 // tells checks what a request tells of an alert.

@@ -50,7 +50,7 @@ func (s *story) request(key string, body []byte, now int64, lost bool) {
 	h.Set("Idempotency-Key", key)
 	h.Set("Webhook-Timestamp", "1")
 	h.Set("Webhook-Signature", demoSignature(key, "1", body))
-	s.accept(s.arrived("a", h, body, now), lost)
+	s.accept(s.arrived("a", "1", h, body, now), lost)
 }
 
 // list is the list of alerts as asked for and answered at once.
@@ -107,6 +107,16 @@ func TestKillBook(t *testing.T) {
 		ended.Annotations = map[string]string{"reason": "the rule was deleted"}
 		s.hook(ended, 1110, false)
 		s.hook(told("j", "firing", 1200, 0), 1210, false)
+	})
+
+	f("a page on its way to a receiver that is deleted", "", func(s *story) {
+		s.begin("receiver a", "", 1000)
+		s.hook(fired, 1010, false)
+		s.acknowledged("receiver a", "")
+		s.begin("receiver a", "2", 1100)
+		s.acknowledged("receiver a", "2")
+		s.list(2100, over)
+		s.finish()
 	})
 
 	f("lost rule", `rule r has revision "", acknowledged was ["1"]`, func(s *story) { s.listed("rule", map[string]string{}) })
@@ -207,7 +217,7 @@ func TestKillBook(t *testing.T) {
 	f("never told", "was never told", func(s *story) { s.told("a", []killAlert{fired}) })
 	f("wrong signature", "the signature is not", func(s *story) {
 		body, _ := json.Marshal(fired)
-		s.arrived("a", http.Header{"Webhook-Id": {"i-firing"}, "Idempotency-Key": {"i-firing"}}, body, 1010)
+		s.arrived("a", "1", http.Header{"Webhook-Id": {"i-firing"}, "Idempotency-Key": {"i-firing"}}, body, 1010)
 	})
 }
 

@@ -239,8 +239,8 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // cut off while it was sent
 	}
-	receiver, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	came := h.book.arrived(receiver, r.Header, body, time.Now().UnixMilli())
+	receiver, revision, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	came := h.book.arrived(receiver, revision, r.Header, body, time.Now().UnixMilli())
 	select {
 	case h.came <- struct{}{}:
 	default:
