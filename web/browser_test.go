@@ -192,11 +192,11 @@ func TestSecurityHeaders(t *testing.T) {
 				t.Errorf("%s: sends %s: %s", line, name, a.header.Get(name))
 			}
 		}
-		page := path == "/" || strings.HasPrefix(path, "/ui/{file}")
-		if got := a.header.Get("Content-Security-Policy"); page && got != policy {
+		page := strings.Contains(a.header.Get("Content-Type"), "text/html")
+		if got := a.header.Get("Content-Security-Policy"); (page || strings.HasPrefix(path, "/ui/{file}")) && got != policy {
 			t.Errorf("%s: policy %q, want %q", line, got, policy)
 		}
-		if strings.Contains(a.header.Get("Content-Type"), "text/html") && !page {
+		if page && (strings.HasPrefix(path, "/api/") || a.header.Get("X-Frame-Options") != "DENY") {
 			t.Errorf("%s: answers HTML", line)
 		}
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -12,16 +13,12 @@ import (
 // policy lets the page load from this server only and run no inline code.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// page serves the UI's one document.
+// page serves the UI's one document, which knows by the path what to show.
 func (s *Server) page(r *request) { r.asset("index.html") }
 
 // asset serves a file of the UI by its exact name.
 func (s *Server) asset(r *request) {
-	name := r.vars["file"]
-	if path := string(r.ctx.Path()); len(path) > len("/ui/vendor/") && path[:len("/ui/vendor/")] == "/ui/vendor/" {
-		name = "vendor/" + name
-	}
-	r.asset(name)
+	r.asset(strings.TrimPrefix(string(r.ctx.Path()), "/ui/"))
 }
 
 // asset answers with an embedded file, or 304 to who has it already.

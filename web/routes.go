@@ -125,7 +125,19 @@ func routes() []route {
 		{"GET", "/api/v1/sources", reads, token.Query, noBody, false, (*Server).sources},
 
 		{"GET", "/", watches, open, noBody, false, (*Server).page},
+		{"GET", "/board", watches, open, noBody, false, (*Server).page},
+		{"GET", "/alerts", watches, open, noBody, false, (*Server).page},
+		{"GET", "/alerts/{id}", watches, open, noBody, false, (*Server).page},
+		{"GET", "/silences", watches, open, noBody, false, (*Server).page},
+		{"GET", "/rules", watches, open, noBody, false, (*Server).page},
+		{"GET", "/rules/{id}", watches, open, noBody, false, (*Server).page},
+		{"GET", "/data", watches, open, noBody, false, (*Server).page},
+		{"GET", "/sources", watches, open, noBody, false, (*Server).page},
+		{"GET", "/receivers", watches, open, noBody, false, (*Server).page},
+		{"GET", "/receivers/{name}", watches, open, noBody, false, (*Server).page},
+		{"GET", "/server", watches, open, noBody, false, (*Server).page},
 		{"GET", "/ui/{file}", watches, open, noBody, false, (*Server).asset},
+		{"GET", "/ui/pages/{file}", watches, open, noBody, false, (*Server).asset},
 		{"GET", "/ui/vendor/{file}", watches, open, noBody, false, (*Server).asset},
 	}
 }

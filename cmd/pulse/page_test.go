@@ -77,6 +77,7 @@ func (p *tab) until(what, expression string, args ...any) {
 	script := fmt.Sprintf(expression, args...)
 	if _, err := chromedp.Run(p.ctx, chromedp.Poll[bool](script, chromedp.WithPollingTimeout(60*time.Second))); err != nil {
 		p.shoot("failed")
+		p.quiet()
 		p.t.Fatalf("%s: %s: %v", what, script, err)
 	}
 }

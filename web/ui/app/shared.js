@@ -1,0 +1,72 @@
+// What all pages know: the alerts, the rules, how the server is, and the theme.
+import { effect, signal } from "/ui/vendor/preact.js";
+import * as api from "/ui/api.js";
+
+export const alertList = signal([]);
+export const rules = signal([]);
+export const status = signal(null);
+export const closedToUs = signal(false); // the status is for operators, and our token is not one's
+export const silent = signal(false);     // the server does not answer
+export const locked = signal(false);     // the server wants another token
+export const opened = signal(0);         // counts the tokens that were given
+export const polled = signal(0);         // counts the answers of poll
+export const away = signal(document.hidden); // nobody looks at this tab
+export const redraw = signal(0);         // counts changes of the theme: canvases are drawn again
+
+api.onDenied(() => { locked.value = true; });
+
+// unlock goes on with another token.
+export function unlock(token) {
+  api.setToken(token);
+  status.value = null;
+  locked.value = false;
+  opened.value++;
+  void poll();
+}
+
+// forget goes on without one.
+export function forget() {
+  alertList.value = [];
+  unlock("");
+}
+
+async function poll() {
+  if (locked.peek()) return;
+  const [alerts, all, server] = await Promise.allSettled([api.alerts(), api.rules(), api.status()]);
+  if (alerts.status === "fulfilled") alertList.value = alerts.value;
+  if (all.status === "fulfilled") rules.value = all.value;
+  if (server.status === "fulfilled") status.value = server.value;
+  silent.value = server.reason?.status === 0;
+  closedToUs.value = server.reason?.status === 403;
+  polled.value++;
+}
+let ticks = 0;
+void poll();
+setInterval(() => { if (!document.hidden || ++ticks % 5 === 0) void poll(); }, 2000); // the title counts alerts in other tabs too
+document.addEventListener("visibilitychange", () => {
+  away.value = document.hidden;
+  if (!document.hidden) void poll();
+});
+
+// repeat calls f at once, and every so many ms while somebody looks, until the returned function is called.
+export function repeat(gap, f) {
+  let timer = null, ended = false;
+  const run = async () => {
+    if (!locked.peek() && !document.hidden) await Promise.resolve(f()).catch(() => {});
+    if (!ended) timer = setTimeout(run, gap);
+  };
+  const stop = effect(() => { void opened.value; void away.value; clearTimeout(timer); timer = setTimeout(run); });
+  return () => { ended = true; stop(); clearTimeout(timer); };
+}
+
+let chosen = null; // the theme somebody asked for; the system's otherwise
+try { chosen = localStorage.getItem("theme"); } catch { /* private windows have no storage */ }
+export function toggleTheme() {
+  chosen = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+  setTheme(chosen);
+  try { localStorage.setItem("theme", chosen); } catch { /* private windows have no storage */ }
+}
+function setTheme(theme) { document.documentElement.dataset.theme = theme; redraw.value++; }
+const system = matchMedia("(prefers-color-scheme: dark)");
+setTheme(chosen || (system.matches ? "dark" : "light"));
+system.addEventListener("change", (e) => { if (!chosen) setTheme(e.matches ? "dark" : "light"); });
