@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"pulse/store"
@@ -137,10 +138,41 @@ func BenchmarkResolve(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		ts := tags.Of("name", fmt.Sprint("m", i%50), "nf.app", "www", "nf.cluster", fmt.Sprint("www-", i%40), "nf.node", fmt.Sprint("i-", i/200), "region", "eu", "id", fmt.Sprint(i%200))
-		h := s.HashTags(store.Hash{}, ts.AppendKey(nil))
-		if _, err := s.Resolve(h, store.NoRef, ts, start); err != nil {
-			b.Fatal(err)
-		}
+		meet(b, s, i)
+	}
+}
+
+// meet creates series i of a fleet of nodes with 200 series each.
+func meet(b *testing.B, s *store.Store, i int) {
+	ts := tags.Of("name", fmt.Sprint("m", i%50), "nf.app", "www", "nf.cluster", fmt.Sprint("www-", i/200%40), "nf.node", fmt.Sprint("i-", i/200), "region", "eu", "id", fmt.Sprint(i%200))
+	h := s.HashTags(store.Hash{}, ts.AppendKey(nil))
+	if _, err := s.Resolve(h, store.NoRef, ts, start); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkSeriesBytes measures the memory of a series of a fleet that has no
+// values yet: slot, lookup, tags and index, and the texts of its node; one
+// operation is one store of n series.
+func BenchmarkSeriesBytes(b *testing.B) {
+	for _, n := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("series=%d", n), func(b *testing.B) {
+			heap := func() float64 {
+				var m runtime.MemStats
+				runtime.GC()
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				return float64(m.HeapAlloc)
+			}
+			for b.Loop() {
+				before := heap()
+				s := open(b, store.Options{NewSeriesRate: -1, MaxSeries: 20_000_000, MaxValuesPerKey: 20_000_000})
+				for i := range n {
+					meet(b, s, i)
+				}
+				b.ReportMetric((heap()-before)/float64(n), "B/series")
+				runtime.KeepAlive(s)
+			}
+		})
 	}
 }
