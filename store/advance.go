@@ -183,7 +183,7 @@ func (s *Store) bury(e burial, lsn uint64) {
 	for i, slots := range dead {
 		gone += len(slots)
 		for _, slot := range slots {
-			s.index.Remove(uint32(makeRef(i, slot)), s.parts[i].pairsOf(slot))
+			s.index.Remove(makeRef(i, slot).seat(), s.parts[i].pairsOf(slot))
 		}
 	}
 	s.searchable -= gone

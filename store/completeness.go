@@ -80,7 +80,7 @@ func (s *Store) freshest(sources []SourceID) (lastTime, interval int64) {
 func (s *Store) SourceInterval(q match.Query) (interval int64, found bool) {
 	var sources []SourceID
 	for it := s.index.Select(q).Iterator(); it.HasNext(); {
-		ref := Ref(it.Next())
+		ref := refOfSeat(it.Next())
 		p := &s.parts[ref.partition()]
 		if p.faded(ref.slot()) {
 			continue

@@ -205,7 +205,7 @@ func inspectSeries(out *lines, files disk.FS, name string, head snapshot) error 
 	}
 	dict := s.index.Dictionary()
 	for it := s.index.Select(match.True).Iterator(); it.HasNext(); {
-		ref := Ref(it.Next())
+		ref := refOfSeat(it.Next())
 		p := &s.parts[ref.partition()]
 		var t tags.Tags = dict.Tags(p.pairsOf(ref.slot()))
 		if err := out.print("%s  last written %d  %s", refText(uint32(ref)), p.slots[ref.slot()].last, t); err != nil {

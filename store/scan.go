@@ -152,17 +152,22 @@ func (r *run) reserve(bytes int64) error {
 	return r.Reserve(bytes)
 }
 
-// split sorts the selected series into partitions; refs is used up.
-func (r *run) split(refs []uint32) {
-	for from := 0; from < len(refs); {
-		part := Ref(refs[from]).partition()
-		to := from
-		for to < len(refs) && Ref(refs[to]).partition() == part {
-			refs[to] &= slotMask
-			to++
-		}
-		r.parts[part].slots = refs[from:to:to]
-		from = to
+// split sorts the selected series, of which seats has the seats in ascending
+// order, into partitions.
+func (r *run) split(seats []uint32) {
+	var ends [partitions]int
+	for _, seat := range seats {
+		ends[refOfSeat(seat).partition()]++
+	}
+	slots, from := make([]uint32, len(seats)), 0
+	for part, n := range ends {
+		r.parts[part].slots = slots[from : from : from+n]
+		from += n
+	}
+	for _, seat := range seats {
+		ref := refOfSeat(seat)
+		list := &r.parts[ref.partition()].slots
+		*list = append(*list, ref.slot())
 	}
 }
 

@@ -180,7 +180,7 @@ func (s *Store) evict(ref Ref) {
 	var gone [partitions][]uint32
 	gone[ref.partition()] = []uint32{n}
 	if p.flags[n]&flagDead == 0 {
-		s.index.Remove(uint32(ref), p.pairsOf(n))
+		s.index.Remove(ref.seat(), p.pairsOf(n))
 		s.searchable--
 		s.watches.leave(&gone)
 	}
@@ -193,7 +193,7 @@ func (s *Store) evict(ref Ref) {
 // enter makes a series searchable and watched. The caller holds s.changing.
 func (s *Store) enter(ref Ref, pairs []uint32) {
 	s.searchable++
-	s.index.Add(uint32(ref), pairs)
+	s.index.Add(ref.seat(), pairs)
 	s.watches.enter(s, ref, pairs)
 }
 

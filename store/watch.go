@@ -66,7 +66,7 @@ func (s *Store) Watch(spec WatchSpec) *Watch {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for it := s.index.Select(spec.Query).Iterator(); it.HasNext(); {
-		ref := Ref(it.Next())
+		ref := refOfSeat(it.Next())
 		if p := &s.parts[ref.partition()]; !p.faded(ref.slot()) {
 			w.add(ref, dict, p.pairsOf(ref.slot()))
 		}
