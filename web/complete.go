@@ -9,8 +9,11 @@ import (
 	"pulse/query/asl"
 )
 
-// maxTexts is how many keys and how many values are offered.
-const maxTexts = 100
+// How many keys and how many values are offered: when nothing is said, and at most.
+const (
+	typedTexts = 100
+	maxTexts   = 1000
+)
 
 // candidate is one way to go on with an expression.
 type candidate struct {
@@ -39,13 +42,15 @@ func (s *Server) exprComplete(r *request) {
 		r.json(appendWords([]candidate{}, words, ""))
 		return
 	}
-	in := s.opts.Query.Interpreter()
-	if r.has("vocab") {
-		var err error
-		if in, _, err = vocabulary(r); err != nil {
-			r.fail(err)
-			return
-		}
+	limit, err := r.number("limit", typedTexts, 1, maxTexts)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	in, err := s.typing(r)
+	if err != nil {
+		r.fail(err)
+		return
 	}
 	t, err := in.Typing(r.param("q"), exprOptions(r))
 	if err != nil {
@@ -54,7 +59,7 @@ func (s *Server) exprComplete(r *request) {
 	}
 	out := appendWords([]candidate{}, t.Words, "word")
 	if t.Text {
-		if out, err = s.appendTexts(r.query, out, t); err != nil {
+		if out, err = s.appendTexts(r.query, out, t, int(limit)); err != nil {
 			r.fail(query.InTime(r.query, err))
 			return
 		}
@@ -70,11 +75,11 @@ func appendWords(out []candidate, words []asl.Word, kind string) []candidate {
 }
 
 // appendTexts appends the values of the key before, if it is one, and else the
-// keys, that begin with what was typed.
-func (s *Server) appendTexts(ctx context.Context, out []candidate, t *asl.Typing) ([]candidate, error) {
+// keys, that begin with what was typed, limit of each.
+func (s *Server) appendTexts(ctx context.Context, out []candidate, t *asl.Typing, limit int) ([]candidate, error) {
 	typed := asl.Unescape(t.Token)
 	if t.Key != "" {
-		values, err := s.opts.Store.FindValues(ctx, t.Key, t.Query, before(typed), maxTexts)
+		values, err := s.opts.Store.FindValues(ctx, t.Key, t.Query, before(typed), limit)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +90,7 @@ func (s *Server) appendTexts(ctx context.Context, out []candidate, t *asl.Typing
 			out = append(out, candidate{Name: asl.Escape(v.Value), Signature: t.Key, Description: countText(v.Count), Kind: "value"})
 		}
 	}
-	keys, err := s.opts.Store.FindKeys(ctx, t.Query, before(typed), maxTexts)
+	keys, err := s.opts.Store.FindKeys(ctx, t.Query, before(typed), limit)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"encoding/json"
+	"errors"
 	"strconv"
 
 	"pulse/query/asl"
@@ -30,8 +32,13 @@ func vocabulary(r *request) (*asl.Interpreter, asl.Want, error) {
 	return asl.New(words, asl.Limits{}), want, nil
 }
 
-// exprDebug shows the stack before and after each word.
+// exprDebug shows the stack before and after each word; with typed=1 of a program
+// that may still be written.
 func (s *Server) exprDebug(r *request) {
+	if r.flag("typed") {
+		s.exprTrace(r)
+		return
+	}
 	in, want, err := s.interpreter(r)
 	if err != nil {
 		r.fail(err)
@@ -58,6 +65,66 @@ func (s *Server) exprDebug(r *request) {
 		}
 	}
 	r.json(out)
+}
+
+// exprTrace shows what each token of a program has left, as far as it runs, and
+// why not further.
+func (s *Server) exprTrace(r *request) {
+	in, err := s.typing(r)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	steps, err := in.Trace(r.param("q"), exprOptions(r))
+	type itemAnswer struct {
+		Kind string `json:"kind"`
+		Text string `json:"text"`
+		New  bool   `json:"new,omitempty"`
+	}
+	type stepAnswer struct {
+		Offset    int               `json:"offset"`
+		End       int               `json:"end"`
+		Stack     []itemAnswer      `json:"stack"`
+		Variables map[string]string `json:"variables,omitempty"`
+	}
+	out := struct {
+		Steps []stepAnswer    `json:"steps"`
+		Error json.RawMessage `json:"error,omitempty"`
+	}{Steps: make([]stepAnswer, len(steps))}
+	for i, x := range steps {
+		stack := make([]itemAnswer, len(x.Stack))
+		for j, item := range x.Stack {
+			stack[j] = itemAnswer(item)
+		}
+		out.Steps[i] = stepAnswer{x.Offset, x.End, stack, x.Variables}
+	}
+	if e := (*asl.Error)(nil); errors.As(err, &e) {
+		out.Error = render.AppendProgramError(nil, e)
+	} else if err != nil {
+		r.fail(err)
+		return
+	}
+	r.json(out)
+}
+
+// typing is the interpreter for what is being written: that of graphs, which has
+// the words of this server too, unless the request names a vocabulary.
+func (s *Server) typing(r *request) (*asl.Interpreter, error) {
+	if !r.has("vocab") {
+		return s.opts.Query.Interpreter(), nil
+	}
+	in, _, err := vocabulary(r)
+	return in, err
+}
+
+// exprWords lists the whole vocabulary.
+func (s *Server) exprWords(r *request) {
+	in, err := s.typing(r)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.json(appendWords([]candidate{}, in.Vocabulary(), ""))
 }
 
 func orEmpty(list []string) []string {

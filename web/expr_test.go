@@ -42,6 +42,9 @@ func TestCompleteTags(t *testing.T) {
 	if !slices.Equal(values, []offered{{"www", "nf.app", "2 series", "value"}}) {
 		t.Errorf("%+v", values)
 	}
+	if first := decode[[]offered](t, r.get("/api/v1/expr/complete?typed=1&limit=1&q=n")); len(first) != 1 || first[0].Name != "name" {
+		t.Errorf("%+v", first)
+	}
 	// Without the parameter the last token is whole.
 	for _, x := range decode[[]offered](t, r.get("/api/v1/expr/complete?q=name,sps,:eq")) {
 		if x.Kind != "" || x.Name == "add" || x.Signature == "" || x.Description == "" {
@@ -106,6 +109,67 @@ func TestExprFamily(t *testing.T) {
 		}
 	}
 	if a := r.call("GET", "/api/v1/expr/debug?q=name,a,:eq,app,b,:eq,:cq&vocab=query", nil); a.status != 200 {
+		t.Errorf("%s", a)
+	}
+}
+
+// TestTrace: what each token of an expression has left, as far as it runs.
+func TestTrace(t *testing.T) {
+	r := newRig(t, settings{})
+	type item struct {
+		Kind, Text string
+		New        bool
+	}
+	type trace struct {
+		Steps []struct {
+			Offset, End int
+			Stack       []item
+			Variables   map[string]string
+		}
+		Error *struct {
+			Message, Token, Hint string
+			Offset               int
+		}
+	}
+	ask := func(program string) trace {
+		return decode[trace](t, r.get("/api/v1/expr/debug?typed=1&q="+url.QueryEscape(program)))
+	}
+	got := ask("1,name,sps,:eq,(,")
+	if len(got.Steps) != 4 || got.Error == nil || got.Error.Offset != 15 || got.Error.Token != "(" || got.Error.Hint == "" {
+		t.Fatalf("%+v", got)
+	}
+	if s := got.Steps[3]; s.Offset != 11 || s.End != 14 || !slices.Equal(s.Stack, []item{{"query", "name,sps,:eq", true}, {"text", "1", false}}) {
+		t.Errorf("%+v", s)
+	}
+	if got := ask("a,<b>,:set"); got.Error != nil || got.Steps[2].Variables["a"] != "<b>" || len(got.Steps[2].Stack) != 0 {
+		t.Errorf("%+v", got)
+	}
+	if got := ask(""); got.Error != nil || got.Steps == nil || len(got.Steps) != 0 {
+		t.Errorf("%+v", got)
+	}
+	if got := ask("name,users,:eq,:approx-distinct"); got.Error == nil {
+		t.Errorf("an unstable word ran: %+v", got)
+	}
+}
+
+// TestWords: the whole vocabulary, each word with what it takes and does.
+func TestWords(t *testing.T) {
+	r := newRig(t, settings{})
+	words := decode[[]offered](t, r.get("/api/v1/expr/words"))
+	named := map[string]int{}
+	for _, w := range words {
+		named[w.Name]++
+		if w.Signature == "" || w.Description == "" {
+			t.Errorf("%+v", w)
+		}
+	}
+	if named["eq"] != 1 || named["by"] != 2 || named["node-avg"] != 1 {
+		t.Errorf("%v", named)
+	}
+	if few := decode[[]offered](t, r.get("/api/v1/expr/words?vocab=query")); len(few) == 0 || len(few) >= len(words) {
+		t.Errorf("%d of %d words", len(few), len(words))
+	}
+	if a := r.call("GET", "/api/v1/expr/words?vocab=none", nil); a.status != 400 {
 		t.Errorf("%s", a)
 	}
 }

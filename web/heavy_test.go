@@ -42,6 +42,7 @@ func heavyQueries() map[string]string {
 		"a normal form":            "/api/v1/expr/normalize?q=" + url.QueryEscape("a0,:has,b0,:has,:or"+pairs(60)),
 		"each of each":             q("(,1,2,3,4,5,6,7,8,9,10,),(,(,1,2,3,4,5,6,7,8,9,10,),(,(,1,2,3,4,5,6,7,8,9,10,),(,(,1,2,3,4,5,6,7,8,9,10,),(,:dup,),:each,),:each,),:each,),:each"),
 		"steps of the debugger":    "/api/v1/expr/debug?q=" + url.QueryEscape("name,load,:eq,:sum"+repeat(",:dup,:abs", 450)),
+		"steps as it is typed":     "/api/v1/expr/debug?typed=1&q=" + url.QueryEscape("name,load,:eq,:sum"+repeat(",:dup,:abs", 450)),
 		"completion of a tower":    "/api/v1/expr/complete?q=" + url.QueryEscape("name,load,:eq,:sum"+repeat(",:dup,:add", 11)),
 		"ten thousand lines":       q("name,load,:eq,(,node,),:by"),
 		"ten thousand stacked":     q("name,load,:eq,(,node,),:by,:dup,:add,:des-fast,:sdes-fast,20,:rolling-max"),
@@ -241,7 +242,7 @@ func TestExpressionsAreQueries(t *testing.T) {
 	}
 	for _, target := range []string{
 		"/api/v1/graph", "/api/v2/fetch", "/api/v1/stream", "/api/v1/tags", "/api/v1/tags/name", "/api/v1/expr", "/api/v1/expr/debug",
-		"/api/v1/expr/normalize", "/api/v1/expr/rewrite", "/api/v1/expr/queries", "/api/v1/expr/strip", "/api/v1/expr/complete",
+		"/api/v1/expr/normalize", "/api/v1/expr/rewrite", "/api/v1/expr/queries", "/api/v1/expr/strip", "/api/v1/expr/complete", "/api/v1/expr/words",
 	} {
 		for _, query := range []string{"?q=1,(", "?q=1&cq=:nope", "?q=1&typed=1"} {
 			wantError(t, target+query, r.call("GET", target+query, nil), 503, "too many queries are waiting")

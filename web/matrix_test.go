@@ -40,6 +40,7 @@ var matrix = map[string]entry{
 	"GET /api/v1/expr/queries":   {"query", 200, "q=name,a,:eq", ""},
 	"GET /api/v1/expr/strip":     {"query", 200, "q=name,a,:eq", ""},
 	"GET /api/v1/expr/rewrite":   {"query", 200, "q=name,a,:eq", ""},
+	"GET /api/v1/expr/words":     {"query", 200, "", ""},
 	"GET /api/v2/fetch":          {"query", 400, "", ""},
 	"GET /api/v1/stream":         {"query", 400, "", ""},
 

@@ -61,6 +61,7 @@ func routes() []route {
 		{"GET", "/api/v1/expr/complete", reads, token.Query, noBody, false, gated((*Server).exprComplete)},
 		{"GET", "/api/v1/expr/queries", reads, token.Query, noBody, false, gated((*Server).exprQueries)},
 		{"GET", "/api/v1/expr/strip", reads, token.Query, noBody, false, gated((*Server).exprStrip)},
+		{"GET", "/api/v1/expr/words", reads, token.Query, noBody, false, gated((*Server).exprWords)},
 		{"GET", "/api/v1/stream", reads, token.Query, noBody, true, (*Server).stream},
 
 		{"GET", "/api/v1/rules", reads, token.Query, noBody, false, (*Server).rules},

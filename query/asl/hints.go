@@ -163,8 +163,10 @@ func count(n int, what string) string {
 
 func quoted(item any) string { return " '" + short(display(item)) + "'" }
 
-func short(text string) string {
-	const most = 60
+func short(text string) string { return truncate(text, 60) }
+
+// truncate shortens text to most bytes and three dots.
+func truncate(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}
