@@ -25,13 +25,18 @@ var ErrAfter = errors.New("after names no alert that is kept in this list")
 // `firing`, `nodata`, `resolved`, or all for an empty text. Open incidents show the
 // newest verdict and the silences that mean them now. Of those that ended, the newest
 // 1,000 are listed.
-func (e *Engine) Alerts(state string) ([]Alert, error) { return e.list(state, maxListed) }
+func (e *Engine) Alerts(state string) ([]Alert, error) {
+	if state == "" {
+		return e.list(nil, maxListed)
+	}
+	return e.list([]string{state}, maxListed)
+}
 
-// AlertsPage returns up to limit alerts of the list that Alerts gives, with all ended
-// incidents that are kept, after the incident of an id, "" for the first page; and
-// whether there are more.
-func (e *Engine) AlertsPage(state, after string, limit int) (page []Alert, more bool, err error) {
-	list, err := e.list(state, maxResolved)
+// AlertsPage returns up to limit alerts that f chooses, newest first, of all that are
+// open and all ended incidents that are kept, after the incident of an id, "" for the
+// first page; and whether there are more.
+func (e *Engine) AlertsPage(f *AlertFilter, after string, limit int) (page []Alert, more bool, err error) {
+	list, err := e.list(f.States, maxResolved)
 	if err != nil {
 		return nil, false, err
 	}
@@ -42,19 +47,31 @@ func (e *Engine) AlertsPage(state, after string, limit int) (page []Alert, more 
 		}
 		list = list[at+1:]
 	}
-	n := min(limit, len(list))
-	return list[:n], n < len(list), nil
+	page = []Alert{}
+	for i := range list {
+		if !f.means(&list[i]) {
+			continue
+		}
+		if len(page) == limit {
+			return page, true, nil
+		}
+		page = append(page, list[i])
+	}
+	return page, false, nil
 }
 
-// list is Alerts with so many ended incidents.
-func (e *Engine) list(state string, most int) ([]Alert, error) {
-	if state != "" && !slices.Contains(states, state) {
-		return nil, fmt.Errorf("state is %q, want one of pending, firing, nodata, resolved", clip(state, 40))
+// list is Alerts for any of these states, all for none, with so many ended incidents.
+func (e *Engine) list(wanted []string, most int) ([]Alert, error) {
+	for _, state := range wanted {
+		if !slices.Contains(states, state) {
+			return nil, fmt.Errorf("state is %q, want one of pending, firing, nodata, resolved", clip(state, 40))
+		}
 	}
+	is := func(state string) bool { return len(wanted) == 0 || slices.Contains(wanted, state) }
 	everyone := e.everyone()
-	out := e.openAlerts(func(in *incident) bool { return state == "" || in.State == state })
+	out := e.openAlerts(func(in *incident) bool { return is(in.State) })
 	e.silenced(out)
-	if state == "" || state == StateResolved {
+	if is(StateResolved) {
 		ended, err := e.journal.ended(most)
 		if err != nil {
 			return nil, fmt.Errorf("list alerts: %w", err)
@@ -164,6 +181,7 @@ func (e *Engine) everyone() []string {
 // what it was decided on and its timeline: the points around its beginning and its
 // end, its transitions, silences and every attempt to deliver them, in order of time, and
 // at one time a point before what was decided on it. Each of the three is bounded.
+// Standing is where it stands with receivers that have not heard all of it.
 func (e *Engine) AlertByID(ctx context.Context, id string) (Alert, error) {
 	id = incidentOf(id)
 	a, in, err := e.find(id)
@@ -172,7 +190,8 @@ func (e *Engine) AlertByID(ctx context.Context, id string) (Alert, error) {
 	}
 	a.Why = e.whyOf(ctx, &in)
 	a.Timeline = append(a.Why.timeline(), in.Events...)
-	for _, attempt := range e.o.Notify.Attempts(id) {
+	a.Attempts, a.Standing = e.o.Notify.Attempts(id), e.standing(id)
+	for _, attempt := range a.Attempts {
 		a.Timeline = append(a.Timeline, Event{attempt.T, "attempt", attempt.Detail()})
 	}
 	slices.SortStableFunc(a.Timeline, func(x, y Event) int { return cmp.Compare(x.T, y.T) })

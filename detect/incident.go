@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -221,8 +222,15 @@ type Alert struct {
 	MutedBy      []string // mutes and active times that hold it back from some receiver
 	Receivers    []string // that were told that it began
 	Meant        []string // these, and those that it is held back from
-	Timeline     []Event  // only of a single alert, as the next
+	Timeline     []Event  // only of a single alert, as what follows
+	Attempts     []notify.Attempt
+	Standing     []notify.Standing
 	Why          *Why
+}
+
+// untold are those that it is held back from, or that are still to be told of it.
+func (a *Alert) untold() []string {
+	return slices.DeleteFunc(append([]string{}, a.Meant...), func(name string) bool { return slices.Contains(a.Receivers, name) })
 }
 
 // MarshalJSON writes the webhook body's members followed by the alert's own.
@@ -232,17 +240,21 @@ func (a Alert) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("marshal alert %s: %w", a.Incident, err)
 	}
 	own := struct {
-		State        string   `json:"state"`
-		PendingSince *string  `json:"pendingSince"`
-		SilencedBy   []string `json:"silencedBy"`
-		InhibitedBy  []Cause  `json:"inhibitedBy"`
-		MutedBy      []string `json:"mutedBy"`
-		Receivers    []string `json:"receivers"`
-		Timeline     []Event  `json:"timeline,omitempty"`
-		Why          *Why     `json:"why,omitempty"`
+		State        string            `json:"state"`
+		PendingSince *string           `json:"pendingSince"`
+		SilencedBy   []string          `json:"silencedBy"`
+		InhibitedBy  []Cause           `json:"inhibitedBy"`
+		MutedBy      []string          `json:"mutedBy"`
+		Receivers    []string          `json:"receivers"`
+		Untold       []string          `json:"untold"`
+		Timeline     []Event           `json:"timeline,omitempty"`
+		Attempts     []notify.Attempt  `json:"attempts,omitempty"`
+		Standing     []notify.Standing `json:"standing,omitempty"`
+		Why          *Why              `json:"why,omitempty"`
 	}{
 		State: a.State, SilencedBy: append([]string{}, a.SilencedBy...), InhibitedBy: append([]Cause{}, a.InhibitedBy...),
-		MutedBy: append([]string{}, a.MutedBy...), Receivers: append([]string{}, a.Receivers...), Timeline: a.Timeline, Why: a.Why,
+		MutedBy: append([]string{}, a.MutedBy...), Receivers: append([]string{}, a.Receivers...), Untold: a.untold(),
+		Timeline: a.Timeline, Attempts: a.Attempts, Standing: a.Standing, Why: a.Why,
 	}
 	if a.PendingSince != 0 {
 		text := rfc3339(a.PendingSince)

@@ -56,17 +56,23 @@ func (q *question) addAlert(in *incident) {
 		a.notify = append(a.notify, x.Receiver)
 	}
 	q.hold(&a, in)
-	if known, ok := q.e.o.Notify.(interface {
-		Standing(string) []notify.Standing
-	}); ok {
-		a.Standing = known.Standing(in.ID)
-	}
+	a.Standing = q.e.standing(in.ID)
 	tries := q.e.o.Notify.Attempts(in.ID)
 	if n := len(tries); n > maxWhyTries {
 		tries = slices.Concat(tries[:maxWhyTries/2], tries[n-maxWhyTries/2:])
 	}
 	a.Attempts = append(a.Attempts, tries...)
 	q.Alerts = append(q.Alerts, a)
+}
+
+// standing returns where an incident stands with each receiver, where the outbox knows.
+func (e *Engine) standing(incident string) []notify.Standing {
+	if known, ok := e.o.Notify.(interface {
+		Standing(string) []notify.Standing
+	}); ok {
+		return known.Standing(incident)
+	}
+	return nil
 }
 
 // openIncidents returns copies of the open incidents for which keep answers true.

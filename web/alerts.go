@@ -2,7 +2,9 @@ package web
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"pulse/detect"
 )
@@ -15,12 +17,11 @@ func (s *Server) alerts(r *request) {
 		r.fail(err)
 		return
 	}
-	state := r.param("state")
 	var list []detect.Alert
-	if r.has("limit") || r.has("after") {
-		list, err = s.pageOfAlerts(r, state, int(limit))
+	if slices.ContainsFunc(alertPaging, r.has) || strings.Contains(r.param("state"), ",") {
+		list, err = s.pageOfAlerts(r, int(limit))
 	} else {
-		list, err = s.opts.Detect.Alerts(state)
+		list, err = s.opts.Detect.Alerts(r.param("state"))
 	}
 	if err != nil {
 		r.fail(err)
@@ -28,30 +29,39 @@ func (s *Server) alerts(r *request) {
 	}
 	if len(list) > int(limit) {
 		list = list[:limit]
-		r.linkNext(state, list, int(limit))
+		r.linkNext(list, int(limit))
 	}
 	r.json(list)
 }
 
+// alertPaging are the parameters with which all alerts that are kept are looked through.
+var alertPaging = []string{"limit", "after", "match", "text"}
+
 // pageOfAlerts is a page of all that are kept.
-func (s *Server) pageOfAlerts(r *request, state string, limit int) ([]detect.Alert, error) {
+func (s *Server) pageOfAlerts(r *request, limit int) ([]detect.Alert, error) {
+	filter, err := detect.NewAlertFilter(r.param("state"), r.param("match"), r.param("text"))
+	if err != nil {
+		return nil, err
+	}
 	_, leave, err := s.enterQuery(r)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	list, more, err := s.opts.Detect.AlertsPage(state, r.param("after"), limit)
+	list, more, err := s.opts.Detect.AlertsPage(filter, r.param("after"), limit)
 	if more {
-		r.linkNext(state, list, limit)
+		r.linkNext(list, limit)
 	}
 	return list, err
 }
 
 // linkNext names the page of alerts after a list.
-func (r *request) linkNext(state string, list []detect.Alert, limit int) {
+func (r *request) linkNext(list []detect.Alert, limit int) {
 	v := url.Values{"limit": {strconv.Itoa(limit)}, "after": {list[len(list)-1].Incident}}
-	if state != "" {
-		v.Set("state", state)
+	for _, name := range []string{"state", "match", "text"} {
+		if text := r.param(name); text != "" {
+			v.Set(name, text)
+		}
 	}
 	r.ctx.Response.Header.Set("Link", "</api/v1/alerts?"+v.Encode()+`>; rel="next"`)
 }
