@@ -15,12 +15,12 @@ export function onDenied(f) { denied = f; } // f is called when the server wants
 const headers = (accept) => (token ? { Accept: accept, Authorization: "Bearer " + token } : { Accept: accept });
 function look(res, sent) { if (res.status === 401 && sent === token) denied(); return res; }
 
-// get throws an Error whose member passing says that asking again later may help,
+// ask throws an Error whose member passing says that asking again later may help,
 // and status the one that the server answered with, 0 when it did not.
-async function get(path, signal) {
+async function ask(method, path, content, signal) {
   const failed = (text, passing, status) => Object.assign(new Error(text), { passing, status });
-  const sent = token;
-  const res = await fetch(path, { signal, headers: headers("application/json") }).catch((err) => {
+  const sent = token, change = method === "GET" ? {} : { "Content-Type": "application/json" };
+  const res = await fetch(path, { method, signal, headers: { ...headers("application/json"), ...change }, body: content === undefined ? undefined : JSON.stringify(content) }).catch((err) => {
     throw err.name === "AbortError" ? err : failed("the server does not answer", true, 0);
   });
   look(res, sent);
@@ -31,8 +31,11 @@ async function get(path, signal) {
     const hint = body.hint ? " — " + body.hint : "";
     throw failed(text ? text + where + hint : res.status + " " + res.statusText, res.status === 429 || res.status >= 500, res.status);
   }
-  return body;
+  return { body, next: /<([^>]+)>; rel="next"/.exec(res.headers.get("Link") || "")?.[1] || "" };
 }
+export const get = async (path, signal) => (await ask("GET", path, undefined, signal)).body;
+export const page = (path, signal) => ask("GET", path, undefined, signal); // {body, next}: the path of the next page, "" for the last
+export const send = async (method, path, content, signal) => (await ask(method, path, content, signal)).body;
 
 // keys returns one text per line that tells it from the others, also from those of the same label.
 export function keys(lines) {

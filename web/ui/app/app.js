@@ -8,7 +8,7 @@ import { alertList, closedToUs, forget, locked, silent, status, toggleTheme, unl
 
 // The pages by their first path segment; g and the key lead there. Each is a module of its
 // own, loaded when it is first shown, perhaps with a style sheet css; it exports Page, given
-// the rest of the path and the query.
+// the rest of the path and the query. A page of another, which it names, is not in the nav.
 const pages = [
   { path: "/", name: "Explore", key: "e", load: () => import("/ui/pages/explore.js") },
 ];
@@ -20,11 +20,14 @@ effect(() => {
   const page = pageOf(place.value.path);
   if (shown.peek()?.page === page && shown.peek()?.Page) return;
   if (!page) { shown.value = { error: "There is no such page." }; return; }
+  let dressed; // a page is not shown before its style sheet is there
   if (page.css && !styled.has(page.css)) {
     styled.add(page.css);
-    document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: page.css }));
+    const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: page.css });
+    dressed = new Promise((done) => { sheet.onload = sheet.onerror = done; });
+    document.head.append(sheet);
   }
-  page.load().then(({ Page }) => { if (pageOf(place.peek().path) === page) shown.value = { page, Page }; },
+  Promise.all([page.load(), dressed]).then(([{ Page }]) => { if (pageOf(place.peek().path) === page) shown.value = { page, Page }; },
     () => { if (pageOf(place.peek().path) === page) shown.value = { page, error: "The page could not be loaded: the server does not answer." }; });
 });
 
@@ -33,7 +36,7 @@ function Header() {
   const firing = alertList.value.filter((a) => a.state === "firing").length;
   useEffect(() => { document.title = (firing ? "(" + firing + ") " : "") + (current && current.path !== "/" ? current.name + " · " : "") + "Pulse"; }, [firing, current]);
   return html`<header><a class="skip" href="#main">to the page</a><h1><a href="/"><img src="/ui/icon.svg" alt="" />Pulse</a></h1>
-    ${pages.length > 1 && html`<nav aria-label="Pages">${pages.map((p) => html`<a key=${p.path} href=${back(p.path)} aria-current=${p === current ? "page" : null}>${p.name}</a>`)}</nav>`}
+    ${pages.length > 1 && html`<nav aria-label="Pages">${pages.filter((p) => !p.of).map((p) => html`<a key=${p.path} href=${back(p.path)} aria-current=${p === current || p.path === current?.of ? "page" : null}>${p.name}</a>`)}</nav>`}
     <span role="status">${firing > 0 && html`<a href=${pages.some((p) => p.path === "/alerts") ? "/alerts" : "#alerts"} class="badge firing">${firing} firing</a>`}</span>
     <span class="facts">${silent.value ? html`<span class="badge firing">the server does not answer</span>` : s ? s.series.toLocaleString("en") + " series · step " + duration(s.stepMs / 1000).replace(/^0 s$/, s.stepMs + " ms") : locked.value || closedToUs.value ? "" : "connecting…"}</span>
     ${api.hasToken() && !locked.value && html`<button class="forget" onClick=${forget}>Forget token</button>`}
@@ -60,6 +63,6 @@ function Main() {
 }
 
 keys({ t: ["light or dark", toggleTheme] });
-for (const p of pages) keys({ ["g " + p.key]: [p.name, () => go(back(p.path))] });
+for (const p of pages) if (p.key) keys({ ["g " + p.key]: [p.name, () => go(back(p.path))] });
 
 render(html`<${Header} /><${Main} /><${Help} />`, document.getElementById("app"));
