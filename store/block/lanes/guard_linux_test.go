@@ -49,6 +49,7 @@ func doubles(b []byte) []float64 {
 func TestNothingOutsideIsTouched(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	data, dst, values, marks := newFence(t, 4096), newFence(t, 4096), newFence(t, 4096), newFence(t, 4096)
+	more, places := newFence(t, 4096), newFence(t, 4096)
 	for n := 0; n <= maxLen; n++ {
 		for width := uint(0); width <= lanes.MaxWidth; width++ {
 			if n > 80 && (n+int(width))%11 != 0 || testing.Short() && (n+int(width))%5 != 0 {
@@ -69,6 +70,8 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 			for i := range in.values {
 				in.values[i] = odd(rng)
 			}
+			in.except.Data = append(place(more, len(in.except.Data))[:0], in.except.Data...)
+			in.except.Places = append(place(places, len(in.except.Places))[:0], in.except.Places...)
 			in.bitmap = append(place(marks, len(in.bitmap))[:0], in.bitmap...)
 			for _, op := range operations() {
 				want := append([]float64(nil), in.before...)

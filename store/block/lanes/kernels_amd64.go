@@ -124,6 +124,16 @@ func addSame512(dst *float64, n int, v float64)
 //go:noescape
 func fill512(dst *float64, n int, v float64)
 
+// putInts512 puts exceptions into the bits of dst.
+//
+//go:noescape
+func putInts512(dst *float64, n int, bit *uint)
+
+// put512 puts the values of exceptions into dst.
+//
+//go:noescape
+func put512(dst *float64, n int, bit *uint, div float64, inv float64, mul float64)
+
 // spread512 moves the values at the front of dst to the places that bitmap marks and puts v elsewhere.
 //
 //go:noescape

@@ -4942,6 +4942,196 @@ End:
 	VZEROUPPER
 	RET
 
+// func putInts512(dst *float64, n int, bit *uint)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·putInts512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         bit+16(FP), DX
+	VPBROADCASTQ n+8(FP), Z0
+	MOVQ         -24(DX), BX
+	MOVQ         24(DX), SI
+	MOVQ         8(DX), DI
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	MOVQ         DI, CX
+	MOVQ         $0x00000001, R10
+	SHLQ         CL, R10
+	DECQ         R10
+	VPBROADCASTQ R10, Z1
+	VPBROADCASTQ 16(DX), Z2
+	XORQ         CX, CX
+	VPBROADCASTQ 8(DX), Z4
+	VPMULUDQ     numbers<>+0(SB), Z4, Z4
+	VMOVQ        CX, X3
+	VPBROADCASTQ X3, Z3
+	VPADDQ       Z3, Z4, Z4
+	VPSRLQ       $0x06, Z4, Z5
+	VPSLLQ       $0x06, Z5, Z3
+	VPSUBQ       Z3, Z4, Z4
+	VPBROADCASTQ n64<>+0(SB), Z6
+	VPSUBQ       Z4, Z6, Z6
+	VPADDQ       Z5, Z5, Z5
+	VPSLLQ       $0x20, Z5, Z3
+	VPADDQ       Z3, Z5, Z5
+	VPBROADCASTQ next<>+0(SB), Z3
+	VPADDQ       Z3, Z5, Z5
+	VPBROADCASTQ pair<>+0(SB), Z3
+	VPADDQ       Z3, Z5, Z3
+	MOVQ         R8, CX
+	MOVQ         $0x00000001, R10
+	SHLQ         CL, R10
+	DECQ         R10
+	VPBROADCASTQ R10, Z8
+	VPBROADCASTQ 48(DX), Z7
+	VPMULUDQ     numbers<>+0(SB), Z7, Z7
+
+loop:
+	MOVQ         R9, DX
+	MOVQ         $0x00000008, CX
+	CMPQ         DX, CX
+	CMOVQHI      CX, DX
+	MOVQ         DX, CX
+	MOVQ         $0x00000001, R10
+	SHLQ         CL, R10
+	DECQ         R10
+	KMOVB        R10, K1
+	MOVQ         R8, CX
+	IMULQ        DX, CX
+	ADDQ         $0x07, CX
+	SHRQ         $0x03, CX
+	MOVQ         $0x00000001, R10
+	SHLQ         CL, R10
+	DECQ         R10
+	KMOVQ        R10, K2
+	VMOVDQU8.Z   (SI), K2, X9
+	VPBROADCASTQ X9, Z9
+	VPSRLVQ      Z7, Z9, Z9
+	VPANDQ       Z8, Z9, Z9
+	VPCMPUQ      $0x01, Z0, Z9, K1, K1
+	MOVQ         DI, CX
+	IMULQ        DX, CX
+	ADDQ         $0x07, CX
+	SHRQ         $0x03, CX
+	MOVQ         $0x00000001, DX
+	SHLQ         CL, DX
+	DECQ         DX
+	KMOVQ        DX, K2
+	VMOVDQU8.Z   (BX), K2, Z11
+	VPERMD       Z11, Z5, Z10
+	VPSRLVQ      Z4, Z10, Z10
+	VPERMD       Z11, Z3, Z11
+	VPSLLVQ      Z6, Z11, Z11
+	VPORQ        Z11, Z10, Z10
+	VPANDQ       Z1, Z10, Z10
+	VPADDQ       Z2, Z10, Z10
+	VPSCATTERQQ  Z10, K1, (AX)(Z9*8)
+	ADDQ         DI, BX
+	ADDQ         R8, SI
+	SUBQ         $0x08, R9
+	JHI          loop
+	VZEROUPPER
+	RET
+
+// func put512(dst *float64, n int, bit *uint, div float64, inv float64, mul float64)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·put512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         bit+16(FP), DX
+	VPBROADCASTQ inv+32(FP), Z0
+	VPBROADCASTQ div+24(FP), Z2
+	VPBROADCASTQ one<>+0(SB), Z1
+	VFNMADD231PD Z2, Z0, Z1
+	VMULPD       Z0, Z1, Z1
+	VPBROADCASTQ mul+40(FP), Z2
+	VPBROADCASTQ n+8(FP), Z3
+	MOVQ         -24(DX), BX
+	MOVQ         24(DX), SI
+	MOVQ         8(DX), DI
+	MOVQ         48(DX), R8
+	MOVQ         56(DX), R9
+	MOVQ         DI, CX
+	MOVQ         $0x00000001, R10
+	SHLQ         CL, R10
+	DECQ         R10
+	VPBROADCASTQ R10, Z4
+	VPBROADCASTQ 16(DX), Z5
+	XORQ         CX, CX
+	VPBROADCASTQ 8(DX), Z7
+	VPMULUDQ     numbers<>+0(SB), Z7, Z7
+	VMOVQ        CX, X6
+	VPBROADCASTQ X6, Z6
+	VPADDQ       Z6, Z7, Z7
+	VPSRLQ       $0x06, Z7, Z8
+	VPSLLQ       $0x06, Z8, Z6
+	VPSUBQ       Z6, Z7, Z7
+	VPBROADCASTQ n64<>+0(SB), Z9
+	VPSUBQ       Z7, Z9, Z9
+	VPADDQ       Z8, Z8, Z8
+	VPSLLQ       $0x20, Z8, Z6
+	VPADDQ       Z6, Z8, Z8
+	VPBROADCASTQ next<>+0(SB), Z6
+	VPADDQ       Z6, Z8, Z8
+	VPBROADCASTQ pair<>+0(SB), Z6
+	VPADDQ       Z6, Z8, Z6
+	MOVQ         R8, CX
+	MOVQ         $0x00000001, R10
+	SHLQ         CL, R10
+	DECQ         R10
+	VPBROADCASTQ R10, Z11
+	VPBROADCASTQ 48(DX), Z10
+	VPMULUDQ     numbers<>+0(SB), Z10, Z10
+
+loop:
+	MOVQ         R9, DX
+	MOVQ         $0x00000008, CX
+	CMPQ         DX, CX
+	CMOVQHI      CX, DX
+	MOVQ         DX, CX
+	MOVQ         $0x00000001, R10
+	SHLQ         CL, R10
+	DECQ         R10
+	KMOVB        R10, K1
+	MOVQ         R8, CX
+	IMULQ        DX, CX
+	ADDQ         $0x07, CX
+	SHRQ         $0x03, CX
+	MOVQ         $0x00000001, R10
+	SHLQ         CL, R10
+	DECQ         R10
+	KMOVQ        R10, K2
+	VMOVDQU8.Z   (SI), K2, X12
+	VPBROADCASTQ X12, Z12
+	VPSRLVQ      Z10, Z12, Z12
+	VPANDQ       Z11, Z12, Z12
+	VPCMPUQ      $0x01, Z3, Z12, K1, K1
+	MOVQ         DI, CX
+	IMULQ        DX, CX
+	ADDQ         $0x07, CX
+	SHRQ         $0x03, CX
+	MOVQ         $0x00000001, DX
+	SHLQ         CL, DX
+	DECQ         DX
+	KMOVQ        DX, K2
+	VMOVDQU8.Z   (BX), K2, Z14
+	VPERMD       Z14, Z8, Z13
+	VPSRLVQ      Z7, Z13, Z13
+	VPERMD       Z14, Z6, Z14
+	VPSLLVQ      Z9, Z14, Z14
+	VPORQ        Z14, Z13, Z13
+	VPANDQ       Z4, Z13, Z13
+	VPADDQ       Z5, Z13, Z13
+	VCVTQQ2PD    Z13, Z13
+	VMULPD       Z1, Z13, Z14
+	VFMADD231PD  Z0, Z13, Z14
+	VMULPD       Z2, Z14, Z14
+	VSCATTERQPD  Z14, K1, (AX)(Z12*8)
+	ADDQ         DI, BX
+	ADDQ         R8, SI
+	SUBQ         $0x08, R9
+	JHI          loop
+	VZEROUPPER
+	RET
+
 // func spread512(dst *float64, n int, bitmap *byte, present int, v float64)
 // Requires: AVX, AVX512DQ, AVX512F, POPCNT
 TEXT ·spread512(SB), NOSPLIT, $0-40

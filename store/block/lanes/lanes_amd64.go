@@ -181,3 +181,9 @@ func (t Tier) spread(dst []float64, bitmap []byte, present int, v float64) bool 
 	spread512(&dst[0], len(dst), &bitmap[0], present, v)
 	return true
 }
+
+func (t Tier) put(dst []float64, x *Exceptions, r Ratio) {
+	put512(&dst[0], len(dst), &x.Bit, r.Div, 1/r.Div, r.Mul)
+}
+
+func (t Tier) putInts(dst []float64, x *Exceptions) { putInts512(&dst[0], len(dst), &x.Bit) }

@@ -19,3 +19,6 @@ func (Tier) addValuesOf(_, _ []float64, _ Ratio) bool    { return false }
 func (Tier) addSame([]float64, float64) bool             { return false }
 func (Tier) fill([]float64, float64) bool                { return false }
 func (Tier) spread([]float64, []byte, int, float64) bool { return false }
+
+func (Tier) put([]float64, *Exceptions, Ratio) {}
+func (Tier) putInts([]float64, *Exceptions)    {}

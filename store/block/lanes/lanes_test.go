@@ -25,6 +25,7 @@ type input struct {
 	values  []float64
 	bitmap  []byte
 	present int
+	except  lanes.Exceptions
 }
 
 // operation is a function of a tier, and what it does to a value, told slowly.
@@ -68,6 +69,10 @@ func operations() []operation {
 			each(func(a float64, i int, in *input) float64 {
 				return oneNaN(math.Float64frombits(math.Float64bits(a) + integer(&in.p, i)))
 			})},
+		{"Put", func(t lanes.Tier, dst []float64, in *input) { t.Put(dst, &in.except, in.r) },
+			put(func(i uint64, in *input) float64 { return value(i, in.r) })},
+		{"PutInts", func(t lanes.Tier, dst []float64, in *input) { t.PutInts(dst, &in.except) },
+			put(func(i uint64, in *input) float64 { return math.Float64frombits(i) })},
 		{"Add", func(t lanes.Tier, dst []float64, in *input) { t.Add(dst, in.values[:len(dst)]) },
 			each(func(a float64, i int, in *input) float64 { return sum(a, in.values[i]) })},
 		{"AddValuesOf", func(t lanes.Tier, dst []float64, in *input) { t.AddValuesOf(dst, in.values, in.r) },
@@ -93,6 +98,18 @@ func each(f func(a float64, i int, in *input) float64) func([]float64, *input) {
 	return func(dst []float64, in *input) {
 		for i, a := range dst {
 			dst[i] = f(a, i, in)
+		}
+	}
+}
+
+func put(f func(i uint64, in *input) float64) func([]float64, *input) {
+	return func(dst []float64, in *input) {
+		x := &in.except
+		places := lanes.Packed{Data: x.Places, Width: x.PlaceBits}
+		for i := range int(x.Count) {
+			if place := integer(&places, i); place < uint64(len(dst)) {
+				dst[place] = f(integer(&x.Packed, i), in)
+			}
 		}
 	}
 }
@@ -166,6 +183,7 @@ func draw(rng *rand.Rand, n int, width uint, room int) *input {
 	case 1:
 		in.p.Base = 0
 	}
+	in.except = drawExceptions(rng, width, room)
 	in.r = allRatios[rng.IntN(len(allRatios))]
 	in.before, in.values = make([]float64, n), make([]float64, n)
 	in.bitmap = make([]byte, (n+7)/8)
@@ -178,6 +196,20 @@ func draw(rng *rand.Rand, n int, width uint, room int) *input {
 		}
 	}
 	return in
+}
+
+// drawExceptions makes exceptions of a width, with room bytes behind them and
+// their places; these may be the same, and beyond any row.
+func drawExceptions(rng *rand.Rand, width uint, room int) lanes.Exceptions {
+	x := lanes.Exceptions{PlaceBits: rng.UintN(9), Count: 1 + rng.UintN(1+rng.UintN(40))}
+	x.Places = make([]byte, int(x.Count*x.PlaceBits+7)/8+room)
+	x.Packed = lanes.Packed{Data: make([]byte, int(x.Count*width+7)/8+room), Width: width, Base: rng.Uint64() >> rng.UintN(64)}
+	for _, bytes := range [][]byte{x.Places, x.Data} {
+		for i := range bytes {
+			bytes[i] = byte(rng.Uint32())
+		}
+	}
+	return x
 }
 
 // odd returns doubles of every kind.
@@ -345,6 +377,33 @@ func TestTooShort(t *testing.T) {
 	}
 }
 
+// TestExceptionsTooShort: exceptions that are not all there are refused.
+func TestExceptionsTooShort(t *testing.T) {
+	whole := lanes.Exceptions{Packed: lanes.Packed{Data: make([]byte, 5), Width: 4}, Places: make([]byte, 9), PlaceBits: 7, Count: 10}
+	for i, change := range []func(x *lanes.Exceptions){
+		func(x *lanes.Exceptions) { x.Count = 0 },
+		func(x *lanes.Exceptions) { x.Count = 11 },
+		func(x *lanes.Exceptions) { x.Bit = 1 },
+		func(x *lanes.Exceptions) { x.Width = 5 },
+		func(x *lanes.Exceptions) { x.PlaceBits = 9 },
+		func(x *lanes.Exceptions) { x.Places = x.Places[:8] },
+	} {
+		for _, tier := range lanes.Tiers() {
+			x := whole
+			tier.PutInts(make([]float64, 16), &x)
+			change(&x)
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("change %d was let through with %v", i, tier)
+					}
+				}()
+				tier.Put(make([]float64, 16), &x, lanes.Ratio{Div: 1, Mul: 1})
+			}()
+		}
+	}
+}
+
 // TestNothingIsAllocated: what a kernel is given may live on the stack.
 func TestNothingIsAllocated(t *testing.T) {
 	for _, tier := range lanes.Tiers() {
@@ -358,6 +417,9 @@ func TestNothingIsAllocated(t *testing.T) {
 			tier.Sums(dst[:], p, 1, lanes.Ratio{Div: 60, Mul: 1})
 			tier.Doubles(dst[:], p, 1)
 			tier.Nudge(dst[:], p)
+			x := &lanes.Exceptions{Packed: *p, Places: data[:], PlaceBits: 7, Count: 9}
+			tier.Put(dst[:], x, lanes.Ratio{Div: 60, Mul: 1})
+			tier.PutInts(dst[:], x)
 			tier.Add(acc[:], dst[:])
 			tier.AddSame(acc[:], 1)
 			tier.Spread(acc[:], data[:15], 0, 1)

@@ -11,10 +11,11 @@ import (
 type source int
 
 const (
-	packed   source = iota // integers of one width
-	inPlace                // what dst holds
-	array                  // doubles or what is in their bits
-	constant               // one double
+	packed     source = iota // integers of one width
+	inPlace                  // what dst holds
+	array                    // doubles or what is in their bits
+	constant                 // one double
+	exceptions               // integers of one width, and their places
 )
 
 type meaning int
@@ -53,10 +54,18 @@ func kernels() []kernel {
 	}
 }
 
+// puts are the kernels that writePut writes.
+func puts() []kernel {
+	return []kernel{
+		{name: "putInts", doc: "puts exceptions into the bits of dst", source: exceptions},
+		{name: "put", doc: "puts the values of exceptions into dst", source: exceptions, meaning: ratio},
+	}
+}
+
 func (k *kernel) signature(m machine) string {
 	s := "func(dst *float64, n int"
 	switch k.source {
-	case packed:
+	case packed, exceptions:
 		s += ", bit *uint"
 		if k.direct() {
 			s += ", off float64"

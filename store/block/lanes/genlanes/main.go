@@ -17,6 +17,9 @@ func main() {
 			k.write(m)
 		}
 	}
+	for _, k := range puts() {
+		writePut(wide, k)
+	}
 	writeSpread(wide)
 	build.Generate()
 }
