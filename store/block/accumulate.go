@@ -16,8 +16,13 @@ import (
 // Sum adds the values of src to acc.
 func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
 	check(acc, from, to)
+	if v, ok := small(src); ok {
+		tier.AddSame(acc, v)
+		return nil
+	}
 	var b simple
-	if b.read(src, Size) > 0 && b.addTo(acc, from) {
+	if b.read(src, Size) > 0 {
+		b.addTo(acc, from, scratch)
 		return nil
 	}
 	return sum(acc, src, from, to, scratch)

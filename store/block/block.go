@@ -74,6 +74,10 @@ func AppendTo(dst []byte, values []float64, step int64) []byte {
 // NaN only.
 func Decode(dst []float64, src []byte) (rest []byte, err error) {
 	if len(dst) > 0 && len(dst) <= MaxValues {
+		if v, ok := small(src); ok {
+			tier.Fill(dst, v)
+			return src[smallBytes:], nil
+		}
 		var b simple
 		if size := b.read(src, len(dst)); size > 0 {
 			b.decode(dst)

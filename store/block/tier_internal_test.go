@@ -32,10 +32,19 @@ type reading struct {
 // windows are steps of a block.
 var windows = [][2]int{{0, Size}, {0, 1}, {7, 9}, {13, 113}, {Size - 8, Size}, {60, 60}}
 
-func read(t *testing.T, src []byte, n int) (r reading) {
+// reader is Decode and Sum, or what they do for any block.
+type reader struct {
+	name   string
+	decode func(dst []float64, src []byte) (rest []byte, err error)
+	sum    func(acc []float64, src []byte, from, to int, scratch *[Size]float64) error
+}
+
+var readers = []reader{{"Decode", Decode, Sum}, {"decode", decode, sum}}
+
+func (d *reader) read(t *testing.T, src []byte, n int) (r reading) {
 	r.values = make([]float64, n)
 	var err error
-	if r.rest, err = Decode(r.values, src); err != nil {
+	if r.rest, err = d.decode(r.values, src); err != nil {
 		r.corrupt = errors.Is(err, ErrCorrupt)
 		if !r.corrupt {
 			t.Fatalf("decode %x: %v", src, err)
@@ -47,29 +56,32 @@ func read(t *testing.T, src []byte, n int) (r reading) {
 		for i := range acc {
 			acc[i] = []float64{math.NaN(), 0, 1.5, math.Inf(1)}[(i+k)%4]
 		}
-		if err := Sum(acc, src, w[0], w[1], &scratch); err == nil {
+		if err := d.sum(acc, src, w[0], w[1], &scratch); err == nil {
 			r.sums = append(r.sums, acc)
 		}
 	}
 	return r
 }
 
-// sameReading reads a block of n values with every tier and compares.
+// sameReading reads a block of n values with every tier, as a simple block and as
+// any, and compares.
 func sameReading(t *testing.T, src []byte, n int) {
 	t.Helper()
 	var first *reading
 	withTiers(func() {
-		r := read(t, src, n)
-		if first == nil {
-			first = &r
-			return
-		}
-		if r.corrupt != first.corrupt || !bytes.Equal(r.rest, first.rest) || len(r.sums) != len(first.sums) || !sameDoubles(r.values, first.values) {
-			t.Fatalf("%v reads %x as %v, corrupt %v; off as %v, corrupt %v", tier, src, r.values, r.corrupt, first.values, first.corrupt)
-		}
-		for i, s := range r.sums {
-			if !sameDoubles(s, first.sums[i]) {
-				t.Fatalf("%v sums %x to %v, off to %v", tier, src, s, first.sums[i])
+		for _, d := range readers {
+			r := d.read(t, src, n)
+			if first == nil {
+				first = &r
+				continue
+			}
+			if r.corrupt != first.corrupt || !bytes.Equal(r.rest, first.rest) || len(r.sums) != len(first.sums) || !sameDoubles(r.values, first.values) {
+				t.Fatalf("%s with %v reads %x as %v, corrupt %v; off as %v, corrupt %v", d.name, tier, src, r.values, r.corrupt, first.values, first.corrupt)
+			}
+			for i, s := range r.sums {
+				if !sameDoubles(s, first.sums[i]) {
+					t.Fatalf("%s with %v sums %x to %v, off to %v", d.name, tier, src, s, first.sums[i])
+				}
 			}
 		}
 	})

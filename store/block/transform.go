@@ -45,13 +45,13 @@ func (f family) hasPower() bool {
 	return f == decimal || f == perSecondFine || f == decimalAmount
 }
 
-// maxPower returns the largest k of the family.
-func (f family) maxPower() uint8 {
-	if f == decimal {
-		return maxDecimal
-	}
-	return maxFine
-}
+// maxPower returns the largest k of the family, 0 if it has none.
+func (f family) maxPower() uint8 { return maxPowers[f] }
+
+// factors are what a family multiplies by after it divided.
+var factors = [...]float64{whole: 1, decimal: 1, perSecond: 1, perSecondFine: 1, timer: nano, squares: nanoSquared}
+
+var maxPowers = [...]uint8{decimal: maxDecimal, perSecondFine: maxFine, decimalAmount: maxFine, ieee: 0}
 
 // divisor returns the exact product that divides i in one step.
 func (t transform) divisor() float64 {
