@@ -107,7 +107,19 @@ var matrix = map[string]entry{
 	"GET /api/v1/sources":           {"query", 200, "", ""},
 
 	"GET /":                 {"open", 200, "", ""},
+	"GET /board":            {"open", 200, "", ""},
+	"GET /alerts":           {"open", 200, "", ""},
+	"GET /alerts/{id}":      {"open", 200, "", ""},
+	"GET /silences":         {"open", 200, "", ""},
+	"GET /rules":            {"open", 200, "", ""},
+	"GET /rules/{id}":       {"open", 200, "", ""},
+	"GET /data":             {"open", 200, "", ""},
+	"GET /sources":          {"open", 200, "", ""},
+	"GET /receivers":        {"open", 200, "", ""},
+	"GET /receivers/{name}": {"open", 200, "", ""},
+	"GET /server":           {"open", 200, "", ""},
 	"GET /ui/{file}":        {"open", 200, "", ""},
+	"GET /ui/pages/{file}":  {"open", 404, "", ""},
 	"GET /ui/vendor/{file}": {"open", 404, "", ""},
 }
 
