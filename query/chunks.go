@@ -53,12 +53,14 @@ func (p *Plan) Run(ctx context.Context, steps int, yield func(*Result) error) er
 		return err
 	}
 	length := int64(steps) * r.Step
+	r.Progress.holds(lease)
 	if p.whole {
 		x.request.Lease = lease
 		return x.pieces(ctx, ev, length, yield)
 	}
 	piece := &Lease{budget: p.engine.plans}
 	defer piece.Release()
+	r.Progress.holds(lease, piece)
 	for start := r.Start; start < r.End; start = x.request.End {
 		x.request.Start, x.request.End = start, min(start+length, r.End)
 		x.request.Lease, x.held = piece, 0

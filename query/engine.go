@@ -72,6 +72,8 @@ type Request struct {
 	// leaves to the caller to release; nil: one that ends with Eval. A Plan has
 	// its own.
 	Lease *Lease
+	// Progress, if set, is told how far the query is.
+	Progress *Progress
 }
 
 // Result is the answer to a Request.
@@ -127,6 +129,7 @@ func (e *Engine) Eval(ctx context.Context, r Request) (*Result, error) {
 		r.Lease = e.Lease()
 		defer r.Lease.Release()
 	}
+	r.Progress.holds(r.Lease)
 	x := &execution{engine: e, request: r, styles: styles, left: limits.Time}
 	ev, err := x.evaluator(r.Lease)
 	if err != nil {

@@ -110,6 +110,7 @@ func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
 	f, err := Fetch(x.ctx, x.engine.store, d, FetchRange{
 		Start: start, End: end, Step: r.Step,
 		MaxDatapoints: max(limits.DatapointsRead-x.read, 1), MaxLines: most, Reserve: r.Lease.Take,
+		Begin: r.Progress.add,
 	})
 	if err != nil {
 		return nil, x.scanError(err, perLine)

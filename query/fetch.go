@@ -19,6 +19,7 @@ type FetchRange struct {
 	MaxLines      int64                   // lines read from the store; 0: no limit
 	MaxDatapoints int64                   // series × steps read, of all tiers; 0: no limit
 	Reserve       func(bytes int64) error // see store.Scan
+	Begin         func(series int, datapoints int64)
 }
 
 // Fetched is the lines of a data expression.
@@ -110,7 +111,7 @@ func fetchParts(ctx context.Context, st *store.Store, d expr.DataExpr, r FetchRa
 // scan reads one part, with what previous ones left of the limit.
 func (f *Fetched) scan(ctx context.Context, st *store.Store, scan store.Scan, p segment, r FetchRange) ([]store.Line, error) {
 	scan.Tier, scan.Start, scan.End = p.tier, step.Floor(p.start, p.step), step.Ceil(p.end, p.step)
-	scan.ZeroFill, scan.MaxLines, scan.Reserve = r.ZeroFill, r.MaxLines, r.Reserve
+	scan.ZeroFill, scan.MaxLines, scan.Reserve, scan.Begin = r.ZeroFill, r.MaxLines, r.Reserve, r.Begin
 	if r.MaxDatapoints > 0 {
 		scan.MaxDatapoints = max(r.MaxDatapoints-f.Stats.Datapoints, 1)
 	}
@@ -141,7 +142,7 @@ func fetchPrimary(ctx context.Context, st *store.Store, d expr.DataExpr, r Fetch
 		scan.By, scan.Agg = nil, store.AggAll
 	}
 	scan.Start, scan.End, scan.ZeroFill = r.Start, r.End, r.ZeroFill
-	scan.MaxLines, scan.MaxDatapoints, scan.Reserve = r.MaxLines, r.MaxDatapoints, r.Reserve
+	scan.MaxLines, scan.MaxDatapoints, scan.Reserve, scan.Begin = r.MaxLines, r.MaxDatapoints, r.Reserve, r.Begin
 	found, stats, err := st.Scan(ctx, scan)
 	f := Fetched{Stats: stats}
 	if err != nil {

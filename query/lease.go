@@ -2,6 +2,7 @@ package query
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"pulse/store/budget"
 )
@@ -11,10 +12,11 @@ import (
 var ErrBusy = errors.New("too many bytes are in use by queries; try again later")
 
 // Lease is the memory of one query, taken from what all queries share. It is
-// used by one goroutine. The nil Lease takes nothing and refuses nothing.
+// used by one goroutine; any may ask what it holds. The nil Lease takes nothing and
+// refuses nothing.
 type Lease struct {
 	budget *budget.Budget
-	held   int64
+	held   atomic.Int64
 }
 
 // Lease returns a lease without memory. Whoever asks for it releases it when
@@ -29,22 +31,32 @@ func (l *Lease) Take(n int64) error {
 	if !l.budget.Take(n) {
 		return ErrBusy
 	}
-	l.held += n
+	l.held.Add(n)
 	return nil
 }
 
 // Keep gives back all but n bytes.
 func (l *Lease) Keep(n int64) {
-	if l != nil && l.held > n {
-		l.budget.Give(l.held - n)
-		l.held = n
+	if l == nil {
+		return
+	}
+	if held := l.held.Load(); held > n {
+		l.budget.Give(held - n)
+		l.held.Store(n)
 	}
 }
 
 // Release gives everything back. The lease may be used again.
 func (l *Lease) Release() {
 	if l != nil {
-		l.budget.Give(l.held)
-		l.held = 0
+		l.budget.Give(l.held.Swap(0))
 	}
+}
+
+// Held returns the bytes that the lease holds.
+func (l *Lease) Held() int64 {
+	if l == nil {
+		return 0
+	}
+	return l.held.Load()
 }

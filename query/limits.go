@@ -41,10 +41,13 @@ var ErrTimeout = errors.New("query time limit exceeded")
 // Timeout returns the error of a query that took longer than limit.
 func Timeout(limit time.Duration) error { return fmt.Errorf("%w: %s", ErrTimeout, limit) }
 
-// InTime returns err, or that the time was over if err says that ctx, whose cause
-// then is a Timeout, has ended.
+// InTime returns err, or why ctx has ended if that is what err says: that the time
+// was over, when the cause is a Timeout, or the cause with which it was cancelled.
 func InTime(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); errors.Is(err, context.DeadlineExceeded) && errors.Is(cause, ErrTimeout) {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && errors.Is(cause, ErrTimeout),
+		errors.Is(err, context.Canceled) && cause != nil && !errors.Is(cause, context.Canceled):
 		return cause
 	}
 	return err

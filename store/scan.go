@@ -33,6 +33,9 @@ type Scan struct {
 	// Reserve, if set, is told of memory before it is allocated, and ends the
 	// scan with its error. Nothing of it is told back.
 	Reserve func(bytes int64) error
+
+	// Begin, if set, is told what is going to be read before the first value is.
+	Begin func(series int, datapoints int64)
 }
 
 const maxSteps = 1 << 31 // of one scan, and of the retention
@@ -123,6 +126,9 @@ func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
 	}
 	if err := r.reserve(int64(len(r.lines)) * (lineBytes + 8*int64(r.steps))); err != nil {
 		return r, err
+	}
+	if r.Begin != nil {
+		r.Begin(r.stats.Series, r.stats.Datapoints)
 	}
 	r.values = make([]float64, len(r.lines)*r.steps)
 	fillNaN(r.values)

@@ -50,6 +50,7 @@ func (s *Server) planFetch(r *request) (*fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.running.follows(&request)
 	plan, err := s.opts.Query.Plan(request)
 	if err != nil {
 		return nil, err
@@ -156,7 +157,7 @@ func (f *fetcher) run(ctx context.Context, w *bufio.Writer) {
 	case f.s.stop.Err() != nil:
 		end = appendMessage(end, "error", "the server is shutting down")
 	case err != nil:
-		end = appendMessage(end, "error", err.Error())
+		end = appendMessage(end, "error", query.InTime(ctx, err).Error())
 	}
 	_ = f.write(appendMessage(end, "close", "operation complete")) // there is nobody else to tell
 }

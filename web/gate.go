@@ -87,13 +87,16 @@ func (s *Server) enterQuery(r *request) (context.Context, func(), error) {
 // enterGate is enterQuery for what bounds its time itself. What it returns ends when
 // the client goes, as waiting does.
 func (s *Server) enterGate(r *request) (context.Context, func(), error) {
-	ctx, cancel := context.WithCancel(s.stop)
-	unwatch := watchClient(r.ctx.Conn(), cancel)
+	ctx, cancel := context.WithCancelCause(s.stop)
+	r.running = s.queries.add(r, ctx, cancel, s.opts.Clock.Now())
+	running := r.running
+	unwatch := watchClient(r.ctx.Conn(), func() { cancel(nil) })
+	done := func() { unwatch(); s.queries.remove(running, s.opts.Clock.Now()); cancel(nil) }
 	if err := s.gate.enter(ctx, s.opts.Clock, s.opts.QueryWait); err != nil {
-		unwatch()
-		cancel()
-		return nil, nil, err
+		done()
+		return nil, nil, query.InTime(ctx, err)
 	}
+	running.waiting.Store(false)
 	s.stats.queries.Add(1)
-	return ctx, func() { unwatch(); cancel(); s.gate.leave() }, nil
+	return ctx, func() { done(); s.gate.leave() }, nil
 }

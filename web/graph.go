@@ -35,6 +35,7 @@ func (s *Server) graph(r *request) {
 		return
 	}
 	request.Lease = lease
+	r.running.follows(&request)
 	g, err := s.evalGraph(ctx, r, request)
 	if err == nil {
 		err = lease.Take(int64(len(g.Lines)) * ((g.End - g.Start) / g.Step) * valueText)
@@ -241,6 +242,7 @@ func (s *Server) timeRange(r *request) (start, end int64, err error) {
 
 // graphError answers with the error, as a picture to a browser that wants one.
 func (s *Server) graphError(r *request, err error) {
+	err = r.cause(err)
 	if (r.param("format") == "" || r.param("format") == "png") && r.wantsImageErrors() {
 		var b bytes.Buffer
 		width, _ := r.number("w", 700, 1, chart.MaxWidth)

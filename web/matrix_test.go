@@ -105,6 +105,8 @@ var matrix = map[string]entry{
 	"GET /debug/pprof/goroutine":    {"admin", 200, "", ""},
 	"GET /debug/pprof/threadcreate": {"admin", 200, "", ""},
 	"GET /api/v1/sources":           {"query", 200, "", ""},
+	"GET /api/v1/queries":           {"admin", 200, "", ""},
+	"DELETE /api/v1/queries/{id}":   {"admin", 404, "", ""},
 
 	"GET /":                 {"open", 200, "", ""},
 	"GET /board":            {"open", 200, "", ""},

@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"pulse/ingest"
+	"pulse/query"
 	"pulse/query/asl"
 	"pulse/web/render"
 	"pulse/web/token"
@@ -24,6 +25,8 @@ type request struct {
 	vars  map[string]string // the values of the route's braces
 	token token.Token       // the sender's; zero without tokens
 	query context.Context   // of a handler that is gated: its time, and its client
+
+	running *runningQuery // of a handler that is a query
 }
 
 // param returns a copy of the query parameter, "" when it is absent.
@@ -74,12 +77,22 @@ func (r *request) from() ingest.From {
 
 // fail answers with err; one about a program also says where in it.
 func (r *request) fail(err error) {
+	err = r.cause(err)
 	writeError(r.ctx, statusOf(err), err.Error())
 	if e := (*asl.Error)(nil); errors.As(err, &e) {
 		whole := *e
 		whole.Message = err.Error()
 		r.ctx.SetBody(render.AppendProgramError(nil, &whole))
 	}
+}
+
+// cause returns err, or that the query of the request was cancelled if err says that
+// its context has ended.
+func (r *request) cause(err error) error {
+	if r.running == nil {
+		return err
+	}
+	return query.InTime(r.running.ctx, err)
 }
 
 func (r *request) failWith(status int, message string) { writeError(r.ctx, status, message) }

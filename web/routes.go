@@ -123,6 +123,8 @@ func routes() []route {
 		{"GET", "/debug/pprof/allocs", inspects, token.Admin, noBody, false, (*Server).profile},
 		{"GET", "/debug/pprof/goroutine", inspects, token.Admin, noBody, false, (*Server).profile},
 		{"GET", "/debug/pprof/threadcreate", inspects, token.Admin, noBody, false, (*Server).profile},
+		{"GET", "/api/v1/queries", reads, token.Admin, noBody, false, (*Server).runningQueries},
+		{"DELETE", "/api/v1/queries/{id}", changes, token.Admin, noBody, false, (*Server).cancelQuery},
 		{"GET", "/api/v1/sources", reads, token.Query, noBody, false, (*Server).sources},
 
 		{"GET", "/", watches, open, noBody, false, (*Server).page},

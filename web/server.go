@@ -125,6 +125,7 @@ type Server struct {
 	http      *fasthttp.Server
 	routes    *routeTable
 	gate      *gate
+	queries   queries
 	trials    *gate // of back-tests
 	bodies    *bodies
 	failures  *failures
