@@ -148,6 +148,15 @@ func (s *Store) FindValues(ctx context.Context, key string, q match.Query, after
 	return s.index.ValuesUntil(key, q, after, limit, ctx.Err)
 }
 
+// KeyCount is a tag key with how many values it has, and how many series have it.
+type KeyCount = index.KeyCount
+
+// CountKeys returns the tag keys of the series that q selects, in no order. It ends with
+// ctx.Err() soon after ctx ends.
+func (s *Store) CountKeys(ctx context.Context, q match.Query) ([]KeyCount, error) {
+	return s.index.CountKeys(q, ctx.Err)
+}
+
 // Try fails with ctx.Err() when finding the series that q selects takes longer
 // than ctx lives.
 func (s *Store) Try(ctx context.Context, q match.Query) error {

@@ -54,6 +54,8 @@ func routes() []route {
 		{"GET", "/api/v2/fetch", reads, token.Query, noBody, true, (*Server).fetch},
 		{"GET", "/api/v1/tags", reads, token.Query, noBody, false, gated((*Server).tagKeys)},
 		{"GET", "/api/v1/tags/{key}", reads, token.Query, noBody, false, gated((*Server).tagValues)},
+		{"GET", "/api/v1/cardinality", reads, token.Query, noBody, false, gated((*Server).cardinality)},
+		{"GET", "/api/v1/cardinality/{key}", reads, token.Query, noBody, false, gated((*Server).keyCardinality)},
 		{"GET", "/api/v1/expr", reads, token.Query, noBody, false, gated((*Server).exprDebug)},
 		{"GET", "/api/v1/expr/debug", reads, token.Query, noBody, false, gated((*Server).exprDebug)},
 		{"GET", "/api/v1/expr/normalize", reads, token.Query, noBody, false, gated((*Server).exprNormalize)},
