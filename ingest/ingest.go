@@ -144,7 +144,7 @@ func (p *Pipeline) Limits() Limits { return p.opts.Limits }
 
 // Publish takes a body of the publish route. now is the time of arrival, Unix ms.
 func (p *Pipeline) Publish(body []byte, from From, now int64) Answer {
-	r := p.take(&p.publish, from, now)
+	r := p.take(&p.publish, ByPublish, from, now)
 	defer p.give(r)
 	if from.Key != "" {
 		if a, done := r.repeated("publish", body); done {
@@ -168,7 +168,7 @@ func (p *Pipeline) Publish(body []byte, from From, now int64) Answer {
 // Update takes a body of the update route: amounts and maxima since the last
 // report, which count for the step of their arrival.
 func (p *Pipeline) Update(body []byte, from From, now int64) Answer {
-	r := p.take(&p.update, from, now)
+	r := p.take(&p.update, ByUpdate, from, now)
 	defer p.give(r)
 	if from.Key != "" {
 		if a, done := r.repeated("update", body); done {
@@ -195,9 +195,9 @@ func (p *Pipeline) scannerLimits() publish.Limits {
 // again.
 const maxPooledRequest = 8 << 20
 
-func (p *Pipeline) take(rt *route, from From, now int64) *request {
+func (p *Pipeline) take(rt *route, way Ways, from From, now int64) *request {
 	r := p.requests.Get().(*request)
-	r.pipeline, r.route, r.from, r.now = p, rt, from, now
+	r.pipeline, r.route, r.way, r.from, r.now = p, rt, way, from, now
 	r.hold = p.store.Hold()
 	return r
 }

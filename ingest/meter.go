@@ -19,6 +19,21 @@ type report struct {
 	repeated int64
 }
 
+// Report is what one interval of arrival brought, of at least 5 s and one step.
+type Report struct {
+	At       int64 // its beginning, Unix ms
+	Accepted int64 // datapoints
+}
+
+// recent returns a copy of the reports, oldest first.
+func (m *meter) recent() []Report {
+	out := make([]Report, m.n)
+	for i, r := range m.reports[:m.n] {
+		out[i] = Report{r.at, r.accepted}
+	}
+	return out
+}
+
 // add counts a request that came at the given time; width is that of an
 // interval.
 func (m *meter) add(at, width, accepted, repeated int64) {

@@ -21,7 +21,7 @@ type Point struct {
 // Append takes finished datapoints under the rules of publish. Known series cost
 // no allocation per datapoint.
 func (p *Pipeline) Append(points []Point, from From, now int64) Answer {
-	r := p.take(&p.publish, from, now)
+	r := p.take(&p.publish, Inside, from, now)
 	defer p.give(r)
 	if len(points) == 0 {
 		return r.refuse(errEmpty)
@@ -45,7 +45,7 @@ func (p *Pipeline) Gauge(name string, more tags.Tags, value float64, from From, 
 }
 
 func (p *Pipeline) one(name string, more tags.Tags, value float64, op publish.Op, from From, now int64) Answer {
-	r := p.take(&p.publish, from, now)
+	r := p.take(&p.publish, ByLine, from, now)
 	defer p.give(r)
 	if from.Key != "" {
 		if a, done := r.repeated("one "+op.Tag().Value, valueParts(name, more, value)...); done {

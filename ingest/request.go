@@ -20,6 +20,7 @@ type request struct {
 	now      int64
 	hold     store.Hold // series that were looked up stay who they are
 	amounts  bool       // values of sums are amounts, not per second
+	way      Ways
 
 	batch   publish.Batch
 	refs    []store.Ref  // series of the batch's datapoints; NoRef where not known
@@ -314,7 +315,7 @@ func (r *request) enter() *sender {
 
 func (r *request) record(sample string) {
 	r.did.Requests = 1
-	r.pipeline.stats.record(r.enter(), r.now, &r.did, sample)
+	r.pipeline.stats.record(r.enter(), r.way, r.now, &r.did, sample)
 }
 
 // age checks a timestamp against the store's limits.

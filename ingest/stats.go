@@ -58,10 +58,13 @@ type SourceCounts struct {
 	Last   int64  // Unix ms of the last
 	Counts Counts
 	Sample string // the last reason a datapoint or request was rejected for; "" if none
+	Ways   Ways   // by which it has sent
 
 	// Rate is the accepted datapoints per second over the recent reports; 0 with
 	// fewer than two.
 	Rate float64
+	// Recent is what its recent reports brought, oldest first.
+	Recent []Report
 	// Clashes says that the source keeps sending rates or counters that come too
 	// late for their series, as the slower of two reporters with equal tags does.
 	Clashes bool
@@ -105,9 +108,10 @@ func (c *counters) enter(key []byte, from From, at int64) *sender {
 }
 
 // record adds what one request did.
-func (c *counters) record(s *sender, at int64, did *Counts, sample string) {
+func (c *counters) record(s *sender, way Ways, at int64, did *Counts, sample string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.Ways |= way
 	c.mu.total.add(did)
 	c.mu.senders.record(s, at, did, sample)
 }
@@ -142,6 +146,7 @@ func (p *Pipeline) Sources(now int64) []SourceCounts {
 	for _, s := range t.byKey {
 		x := s.SourceCounts
 		x.Rate, x.Clashes = s.meter.read(now, t.width)
+		x.Recent = s.meter.recent()
 		out = append(out, x)
 	}
 	c.mu.Unlock()

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"pulse/ingest"
 	"pulse/store"
@@ -11,7 +12,10 @@ import (
 // sourceAnswer is one sender as the sources API shows it.
 type sourceAnswer struct {
 	Source     string                 `json:"source"`
-	Rate       float64                `json:"rate"` // accepted points per second
+	Protocols  []string               `json:"protocols"`        // publish, update, line, inside; since the start
+	Silent     bool                   `json:"silent,omitempty"` // it has missed three reports, and a minute
+	Rate       float64                `json:"rate"`             // accepted points per second
+	Recent     []recentReport         `json:"recent"`           // the latest reports, oldest first
 	IntervalMs int64                  `json:"intervalMs"`
 	LastTime   string                 `json:"lastTime,omitempty"`
 	LastSeen   string                 `json:"lastSeen"`
@@ -23,6 +27,13 @@ type sourceAnswer struct {
 	Rejected   map[string]rejectedFor `json:"rejected,omitempty"` // by reason
 	Sample     string                 `json:"sample,omitempty"`   // a reason of the latest rejection
 	Hint       string                 `json:"hint,omitempty"`     // what to do about points that are lost
+}
+
+// recentReport is what an interval of arrival brought; those that brought nothing are
+// left out.
+type recentReport struct {
+	T        int64 `json:"t"` // its beginning, Unix ms
+	Accepted int64 `json:"accepted"`
 }
 
 // rejectedFor is how many points were rejected for one reason, and what to do.
@@ -54,20 +65,30 @@ func (s *Server) sources(r *request) {
 		return cmp.Or(cmp.Compare(b.Last, a.Last), cmp.Compare(a.Key, b.Key))
 	})
 	out := make([]sourceAnswer, len(list))
+	now := s.nowMs()
 	for i := range list {
-		out[i] = describeSource(&list[i], known[list[i].Key])
+		k := known[list[i].Key]
+		out[i] = describeSource(&list[i], k)
+		out[i].Silent = now-list[i].Last > max(3*k.Interval, 3*s.opts.Store.Step(), silentSource.Milliseconds())
 	}
 	r.json(out)
 }
 
+// silentSource is how long a source of short intervals may be quiet, as where steps wait
+// for it.
+const silentSource = time.Minute
+
 func describeSource(x *ingest.SourceCounts, k store.SourceStat) sourceAnswer {
 	c := &x.Counts
 	a := sourceAnswer{
-		Source: x.Key, Rate: x.Rate, IntervalMs: k.Interval, LastSeen: rfc3339(x.Last), Requests: c.Requests,
+		Source: x.Key, Protocols: x.Ways.Names(), Recent: []recentReport{}, Rate: x.Rate, IntervalMs: k.Interval, LastSeen: rfc3339(x.Last), Requests: c.Requests,
 		Accepted: c.Accepted, Stored: c.Stored, Superseded: c.Superseded, Late: c.Late, Sample: x.Sample,
 	}
 	if k.LastTime > 0 {
 		a.LastTime = rfc3339(k.LastTime)
+	}
+	for _, r := range x.Recent {
+		a.Recent = append(a.Recent, recentReport{r.At, r.Accepted})
 	}
 	for i, n := range c.Rejected {
 		if n > 0 {

@@ -36,7 +36,10 @@ func TestSourcesSayWhatToDo(t *testing.T) {
 			Points int64
 			Fix    string
 		}
-		Hint string
+		Hint      string
+		Protocols []string
+		Silent    bool
+		Recent    []struct{ T, Accepted int64 }
 	}
 	list := decode[[]source](t, r.get("/api/v1/sources"))
 	if len(list) != 2 {
@@ -49,8 +52,20 @@ func TestSourcesSayWhatToDo(t *testing.T) {
 		if old, bad := s.Rejected["too-old"], s.Rejected["invalid-value-characters"]; len(s.Rejected) != 2 || old.Points != 12 || !strings.Contains(old.Fix, "--max-age") || bad.Points != 12 || !strings.Contains(bad.Fix, "characters") {
 			t.Errorf("%s: rejected %+v", s.Source, s.Rejected)
 		}
+		if len(s.Protocols) != 1 || s.Protocols[0] != "publish" || s.Silent || len(s.Recent) != 9 || s.Recent[8].T != r.now()-5000 || s.Recent[8].Accepted != 10 {
+			t.Errorf("%+v", s)
+		}
 		if second := strings.HasSuffix(s.Source, "second"); (s.Hint != "") != second || second && !strings.Contains(s.Hint, "nf.node") {
 			t.Errorf("%s: hint %q", s.Source, s.Hint)
+		}
+	}
+	r.call("POST", "/c/line", "1", "X-Pulse-Source: first")
+	r.move(61 * time.Second)
+	r.call("POST", "/api/v4/update", "[1, \"name\", 1, 0, 0, 0, 1]", "X-Pulse-Source: first")
+	for _, s := range decode[[]source](t, r.get("/api/v1/sources")) {
+		first := strings.HasSuffix(s.Source, "first")
+		if s.Silent == first || first && strings.Join(s.Protocols, " ") != "publish update line" {
+			t.Errorf("after a minute: %+v", s)
 		}
 	}
 }
