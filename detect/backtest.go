@@ -37,6 +37,10 @@ type Backtest struct {
 	Against    *Rule // another version of it to compare with; nil: none
 	Start, End int64 // Unix ms, (Start, End]
 	Incidents  []Marked
+	// Group, if set, is the one group that is judged: as fast as it gets for who draws it.
+	Group *tags.Tags
+	// Trace, unless 0, is of how many points at most the Trace of a group has.
+	Trace int
 	// Reserve, if set, is told of memory before it is taken, and ends the
 	// back-test with its error.
 	Reserve func(bytes int64) error
@@ -98,6 +102,9 @@ type Outcome struct {
 	// before all of its sources had reported, as far as the server remembers: points
 	// that came later are judged here, and were not then.
 	Incomplete []StepRange
+	// Trace is that of Backtest.Group, or of the group that was seen first; nil when it
+	// was not asked for, or there is no group.
+	Trace *Trace
 }
 
 // BacktestResult is the outcome of the rule and, when there was something to
@@ -125,6 +132,9 @@ func (e *Engine) Backtest(ctx context.Context, b Backtest) (BacktestResult, erro
 	}
 	if len(b.Incidents) > maxMarked {
 		return out, fmt.Errorf("%w: %d incidents, at most %d", ErrBacktest, len(b.Incidents), maxMarked)
+	}
+	if b.Trace < 0 || b.Trace > MaxTracePoints {
+		return out, fmt.Errorf("trace is %d points, want 1 to %d", b.Trace, MaxTracePoints)
 	}
 	for i, m := range b.Incidents {
 		if m.Start >= m.End {
@@ -184,6 +194,16 @@ func (e *Engine) try(ctx context.Context, c *compiled, b *Backtest) (Outcome, er
 		return Outcome{}, fmt.Errorf("%w: %d steps, at most %d; shorten the range, or give the rule a longer step", ErrBacktest, steps, maxBacktestSteps)
 	}
 	t := &trial{engine: e, rule: c, start: start, steps: steps, reserve: b.Reserve, byKey: map[string]int{}, notices: notices}
+	if b.Group != nil {
+		t.only = map[string]bool{string(b.Group.AppendKey(nil)): true}
+	}
+	if b.Trace > 0 {
+		coarsest := int64(0)
+		for _, r := range ranges {
+			coarsest = max(coarsest, r.Step)
+		}
+		t.trace = newTrace(start, end, coarsest, b.Trace)
+	}
 	for _, r := range ranges {
 		if err := t.run(ctx, r); err != nil {
 			return Outcome{}, fmt.Errorf("back-test of rule %q: %w", c.rule.ID, explain(err))

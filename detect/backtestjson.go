@@ -18,7 +18,7 @@ import (
 
 // ParseBacktestJSON reads the body of a back-test:
 //
-//	{"rule":{...},"against":{...},"start":ms,"end":ms,"incidents":[{"start":ms,"end":ms,"tags":{}}]}
+//	{"rule":{...},"against":{...},"start":ms,"end":ms,"incidents":[{"start":ms,"end":ms,"tags":{}}],"group":{},"trace":points}
 //
 // Times may be texts such as 2026-01-02T15:04:05Z, too. Unknown keys are errors; a rule
 // may do without an id.
@@ -35,16 +35,20 @@ func ParseBacktestJSON(body []byte) (Backtest, error) {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return b, fmt.Errorf("back-test is %s, want an object with the keys rule, against, start, end, incidents", scalar.TypeName(v))
+		return b, fmt.Errorf("back-test is %s, want an object with the keys rule, against, start, end, incidents, group, trace", scalar.TypeName(v))
 	}
 	f := fields{m: m}
-	f.known("rule", "against", "start", "end", "incidents")
+	f.known("rule", "against", "start", "end", "incidents", "group", "trace")
 	rule := f.version("rule")
 	if rule == nil {
 		f.fail("rule is missing")
 		rule = &Rule{}
 	}
-	b = Backtest{Rule: *rule, Against: f.version("against"), Start: f.instant("start"), End: f.instant("end"), Incidents: f.marked("incidents")}
+	b = Backtest{Rule: *rule, Against: f.version("against"), Start: f.instant("start"), End: f.instant("end"), Incidents: f.marked("incidents"), Trace: f.whole("trace")}
+	if _, given := f.get("group"); given {
+		group := tagsOf(f.texts("group"))
+		b.Group = &group
+	}
 	return b, f.err
 }
 

@@ -191,17 +191,34 @@ func (j *judge) leave(t int64) []int {
 		return nil
 	}
 	j.gone += len(j.left)
-	for _, i := range j.left {
+	j.drop(j.left)
+	return j.left
+}
+
+// drop takes out the groups of the given numbers, which are ascending.
+func (j *judge) drop(which []int) {
+	for _, i := range which {
 		delete(j.index, j.groups[i].key)
 	}
-	j.groups = without(j.groups, j.left)
+	j.groups = without(j.groups, which)
 	for i := range j.groups {
 		j.index[j.groups[i].key] = i
 	}
 	for i := range j.lines {
 		j.lines[i].group = -1
 	}
-	return j.left
+}
+
+// keep takes out all groups but those of the given keys, and makes no others.
+func (j *judge) keep(groups map[string]bool) {
+	j.only = groups
+	var others []int
+	for i := range j.groups {
+		if !groups[j.groups[i].key] {
+			others = append(others, i)
+		}
+	}
+	j.drop(others)
 }
 
 func (j *judge) isGone(g *group) bool {

@@ -24,7 +24,9 @@ type trial struct {
 	steps   int64 // in all ranges
 	reserve func(int64) error
 	notices []string
-	hurried []span // steps that the rule in force closed with a source missing
+	hurried []span          // steps that the rule in force closed with a source missing
+	only    map[string]bool // key of the one group that is judged; nil: all
+	trace   *Trace          // of the first group; nil: not wanted
 
 	// Of the range being judged.
 	c      *compiled
@@ -86,6 +88,7 @@ func (t *trial) run(ctx context.Context, r StepRange) error {
 		return err
 	}
 	defer s.Close()
+	j.only = t.only
 	t.c, t.judge, t.stream = c, j, s
 	t.alerts, t.block, t.reserved, t.awake = nil, block{}, 0, false
 	from, blind, err := t.begin(ctx, r)
@@ -112,7 +115,9 @@ func (t *trial) begin(ctx context.Context, r StepRange) (from int64, blind span,
 			return 0, span{}, err
 		}
 		if b != nil {
-			t.judge = b.judge
+			if t.judge = b.judge; t.only != nil {
+				t.judge.keep(t.only)
+			}
 			return b.from, b.blind, e.prepare(ctx, b)
 		}
 		t.born = r.Start
@@ -285,6 +290,9 @@ func (t *trial) through(i int) {
 		t.judge.decide(g, at)
 		if t.awake {
 			t.settle(g, a, at)
+			if t.trace != nil && a == t.groups[0] && at > t.start {
+				t.trace.add(t.start, at, g, a.state.Phase)
+			}
 		}
 	}
 }
@@ -371,6 +379,9 @@ func (a *tried) close(p **Page, at int64) {
 // outcome adds up what was found.
 func (t *trial) outcome() Outcome {
 	out := Outcome{Judged: len(t.groups), Verdicts: t.judged, Notices: t.notices, Pages: []Page{}, Groups: []GroupTotal{}}
+	if t.trace != nil && len(t.groups) > 0 {
+		out.Trace, t.trace.Tags = t.trace, t.groups[0].Tags
+	}
 	for _, s := range t.hurried {
 		out.Incomplete = append(out.Incomplete, StepRange{s.start, s.end, t.rule.step})
 	}

@@ -19,14 +19,16 @@ func (s *Server) backtest(r *request) {
 		r.fail(err)
 		return
 	}
-	if err := s.trials.enter(s.stop, s.opts.Clock, s.opts.QueryWait); err != nil {
+	here, gone := context.WithCancel(s.stop)
+	defer gone()
+	defer watchClient(r.ctx.Conn(), gone)() // who has gone does not wait for a turn, either
+	if err := s.trials.enter(here, s.opts.Clock, s.opts.QueryWait); err != nil {
 		r.fail(err)
 		return
 	}
 	defer s.trials.leave()
-	ctx, cancel := context.WithTimeout(s.stop, s.opts.BacktestTimeout)
+	ctx, cancel := context.WithTimeout(here, s.opts.BacktestTimeout)
 	defer cancel()
-	defer watchClient(r.ctx.Conn(), cancel)()
 	lease := s.opts.Query.Lease()
 	defer lease.Release()
 	b.Reserve = lease.Take
@@ -88,6 +90,19 @@ type (
 		Verdicts      int64        `json:"verdicts"`
 		Notices       []string     `json:"notices"`
 		Incomplete    []shownRange `json:"incomplete,omitempty"`
+		Trace         *shownTrace  `json:"trace,omitempty"`
+	}
+	shownTrace struct {
+		Tags     map[string]string `json:"tags"`
+		Every    int64             `json:"every"`
+		T        []int64           `json:"t"`
+		Value    []render.Number   `json:"value"`
+		Expected []render.Number   `json:"expected"`
+		Lower    []render.Number   `json:"lower"`
+		Upper    []render.Number   `json:"upper"`
+		Score    []render.Number   `json:"score"`
+		Out      []bool            `json:"out"`
+		State    []string          `json:"state"` // of the alert: inactive, pending, firing
 	}
 	shownMove struct {
 		shownPage
@@ -146,8 +161,29 @@ func outcomeOf(o *detect.Outcome) shownOutcome {
 		}
 		out.Delays = append(out.Delays, delay)
 	}
+	if o.Trace != nil {
+		out.Trace = traceOf(o.Trace)
+	}
 	if len(o.Delays) > 0 {
 		out.Needless = &o.Needless
+	}
+	return out
+}
+
+func traceOf(x *detect.Trace) *shownTrace {
+	numbers := func(list []float64) []render.Number {
+		out := make([]render.Number, len(list))
+		for i, v := range list {
+			out[i] = render.Number(v)
+		}
+		return out
+	}
+	out := &shownTrace{
+		Tags: x.Tags.Map(), Every: x.Every, T: append([]int64{}, x.Times...), Value: numbers(x.Value), Expected: numbers(x.Expected),
+		Lower: numbers(x.Lower), Upper: numbers(x.Upper), Score: numbers(x.Score), Out: append([]bool{}, x.Out...), State: make([]string, len(x.Phase)),
+	}
+	for i, p := range x.Phase {
+		out.State[i] = p.String()
 	}
 	return out
 }

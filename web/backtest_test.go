@@ -95,6 +95,69 @@ func TestBacktest(t *testing.T) {
 	}
 }
 
+type trace struct {
+	Tags                          map[string]string
+	Every                         int64
+	T                             []int64
+	Value, Expected, Lower, Upper []*float64
+	Out                           []bool
+	State                         []string
+}
+
+// TestBacktestTrace: one group is judged as it is among all, by a rule in force and by
+// any other, and is drawn with no more points than were asked for.
+func TestBacktestTrace(t *testing.T) {
+	r := newRig(t, settings{})
+	const rule = `{"id":"low","expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":%d},"for":"4s"}`
+	r.putRule("low", fmt.Sprintf(rule, 50))
+	for i := range 120 {
+		s := int64(i + 1)
+		v := 100
+		if s > 60 && s <= 90 {
+			v = 20
+		}
+		r.move(time.Second)
+		r.publish(point(epoch+s*1000, float64(v), "gauge", "sps", "region", "eu"), point(epoch+s*1000, 100, "gauge", "sps", "region", "us"))
+	}
+	r.move(5 * time.Second)
+	ask := func(below int, more string) (outcome, *trace) {
+		a := r.call("POST", "/api/v1/backtest", fmt.Sprintf(`{"rule":`+rule+`,"start":%d,"end":%d%s}`, below, epoch, epoch+120_000, more), asJSON)
+		if a.status != 200 {
+			t.Fatal(a)
+		}
+		return decode[outcome](t, a), decode[struct{ Trace *trace }](t, a).Trace
+	}
+	for _, below := range []int{50, 60} { // as the rule in force, and as no other
+		all, none := ask(below, "")
+		one, x := ask(below, `,"group":{"region":"eu"},"trace":40`)
+		if none != nil || x == nil || len(all.Pages) != 1 || len(one.Pages) != 1 || *one.Pages[0].StartsAt != *all.Pages[0].StartsAt || *one.Pages[0].EndsAt != *all.Pages[0].EndsAt || one.GroupsJudged != 1 {
+			t.Fatalf("below %d: one group %+v, all %+v, trace %v", below, one, all, x)
+		}
+		n := len(x.T)
+		if x.Tags["region"] != "eu" || x.Every != 3000 || n > 40 || n < 38 || len(x.Value) != n || len(x.Expected) != n || len(x.Lower) != n || len(x.Upper) != n || len(x.Out) != n || len(x.State) != n {
+			t.Fatalf("trace %+v", x)
+		}
+		for i, at := range x.T {
+			s, value, state := (at-epoch)/1000, 100.0, "inactive"
+			if s > 60 && s <= 90 {
+				value, state = 20, "pending"
+			}
+			if s >= 66 && s <= 91 { // fires at 65, is over at 91
+				state = "firing"
+			}
+			if (at-epoch)%3000 != 0 || x.Value[i] == nil || *x.Value[i] != value || x.Out[i] != (value == 20) || *x.Lower[i] != float64(below) || x.Upper[i] != nil || x.State[i] != state {
+				t.Errorf("below %d, %d s: value %v, out %t, state %s, want %v and %s", below, s, *x.Value[i], x.Out[i], x.State[i], value, state)
+			}
+		}
+	}
+	if other, x := ask(60, `,"group":{"region":"ap"},"trace":40`); x != nil || other.GroupsJudged != 0 {
+		t.Errorf("a group that there is not: %+v, %+v", other, x)
+	}
+	if _, x := ask(60, `,"trace":2000`); x == nil || x.Every != 1000 || len(x.T) < 118 {
+		t.Errorf("a point for each step: %+v", x)
+	}
+}
+
 func TestBacktestRefuses(t *testing.T) {
 	r := newRig(t, settings{})
 	const rule = `{"expr":"name,sps,:eq,:sum"}`
@@ -117,6 +180,9 @@ func TestBacktestRefuses(t *testing.T) {
 		{"incidents that are no list", `{"rule":` + rule + `,"start":1,"end":2,"incidents":{}}`, "incidents"},
 		{"an incident without an end", `{"rule":` + rule + `,"start":1,"end":2,"incidents":[{"start":1}]}`, "incidents[0]: end"},
 		{"an incident backwards", `{"rule":` + rule + `,"start":1,"end":2,"incidents":[{"start":2,"end":1}]}`, "incidents[0]"},
+		{"a group that is no object", `{"rule":` + rule + `,"start":1,"end":2,"group":"eu"}`, "group is"},
+		{"too many points", `{"rule":` + rule + `,"start":1,"end":2,"trace":2001}`, "1 to 2000"},
+		{"points that are no number", `{"rule":` + rule + `,"start":1,"end":2,"trace":"all"}`, "trace is"},
 		{"too many incidents", `{"rule":` + rule + `,"start":1,"end":2,"incidents":[` + strings.Repeat(`{"start":1,"end":2},`, 1000) + `{"start":1,"end":2}]}`, "at most 1000"},
 	} {
 		wantError(t, c.name, r.call("POST", "/api/v1/backtest", c.body, asJSON), 400, c.text)
