@@ -69,6 +69,7 @@ func (e *RuleError) Unwrap() error { return e.Err }
 type source struct {
 	name   string
 	text   []byte
+	first  any      // of its rules, as it was read
 	ids    []string // of its rules, in order; "" where a rule has none
 	names  []string // of its receivers, in the same way
 	parsed bool
@@ -159,6 +160,10 @@ func placeIn(entry ast.Node, message string) Place {
 	if strings.HasPrefix(message, "egress ") {
 		message = "url " + message
 	}
+	if m := ofKind.FindStringSubmatch(message); m != nil && m[2] == "" {
+		message = "detector." + strings.TrimPrefix(message, strings.TrimSuffix(m[0], m[1]))
+	}
+	message = strings.Replace(message, "detector kind ", "detector.kind ", 1)
 	message = strings.Replace(strings.Replace(message, "label key", "labels", 1), "annotation key", "annotations", 1)
 	best := placeOf(entry)
 	for node := entry; ; {

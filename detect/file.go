@@ -101,6 +101,9 @@ func (file *File) readRules(s *source, items []any) (faults []*Fault) {
 	if n := len(file.Rules) + len(items); n > maxRules {
 		return []*Fault{{File: s.name, Err: fmt.Errorf("%d rules, at most %d", n, maxRules)}}
 	}
+	if len(items) > 0 {
+		s.first = items[0]
+	}
 	for _, item := range items {
 		id := ""
 		if m, ok := item.(map[string]any); ok {

@@ -107,24 +107,35 @@ func (file *File) Check(primary int64) []Finding {
 			found(CheckReceiver, err)
 		}
 		if other, ok := same[c.judges()]; ok {
-			found(CheckDuplicate, fmt.Errorf("expr and detector are those of rule %q: whoever gets both is paged twice", other))
+			found(CheckDuplicate, twice(other))
 		} else {
 			same[c.judges()] = r.ID
 		}
-		if strings.TrimSpace(r.Annotations["runbook"]) == "" {
-			found(CheckRunbook, errors.New("annotations.runbook is missing: who is paged is not told what to do"))
-		}
-		if text := c.hasty(); text != "" {
-			found(CheckHold, errors.New(text))
-		}
-		if r.Flap.Calm != 0 && r.Flap.Calm <= r.Keep {
-			found(CheckFlap, fmt.Errorf("flap.calm is %s, not longer than keep (%s): an alert that flaps is over as early as any other", r.Flap.Calm, r.Keep))
-		}
-		if c.keys == nil {
-			found(CheckGroups, errors.New("expr gives one alert per series; group it by what people act on, with :by"))
-		}
+		c.advise(found)
 	}
 	return slices.Concat(out, file.checkReceivers(), file.checkRouting())
+}
+
+// twice is about a rule that judges as another one.
+func twice(other string) error {
+	return fmt.Errorf("expr and detector are those of rule %q: whoever gets both is paged twice", other)
+}
+
+// advise calls found with what is probably not meant about the rule by itself.
+func (c *compiled) advise(found func(check string, err error)) {
+	r := &c.rule
+	if strings.TrimSpace(r.Annotations["runbook"]) == "" {
+		found(CheckRunbook, errors.New("annotations.runbook is missing: who is paged is not told what to do"))
+	}
+	if text := c.hasty(); text != "" {
+		found(CheckHold, errors.New(text))
+	}
+	if r.Flap.Calm != 0 && r.Flap.Calm <= r.Keep {
+		found(CheckFlap, fmt.Errorf("flap.calm is %s, not longer than keep (%s): an alert that flaps is over as early as any other", r.Flap.Calm, r.Keep))
+	}
+	if c.keys == nil {
+		found(CheckGroups, errors.New("expr gives one alert per series; group it by what people act on, with :by"))
+	}
 }
 
 // checkReceivers returns what is wrong with the settings of the receivers.

@@ -79,7 +79,7 @@ func (e *Engine) ReplaceFileRules(rules CheckedRules, file func(id string) strin
 		keep[c.rule.ID] = true
 	}
 	for _, c := range rules {
-		if err := e.put(c, file(c.rule.ID), now); err != nil {
+		if err := e.put(c, file(c.rule.ID), now, nil); err != nil {
 			return 0, &RuleError{c.rule.ID, err}
 		}
 	}

@@ -102,6 +102,15 @@ func (c *compiled) streamOptions(stored bool) stream.Options {
 // A rule that comes from a file is refused with an *OwnedError, and one that names a
 // receiver that there is not.
 func (e *Engine) PutRule(r Rule, now int64) error {
+	return e.PutRuleIf(r, now, nil)
+}
+
+// ErrChanged is returned when a rule is not the one that somebody meant to change.
+var ErrChanged = errors.New("the rule has been changed by somebody else since it was read")
+
+// PutRuleIf is PutRule, but fails with ErrChanged unless the rule in force, nil for none,
+// is the one that is meant.
+func (e *Engine) PutRuleIf(r Rule, now int64, meant func(old *Rule) bool) error {
 	c, err := e.check(r, now)
 	if err != nil {
 		return err
@@ -113,7 +122,7 @@ func (e *Engine) PutRule(r Rule, now int64) error {
 			return r.wrong(err)
 		}
 	}
-	return e.put(c, "", now)
+	return e.put(c, "", now, meant)
 }
 
 // check compiles a rule and looks at the series that there are.
@@ -125,8 +134,8 @@ func (e *Engine) check(r Rule, now int64) (*compiled, error) {
 	return c, e.fits(c, now)
 }
 
-// put is PutRule of a rule that was checked, from a file or, "", over the API.
-func (e *Engine) put(c *compiled, file string, now int64) error {
+// put is PutRuleIf of a rule that was checked, from a file or, "", over the API.
+func (e *Engine) put(c *compiled, file string, now int64, meant func(old *Rule) bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
@@ -136,6 +145,9 @@ func (e *Engine) put(c *compiled, file string, now int64) error {
 		if err := e.owned(c.rule.ID); err != nil {
 			return err
 		}
+	}
+	if !e.isMeant(c.rule.ID, meant) {
+		return ErrChanged
 	}
 	if err := e.settled(); err != nil {
 		return fmt.Errorf("put rule %q: %w", c.rule.ID, err)
@@ -181,6 +193,20 @@ func (e *Engine) put(c *compiled, file string, now int64) error {
 	e.commit()
 	e.Wake()
 	return nil
+}
+
+// isMeant asks whether the rule in force is the one that somebody means. The caller holds e.mu.
+func (e *Engine) isMeant(id string, meant func(old *Rule) bool) bool {
+	if meant == nil {
+		return true
+	}
+	if r := e.rules[id]; r != nil {
+		return meant(&r.c.rule)
+	}
+	if b, ok := e.broken[id]; ok {
+		return meant(&b.stored.Rule)
+	}
+	return meant(nil)
 }
 
 // amend replaces what does not touch judging.
@@ -277,7 +303,10 @@ func (e *Engine) remove(r *running) {
 // the reason in the annotation `reason`, so that no page stays open for a rule
 // that nobody judges any more; pending ones end without a word. A rule that comes
 // from a file is refused with an *OwnedError.
-func (e *Engine) DeleteRule(id string, now int64) error {
+func (e *Engine) DeleteRule(id string, now int64) error { return e.DeleteRuleIf(id, now, nil) }
+
+// DeleteRuleIf is DeleteRule, but fails with ErrChanged unless the rule is the one that is meant.
+func (e *Engine) DeleteRuleIf(id string, now int64, meant func(old *Rule) bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
@@ -285,6 +314,9 @@ func (e *Engine) DeleteRule(id string, now int64) error {
 	}
 	if err := e.owned(id); err != nil {
 		return err
+	}
+	if !e.isMeant(id, meant) {
+		return ErrChanged
 	}
 	return e.delete(id, now)
 }
@@ -402,17 +434,26 @@ func (e *Engine) RuleStats(id string) (RuleStats, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if r := e.rules[id]; r != nil {
-		s := r.stats
-		s.File = r.file
-		s.Groups, s.CatchingUp = len(r.judge.groups), r.behind
-		s.ExprLookback, s.DetectorLookback = r.stream.Lookback(), r.c.lookback
-		if s.FedFrom = r.origin; r.taught.width > 0 {
-			s.TaughtFrom = r.taught.start
-		}
-		return s, nil
+		return r.standing(), nil
 	}
 	if b, ok := e.broken[id]; ok {
-		return RuleStats{Owner: b.stored.Rule.Owner, File: b.stored.Source, LastError: b.err.Error()}, nil
+		return b.stats(), nil
 	}
 	return RuleStats{}, fmt.Errorf("%w %q", ErrUnknownRule, clip(id, maxID))
+}
+
+// standing is the rule's stats as of now.
+func (r *running) standing() RuleStats {
+	s := r.stats
+	s.File = r.file
+	s.Groups, s.Series, s.CatchingUp = len(r.judge.groups), r.stream.Series(), r.behind
+	s.ExprLookback, s.DetectorLookback = r.stream.Lookback(), r.c.lookback
+	if s.FedFrom = r.origin; r.taught.width > 0 {
+		s.TaughtFrom = r.taught.start
+	}
+	return s
+}
+
+func (b *brokenRule) stats() RuleStats {
+	return RuleStats{Owner: b.stored.Rule.Owner, File: b.stored.Source, LastError: b.err.Error()}
 }

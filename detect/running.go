@@ -63,7 +63,8 @@ type running struct {
 	crowded  hurried     // steps at which groups were out of band beyond maxAlerts
 	deferred *PutOff     // of the newest step that was put off
 
-	stats RuleStats
+	failed bool // the last step could not be judged
+	stats  RuleStats
 }
 
 // groupAlert is the alert of one group and its open incidents.
@@ -79,6 +80,7 @@ type RuleStats struct {
 	Owner       string `json:"owner"`
 	File        string `json:"file,omitempty"` // that the rule comes from
 	Groups      int    `json:"groups"`
+	Series      int    `json:"series"`      // that its expressions select, each as often as they do
 	Closed      int64  `json:"closed"`      // steps judged
 	Missed      int64  `json:"missed"`      // of these, judged more than a step too late
 	Incomplete  int64  `json:"incomplete"`  // of these, judged with a source missing
@@ -282,6 +284,7 @@ func (r *running) waitsOnceMore() int64 {
 // observe evaluates the step and judges every group. A failing expression is a
 // step without data.
 func (e *Engine) observe(r *running, t int64) {
+	r.failed = false
 	lines, err := r.stream.StepIn(e.round, t)
 	if err != nil {
 		e.fail(r, err)
@@ -317,6 +320,7 @@ func (r *running) fit() {
 // fail counts an error of the rule and logs the first of a kind.
 func (e *Engine) fail(r *running, err error) {
 	r.stats.Errors++
+	r.failed = true
 	if text := clip(err.Error(), 500); r.stats.LastError != text {
 		r.stats.LastError = text
 		e.o.Log.Error().Err(err).Str("rule", r.c.rule.ID).Msg("rule cannot be judged")

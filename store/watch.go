@@ -173,6 +173,16 @@ func (w *Watch) groupOf(dict index.Dictionary, pairs []uint32) (int32, bool) {
 	return n, true
 }
 
+// Members counts the series that belong to it now.
+func (w *Watch) Members() (n int) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for i := range w.members {
+		n += len(w.members[i].slots)
+	}
+	return n
+}
+
 // Groups returns the groups seen so far; the index is the group's number. The
 // result must not be changed.
 func (w *Watch) Groups() []WatchGroup {

@@ -119,6 +119,8 @@ func statusOf(err error) int {
 		return fasthttp.StatusNotFound
 	case errors.As(err, &owned), errors.Is(err, detect.ErrRouted), errors.Is(err, detect.ErrLacking), errors.Is(err, detect.ErrNotified):
 		return fasthttp.StatusConflict
+	case errors.Is(err, detect.ErrChanged):
+		return fasthttp.StatusPreconditionFailed
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
 		errors.Is(err, detect.ErrNotStored), errors.Is(err, notify.ErrNotStored), errors.Is(err, detect.ErrClosed),
 		errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrNotReady), errors.Is(err, query.ErrBusy),

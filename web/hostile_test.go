@@ -50,7 +50,8 @@ var surfaces = map[string]surface{
 	"GET /api/v2/fetch":          {params: []string{"q", "s", "e", "tz", "step", "cq", "hints", "w", "title"}, good: "q=name,good,:eq,:sum"},
 	"GET /api/v1/stream":         {params: []string{"q", "step", "backlog"}, good: "q=name,good,:eq,:sum"},
 
-	"GET /api/v1/rules":                  {},
+	"GET /api/v1/rules":                  {params: []string{"stats", "find", "state", "owner", "advice", "sort", "order", "limit", "offset"}},
+	"POST /api/v1/rules/check":           {bodies: hostileRules},
 	"GET /api/v1/rules/{id}":             {},
 	"PUT /api/v1/rules/{id}":             {bodies: hostileRules},
 	"DELETE /api/v1/rules/{id}":          {},

@@ -47,6 +47,7 @@ var matrix = map[string]entry{
 	"GET /api/v1/stream":            {"query", 400, "", ""},
 
 	"GET /api/v1/rules":                  {"query", 200, "", ""},
+	"POST /api/v1/rules/check":           {"query", 400, "", "{}"},
 	"GET /api/v1/rules/{id}":             {"query", 404, "", ""},
 	"PUT /api/v1/rules/{id}":             {"admin", 400, "", "{"},
 	"DELETE /api/v1/rules/{id}":          {"admin", 404, "", ""},
@@ -213,6 +214,9 @@ func TestMatrix(t *testing.T) {
 				line = "GET " + path
 			}
 			e, ok := matrix[line]
+			if dir, last := cutLast(path); !ok && (last == "check" || last == "preview") { // which are ids as well
+				e, ok = matrix[strings.Replace(method, "HEAD", "GET", 1)+" "+dir+"/{id}"]
+			}
 			for _, who := range callers {
 				want := e.status
 				switch {
@@ -342,4 +346,10 @@ func TestTokenForms(t *testing.T) {
 	}
 	keys.use(t) // all revoked
 	wantError(t, "revoked", r.call("GET", "/api/v1/tags", nil, keys.bearer("query")), 401, "unauthorized")
+}
+
+// cutLast cuts a path before its last segment.
+func cutLast(path string) (dir, last string) {
+	i := strings.LastIndexByte(path, '/')
+	return path[:i], path[i+1:]
 }

@@ -29,8 +29,7 @@ func (r *request) asset(name string) {
 		return
 	}
 	h := &r.ctx.Response.Header
-	sum := sha256.Sum256(body)
-	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	tag := tagOf(body)
 	h.Set("ETag", tag)
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Content-Security-Policy", policy)
@@ -41,4 +40,10 @@ func (r *request) asset(name string) {
 	}
 	r.body(contentType, body)
 	compress(r.ctx)
+}
+
+// tagOf is the entity tag of a text.
+func tagOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return `"` + hex.EncodeToString(sum[:8]) + `"`
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -67,6 +68,7 @@ func routes() []route {
 		{"GET", "/api/v1/stream", reads, token.Query, noBody, true, (*Server).stream},
 
 		{"GET", "/api/v1/rules", reads, token.Query, noBody, false, (*Server).rules},
+		{"POST", "/api/v1/rules/check", changes, token.Query, 1 << 20, false, gated((*Server).checkRule)},
 		{"GET", "/api/v1/rules/{id}", reads, token.Query, noBody, false, (*Server).rule},
 		{"PUT", "/api/v1/rules/{id}", changes, token.Admin, 1 << 20, false, (*Server).putRule},
 		{"DELETE", "/api/v1/rules/{id}", changes, token.Admin, noBody, false, (*Server).deleteRule},
@@ -193,28 +195,28 @@ func oneSlashLess(method, path string) string {
 
 // find returns the route with the values of its braces, or nil with the
 // methods that the path has, which are none when the path is unknown. HEAD is
-// served by GET.
+// served by GET. A path without braces may be a name in those of another, for other
+// methods: `rules/check` is checked by POST, and a rule by GET.
 func (t *routeTable) find(method, path string) (*route, map[string]string, string) {
 	path = oneSlashLess(method, path)
-	methods, vars := t.exact[path], map[string]string(nil)
-	if methods == nil {
-		methods, vars = t.match(path)
-	}
-	if methods == nil {
-		return nil, nil, ""
-	}
 	if method == "HEAD" {
 		method = "GET"
 	}
+	if r := t.exact[path][method]; r != nil {
+		return r, nil, ""
+	}
+	methods, vars := t.match(path)
 	if r := methods[method]; r != nil {
 		return r, vars, ""
 	}
 	allowed := make([]string, 0, len(methods))
-	for m := range methods {
-		allowed = append(allowed, m)
+	for _, list := range []map[string]*route{t.exact[path], methods} {
+		for m := range list {
+			allowed = append(allowed, m)
+		}
 	}
 	sort.Strings(allowed)
-	return nil, nil, strings.Join(allowed, ", ")
+	return nil, nil, strings.Join(slices.Compact(allowed), ", ")
 }
 
 func (t *routeTable) match(path string) (map[string]*route, map[string]string) {

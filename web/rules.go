@@ -10,8 +10,14 @@ import (
 	"pulse/web/render"
 )
 
-// rules lists every rule, by id.
-func (s *Server) rules(r *request) { r.json(s.opts.Detect.Rules()) }
+// rules lists every rule, by id, or with stats=1 those that are asked for and how they stand.
+func (s *Server) rules(r *request) {
+	if r.flag("stats") {
+		s.ruleStands(r)
+		return
+	}
+	r.json(s.opts.Detect.Rules())
+}
 
 func (s *Server) rule(r *request) {
 	rule, ok := s.opts.Detect.Rule(r.vars["id"])
@@ -19,7 +25,7 @@ func (s *Server) rule(r *request) {
 		r.failWith(fasthttp.StatusNotFound, "no rule has the id "+clip(r.vars["id"], 100))
 		return
 	}
-	r.json(rule)
+	r.showRule(&rule)
 }
 
 // ruleStats answers with what judging a rule has counted and cost.
@@ -49,17 +55,17 @@ func (s *Server) putRule(r *request) {
 		r.failWith(fasthttp.StatusBadRequest, "id in the body is "+clip(rule.ID, 100)+", in the path "+clip(r.vars["id"], 100))
 		return
 	}
-	if err := s.opts.Detect.PutRule(rule, s.nowMs()); err != nil {
+	if err := s.opts.Detect.PutRuleIf(rule, s.nowMs(), r.meantRule()); err != nil {
 		r.fail(err)
 		return
 	}
 	stored, _ := s.opts.Detect.Rule(rule.ID)
-	r.json(stored)
+	r.showRule(&stored)
 }
 
 // deleteRule removes a rule; what it had firing is resolved.
 func (s *Server) deleteRule(r *request) {
-	if err := s.opts.Detect.DeleteRule(r.vars["id"], s.nowMs()); err != nil {
+	if err := s.opts.Detect.DeleteRuleIf(r.vars["id"], s.nowMs(), r.meantRule()); err != nil {
 		r.failUnknown(err, detect.ErrUnknownRule)
 		return
 	}

@@ -70,6 +70,13 @@ func (s *source) follow() {
 	s.columns = [2][]column{}
 }
 
+// members counts its series.
+func (s *source) members() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.watch.Members()
+}
+
 func (s *source) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

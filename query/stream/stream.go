@@ -52,6 +52,19 @@ type Stream struct {
 // on: 0 when there is no such limit, which Options.Rule refuses.
 func (s *Stream) Lookback() int64 { return s.lookback }
 
+// Series counts the series that it reads now, each as often as expressions select it; 0
+// for one over stored values.
+func (s *Stream) Series() (n int) {
+	counted := make(map[*source]bool, len(s.inputs))
+	for _, in := range s.inputs {
+		if in.source != nil && !counted[in.source] {
+			counted[in.source] = true
+			n += in.source.members()
+		}
+	}
+	return n
+}
+
 // tooLarge is the refusal of what does not fit Options.MemoryBytes.
 func (s *Stream) tooLarge() error {
 	return &query.LimitError{What: "bytes", Most: s.options.MemoryBytes}
