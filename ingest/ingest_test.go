@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -363,5 +364,33 @@ func TestNothingAliasesBody(t *testing.T) {
 		if strings.Contains(s.Key, "#") {
 			t.Errorf("source %q", s.Key)
 		}
+	}
+}
+
+// Series come in another order every time, new ones and refused ones among them.
+func TestPublishInNoOrder(t *testing.T) {
+	st := newStore(t, store.Options{NewSeriesRate: -1})
+	p := ingest.New(st, ingest.Options{})
+	r := rand.New(rand.NewPCG(1, 2))
+	for round := range 6 {
+		at := now + int64(round)*st.Step()
+		var points, want []string
+		for i := range 100 + 150*round {
+			if i%40 == 7 {
+				points = append(points, gaugeBody("", at, 1)) // no name: refused
+				continue
+			}
+			name, v := fmt.Sprintf("metric.%d", i), float64(i*10+round)
+			points = append(points, gaugeBody(name, at, v))
+			want = append(want, fmt.Sprintf("%s %v", tags.Of("name", name, "atlas.dstype", "gauge"), v))
+		}
+		r.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+		a := p.Publish([]byte("["+strings.Join(points, ",")+"]"), here, at)
+		checkSum(t, a, len(points))
+		slices.Sort(want)
+		if got := stored(t, st, at); a.Stored != len(want) || !slices.Equal(got, want) {
+			t.Fatalf("round %d: %+v; stored %q\nwant %q", round, a, got, want)
+		}
+		st.Advance(at)
 	}
 }

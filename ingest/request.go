@@ -76,7 +76,13 @@ func (r *request) look() bool {
 	}
 	r.refs, r.strange = r.refs[:0], r.strange[:0]
 	var trail store.Trail
-	for i := range b.Values {
+	for i := 0; i < b.Len(); i = len(r.refs) {
+		if trail.Lost() {
+			if !r.lookTogether(&trail, &seeds) {
+				return false
+			}
+			continue
+		}
 		text, ok := b.Tags(i)
 		if !ok {
 			r.refs = append(r.refs, store.NoRef)
@@ -92,6 +98,31 @@ func (r *request) look() bool {
 			r.strange = append(r.strange, p.store.HashTags(seed, text))
 		}
 		r.refs = append(r.refs, ref)
+	}
+	return true
+}
+
+// lookTogether is look for some of the datapoints that follow, whose series come
+// in an order that is not known.
+func (r *request) lookTogether(trail *store.Trail, seeds *[3]store.Hash) bool {
+	b, from := &r.batch, len(r.refs)
+	var hashes [32]store.Hash
+	n := min(len(hashes), b.Len()-from)
+	for k := range n {
+		if text, ok := b.Tags(from + k); ok {
+			hashes[k] = r.pipeline.store.HashTags(seeds[b.Op(from+k)], text)
+		}
+		r.refs = append(r.refs, store.NoRef)
+	}
+	r.pipeline.store.FindAll(trail, hashes[:n], r.refs[from:])
+	for k, ref := range r.refs[from:] {
+		if ref != store.NoRef {
+			continue
+		}
+		if hashes[k] != (store.Hash{}) && !b.Verify(from+k) {
+			return false
+		}
+		r.strange = append(r.strange, hashes[k])
 	}
 	return true
 }

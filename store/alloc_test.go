@@ -74,8 +74,12 @@ func TestFindAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hashes, refs := []store.Hash{h, {}, h}, make([]store.Ref, 3)
 	if got := testing.AllocsPerRun(100, func() {
 		var trail store.Trail
+		if s.FindAll(&trail, hashes, refs); refs[0] != ref || refs[1] != store.NoRef || refs[2] != ref {
+			t.Fatal("not found")
+		}
 		for range 2 {
 			if found, ok := s.Follow(&trail, store.Hash{}, raw); !ok || found != ref {
 				t.Fatal("not found")

@@ -15,7 +15,7 @@ func (s *Store) Present(id SourceID, kind norm.Kind, t int64) bool {
 }
 
 // TableSize returns the number of places in the table of hashes.
-func (s *Store) TableSize() int { return len(s.lookup.names.Load().table) }
+func (s *Store) TableSize() int { return len(s.lookup.names.Load().lines) * lineNames }
 
 // Links returns how many sources of series are kept, without the first of each.
 func (s *Store) Links() int {

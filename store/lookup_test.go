@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pulse/store"
@@ -49,6 +50,40 @@ func (k *known) send(t *testing.T, order []int) {
 	if _, ok := k.s.Follow(&trail, store.Hash{}, []byte("never seen")); ok {
 		t.Fatal("a series was found that there is none of")
 	}
+	k.sendTogether(t, order)
+}
+
+// sendTogether looks the series up in the given order as one request that goes by
+// whether its trail is lost, with names in between that nobody has.
+func (k *known) sendTogether(t *testing.T, order []int) {
+	t.Helper()
+	var trail store.Trail
+	for at := 0; at < len(order); {
+		if !trail.Lost() {
+			if got, ok := k.s.Follow(&trail, store.Hash{}, k.raw[order[at]]); !ok || got != k.refs[order[at]] {
+				t.Fatalf("series %d, point %d: %d %v, want %d", order[at], at, got, ok, k.refs[order[at]])
+			}
+			at++
+			continue
+		}
+		var hashes []store.Hash
+		var want []store.Ref
+		for _, i := range order[at:min(at+1+at%100, len(order))] {
+			hashes, want = append(hashes, k.s.HashTags(store.Hash{}, k.raw[i])), append(want, k.refs[i])
+			at++
+			switch i % 50 {
+			case 0:
+				hashes, want = append(hashes, store.Hash{}), append(want, store.NoRef)
+			case 1:
+				hashes, want = append(hashes, k.s.HashTags(store.Hash{}, fmt.Append(nil, "never seen ", i))), append(want, store.NoRef)
+			}
+		}
+		got := make([]store.Ref, len(hashes))
+		k.s.FindAll(&trail, hashes, got)
+		if !slices.Equal(got, want) {
+			t.Fatalf("before point %d: %d, want %d", at, got, want)
+		}
+	}
 }
 
 // A series is found whatever came before it: in the order in which it was learnt,
@@ -64,6 +99,7 @@ func TestFollow(t *testing.T) {
 			gaps = append(gaps, i)
 		}
 	}
+	k.sendTogether(t, r.Perm(n))
 	for range 3 {
 		k.send(t, learnt)
 		k.send(t, gaps)
@@ -111,5 +147,60 @@ func TestHashDependsOnCommonTags(t *testing.T) {
 			}
 			seen[h] = fmt.Sprintf("%d/%d", i, j)
 		}
+	}
+}
+
+// A request whose order nobody knows loses its trail, and one that comes in the
+// order of the last request has it back.
+func TestLostTrail(t *testing.T) {
+	k := learn(t, 500)
+	order := rand.New(rand.NewPCG(3, 4)).Perm(500)
+	var trail store.Trail
+	for _, lost := range []bool{true, false} {
+		for _, i := range order {
+			k.s.Follow(&trail, store.Hash{}, k.raw[i])
+		}
+		if trail.Lost() != lost {
+			t.Fatalf("lost: %v, want %v", trail.Lost(), lost)
+		}
+	}
+	order = rand.New(rand.NewPCG(5, 6)).Perm(500)
+	var hashes [500]store.Hash
+	var refs [500]store.Ref
+	for i, n := range order {
+		hashes[i] = k.s.HashTags(store.Hash{}, k.raw[n])
+	}
+	for _, lost := range []bool{true, false} {
+		trail = store.Trail{}
+		for range 10 {
+			k.s.Follow(&trail, store.Hash{}, []byte("never seen"))
+		}
+		if k.s.FindAll(&trail, hashes[:], refs[:]); trail.Lost() != lost {
+			t.Fatalf("together: lost: %v, want %v", trail.Lost(), lost)
+		}
+	}
+}
+
+// Names are found while others are learnt and forgotten.
+func TestFindWhileLearning(t *testing.T) {
+	k := learn(t, 2000)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 20_000 {
+			h := k.s.HashTags(store.Hash{3, 4}, fmt.Appendf(nil, "spelling %d", i))
+			if _, err := k.s.Resolve(h, store.NoRef, tags.Of("name", "more", "n", fmt.Sprint(i/8)), start); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	r := rand.New(rand.NewPCG(7, 8))
+	for finding := true; finding; {
+		select {
+		case <-done:
+			finding = false
+		default:
+		}
+		k.sendTogether(t, r.Perm(2000))
 	}
 }

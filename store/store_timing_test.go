@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"testing"
 
@@ -81,37 +83,68 @@ func BenchmarkScanSum(b *testing.B) {
 	}
 }
 
-// BenchmarkFind measures hash and lookup of raw names: in the order in which
-// they were learnt, with one in twenty left out, and in no order.
+// BenchmarkFind measures hash and lookup of raw names, of which a request has
+// 1000: in the order in which they were learnt, with one in twenty left out, and
+// in no order, one after the other and together. The names of a request are side
+// by side in memory, as in a body.
 func BenchmarkFind(b *testing.B) {
-	const n, request = 100_000, 1000
-	s := open(b, store.Options{NewSeriesRate: -1})
-	raw := make([][]byte, n)
-	for i := range raw {
-		raw[i] = fmt.Appendf(nil, `{"name":"http.server.requests","nf.app":"www","nf.node":"i-0123456789","status":"200","id":"%d"}`, i)
-		if _, err := s.Resolve(s.HashTags(store.Hash{}, raw[i]), store.NoRef, tags.Of("name", "m", "id", fmt.Sprint(i)), start); err != nil {
-			b.Fatal(err)
+	for _, n := range []int{100_000, 1_000_000} {
+		s := open(b, store.Options{NewSeriesRate: -1, MaxSeries: 2 * n, MaxValuesPerKey: 2 * n})
+		learnt := make([][]byte, n)
+		for i := range learnt {
+			learnt[i] = fmt.Appendf(nil, `{"name":"http.server.requests","nf.app":"www","nf.node":"i-0123456789","status":"200","id":"%d"}`, i)
+			if _, err := s.Resolve(s.HashTags(store.Hash{}, learnt[i]), store.NoRef, tags.Of("name", "m", "id", fmt.Sprint(i)), start); err != nil {
+				b.Fatal(err)
+			}
 		}
+		var gaps, none [][]byte
+		r := rand.New(rand.NewPCG(1, 2))
+		for _, raw := range learnt {
+			if r.IntN(20) > 0 {
+				gaps = append(gaps, raw)
+			}
+		}
+		for _, i := range r.Perm(n) {
+			none = append(none, bytes.Clone(learnt[i]))
+		}
+		benchmarkFind(b, s, fmt.Sprintf("series=%d/order=learnt", n), learnt, false)
+		benchmarkFind(b, s, fmt.Sprintf("series=%d/order=gaps", n), gaps, false)
+		benchmarkFind(b, s, fmt.Sprintf("series=%d/order=none/one", n), none, false)
+		benchmarkFind(b, s, fmt.Sprintf("series=%d/order=none/together", n), none, true)
 	}
-	run := func(name string, next func(i, k int) int) {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			var trail store.Trail
-			i := 0
-			for k := 0; b.Loop(); k++ {
-				if k%request == 0 {
-					trail = store.Trail{}
-				}
-				if _, ok := s.Follow(&trail, store.Hash{}, raw[i]); !ok {
+}
+
+func benchmarkFind(b *testing.B, s *store.Store, name string, names [][]byte, together bool) {
+	const request = 1000
+	var hashes [32]store.Hash
+	var refs [32]store.Ref
+	b.Run(name, func(b *testing.B) {
+		b.ReportAllocs()
+		var trail store.Trail
+		at, k := 0, 0
+		cpu := cpuTime(b)
+		for b.Loop() {
+			if k++; k%request == 0 {
+				trail = store.Trail{}
+			}
+			if at++; at == len(names) {
+				at = 0
+			}
+			if !together {
+				if _, ok := s.Follow(&trail, store.Hash{}, names[at]); !ok {
 					b.Fatal("not found")
 				}
-				i = next(i, k) % n
+				continue
 			}
-		})
-	}
-	run("order=learnt", func(i, _ int) int { return i + 1 })
-	run("order=gaps", func(i, k int) int { return i + 1 + (k * 2654435761 >> 8 % 20 / 19) })
-	run("order=none", func(i, _ int) int { return i + 61_803 })
+			if hashes[k%32] = s.HashTags(store.Hash{}, names[at]); k%32 == 31 {
+				s.FindAll(&trail, hashes[:], refs[:])
+				if refs[k%32] == store.NoRef {
+					b.Fatal("not found")
+				}
+			}
+		}
+		b.ReportMetric(float64(cpuTime(b)-cpu)/float64(b.N), "cpu-ns/op")
+	})
 }
 
 // BenchmarkColumn reads the closed column of 100,000 series in 100 groups.
