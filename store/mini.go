@@ -157,7 +157,7 @@ func (p *partition) packable(due []unpacked, g grid, limit, from int64) []unpack
 	defer p.mu.RUnlock()
 	for _, b := range p.open {
 		for k := range minis {
-			if b.number >= from && g.stamp(b.number, (k+1)*miniSteps-1) < limit && b.written(k) {
+			if b.number >= from && g.stamp(b.number, (k+1)*miniSteps-1) < limit && written(b.columns[k*miniSteps:(k+1)*miniSteps]) {
 				due = append(due, unpacked{p, b, k})
 			}
 		}
@@ -165,9 +165,9 @@ func (p *partition) packable(due []unpacked, g grid, limit, from int64) []unpack
 	return due
 }
 
-// written reports whether there are columns for the mini-block with number k.
-func (b *openBlock) written(k int) bool {
-	for _, c := range b.columns[k*miniSteps : (k+1)*miniSteps] {
+// written reports whether any of the columns has values.
+func written(columns []column) bool {
+	for _, c := range columns {
 		if len(c) > 0 {
 			return true
 		}
@@ -192,7 +192,7 @@ func (e *packer) pack(u unpacked) {
 			return
 		}
 		slots = len(p.flags)
-		e.encodeMini(columns, p.flags, from, min(from+packSlots, slots))
+		e.encodeColumns(columns, p.flags, from, min(from+packSlots, slots), true)
 		p.mu.RUnlock()
 	}
 	m := mini{e.build(primary, b.number, 1)}

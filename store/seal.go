@@ -10,7 +10,8 @@ import (
 type sealer struct {
 	grid grid
 	builder
-	rows [tile][block.Size]float64
+	rows    [tile][block.Size]float64
+	decoded miniLoad
 }
 
 // tile is how many neighbouring slots are transposed at once: one cache line
@@ -20,18 +21,6 @@ const tile = 8
 // encode returns the arena of an open block's values. flags are the slots' at
 // the time the block was closed.
 func (s *sealer) encode(number int64, h *head, flags []uint8) *arena {
-	s.rowsOf(h, flags, false)
-	return s.build(primary, number, 1)
-}
-
-// encodeHead is encode with the values in the unit of the head.
-func (s *sealer) encodeHead(number int64, h *head, flags []uint8) *arena {
-	s.rowsOf(h, flags, true)
-	return s.build(primary, number, 1)
-}
-
-// rowsOf appends the blocks of all slots, in the unit of the head or of a query.
-func (s *sealer) rowsOf(h *head, flags []uint8, amounts bool) {
 	s.reset()
 	for base := 0; base < len(flags); base += tile {
 		tileFlags := flags[base:min(base+tile, len(flags))]
@@ -39,21 +28,22 @@ func (s *sealer) rowsOf(h *head, flags []uint8, amounts bool) {
 		for k := range minis {
 			columns, at := h.columns[k*miniSteps:(k+1)*miniSteps], k*miniSteps
 			if m := h.minis[k]; m.arena != nil {
-				used |= s.decode(m, base, at, tileFlags, amounts)
+				used |= s.decode(m, base, at, tileFlags)
 			} else {
-				used |= s.transpose(columns, base, at, tileFlags, !amounts)
+				used |= s.transpose(columns, base, at, tileFlags, true)
 			}
 		}
 		s.appendTile(len(tileFlags), used, block.Size)
 	}
+	return s.build(primary, number, 1)
 }
 
-// encodeMini appends the slots [from, to) of columns, with the values that a query
-// has.
-func (s *sealer) encodeMini(columns []column, flags []uint8, from, to int) {
+// encodeColumns appends the slots [from, to) of columns, with the values that a query
+// has, or those of the head.
+func (s *sealer) encodeColumns(columns []column, flags []uint8, from, to int, divide bool) {
 	for base := from; base < to; base += tile {
 		tileFlags := flags[base:min(base+tile, to)]
-		s.appendTile(len(tileFlags), s.transpose(columns, base, 0, tileFlags, true), len(columns))
+		s.appendTile(len(tileFlags), s.transpose(columns, base, 0, tileFlags, divide), len(columns))
 	}
 }
 
@@ -104,11 +94,10 @@ func (s *sealer) transpose(columns []column, base, at int, flags []uint8, divide
 	return used
 }
 
-// decode is transpose from a mini-block. Amounts are what the values come from,
-// if asked for.
-func (s *sealer) decode(m mini, base, at int, flags []uint8, amounts bool) (used uint) {
-	var d miniLoad
-	for k, f := range flags {
+// decode is transpose from a mini-block.
+func (s *sealer) decode(m mini, base, at int, flags []uint8) (used uint) {
+	d := &s.decoded
+	for k := range flags {
 		row := s.rows[k][at : at+miniSteps]
 		if !m.load(&d.row, &d.inline, uint32(base+k)) {
 			fillNaN(row)
@@ -116,11 +105,6 @@ func (s *sealer) decode(m mini, base, at int, flags []uint8, amounts bool) (used
 		}
 		used |= 1 << k
 		copy(row, d.row[:])
-		if amounts && f&flagAmount != 0 {
-			for i, v := range row {
-				row[i] = amount(v, s.grid.secs)
-			}
-		}
 	}
 	return used
 }

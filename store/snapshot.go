@@ -27,10 +27,18 @@ const (
 	snapshotHead    = 130
 )
 
+// Versions of a snapshot; the last one is written.
+//
+//	1  an open block as one of blocks, words of 8 bytes
+//	2  an open block by mini-block, those that there are as they are
 const (
-	snapshotVersion = 1
-	snapshotSuffix  = ".snap"
-	keptSnapshots   = 2
+	snapshotWhole = 1 + iota
+	snapshotByMini
+)
+
+const (
+	snapshotSuffix = ".snap"
+	keptSnapshots  = 2
 )
 
 // A snapshot is taken earlier than after Durable.SnapshotEvery when a start would
@@ -65,6 +73,8 @@ const snapshotTries = 3
 
 // snapshot is what the head of a snapshot says.
 type snapshot struct {
+	version uint64
+
 	lsn    uint64 // the last record that is in it in full: nothing in it is newer
 	floor  uint64 // up to this record everything is in it
 	step   int64
@@ -241,7 +251,7 @@ func (s *Store) prune() error {
 }
 
 func (h snapshot) appendTo(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, snapshotVersion)
+	dst = binary.AppendUvarint(dst, snapshotByMini)
 	dst = binary.AppendUvarint(dst, h.lsn)
 	dst = binary.AppendUvarint(dst, h.floor)
 	dst = binary.AppendVarint(dst, h.step)
@@ -254,10 +264,11 @@ func (h snapshot) appendTo(dst []byte) []byte {
 // readHead reads the head of a snapshot.
 func readHead(src []byte) (snapshot, error) {
 	b := field.Reader{Rest: src}
-	if v := b.Uvarint(); v != snapshotVersion && !b.Bad {
-		return snapshot{}, fmt.Errorf("%w: snapshot of version %d", archive.ErrVersion, v)
+	version := b.Uvarint()
+	if (version < snapshotWhole || version > snapshotByMini) && !b.Bad {
+		return snapshot{}, fmt.Errorf("%w: snapshot of version %d", archive.ErrVersion, version)
 	}
-	h := snapshot{lsn: b.Uvarint(), floor: b.Uvarint(), step: b.Varint(), series: int(b.Uvarint()), buried: b.Varint(), faded: b.Varint()}
+	h := snapshot{version: version, lsn: b.Uvarint(), floor: b.Uvarint(), step: b.Varint(), series: int(b.Uvarint()), buried: b.Varint(), faded: b.Varint()}
 	if b.Bad || h.floor > h.lsn {
 		return h, errSnapshot
 	}

@@ -77,6 +77,10 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(uint8(1), senders)
 	f.Add(uint8(2), head)
 	f.Fuzz(func(t *testing.T, what uint8, src []byte) {
+		version := uint64(snapshotByMini)
+		if what == 3 {
+			version = snapshotWhole
+		}
 		if what == 2 {
 			if h, err := readHead(src); err == nil && h.floor > h.lsn {
 				t.Fatalf("%+v", h)
@@ -95,7 +99,7 @@ func FuzzSnapshot(f *testing.F) {
 			}
 			return
 		}
-		l, err := s.loadSeries(part, src)
+		l, err := s.loadSeries(version, part, src)
 		if err == nil {
 			err = l.rest()
 			for _, a := range l.kept {

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"hash/maphash"
 	"runtime"
-	"slices"
 	"sync"
 
 	"pulse/store/archive"
 	offheap "pulse/store/arena"
-	"pulse/store/block"
 	"pulse/store/field"
 	"pulse/store/norm"
 	"pulse/store/tags"
@@ -40,7 +38,7 @@ func (s *Store) load(file *archive.File, sealed *[partitions][]*arena) (head sna
 		err = fmt.Errorf("%w: the snapshot has %d ms, not %d ms", errStep, head.step, s.options.Step)
 	}
 	if err == nil {
-		if damaged := s.loadPartitions(section, sealed); err == nil {
+		if damaged := s.loadPartitions(head.version, section, sealed); err == nil {
 			err = damaged
 		}
 	}
@@ -61,7 +59,7 @@ func (s *Store) load(file *archive.File, sealed *[partitions][]*arena) (head sna
 
 // loadPartitions reads the sections of all partitions: the series of one after
 // the other, and the blocks of several at a time.
-func (s *Store) loadPartitions(section func(uint32) []byte, sealed *[partitions][]*arena) error {
+func (s *Store) loadPartitions(version uint64, section func(uint32) []byte, sealed *[partitions][]*arena) error {
 	var errs [partitions]error
 	var wait sync.WaitGroup
 	room := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -70,7 +68,7 @@ func (s *Store) loadPartitions(section func(uint32) []byte, sealed *[partitions]
 		if src == nil {
 			break // section has the error
 		}
-		l, err := s.loadSeries(i, src)
+		l, err := s.loadSeries(version, i, src)
 		if err != nil {
 			errs[i] = err
 			break
@@ -88,22 +86,24 @@ func (s *Store) loadPartitions(section func(uint32) []byte, sealed *[partitions]
 
 // loading reads the section of one partition.
 type loading struct {
-	store *Store
-	part  int
-	p     *partition
-	in    field.Reader
-	words []tags.Tag // of the dictionary of pairs
-	pairs []uint32   // their numbers in the index, or unknownPair
-	known []uint32   // scratch
-	kept  []*arena   // sealed blocks
-	d     decoded
+	store   *Store
+	version uint64 // of the snapshot
+	part    int
+	p       *partition
+	in      field.Reader
+	texts   []tags.Tag // the dictionary of pairs
+	pairs   []uint32   // their numbers in the index, or unknownPair
+	known   []uint32   // scratch
+	kept    []*arena   // sealed blocks
+	builder builder    // its data is that of the file
+	d       decoded
 }
 
 // loadSeries reads the section of partition i up to its blocks.
-func (s *Store) loadSeries(i int, src []byte) (*loading, error) {
+func (s *Store) loadSeries(version uint64, i int, src []byte) (*loading, error) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	l := &loading{store: s, part: i, p: &s.parts[i], in: field.Reader{Rest: src}}
+	l := &loading{store: s, version: version, part: i, p: &s.parts[i], in: field.Reader{Rest: src}}
 	l.p.applied = l.in.Uvarint()
 	n := l.in.Count(1)
 	if n > maxSlots {
@@ -150,15 +150,15 @@ func (l *loading) series(flags []byte) error {
 	for i := range keys {
 		keys[i] = string(l.in.Text())
 	}
-	l.words = make([]tags.Tag, l.in.Count(2))
-	for i := range l.words {
+	l.texts = make([]tags.Tag, l.in.Count(2))
+	for i := range l.texts {
 		k := l.in.Uvarint()
 		if k >= uint64(len(keys)) {
 			return errDamaged("key of pair", i)
 		}
-		l.words[i] = tags.Tag{Key: keys[k], Value: string(l.in.Text())}
+		l.texts[i] = tags.Tag{Key: keys[k], Value: string(l.in.Text())}
 	}
-	l.pairs = make([]uint32, len(l.words))
+	l.pairs = make([]uint32, len(l.texts))
 	for i := range l.pairs {
 		l.pairs[i] = unknownPair
 	}
@@ -168,7 +168,7 @@ func (l *loading) series(flags []byte) error {
 		n := l.in.Count(1)
 		for range n {
 			k := l.in.Uvarint()
-			if k >= uint64(len(l.words)) {
+			if k >= uint64(len(l.texts)) {
 				return errDamaged("pair", int(k))
 			}
 			all = append(all, uint32(k))
@@ -179,7 +179,7 @@ func (l *loading) series(flags []byte) error {
 	for n, count := range counts {
 		set = set[:0]
 		for _, k := range all[:count] {
-			set = append(set, l.words[k])
+			set = append(set, l.texts[k])
 		}
 		own := all[:count]
 		all = all[count:]
@@ -249,83 +249,6 @@ func (l *loading) slot(n uint32, flags uint8, set tags.Tags, own []uint32) error
 	}
 	if flags&flagDead == 0 {
 		s.enter(ref, pairs)
-	}
-	return nil
-}
-
-// blocks reads directory words and data into b.
-func (l *loading) blocks(b *builder, fields int) error {
-	n := l.in.Count(8)
-	if fields < 1 || fields > archive.MaxFields || n%fields != 0 || n/fields > len(l.p.slots) {
-		return errDamaged("blocks of partition", l.part)
-	}
-	b.reset()
-	for range n {
-		w := l.in.Uint64()
-		b.words = append(b.words, w)
-		if w != 0 {
-			b.blocks++
-		}
-	}
-	b.data = l.in.Text()
-	for _, w := range b.words {
-		if w == 0 {
-			continue
-		}
-		if _, err := block.Decode(l.d.row[:], archive.BlockAt(w, b.data, &l.d.inline)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// open reads an open block.
-func (l *loading) open() error {
-	o := &openBlock{number: l.in.Varint()}
-	var b builder
-	if err := l.blocks(&b, 1); err != nil {
-		return err
-	}
-	l.p.mu.Lock()
-	defer l.p.mu.Unlock()
-	if l.p.openBlock(o.number) != nil {
-		return errDamaged("open block", int(o.number))
-	}
-	l.p.insertOpen(o)
-	for n, w := range b.words {
-		if w == 0 {
-			continue
-		}
-		if _, err := block.Decode(l.d.row[:], archive.BlockAt(w, b.data, &l.d.inline)); err != nil {
-			return err
-		}
-		for pos, v := range l.d.row {
-			if v == v {
-				*l.p.cell(o, pos, uint32(n)) = v
-			}
-		}
-	}
-	return nil
-}
-
-// sealed reads a sealed block that is in no archive file.
-func (l *loading) sealed() error {
-	step, number, fields, applied := l.in.Varint(), l.in.Varint(), int(l.in.Uvarint()), l.in.Uvarint()
-	tier := slices.IndexFunc(l.store.tiers, func(t *tier) bool { return t.grid.step == step })
-	var b builder
-	if err := l.blocks(&b, fields); err != nil {
-		return err
-	}
-	if tier < 0 {
-		return nil // it is not kept any more
-	}
-	if (tier == primary) != (fields == 1) {
-		return errDamaged("blocks per slot in tier", int(tier))
-	}
-	a := b.build(int(tier), number, fields)
-	a.applied = applied
-	if a.blocks > 0 {
-		l.kept = append(l.kept, a)
 	}
 	return nil
 }

@@ -27,7 +27,8 @@ type taker struct {
 	sealed []*arena
 
 	flat    builder
-	local   map[uint32]uint32
+	local   []uint32 // by pair: one more than its number in the section; 0: none yet
+	known   []uint32 // pairs with a number
 	buf     []byte
 	strings []byte
 }
@@ -129,11 +130,10 @@ func (t *taker) copyOpen(p *partition) {
 //	          per slot: number of pairs, and the pairs; 0: the slot is free
 //	          per slot with a series: last step, first step, source; state of a rate or counter
 //	          links: slot, source, since
-//	          open blocks: number and blocks, in the unit of the head
+//	          open blocks: see appendOpen
 //	          sealed blocks that are in no archive file as they are now: step of the tier in ms, number, fields, last record, blocks
 //
-// Blocks are the number of directory words, the words, and the length and
-// bytes of the data. Steps are counted from 1970.
+// Steps are counted from 1970.
 func (t *taker) encode() []byte {
 	b := binary.AppendUvarint(t.buf[:0], t.lsn)
 	b = binary.AppendUvarint(b, uint64(len(t.flags)))
@@ -149,18 +149,8 @@ func (t *taker) encode() []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(t.open)))
 	for i := range t.open {
-		o := &t.open[i]
-		a := t.sealer.encodeHead(o.number, &o.head, t.flags)
-		b = appendBlocks(binary.AppendVarint(b, o.number), a.dir, a.data)
-		if a.hold != nil {
-			a.hold.Release()
-		}
-		for _, m := range o.minis {
-			if m.arena != nil {
-				m.hold.Release()
-			}
-		}
-		*o = takenBlock{}
+		b = t.appendOpen(b, &t.open[i])
+		t.open[i] = takenBlock{}
 	}
 	b = binary.AppendUvarint(b, uint64(len(t.sealed)))
 	for i, a := range t.sealed {
@@ -189,32 +179,20 @@ func (t *taker) appendSealed(dst []byte, a *arena) []byte {
 	return appendBlocks(dst, t.flat.words, t.flat.data)
 }
 
-func appendBlocks(dst []byte, words []uint64, data []byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(words)))
-	for _, w := range words {
-		dst = binary.LittleEndian.AppendUint64(dst, w)
-	}
-	return field.AppendText(dst, data)
-}
-
 // appendTags appends the dictionary of the partition and the pairs of its
 // slots.
 func (t *taker) appendTags(b []byte) []byte {
-	if t.local == nil {
-		t.local = map[uint32]uint32{}
-	}
-	clear(t.local)
 	keys := map[string]uint32{}
 	var names []string
-	t.strings = t.strings[:0]
+	t.strings, t.known = t.strings[:0], t.known[:0]
 	for at := 0; at < len(t.pairs); {
-		n := int(t.pairs[at])
-		for i, tag := range t.dict.Tags(t.pairs[at+1 : at+1+n]) {
-			pair := t.pairs[at+1+i]
-			if _, known := t.local[pair]; known {
+		own := t.pairs[at+1 : at+1+int(t.pairs[at])]
+		for i, pair := range own {
+			if int(pair) < len(t.local) && t.local[pair] != 0 {
 				continue
 			}
-			t.local[pair] = uint32(len(t.local))
+			tag := t.dict.Tags(own[i : i+1])[0]
+			t.number(pair)
 			key, known := keys[tag.Key]
 			if !known {
 				key = uint32(len(names))
@@ -224,23 +202,35 @@ func (t *taker) appendTags(b []byte) []byte {
 			t.strings = binary.AppendUvarint(t.strings, uint64(key))
 			t.strings = field.AppendText(t.strings, tag.Value)
 		}
-		at += 1 + n
+		at += 1 + len(own)
 	}
 	b = binary.AppendUvarint(b, uint64(len(names)))
 	for _, name := range names {
 		b = field.AppendText(b, name)
 	}
-	b = binary.AppendUvarint(b, uint64(len(t.local)))
+	b = binary.AppendUvarint(b, uint64(len(t.known)))
 	b = append(b, t.strings...)
 	for at := 0; at < len(t.pairs); {
 		n := int(t.pairs[at])
 		b = binary.AppendUvarint(b, uint64(n))
 		for _, pair := range t.pairs[at+1 : at+1+n] {
-			b = binary.AppendUvarint(b, uint64(t.local[pair]))
+			b = binary.AppendUvarint(b, uint64(t.local[pair]-1))
 		}
 		at += 1 + n
 	}
+	for _, pair := range t.known {
+		t.local[pair] = 0
+	}
 	return b
+}
+
+// number gives a pair the next number in the section.
+func (t *taker) number(pair uint32) {
+	if n := int(pair) + 1; n > len(t.local) {
+		t.local = append(t.local, make([]uint32, n-len(t.local))...)
+	}
+	t.known = append(t.known, pair)
+	t.local[pair] = uint32(len(t.known))
 }
 
 // appendSlots appends what is known of each slot with a series.
