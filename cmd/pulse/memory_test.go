@@ -1,0 +1,41 @@
+package main
+
+import "testing"
+
+// The collector leaves little garbage when it has little to do, and more when it
+// would take a considerable part of the processor.
+func TestGCPace(t *testing.T) {
+	const gib = 1 << 30
+	g := gcPace{percent: 100}
+	u := gcUse{live: gib}
+	for i, c := range []struct {
+		collecting, all float64 // since the case before
+		live            uint64
+		want            int
+	}{
+		{0, 0, gib, 100}, // no cycle yet
+		{0.001, 10, gib, 50},
+		{0.2, 10, gib, 50},
+		{0.001, 10, gib, 25},
+		{0.001, 10, gib, 12},
+		{0.001, 10, gib, 10},
+		{0, 0, gib, 10},
+		{0.6, 10, gib, 20},
+		{9, 10, gib, 40},
+		{9, 10, gib, 80},
+		{9, 10, gib, 100},
+		{9, 10, gib, 100},
+		{0.001, 10, 64 << 20, 50},
+		{0.001, 10, 64 << 20, 50}, // 32 MiB
+		{0.001, 10, 1 << 20, 100},
+		{0.001, 10, 0, 100},
+	} {
+		u.collecting, u.all, u.live = u.collecting+c.collecting, u.all+c.all, c.live
+		if g.percent = g.next(u); g.percent != c.want {
+			t.Errorf("case %d: %d %%, want %d", i, g.percent, c.want)
+		}
+	}
+	if u := readGC(); u.all < 0 || u.collecting > u.all {
+		t.Errorf("%+v", u)
+	}
+}
