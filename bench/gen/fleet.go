@@ -212,6 +212,8 @@ type FleetOptions struct {
 	PerNode int   // series of one node, which makes one body; default 500
 	Step    int64 // ms; default 10 s
 	Steps   int   // values per series before they repeat; default 64
+	Apps    int   // applications that nodes are of; default 20
+	Courses int   // series with values of their own, which the others have again; rounded up to a multiple of all weights; default all
 }
 
 // Fleet is nodes of applications that publish series of every class in
@@ -219,24 +221,29 @@ type FleetOptions struct {
 type Fleet struct {
 	options FleetOptions
 	tags    []tags.Tags // without the node's own, by series
-	values  []float64   // Steps per series
+	values  []float64   // Steps per course
 }
 
 // NewFleet returns a fleet that follows from seed. It keeps every value:
-// Series × Steps × 8 bytes.
+// Courses × Steps × 8 bytes.
 func NewFleet(seed uint64, o FleetOptions) *Fleet {
 	o = FleetOptions{
 		Series:  defaultTo(o.Series, 1000),
 		PerNode: defaultTo(o.PerNode, 500),
 		Step:    int64(defaultTo(int(o.Step), 10_000)),
 		Steps:   defaultTo(o.Steps, 64),
+		Apps:    defaultTo(o.Apps, 20),
+		Courses: defaultTo(o.Courses, o.Series),
 	}
-	f := &Fleet{options: o}
 	deck := deal()
+	o.Courses = min(o.Series, (o.Courses+len(deck)-1)/len(deck)*len(deck))
+	f := &Fleet{options: o}
 	for i := range o.Series {
 		c := deck[(i*67)%len(deck)] // 67 and the deck's length share no divisor
 		f.tags = append(f.tags, seriesTags(c, i, o.PerNode))
-		f.values = append(f.values, c.Series(mix(seed)+uint64(i), o.Steps, o.Step)...)
+		if i < o.Courses {
+			f.values = append(f.values, c.Series(mix(seed)+uint64(i), o.Steps, o.Step)...)
+		}
 	}
 	return f
 }
@@ -277,12 +284,12 @@ func (f *Fleet) Len() int { return f.options.Series }
 
 // Tags returns the tags of series i as the server sees them.
 func (f *Fleet) Tags(i int) tags.Tags {
-	out := append(slices.Clone(f.tags[i]), nodeTags(i/f.options.PerNode)...)
+	out := append(slices.Clone(f.tags[i]), f.nodeTags(i/f.options.PerNode)...)
 	return tags.Normalize(out)
 }
 
-func nodeTags(node int) tags.Tags {
-	return tags.Of("nf.app", fmt.Sprintf("app-%02d", node%20), "nf.node", fmt.Sprintf("i-%05d", node))
+func (f *Fleet) nodeTags(node int) tags.Tags {
+	return tags.Of("nf.app", fmt.Sprintf("app-%02d", node%f.options.Apps), "nf.node", fmt.Sprintf("i-%05d", node))
 }
 
 // Value returns the value of series i in the step stamped t, NaN where it
@@ -290,7 +297,7 @@ func nodeTags(node int) tags.Tags {
 func (f *Fleet) Value(i int, t int64) float64 {
 	n := int64(f.options.Steps)
 	k := ((t/f.options.Step)%n + n) % n
-	return f.values[int64(i)*n+k]
+	return f.values[int64(i%f.options.Courses)*n+k]
 }
 
 // AppendBody appends what a node publishes for the step stamped t, a body of
@@ -299,7 +306,7 @@ func (f *Fleet) Value(i int, t int64) float64 {
 func (f *Fleet) AppendBody(dst []byte, node int, t int64) (body []byte, points int) {
 	node %= f.Nodes()
 	dst = append(dst, `{"tags":`...)
-	dst = appendTags(dst, nodeTags(node))
+	dst = appendTags(dst, f.nodeTags(node))
 	dst = append(dst, `,"metrics":[`...)
 	for i := node * f.options.PerNode; i < min((node+1)*f.options.PerNode, f.options.Series); i++ {
 		v := f.Value(i, t)

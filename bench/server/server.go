@@ -22,20 +22,23 @@ import (
 type Server struct {
 	URL    string
 	Data   string
+	Env    []string // of the process, beside that of this one
 	dir    string
 	binary string
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed when the process is gone
 }
 
-// Build makes the binary. Remove ends what is left.
-func Build() (*Server, error) {
+// Build makes the binary, with further flags for the compiler. Remove ends what
+// is left.
+func Build(flags ...string) (*Server, error) {
 	dir, err := os.MkdirTemp("", "pulse-bench-")
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{dir: dir, binary: filepath.Join(dir, "pulse"), Data: filepath.Join(dir, "data")}
-	if text, err := exec.Command("go", "build", "-o", s.binary, "pulse/cmd/pulse").CombinedOutput(); err != nil {
+	args := append(append([]string{"build", "-o", s.binary}, flags...), "pulse/cmd/pulse")
+	if text, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("build: %w\n%s", err, text), os.RemoveAll(dir))
 	}
 	return s, nil
@@ -55,6 +58,7 @@ func (s *Server) Start(ctx context.Context, wait time.Duration, flags ...string)
 	s.URL = "http://" + address
 	s.cmd = exec.Command(s.binary, append([]string{"--listen", address, "--data", s.Data, "--log-level", "error"}, flags...)...)
 	s.cmd.Stderr = os.Stderr
+	s.cmd.Env = append(os.Environ(), s.Env...)
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
