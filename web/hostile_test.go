@@ -72,6 +72,12 @@ var surfaces = map[string]surface{
 	"POST /-/reload":                     {},
 	"POST /-/backup":                     {},
 
+	"GET /api/v1/cardinality":               {params: []string{"q", "limit", "window"}},
+	"GET /api/v1/cardinality/{key}":         {params: []string{"q", "limit", "offset", "find"}},
+	"GET /api/v1/receivers/{name}/attempts": {params: []string{"limit", "before", "failed"}},
+	"GET /api/v1/queries":                   {},
+	"DELETE /api/v1/queries/{id}":           {},
+
 	"GET /api/v1/silences":          {params: []string{"state"}},
 	"GET /api/v1/silences/{id}":     {},
 	"POST /api/v1/silences":         {bodies: hostileSilences},
@@ -116,6 +122,18 @@ var surfaces = map[string]surface{
 	"GET /debug/pprof/threadcreate": {params: []string{"debug"}},
 
 	"GET /":                 {},
+	"GET /board":            {},
+	"GET /alerts":           {},
+	"GET /alerts/{id}":      {},
+	"GET /silences":         {},
+	"GET /rules":            {},
+	"GET /rules/{id}":       {},
+	"GET /data":             {},
+	"GET /sources":          {},
+	"GET /receivers":        {},
+	"GET /receivers/{name}": {},
+	"GET /server":           {},
+	"GET /ui/pages/{file}":  {},
 	"GET /ui/{file}":        {},
 	"GET /ui/vendor/{file}": {},
 }

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"math"
+
 	"github.com/valyala/fasthttp"
 
 	"pulse/detect/notify"
@@ -58,6 +60,30 @@ func (s *Server) testReceiver(r *request) {
 		return
 	}
 	r.json(result)
+}
+
+// deliveryLog lists what was tried to deliver to a receiver, newest first.
+func (s *Server) deliveryLog(r *request) {
+	limit, err := r.number("limit", 100, 1, 1000)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	before, err := r.number("before", 0, 0, math.MaxInt64)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	list, more, err := s.opts.Notify.Log(r.vars["name"], uint64(before), int(limit), r.flag("failed"))
+	if err != nil {
+		r.failUnknown(err, notify.ErrUnknownReceiver)
+		return
+	}
+	out := map[string]any{"attempts": append([]notify.Logged{}, list...)}
+	if more {
+		out["next"] = list[len(list)-1].Seq
+	}
+	r.json(out)
 }
 
 // maxDeadLetters is how many of a receiver an answer shows.

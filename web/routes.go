@@ -83,6 +83,7 @@ func routes() []route {
 		{"PUT", "/api/v1/receivers/{name}", changes, token.Admin, 64 << 10, false, (*Server).putReceiver},
 		{"DELETE", "/api/v1/receivers/{name}", changes, token.Admin, noBody, false, (*Server).deleteReceiver},
 		{"POST", "/api/v1/receivers/{name}/test", changes, token.Admin, noBody, false, (*Server).testReceiver},
+		{"GET", "/api/v1/receivers/{name}/attempts", reads, token.Admin, noBody, false, (*Server).deliveryLog},
 		{"GET", "/api/v1/receivers/{name}/dead", reads, token.Admin, noBody, false, (*Server).deadLetters},
 		{"POST", "/api/v1/receivers/{name}/dead", changes, token.Admin, noBody, false, (*Server).resendDead},
 		{"GET", "/api/v1/alerts", reads, token.Query, noBody, false, (*Server).alerts},

@@ -61,7 +61,7 @@ func (s *Service) tellAgain(run *running, c *channel, p plan) {
 		c.vain.note(&a, now)
 	}
 	if err == nil && a.status != 0 {
-		c.state.lastAttempt, c.state.lastStatus, c.state.lastError = now, a.status, a.err
+		c.state.saw(now, a.status, a.err, a.verdict == accepted)
 	}
 	c.mu.Unlock()
 	if a.verdict != accepted {

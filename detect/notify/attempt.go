@@ -400,7 +400,11 @@ func (s *Service) Test(ctx context.Context, name string) (TestResult, error) {
 		a.err = s.endTest(ctx, &receiver, n)
 	}
 	if a.verdict == accepted {
-		s.worked(c, s.o.Clock.Now().UnixMilli())
+		now := s.o.Clock.Now().UnixMilli()
+		c.mu.Lock()
+		c.state.lastAccepted = now
+		c.mu.Unlock()
+		s.worked(c, now)
 	}
 	return TestResult{OK: a.verdict == accepted, Status: a.status, LatencyMs: a.latencyMs, Error: a.err}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 
@@ -133,6 +134,61 @@ func (h *history) remove(seq uint64) {
 	} else {
 		h.byIncident[incident] = list
 	}
+}
+
+// at returns the attempt of a sequence that is kept.
+func (h *history) at(seq uint64) Attempt {
+	list := h.byIncident[h.incidentOf[seq]]
+	i, _ := slices.BinarySearchFunc(list, seq, func(k kept, seq uint64) int { return cmp.Compare(k.seq, seq) })
+	return list[i].attempt
+}
+
+// Logged is an entry of the delivery log; entries of larger Seq came later.
+type Logged struct {
+	Seq uint64 `json:"seq"`
+	Attempt
+}
+
+// logLook is how many entries are looked at while attempts have to wait.
+const logLook = 2000
+
+// Log returns what was tried to deliver to a receiver, newest first, at most limit
+// entries from before the given sequence on, 0: from the newest. With failed only those
+// that were not accepted. more says whether there may be further ones.
+func (s *Service) Log(receiver string, before uint64, limit int, failed bool) (out []Logged, more bool, err error) {
+	if s.channel(receiver) == nil {
+		return nil, false, fmt.Errorf("%w %.70q", ErrUnknownReceiver, receiver)
+	}
+	if before == 0 {
+		before = math.MaxUint64
+	}
+	for {
+		var end bool
+		if out, before, end = s.logPart(out, receiver, before, limit, failed); end {
+			return out, false, nil
+		}
+		if len(out) == limit {
+			return out, true, nil
+		}
+	}
+}
+
+// logPart goes on with a Log for logLook entries, and returns up to where it came and
+// whether that was the oldest one.
+func (s *Service) logPart(out []Logged, receiver string, before uint64, limit int, failed bool) ([]Logged, uint64, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.history
+	i, _ := slices.BinarySearch(h.order, before)
+	for last := max(0, i-logLook); i > last && len(out) < limit; {
+		i--
+		before = h.order[i]
+		a := h.at(before)
+		if a.Receiver == receiver && (!failed || a.Outcome != OutcomeAccepted) {
+			out = append(out, Logged{before, a})
+		}
+	}
+	return out, before, i == 0
 }
 
 // Attempts returns what was tried to deliver the notifications of an incident,

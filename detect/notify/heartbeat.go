@@ -131,7 +131,7 @@ func (s *Service) beat(run *running, c *channel) {
 
 // noteBeat notes the answer to a heartbeat.
 func (c *channel) noteBeat(a *answer, now int64) {
-	c.state.lastAttempt, c.state.lastStatus, c.state.lastError = now, a.status, a.err
+	c.state.saw(now, a.status, a.err, a.verdict == accepted)
 	b := &c.beat
 	if a.verdict == accepted {
 		b.last, b.failedSince, b.err = now, 0, ""

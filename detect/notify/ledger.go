@@ -226,7 +226,7 @@ func (s *Service) applyOutcome(x *ended) {
 		g.Told = max(g.Told, x.now)
 	}
 	c.queue.finished(it, &o.item, o.gone)
-	c.state.lastAttempt, c.state.lastStatus, c.state.lastError = x.now, o.attempt.Status, o.item.LastError
+	c.state.saw(x.now, o.attempt.Status, o.item.LastError, o.accepted)
 	c.mu.Unlock()
 	switch {
 	case o.accepted:

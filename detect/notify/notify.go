@@ -181,9 +181,18 @@ type channel struct {
 
 // deliveryState is what the last attempts of a receiver showed.
 type deliveryState struct {
-	lastAttempt int64 // Unix ms, 0 = none
-	lastStatus  int
-	lastError   string
+	lastAttempt  int64 // Unix ms, 0 = none
+	lastStatus   int
+	lastError    string
+	lastAccepted int64 // Unix ms of the last attempt that was
+}
+
+// saw notes what came of an attempt.
+func (d *deliveryState) saw(now int64, status int, err string, taken bool) {
+	d.lastAttempt, d.lastStatus, d.lastError = now, status, err
+	if taken {
+		d.lastAccepted = now
+	}
 }
 
 // counters count over all receivers since the start.
@@ -269,7 +278,20 @@ func (s *Service) load(tx *bbolt.Tx) error {
 		return err
 	}
 	s.history, err = loadHistory(root.Bucket(keyAttempts))
+	if err == nil {
+		s.recall()
+	}
 	return err
+}
+
+// recall has receivers know what their last attempts of before the start came to.
+func (s *Service) recall() {
+	for _, seq := range s.history.order {
+		a := s.history.at(seq)
+		if c := s.channels[a.Receiver]; c != nil && a.Number > 0 {
+			c.state.saw(a.T, a.Status, a.Error, a.Outcome == OutcomeAccepted)
+		}
+	}
 }
 
 // loadChannel builds the channel of r with its queue from the database.

@@ -43,6 +43,8 @@ type ReceiverStats struct {
 	NextAttempt int64  `json:"nextAttempt"`
 	LastStatus  int    `json:"lastStatus"`
 	LastError   string `json:"lastError,omitempty"`
+	// LastAccepted is when it last took something, a test among that.
+	LastAccepted int64 `json:"lastAccepted"`
 
 	Breaker BreakerStats `json:"breaker"`           // of its host
 	Failing *Failing     `json:"failing,omitempty"` // what others were told of it
@@ -74,7 +76,7 @@ func (c *channel) stats() ReceiverStats {
 	q := c.queue
 	out := ReceiverStats{
 		Name: c.name, File: c.owner.File, Leaving: c.owner.Leaving, Disabled: q.disabled, Queued: len(q.items), QueuedBytes: q.bytes, InFlight: q.inFlight,
-		LastAttempt: c.state.lastAttempt, LastStatus: c.state.lastStatus, LastError: c.state.lastError,
+		LastAttempt: c.state.lastAttempt, LastStatus: c.state.lastStatus, LastError: c.state.lastError, LastAccepted: c.state.lastAccepted,
 		Breaker: q.host.stats(c.name), Failing: c.failing,
 	}
 	shut := out.Breaker.NextProbe
