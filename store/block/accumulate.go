@@ -2,6 +2,8 @@ package block
 
 import (
 	"fmt"
+
+	"pulse/store/block/lanes"
 )
 
 // The accumulators fold the steps [from, to) of a block of Size values into
@@ -35,9 +37,10 @@ func sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error 
 	if err != nil || b.kind == absent {
 		return err
 	}
-	if r, ok := b.t.ratio(); ok && b.adds() && to > from {
+	var r lanes.Ratio
+	if b.adds() && b.t.ratio(&r) && to > from {
 		b.l.integers(scratch[:to], b.src)
-		tier.AddValuesOf(acc, scratch[from:to], r)
+		tier.AddValuesOf(acc, scratch[from:to], &r)
 		return nil
 	}
 	tier.Add(acc, b.window(scratch, from, to))

@@ -27,20 +27,20 @@ func (b *view) layered(dst []float64) {
 // layeredValues fills dst with what the integers stand for.
 func (b *view) layeredValues(dst []float64) {
 	l := &b.l
-	r, ok := b.t.ratio()
+	var r lanes.Ratio
 	switch {
 	case l.mode == direct:
 		l.main.convert(dst, b.src, b.t)
-	case l.mode == delta && ok:
+	case l.mode == delta && b.t.ratio(&r):
 		dst[0] = r.Value(int64(l.first))
 		if l.main.count == 0 {
 			var p lanes.Packed
 			l.main.packed(&p, b.src)
-			tier.Sums(dst[1:], &p, l.first, r)
+			tier.Sums(dst[1:], &p, l.first, &r)
 			return
 		}
 		l.main.unpack(dst[1:], b.src)
-		tier.SumsOf(dst[1:], l.first, r)
+		tier.SumsOf(dst[1:], l.first, &r)
 	case l.mode == lengths:
 		l.spreadLengths(dst, b.src, &b.t)
 	default:

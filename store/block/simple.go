@@ -81,7 +81,7 @@ func (b *simple) readPlain(src []byte, x uint64, n int) (size int) {
 		}
 		return 0
 	}
-	s, at := b.seconds(f, x>>16)
+	s, at := seconds(f, x>>16)
 	if at < 0 {
 		return 0
 	}
@@ -92,7 +92,7 @@ func (b *simple) readPlain(src []byte, x uint64, n int) (size int) {
 			return 0
 		}
 	}
-	b.r = lanes.Ratio{Div: float64(float64(s) * powers[power]), Mul: factors[f]}
+	ratioOf(&b.r, f, s, power)
 	if x >>= 8 * at & 63; len(src) >= 8 { // x may not have all of what follows
 		x = word(src[min(at, len(src)):])
 	}
@@ -109,11 +109,11 @@ func (b *simple) readPlain(src []byte, x uint64, n int) (size int) {
 	return b.readPacked(src, at, n)
 }
 
-// seconds returns the seconds of the step at the front of x, 1 if the family has
+// seconds returns the seconds of the step at the front of x, 0 if the family has
 // none, and how many bytes they take, or less than 0 if they are wrong.
-func (b *simple) seconds(f family, x uint64) (s uint64, size int) {
+func seconds(f family, x uint64) (s uint64, size int) {
 	if !f.hasSeconds() {
-		return 1, 0
+		return 0, 0
 	}
 	if s = x & 0xff; s < 0x80 {
 		size = 1
@@ -161,12 +161,13 @@ func (b *simple) readLayers(src []byte, x uint64, n int) (size int) {
 	if h > delta || f >= decimalAmount || power > maxPowers[f] || f.hasPower() && power < 1 {
 		return 0
 	}
-	s, at := b.seconds(f, x>>24)
+	s, at := seconds(f, x>>24)
 	if at < 0 {
 		return 0
 	}
 	at += 3
-	b.kind, b.r = ofIntegers, lanes.Ratio{Div: float64(float64(s) * powers[power]), Mul: factors[f]}
+	b.kind = ofIntegers
+	ratioOf(&b.r, f, s, power)
 	if h == delta {
 		first, k := field.WordUvarint(binary.LittleEndian.Uint64(src[at:]))
 		if k == 0 || n < 2 {
@@ -244,11 +245,11 @@ func (b *simple) decode(dst []float64) {
 	case ofOne:
 		tier.Fill(dst, b.r.Value(int64(b.ints.Base)))
 	case ofIntegers:
-		tier.Values(dst, &b.ints, b.r)
+		tier.Values(dst, &b.ints, &b.r)
 		if b.count > 0 {
 			var x lanes.Exceptions
 			b.exceptions(&x)
-			tier.Put(dst, &x, b.r)
+			tier.Put(dst, &x, &b.r)
 		}
 	case ofDifferences:
 		b.sums(dst)
@@ -266,14 +267,14 @@ func (b *simple) exceptions(x *lanes.Exceptions) {
 func (b *simple) sums(dst []float64) {
 	dst[0] = b.r.Value(int64(b.first))
 	if b.count == 0 {
-		tier.Sums(dst[1:], &b.ints, b.first, b.r)
+		tier.Sums(dst[1:], &b.ints, b.first, &b.r)
 		return
 	}
 	tier.Ints(dst[1:], &b.ints)
 	var x lanes.Exceptions
 	b.exceptions(&x)
 	tier.PutInts(dst[1:], &x)
-	tier.SumsOf(dst[1:], b.first, b.r)
+	tier.SumsOf(dst[1:], b.first, &b.r)
 }
 
 // addTo adds the values from the one numbered from on to acc.
@@ -283,7 +284,7 @@ func (b *simple) addTo(acc []float64, from int, scratch *[Size]float64) {
 		tier.AddSame(acc, b.r.Value(int64(b.ints.Base)))
 	case b.kind == ofIntegers && b.count == 0:
 		b.ints.Bit = uint(from) * b.ints.Width
-		tier.AddValues(acc, &b.ints, b.r)
+		tier.AddValues(acc, &b.ints, &b.r)
 	case len(acc) > 0:
 		to := from + len(acc)
 		b.decode(scratch[:to])

@@ -12,23 +12,49 @@ import (
 // no result depends on it.
 var tier = lanes.Choose(os.Getenv("PULSE_SIMD"))
 
-// ratio returns the arithmetic of t, if that is all that value does.
-func (t transform) ratio() (r lanes.Ratio, ok bool) {
-	switch t.family {
-	case whole, decimal, perSecond, perSecondFine:
-		return lanes.Ratio{Div: t.divisor(), Mul: 1}, true
-	case timer:
-		return lanes.Ratio{Div: float64(t.s), Mul: nano}, true
-	case squares:
-		return lanes.Ratio{Div: float64(t.s), Mul: nanoSquared}, true
+// overSeconds and overPowers are the divisors that most blocks have, of steps and
+// of decimals: to invert one takes as long as eight values do. No seconds divide by 1.
+var (
+	overSeconds = inverted(64, func(i int) float64 { return float64(max(i, 1)) })
+	overPowers  = inverted(maxDecimal+1, func(i int) float64 { return powers[i] })
+)
+
+func inverted(n int, div func(i int) float64) []lanes.Ratio {
+	out := make([]lanes.Ratio, n)
+	for i := range out {
+		out[i] = lanes.Over(div(i), 1)
 	}
-	return lanes.Ratio{}, false
+	return out
+}
+
+// ratio sets r to the arithmetic of t, if that is all that value does.
+func (t transform) ratio(r *lanes.Ratio) (ok bool) {
+	if t.family >= decimalAmount {
+		return false
+	}
+	ratioOf(r, t.family, t.s, t.k)
+	return true
+}
+
+// ratioOf is ratio for families of which it is all; s or k are 0 where a family
+// has none.
+func ratioOf(r *lanes.Ratio, f family, s uint64, k uint8) {
+	switch {
+	case k == 0 && s < uint64(len(overSeconds)):
+		*r = overSeconds[s]
+	case s == 0:
+		*r = overPowers[k]
+	default:
+		*r = lanes.Over(float64(float64(s)*powers[k]), 1)
+	}
+	r.Mul = factors[f]
 }
 
 // convert sets dst to what len(dst) integers stand for.
 func (t transform) convert(dst []float64, p *lanes.Packed) {
-	if r, ok := t.ratio(); ok {
-		tier.Values(dst, p, r)
+	var r lanes.Ratio
+	if t.ratio(&r) {
+		tier.Values(dst, p, &r)
 		return
 	}
 	if t.family == ieee {
@@ -41,8 +67,9 @@ func (t transform) convert(dst []float64, p *lanes.Packed) {
 
 // values turns the integers in the bits of dst into what they stand for.
 func (t transform) values(dst []float64) {
-	if r, ok := t.ratio(); ok {
-		tier.ValuesOf(dst, r)
+	var r lanes.Ratio
+	if t.ratio(&r) {
+		tier.ValuesOf(dst, &r)
 		return
 	}
 	if t.family == ieee {

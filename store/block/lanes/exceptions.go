@@ -30,9 +30,9 @@ func (x *Exceptions) bad() {
 }
 
 // Put sets elements of dst to the values of exceptions.
-func (t Tier) Put(dst []float64, x *Exceptions, r Ratio) {
+func (t Tier) Put(dst []float64, x *Exceptions, r *Ratio) {
 	if x.check(); t != AVX512 || len(dst) == 0 {
-		plainPut(dst, x, r)
+		plainPut(dst, x, *r)
 		return
 	}
 	t.put(dst, x, r)

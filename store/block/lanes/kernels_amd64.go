@@ -12,27 +12,27 @@ func ints256(dst *float64, n int, bit *uint)
 // values256 puts the values of integers into dst.
 //
 //go:noescape
-func values256(dst *float64, n int, bit *uint, off float64, div float64, inv float64, mul float64)
+func values256(dst *float64, n int, bit *uint, off float64, r *float64)
 
 // addValues256 adds the values of integers to dst.
 //
 //go:noescape
-func addValues256(dst *float64, n int, bit *uint, off float64, div float64, inv float64, mul float64)
+func addValues256(dst *float64, n int, bit *uint, off float64, r *float64)
 
 // sums256 puts the values of running sums of integers into dst.
 //
 //go:noescape
-func sums256(dst *float64, n int, bit *uint, carry uint64, div float64, inv float64, mul float64) uint64
+func sums256(dst *float64, n int, bit *uint, carry uint64, r *float64) uint64
 
 // valuesOf256 is values for integers in the bits of dst.
 //
 //go:noescape
-func valuesOf256(dst *float64, n int, div float64, inv float64, mul float64)
+func valuesOf256(dst *float64, n int, r *float64)
 
 // sumsOf256 is sums for integers in the bits of dst.
 //
 //go:noescape
-func sumsOf256(dst *float64, n int, carry uint64, div float64, inv float64, mul float64) uint64
+func sumsOf256(dst *float64, n int, carry uint64, r *float64) uint64
 
 // doubles256 puts the doubles whose bits are shifted integers into dst.
 //
@@ -52,7 +52,7 @@ func add256(dst *float64, n int, src *float64)
 // addValuesOf256 is addValues for integers in the bits of src.
 //
 //go:noescape
-func addValuesOf256(dst *float64, n int, src *float64, div float64, inv float64, mul float64)
+func addValuesOf256(dst *float64, n int, src *float64, r *float64)
 
 // addSame256 adds v to dst.
 //
@@ -72,27 +72,27 @@ func ints512(dst *float64, n int, bit *uint)
 // values512 puts the values of integers into dst.
 //
 //go:noescape
-func values512(dst *float64, n int, bit *uint, off float64, div float64, inv float64, mul float64)
+func values512(dst *float64, n int, bit *uint, off float64, r *float64)
 
 // addValues512 adds the values of integers to dst.
 //
 //go:noescape
-func addValues512(dst *float64, n int, bit *uint, off float64, div float64, inv float64, mul float64)
+func addValues512(dst *float64, n int, bit *uint, off float64, r *float64)
 
 // sums512 puts the values of running sums of integers into dst.
 //
 //go:noescape
-func sums512(dst *float64, n int, bit *uint, carry uint64, div float64, inv float64, mul float64) uint64
+func sums512(dst *float64, n int, bit *uint, carry uint64, r *float64) uint64
 
 // valuesOf512 is values for integers in the bits of dst.
 //
 //go:noescape
-func valuesOf512(dst *float64, n int, div float64, inv float64, mul float64)
+func valuesOf512(dst *float64, n int, r *float64)
 
 // sumsOf512 is sums for integers in the bits of dst.
 //
 //go:noescape
-func sumsOf512(dst *float64, n int, carry uint64, div float64, inv float64, mul float64) uint64
+func sumsOf512(dst *float64, n int, carry uint64, r *float64) uint64
 
 // doubles512 puts the doubles whose bits are shifted integers into dst.
 //
@@ -112,7 +112,7 @@ func add512(dst *float64, n int, src *float64)
 // addValuesOf512 is addValues for integers in the bits of src.
 //
 //go:noescape
-func addValuesOf512(dst *float64, n int, src *float64, div float64, inv float64, mul float64)
+func addValuesOf512(dst *float64, n int, src *float64, r *float64)
 
 // addSame512 adds v to dst.
 //
@@ -132,7 +132,7 @@ func putInts512(dst *float64, n int, bit *uint)
 // put512 puts the values of exceptions into dst.
 //
 //go:noescape
-func put512(dst *float64, n int, bit *uint, div float64, inv float64, mul float64)
+func put512(dst *float64, n int, bit *uint, r *float64)
 
 // spread512 moves the values at the front of dst to the places that bitmap marks and puts v elsewhere.
 //

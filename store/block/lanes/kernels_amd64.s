@@ -14,9 +14,6 @@ DATA numbers<>+48(SB)/8, $0x0000000000000006
 DATA numbers<>+56(SB)/8, $0x0000000000000007
 GLOBL numbers<>(SB), RODATA|NOPTR, $64
 
-DATA one<>+0(SB)/8, $0x3ff0000000000000
-GLOBL one<>(SB), RODATA|NOPTR, $8
-
 DATA n64<>+0(SB)/8, $0x0000000000000040
 GLOBL n64<>(SB), RODATA|NOPTR, $8
 
@@ -76,100 +73,159 @@ DATA both<>+24(SB)/8, $0x4530000080100000
 GLOBL both<>(SB), RODATA|NOPTR, $32
 
 // func ints256(dst *float64, n int, bit *uint)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, BMI2
 TEXT ·ints256(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
-	VPBROADCASTQ X0, Y0
-	VPBROADCASTQ 16(SI), Y1
-	CMPQ         R9, $0x21
-	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y3
-	VPMULUDQ     numbers<>+0(SB), Y3, Y3
-	VMOVQ        CX, X2
-	VPBROADCASTQ X2, Y2
-	VPADDQ       Y2, Y3, Y3
-	VPSRLQ       $0x05, Y3, Y4
-	VPSLLQ       $0x05, Y4, Y2
-	VPSUBQ       Y2, Y3, Y3
-	VPSLLQ       $0x20, Y4, Y2
-	VPADDQ       Y2, Y4, Y4
-	VPBROADCASTQ next<>+0(SB), Y2
-	VPADDQ       Y2, Y4, Y4
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y5
-	VPMULUDQ     numbers<>+0(SB), Y5, Y5
-	VMOVQ        CX, X2
-	VPBROADCASTQ X2, Y2
-	VPADDQ       Y2, Y5, Y5
-	VPSRLQ       $0x05, Y5, Y6
-	VPSLLQ       $0x05, Y6, Y2
-	VPSUBQ       Y2, Y5, Y5
-	VPSLLQ       $0x20, Y6, Y2
-	VPADDQ       Y2, Y6, Y6
-	VPBROADCASTQ next<>+0(SB), Y2
-	VPADDQ       Y2, Y6, Y6
-	TESTQ        BX, BX
-	JZ           narrowRest
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VMOVQ        R9, X0
+	VPBROADCASTQ X0, Y0
+	VPBROADCASTQ 16(BX), Y1
+	CMPQ         R8, $0x21
+	JA           wide
+	VPBROADCASTQ 8(BX), Y2
+	VPMULUDQ     numbers<>+0(SB), Y2, Y2
+	VMOVQ        DI, X3
+	VPBROADCASTQ X3, Y3
+	VPADDQ       Y3, Y2, Y2
+	VPSRLQ       $0x05, Y2, Y4
+	VPSLLQ       $0x05, Y4, Y3
+	VPSUBQ       Y3, Y2, Y2
+	VPSLLQ       $0x20, Y4, Y3
+	VPADDQ       Y3, Y4, Y4
+	VPBROADCASTQ next<>+0(SB), Y3
+	VPADDQ       Y3, Y4, Y4
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y3
+	VPMULUDQ     numbers<>+0(SB), Y3, Y3
+	VMOVQ        DI, X5
+	VPBROADCASTQ X5, Y5
+	VPADDQ       Y5, Y3, Y3
+	VPSRLQ       $0x05, Y3, Y6
+	VPSLLQ       $0x05, Y6, Y5
+	VPSUBQ       Y5, Y3, Y3
+	VPSLLQ       $0x20, Y6, Y5
+	VPADDQ       Y5, Y6, Y6
+	VPBROADCASTQ next<>+0(SB), Y5
+	VPADDQ       Y5, Y6, Y6
+	CMPQ         DX, $0x04
+	JB           narrowFew
 
 narrowLoop:
-	VMOVDQU (DI), Y2
-	VPERMD  Y2, Y4, Y2
-	VPSRLVQ Y3, Y2, Y2
-	VPAND   Y0, Y2, Y2
-	VPADDQ  Y1, Y2, Y2
-	VMOVUPD Y2, (AX)
-	VMOVDQU (DI)(R8*1), Y2
-	VPERMD  Y2, Y6, Y2
-	VPSRLVQ Y5, Y2, Y2
-	VPAND   Y0, Y2, Y2
-	VPADDQ  Y1, Y2, Y2
-	VMOVUPD Y2, 32(AX)
-	ADDQ    $0x40, AX
-	ADDQ    R9, DI
-	DECQ    BX
-	JNZ     narrowLoop
+	VMOVDQU (SI), Y5
+	VPERMD  Y5, Y4, Y5
+	VPSRLVQ Y2, Y5, Y5
+	VPAND   Y0, Y5, Y5
+	VPADDQ  Y1, Y5, Y5
+	VMOVUPD Y5, (AX)
+	VMOVDQU (SI)(R9*1), Y5
+	VPERMD  Y5, Y6, Y5
+	VPSRLVQ Y3, Y5, Y5
+	VPAND   Y0, Y5, Y5
+	VPADDQ  Y1, Y5, Y5
+	VMOVUPD Y5, 32(AX)
+	ADDQ    R8, SI
+	VMOVDQU (SI), Y5
+	VPERMD  Y5, Y4, Y5
+	VPSRLVQ Y2, Y5, Y5
+	VPAND   Y0, Y5, Y5
+	VPADDQ  Y1, Y5, Y5
+	VMOVUPD Y5, 64(AX)
+	VMOVDQU (SI)(R9*1), Y5
+	VPERMD  Y5, Y6, Y5
+	VPSRLVQ Y3, Y5, Y5
+	VPAND   Y0, Y5, Y5
+	VPADDQ  Y1, Y5, Y5
+	VMOVUPD Y5, 96(AX)
+	ADDQ    R8, SI
+	VMOVDQU (SI), Y5
+	VPERMD  Y5, Y4, Y5
+	VPSRLVQ Y2, Y5, Y5
+	VPAND   Y0, Y5, Y5
+	VPADDQ  Y1, Y5, Y5
+	VMOVUPD Y5, 128(AX)
+	VMOVDQU (SI)(R9*1), Y5
+	VPERMD  Y5, Y6, Y5
+	VPSRLVQ Y3, Y5, Y5
+	VPAND   Y0, Y5, Y5
+	VPADDQ  Y1, Y5, Y5
+	VMOVUPD Y5, 160(AX)
+	ADDQ    R8, SI
+	VMOVDQU (SI), Y5
+	VPERMD  Y5, Y4, Y5
+	VPSRLVQ Y2, Y5, Y5
+	VPAND   Y0, Y5, Y5
+	VPADDQ  Y1, Y5, Y5
+	VMOVUPD Y5, 192(AX)
+	VMOVDQU (SI)(R9*1), Y5
+	VPERMD  Y5, Y6, Y5
+	VPSRLVQ Y3, Y5, Y5
+	VPAND   Y0, Y5, Y5
+	VPADDQ  Y1, Y5, Y5
+	VMOVUPD Y5, 224(AX)
+	ADDQ    R8, SI
+	ADDQ    $+256, AX
+	SUBQ    $0x04, DX
+	CMPQ    DX, $0x04
+	JAE     narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU (SI), Y5
+	VPERMD  Y5, Y4, Y5
+	VPSRLVQ Y2, Y5, Y5
+	VPAND   Y0, Y5, Y5
+	VPADDQ  Y1, Y5, Y5
+	VMOVUPD Y5, (AX)
+	VMOVDQU (SI)(R9*1), Y5
+	VPERMD  Y5, Y6, Y5
+	VPSRLVQ Y3, Y5, Y5
+	VPAND   Y0, Y5, Y5
+	VPADDQ  Y1, Y5, Y5
+	VMOVUPD Y5, 32(AX)
+	ADDQ    R8, SI
+	ADDQ    $+64, AX
+	SUBQ    $0x01, DX
+	JNZ     narrowOne
 
 narrowRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         narrowEnd
-	LEAQ       masks<>+0(SB), CX
-	LEAQ       64(CX), CX
-	SHLQ       $0x03, DX
-	SUBQ       DX, CX
-	VMOVDQU    (DI), Y2
-	VPERMD     Y2, Y4, Y2
+	LEAQ       masks<>+0(SB), DX
+	LEAQ       64(DX), DX
+	SHLQ       $0x03, CX
+	SUBQ       CX, DX
+	VMOVDQU    (SI), Y5
+	VPERMD     Y5, Y4, Y4
+	VPSRLVQ    Y2, Y4, Y4
+	VPAND      Y0, Y4, Y4
+	VPADDQ     Y1, Y4, Y4
+	VMOVDQU    (DX), Y2
+	VMASKMOVPD Y4, Y2, (AX)
+	VMOVDQU    (SI)(R9*1), Y2
+	VPERMD     Y2, Y6, Y2
 	VPSRLVQ    Y3, Y2, Y2
 	VPAND      Y0, Y2, Y2
 	VPADDQ     Y1, Y2, Y2
-	VMOVDQU    (CX), Y3
-	VMASKMOVPD Y2, Y3, (AX)
-	VMOVDQU    (DI)(R8*1), Y2
-	VPERMD     Y2, Y6, Y2
-	VPSRLVQ    Y5, Y2, Y2
-	VPAND      Y0, Y2, Y2
-	VPADDQ     Y1, Y2, Y2
-	VMOVDQU    32(CX), Y0
+	VMOVDQU    32(DX), Y0
 	VMASKMOVPD Y2, Y0, 32(AX)
 
 narrowEnd:
@@ -177,225 +233,398 @@ narrowEnd:
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y3
-	VPMULUDQ     numbers<>+0(SB), Y3, Y3
-	VMOVQ        CX, X2
-	VPBROADCASTQ X2, Y2
-	VPADDQ       Y2, Y3, Y3
-	VPSRLQ       $0x06, Y3, Y4
-	VPSLLQ       $0x06, Y4, Y2
-	VPSUBQ       Y2, Y3, Y3
+	VPBROADCASTQ 8(BX), Y2
+	VPMULUDQ     numbers<>+0(SB), Y2, Y2
+	VMOVQ        DI, X3
+	VPBROADCASTQ X3, Y3
+	VPADDQ       Y3, Y2, Y2
+	VPSRLQ       $0x06, Y2, Y4
+	VPSLLQ       $0x06, Y4, Y3
+	VPSUBQ       Y3, Y2, Y2
 	VPBROADCASTQ n64<>+0(SB), Y5
-	VPSUBQ       Y3, Y5, Y5
+	VPSUBQ       Y2, Y5, Y5
 	VPADDQ       Y4, Y4, Y4
-	VPSLLQ       $0x20, Y4, Y2
-	VPADDQ       Y2, Y4, Y4
-	VPBROADCASTQ next<>+0(SB), Y2
-	VPADDQ       Y2, Y4, Y4
-	VPBROADCASTQ pair<>+0(SB), Y2
-	VPADDQ       Y2, Y4, Y2
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y7
-	VPMULUDQ     numbers<>+0(SB), Y7, Y7
-	VMOVQ        CX, X6
-	VPBROADCASTQ X6, Y6
-	VPADDQ       Y6, Y7, Y7
-	VPSRLQ       $0x06, Y7, Y8
-	VPSLLQ       $0x06, Y8, Y6
-	VPSUBQ       Y6, Y7, Y7
+	VPSLLQ       $0x20, Y4, Y3
+	VPADDQ       Y3, Y4, Y4
+	VPBROADCASTQ next<>+0(SB), Y3
+	VPADDQ       Y3, Y4, Y4
+	VPBROADCASTQ pair<>+0(SB), Y3
+	VPADDQ       Y3, Y4, Y3
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y6
+	VPMULUDQ     numbers<>+0(SB), Y6, Y6
+	VMOVQ        DI, X7
+	VPBROADCASTQ X7, Y7
+	VPADDQ       Y7, Y6, Y6
+	VPSRLQ       $0x06, Y6, Y8
+	VPSLLQ       $0x06, Y8, Y7
+	VPSUBQ       Y7, Y6, Y6
 	VPBROADCASTQ n64<>+0(SB), Y9
-	VPSUBQ       Y7, Y9, Y9
+	VPSUBQ       Y6, Y9, Y9
 	VPADDQ       Y8, Y8, Y8
-	VPSLLQ       $0x20, Y8, Y6
-	VPADDQ       Y6, Y8, Y8
-	VPBROADCASTQ next<>+0(SB), Y6
-	VPADDQ       Y6, Y8, Y8
-	VPBROADCASTQ pair<>+0(SB), Y6
-	VPADDQ       Y6, Y8, Y6
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPSLLQ       $0x20, Y8, Y7
+	VPADDQ       Y7, Y8, Y8
+	VPBROADCASTQ next<>+0(SB), Y7
+	VPADDQ       Y7, Y8, Y8
+	VPBROADCASTQ pair<>+0(SB), Y7
+	VPADDQ       Y7, Y8, Y7
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU (DI), Y11
+	VMOVDQU (SI), Y11
 	VPERMD  Y11, Y4, Y10
-	VPSRLVQ Y3, Y10, Y10
-	VPERMD  Y11, Y2, Y11
+	VPSRLVQ Y2, Y10, Y10
+	VPERMD  Y11, Y3, Y11
 	VPSLLVQ Y5, Y11, Y11
 	VPOR    Y11, Y10, Y10
 	VPAND   Y0, Y10, Y10
 	VPADDQ  Y1, Y10, Y10
 	VMOVUPD Y10, (AX)
-	VMOVDQU (DI)(R8*1), Y11
+	VMOVDQU (SI)(R9*1), Y11
 	VPERMD  Y11, Y8, Y10
-	VPSRLVQ Y7, Y10, Y10
-	VPERMD  Y11, Y6, Y11
+	VPSRLVQ Y6, Y10, Y10
+	VPERMD  Y11, Y7, Y11
 	VPSLLVQ Y9, Y11, Y11
 	VPOR    Y11, Y10, Y10
 	VPAND   Y0, Y10, Y10
 	VPADDQ  Y1, Y10, Y10
 	VMOVUPD Y10, 32(AX)
-	ADDQ    $0x40, AX
-	ADDQ    R9, DI
-	DECQ    BX
-	JNZ     wideLoop
+	ADDQ    R8, SI
+	VMOVDQU (SI), Y11
+	VPERMD  Y11, Y4, Y10
+	VPSRLVQ Y2, Y10, Y10
+	VPERMD  Y11, Y3, Y11
+	VPSLLVQ Y5, Y11, Y11
+	VPOR    Y11, Y10, Y10
+	VPAND   Y0, Y10, Y10
+	VPADDQ  Y1, Y10, Y10
+	VMOVUPD Y10, 64(AX)
+	VMOVDQU (SI)(R9*1), Y11
+	VPERMD  Y11, Y8, Y10
+	VPSRLVQ Y6, Y10, Y10
+	VPERMD  Y11, Y7, Y11
+	VPSLLVQ Y9, Y11, Y11
+	VPOR    Y11, Y10, Y10
+	VPAND   Y0, Y10, Y10
+	VPADDQ  Y1, Y10, Y10
+	VMOVUPD Y10, 96(AX)
+	ADDQ    R8, SI
+	VMOVDQU (SI), Y11
+	VPERMD  Y11, Y4, Y10
+	VPSRLVQ Y2, Y10, Y10
+	VPERMD  Y11, Y3, Y11
+	VPSLLVQ Y5, Y11, Y11
+	VPOR    Y11, Y10, Y10
+	VPAND   Y0, Y10, Y10
+	VPADDQ  Y1, Y10, Y10
+	VMOVUPD Y10, 128(AX)
+	VMOVDQU (SI)(R9*1), Y11
+	VPERMD  Y11, Y8, Y10
+	VPSRLVQ Y6, Y10, Y10
+	VPERMD  Y11, Y7, Y11
+	VPSLLVQ Y9, Y11, Y11
+	VPOR    Y11, Y10, Y10
+	VPAND   Y0, Y10, Y10
+	VPADDQ  Y1, Y10, Y10
+	VMOVUPD Y10, 160(AX)
+	ADDQ    R8, SI
+	VMOVDQU (SI), Y11
+	VPERMD  Y11, Y4, Y10
+	VPSRLVQ Y2, Y10, Y10
+	VPERMD  Y11, Y3, Y11
+	VPSLLVQ Y5, Y11, Y11
+	VPOR    Y11, Y10, Y10
+	VPAND   Y0, Y10, Y10
+	VPADDQ  Y1, Y10, Y10
+	VMOVUPD Y10, 192(AX)
+	VMOVDQU (SI)(R9*1), Y11
+	VPERMD  Y11, Y8, Y10
+	VPSRLVQ Y6, Y10, Y10
+	VPERMD  Y11, Y7, Y11
+	VPSLLVQ Y9, Y11, Y11
+	VPOR    Y11, Y10, Y10
+	VPAND   Y0, Y10, Y10
+	VPADDQ  Y1, Y10, Y10
+	VMOVUPD Y10, 224(AX)
+	ADDQ    R8, SI
+	ADDQ    $+256, AX
+	SUBQ    $0x04, DX
+	CMPQ    DX, $0x04
+	JAE     wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU (SI), Y11
+	VPERMD  Y11, Y4, Y10
+	VPSRLVQ Y2, Y10, Y10
+	VPERMD  Y11, Y3, Y11
+	VPSLLVQ Y5, Y11, Y11
+	VPOR    Y11, Y10, Y10
+	VPAND   Y0, Y10, Y10
+	VPADDQ  Y1, Y10, Y10
+	VMOVUPD Y10, (AX)
+	VMOVDQU (SI)(R9*1), Y11
+	VPERMD  Y11, Y8, Y10
+	VPSRLVQ Y6, Y10, Y10
+	VPERMD  Y11, Y7, Y11
+	VPSLLVQ Y9, Y11, Y11
+	VPOR    Y11, Y10, Y10
+	VPAND   Y0, Y10, Y10
+	VPADDQ  Y1, Y10, Y10
+	VMOVUPD Y10, 32(AX)
+	ADDQ    R8, SI
+	ADDQ    $+64, AX
+	SUBQ    $0x01, DX
+	JNZ     wideOne
 
 wideRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         wideEnd
-	LEAQ       masks<>+0(SB), CX
-	LEAQ       64(CX), CX
-	SHLQ       $0x03, DX
-	SUBQ       DX, CX
-	VMOVDQU    (DI), Y10
+	LEAQ       masks<>+0(SB), DX
+	LEAQ       64(DX), DX
+	SHLQ       $0x03, CX
+	SUBQ       CX, DX
+	VMOVDQU    (SI), Y10
 	VPERMD     Y10, Y4, Y4
-	VPSRLVQ    Y3, Y4, Y4
-	VPERMD     Y10, Y2, Y10
+	VPSRLVQ    Y2, Y4, Y4
+	VPERMD     Y10, Y3, Y10
 	VPSLLVQ    Y5, Y10, Y10
 	VPOR       Y10, Y4, Y4
 	VPAND      Y0, Y4, Y4
 	VPADDQ     Y1, Y4, Y4
-	VMOVDQU    (CX), Y2
+	VMOVDQU    (DX), Y2
 	VMASKMOVPD Y4, Y2, (AX)
-	VMOVDQU    (DI)(R8*1), Y2
+	VMOVDQU    (SI)(R9*1), Y2
 	VPERMD     Y2, Y8, Y3
-	VPSRLVQ    Y7, Y3, Y3
-	VPERMD     Y2, Y6, Y2
+	VPSRLVQ    Y6, Y3, Y3
+	VPERMD     Y2, Y7, Y2
 	VPSLLVQ    Y9, Y2, Y2
 	VPOR       Y2, Y3, Y3
 	VPAND      Y0, Y3, Y3
 	VPADDQ     Y1, Y3, Y3
-	VMOVDQU    32(CX), Y0
+	VMOVDQU    32(DX), Y0
 	VMASKMOVPD Y3, Y0, 32(AX)
 
 wideEnd:
 	VZEROUPPER
 	RET
 
-// func values256(dst *float64, n int, bit *uint, off float64, div float64, inv float64, mul float64)
-// Requires: AVX, AVX2, FMA3
-TEXT ·values256(SB), NOSPLIT, $0-56
+// func values256(dst *float64, n int, bit *uint, off float64, r *float64)
+// Requires: AVX, AVX2, BMI2, FMA3
+TEXT ·values256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
+	ANDQ         $0x07, CX
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VMOVQ        R9, X0
 	VPBROADCASTQ X0, Y0
 	VPBROADCASTQ off+24(FP), Y1
-	VPBROADCASTQ inv+40(FP), Y2
-	VPBROADCASTQ div+32(FP), Y4
-	VPBROADCASTQ one<>+0(SB), Y3
-	VFNMADD231PD Y4, Y2, Y3
-	VMULPD       Y2, Y3, Y3
-	MOVQ         $0x3ff0000000000000, CX
-	MOVQ         mul+48(FP), R10
-	CMPQ         CX, R10
+	MOVQ         r+32(FP), R9
+	VPBROADCASTQ 16(R9), Y2
+	VPBROADCASTQ 24(R9), Y3
+	MOVQ         $0x3ff0000000000000, R10
+	CMPQ         R10, 8(R9)
 	JE           once
-	VPBROADCASTQ mul+48(FP), Y4
-	CMPQ         R9, $0x21
+	VPBROADCASTQ 8(R9), Y4
+	CMPQ         R8, $0x21
 	JA           timeswide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y6
+	VPBROADCASTQ 8(BX), Y5
+	VPMULUDQ     numbers<>+0(SB), Y5, Y5
+	VMOVQ        DI, X6
+	VPBROADCASTQ X6, Y6
+	VPADDQ       Y6, Y5, Y5
+	VPSRLQ       $0x05, Y5, Y7
+	VPSLLQ       $0x05, Y7, Y6
+	VPSUBQ       Y6, Y5, Y5
+	VPSLLQ       $0x20, Y7, Y6
+	VPADDQ       Y6, Y7, Y7
+	VPBROADCASTQ next<>+0(SB), Y6
+	VPADDQ       Y6, Y7, Y7
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y6
 	VPMULUDQ     numbers<>+0(SB), Y6, Y6
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Y5
-	VPADDQ       Y5, Y6, Y6
-	VPSRLQ       $0x05, Y6, Y7
-	VPSLLQ       $0x05, Y7, Y5
-	VPSUBQ       Y5, Y6, Y6
-	VPSLLQ       $0x20, Y7, Y5
-	VPADDQ       Y5, Y7, Y7
-	VPBROADCASTQ next<>+0(SB), Y5
-	VPADDQ       Y5, Y7, Y7
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y8
-	VPMULUDQ     numbers<>+0(SB), Y8, Y8
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Y5
-	VPADDQ       Y5, Y8, Y8
-	VPSRLQ       $0x05, Y8, Y9
-	VPSLLQ       $0x05, Y9, Y5
-	VPSUBQ       Y5, Y8, Y8
-	VPSLLQ       $0x20, Y9, Y5
-	VPADDQ       Y5, Y9, Y9
-	VPBROADCASTQ next<>+0(SB), Y5
-	VPADDQ       Y5, Y9, Y9
-	TESTQ        BX, BX
-	JZ           timesnarrowRest
+	VMOVQ        DI, X8
+	VPBROADCASTQ X8, Y8
+	VPADDQ       Y8, Y6, Y6
+	VPSRLQ       $0x05, Y6, Y9
+	VPSLLQ       $0x05, Y9, Y8
+	VPSUBQ       Y8, Y6, Y6
+	VPSLLQ       $0x20, Y9, Y8
+	VPADDQ       Y8, Y9, Y9
+	VPBROADCASTQ next<>+0(SB), Y8
+	VPADDQ       Y8, Y9, Y9
+	CMPQ         DX, $0x04
+	JB           timesnarrowFew
 
 timesnarrowLoop:
-	VMOVDQU     (DI), Y5
-	VPERMD      Y5, Y7, Y5
-	VPSRLVQ     Y6, Y5, Y5
-	VPAND       Y0, Y5, Y5
-	VPOR        low<>+0(SB), Y5, Y5
-	VSUBPD      Y1, Y5, Y5
-	VMULPD      Y3, Y5, Y10
-	VFMADD231PD Y2, Y5, Y10
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
 	VMULPD      Y4, Y10, Y10
 	VMOVUPD     Y10, (AX)
-	VMOVDQU     (DI)(R8*1), Y5
-	VPERMD      Y5, Y9, Y5
-	VPSRLVQ     Y8, Y5, Y5
-	VPAND       Y0, Y5, Y5
-	VPOR        low<>+0(SB), Y5, Y5
-	VSUBPD      Y1, Y5, Y5
-	VMULPD      Y3, Y5, Y10
-	VFMADD231PD Y2, Y5, Y10
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
 	VMULPD      Y4, Y10, Y10
 	VMOVUPD     Y10, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         timesnarrowLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     Y10, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     Y10, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     Y10, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     Y10, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     Y10, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     Y10, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timesnarrowLoop
+
+timesnarrowFew:
+	TESTQ DX, DX
+	JZ    timesnarrowRest
+
+timesnarrowOne:
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     Y10, (AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     Y10, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timesnarrowOne
 
 timesnarrowRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          timesnarrowEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y5
-	VPERMD      Y5, Y7, Y5
-	VPSRLVQ     Y6, Y5, Y5
-	VPAND       Y0, Y5, Y5
-	VPOR        low<>+0(SB), Y5, Y5
-	VSUBPD      Y1, Y5, Y5
-	VMULPD      Y3, Y5, Y6
-	VFMADD231PD Y2, Y5, Y6
-	VMULPD      Y4, Y6, Y6
-	VMOVDQU     (CX), Y5
-	VMASKMOVPD  Y6, Y5, (AX)
-	VMOVDQU     (DI)(R8*1), Y5
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y5
+	VFMADD231PD Y2, Y7, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVDQU     (DX), Y7
+	VMASKMOVPD  Y5, Y7, (AX)
+	VMOVDQU     (SI)(R9*1), Y5
 	VPERMD      Y5, Y9, Y5
-	VPSRLVQ     Y8, Y5, Y5
+	VPSRLVQ     Y6, Y5, Y5
 	VPAND       Y0, Y5, Y5
 	VPOR        low<>+0(SB), Y5, Y5
 	VSUBPD      Y1, Y5, Y5
 	VMULPD      Y3, Y5, Y0
 	VFMADD231PD Y2, Y5, Y0
 	VMULPD      Y4, Y0, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  Y0, Y1, 32(AX)
 
 timesnarrowEnd:
@@ -403,53 +632,52 @@ timesnarrowEnd:
 	RET
 
 timeswide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y6
-	VPMULUDQ     numbers<>+0(SB), Y6, Y6
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Y5
-	VPADDQ       Y5, Y6, Y6
-	VPSRLQ       $0x06, Y6, Y7
-	VPSLLQ       $0x06, Y7, Y5
-	VPSUBQ       Y5, Y6, Y6
+	VPBROADCASTQ 8(BX), Y5
+	VPMULUDQ     numbers<>+0(SB), Y5, Y5
+	VMOVQ        DI, X6
+	VPBROADCASTQ X6, Y6
+	VPADDQ       Y6, Y5, Y5
+	VPSRLQ       $0x06, Y5, Y7
+	VPSLLQ       $0x06, Y7, Y6
+	VPSUBQ       Y6, Y5, Y5
 	VPBROADCASTQ n64<>+0(SB), Y8
-	VPSUBQ       Y6, Y8, Y8
+	VPSUBQ       Y5, Y8, Y8
 	VPADDQ       Y7, Y7, Y7
-	VPSLLQ       $0x20, Y7, Y5
-	VPADDQ       Y5, Y7, Y7
-	VPBROADCASTQ next<>+0(SB), Y5
-	VPADDQ       Y5, Y7, Y7
-	VPBROADCASTQ pair<>+0(SB), Y5
-	VPADDQ       Y5, Y7, Y5
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y10
-	VPMULUDQ     numbers<>+0(SB), Y10, Y10
-	VMOVQ        CX, X9
-	VPBROADCASTQ X9, Y9
-	VPADDQ       Y9, Y10, Y10
-	VPSRLQ       $0x06, Y10, Y11
-	VPSLLQ       $0x06, Y11, Y9
-	VPSUBQ       Y9, Y10, Y10
+	VPSLLQ       $0x20, Y7, Y6
+	VPADDQ       Y6, Y7, Y7
+	VPBROADCASTQ next<>+0(SB), Y6
+	VPADDQ       Y6, Y7, Y7
+	VPBROADCASTQ pair<>+0(SB), Y6
+	VPADDQ       Y6, Y7, Y6
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y9
+	VPMULUDQ     numbers<>+0(SB), Y9, Y9
+	VMOVQ        DI, X10
+	VPBROADCASTQ X10, Y10
+	VPADDQ       Y10, Y9, Y9
+	VPSRLQ       $0x06, Y9, Y11
+	VPSLLQ       $0x06, Y11, Y10
+	VPSUBQ       Y10, Y9, Y9
 	VPBROADCASTQ n64<>+0(SB), Y12
-	VPSUBQ       Y10, Y12, Y12
+	VPSUBQ       Y9, Y12, Y12
 	VPADDQ       Y11, Y11, Y11
-	VPSLLQ       $0x20, Y11, Y9
-	VPADDQ       Y9, Y11, Y11
-	VPBROADCASTQ next<>+0(SB), Y9
-	VPADDQ       Y9, Y11, Y11
-	VPBROADCASTQ pair<>+0(SB), Y9
-	VPADDQ       Y9, Y11, Y9
-	TESTQ        BX, BX
-	JZ           timeswideRest
+	VPSLLQ       $0x20, Y11, Y10
+	VPADDQ       Y10, Y11, Y11
+	VPBROADCASTQ next<>+0(SB), Y10
+	VPADDQ       Y10, Y11, Y11
+	VPBROADCASTQ pair<>+0(SB), Y10
+	VPADDQ       Y10, Y11, Y10
+	CMPQ         DX, $0x04
+	JB           timeswideFew
 
 timeswideLoop:
-	VMOVDQU     (DI), Y14
+	VMOVDQU     (SI), Y14
 	VPERMD      Y14, Y7, Y13
-	VPSRLVQ     Y6, Y13, Y13
-	VPERMD      Y14, Y5, Y14
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
 	VPSLLVQ     Y8, Y14, Y14
 	VPOR        Y14, Y13, Y13
 	VPAND       Y0, Y13, Y13
@@ -459,10 +687,10 @@ timeswideLoop:
 	VFMADD231PD Y2, Y13, Y14
 	VMULPD      Y4, Y14, Y14
 	VMOVUPD     Y14, (AX)
-	VMOVDQU     (DI)(R8*1), Y14
+	VMOVDQU     (SI)(R9*1), Y14
 	VPERMD      Y14, Y11, Y13
-	VPSRLVQ     Y10, Y13, Y13
-	VPERMD      Y14, Y9, Y14
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
 	VPSLLVQ     Y12, Y14, Y14
 	VPOR        Y14, Y13, Y13
 	VPAND       Y0, Y13, Y13
@@ -472,22 +700,140 @@ timeswideLoop:
 	VFMADD231PD Y2, Y13, Y14
 	VMULPD      Y4, Y14, Y14
 	VMOVUPD     Y14, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         timeswideLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     Y14, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     Y14, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     Y14, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     Y14, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     Y14, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     Y14, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timeswideLoop
+
+timeswideFew:
+	TESTQ DX, DX
+	JZ    timeswideRest
+
+timeswideOne:
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     Y14, (AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     Y14, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timeswideOne
 
 timeswideRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          timeswideEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y13
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y13
 	VPERMD      Y13, Y7, Y7
-	VPSRLVQ     Y6, Y7, Y7
-	VPERMD      Y13, Y5, Y13
+	VPSRLVQ     Y5, Y7, Y7
+	VPERMD      Y13, Y6, Y13
 	VPSLLVQ     Y8, Y13, Y13
 	VPOR        Y13, Y7, Y7
 	VPAND       Y0, Y7, Y7
@@ -496,12 +842,12 @@ timeswideRest:
 	VMULPD      Y3, Y7, Y5
 	VFMADD231PD Y2, Y7, Y5
 	VMULPD      Y4, Y5, Y5
-	VMOVDQU     (CX), Y6
+	VMOVDQU     (DX), Y6
 	VMASKMOVPD  Y5, Y6, (AX)
-	VMOVDQU     (DI)(R8*1), Y5
+	VMOVDQU     (SI)(R9*1), Y5
 	VPERMD      Y5, Y11, Y6
-	VPSRLVQ     Y10, Y6, Y6
-	VPERMD      Y5, Y9, Y5
+	VPSRLVQ     Y9, Y6, Y6
+	VPERMD      Y5, Y10, Y5
 	VPSLLVQ     Y12, Y5, Y5
 	VPOR        Y5, Y6, Y6
 	VPAND       Y0, Y6, Y6
@@ -510,7 +856,7 @@ timeswideRest:
 	VMULPD      Y3, Y6, Y0
 	VFMADD231PD Y2, Y6, Y0
 	VMULPD      Y4, Y0, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  Y0, Y1, 32(AX)
 
 timeswideEnd:
@@ -518,90 +864,175 @@ timeswideEnd:
 	RET
 
 once:
-	CMPQ         R9, $0x21
+	CMPQ         R8, $0x21
 	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y5
+	VPBROADCASTQ 8(BX), Y4
+	VPMULUDQ     numbers<>+0(SB), Y4, Y4
+	VMOVQ        DI, X5
+	VPBROADCASTQ X5, Y5
+	VPADDQ       Y5, Y4, Y4
+	VPSRLQ       $0x05, Y4, Y6
+	VPSLLQ       $0x05, Y6, Y5
+	VPSUBQ       Y5, Y4, Y4
+	VPSLLQ       $0x20, Y6, Y5
+	VPADDQ       Y5, Y6, Y6
+	VPBROADCASTQ next<>+0(SB), Y5
+	VPADDQ       Y5, Y6, Y6
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y5
 	VPMULUDQ     numbers<>+0(SB), Y5, Y5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Y4
-	VPADDQ       Y4, Y5, Y5
-	VPSRLQ       $0x05, Y5, Y6
-	VPSLLQ       $0x05, Y6, Y4
-	VPSUBQ       Y4, Y5, Y5
-	VPSLLQ       $0x20, Y6, Y4
-	VPADDQ       Y4, Y6, Y6
-	VPBROADCASTQ next<>+0(SB), Y4
-	VPADDQ       Y4, Y6, Y6
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y7
-	VPMULUDQ     numbers<>+0(SB), Y7, Y7
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Y4
-	VPADDQ       Y4, Y7, Y7
-	VPSRLQ       $0x05, Y7, Y8
-	VPSLLQ       $0x05, Y8, Y4
-	VPSUBQ       Y4, Y7, Y7
-	VPSLLQ       $0x20, Y8, Y4
-	VPADDQ       Y4, Y8, Y8
-	VPBROADCASTQ next<>+0(SB), Y4
-	VPADDQ       Y4, Y8, Y8
-	TESTQ        BX, BX
-	JZ           narrowRest
+	VMOVQ        DI, X7
+	VPBROADCASTQ X7, Y7
+	VPADDQ       Y7, Y5, Y5
+	VPSRLQ       $0x05, Y5, Y8
+	VPSLLQ       $0x05, Y8, Y7
+	VPSUBQ       Y7, Y5, Y5
+	VPSLLQ       $0x20, Y8, Y7
+	VPADDQ       Y7, Y8, Y8
+	VPBROADCASTQ next<>+0(SB), Y7
+	VPADDQ       Y7, Y8, Y8
+	CMPQ         DX, $0x04
+	JB           narrowFew
 
 narrowLoop:
-	VMOVDQU     (DI), Y4
-	VPERMD      Y4, Y6, Y4
-	VPSRLVQ     Y5, Y4, Y4
-	VPAND       Y0, Y4, Y4
-	VPOR        low<>+0(SB), Y4, Y4
-	VSUBPD      Y1, Y4, Y4
-	VMULPD      Y3, Y4, Y9
-	VFMADD231PD Y2, Y4, Y9
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y7
+	VPSRLVQ     Y4, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
 	VMOVUPD     Y9, (AX)
-	VMOVDQU     (DI)(R8*1), Y4
-	VPERMD      Y4, Y8, Y4
-	VPSRLVQ     Y7, Y4, Y4
-	VPAND       Y0, Y4, Y4
-	VPOR        low<>+0(SB), Y4, Y4
-	VSUBPD      Y1, Y4, Y4
-	VMULPD      Y3, Y4, Y9
-	VFMADD231PD Y2, Y4, Y9
+	VMOVDQU     (SI)(R9*1), Y7
+	VPERMD      Y7, Y8, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
 	VMOVUPD     Y9, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         narrowLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y7
+	VPSRLVQ     Y4, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     Y9, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y7
+	VPERMD      Y7, Y8, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     Y9, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y7
+	VPSRLVQ     Y4, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     Y9, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y7
+	VPERMD      Y7, Y8, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     Y9, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y7
+	VPSRLVQ     Y4, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     Y9, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y7
+	VPERMD      Y7, Y8, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     Y9, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y7
+	VPSRLVQ     Y4, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     Y9, (AX)
+	VMOVDQU     (SI)(R9*1), Y7
+	VPERMD      Y7, Y8, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     Y9, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         narrowOne
 
 narrowRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          narrowEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y4
-	VPERMD      Y4, Y6, Y4
-	VPSRLVQ     Y5, Y4, Y4
-	VPAND       Y0, Y4, Y4
-	VPOR        low<>+0(SB), Y4, Y4
-	VSUBPD      Y1, Y4, Y4
-	VMULPD      Y3, Y4, Y5
-	VFMADD231PD Y2, Y4, Y5
-	VMOVDQU     (CX), Y4
-	VMASKMOVPD  Y5, Y4, (AX)
-	VMOVDQU     (DI)(R8*1), Y4
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y6
+	VPSRLVQ     Y4, Y6, Y6
+	VPAND       Y0, Y6, Y6
+	VPOR        low<>+0(SB), Y6, Y6
+	VSUBPD      Y1, Y6, Y6
+	VMULPD      Y3, Y6, Y4
+	VFMADD231PD Y2, Y6, Y4
+	VMOVDQU     (DX), Y6
+	VMASKMOVPD  Y4, Y6, (AX)
+	VMOVDQU     (SI)(R9*1), Y4
 	VPERMD      Y4, Y8, Y4
-	VPSRLVQ     Y7, Y4, Y4
+	VPSRLVQ     Y5, Y4, Y4
 	VPAND       Y0, Y4, Y4
 	VPOR        low<>+0(SB), Y4, Y4
 	VSUBPD      Y1, Y4, Y4
 	VMULPD      Y3, Y4, Y0
 	VFMADD231PD Y2, Y4, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  Y0, Y1, 32(AX)
 
 narrowEnd:
@@ -609,53 +1040,52 @@ narrowEnd:
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y5
-	VPMULUDQ     numbers<>+0(SB), Y5, Y5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Y4
-	VPADDQ       Y4, Y5, Y5
-	VPSRLQ       $0x06, Y5, Y6
-	VPSLLQ       $0x06, Y6, Y4
-	VPSUBQ       Y4, Y5, Y5
+	VPBROADCASTQ 8(BX), Y4
+	VPMULUDQ     numbers<>+0(SB), Y4, Y4
+	VMOVQ        DI, X5
+	VPBROADCASTQ X5, Y5
+	VPADDQ       Y5, Y4, Y4
+	VPSRLQ       $0x06, Y4, Y6
+	VPSLLQ       $0x06, Y6, Y5
+	VPSUBQ       Y5, Y4, Y4
 	VPBROADCASTQ n64<>+0(SB), Y7
-	VPSUBQ       Y5, Y7, Y7
+	VPSUBQ       Y4, Y7, Y7
 	VPADDQ       Y6, Y6, Y6
-	VPSLLQ       $0x20, Y6, Y4
-	VPADDQ       Y4, Y6, Y6
-	VPBROADCASTQ next<>+0(SB), Y4
-	VPADDQ       Y4, Y6, Y6
-	VPBROADCASTQ pair<>+0(SB), Y4
-	VPADDQ       Y4, Y6, Y4
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y9
-	VPMULUDQ     numbers<>+0(SB), Y9, Y9
-	VMOVQ        CX, X8
-	VPBROADCASTQ X8, Y8
-	VPADDQ       Y8, Y9, Y9
-	VPSRLQ       $0x06, Y9, Y10
-	VPSLLQ       $0x06, Y10, Y8
-	VPSUBQ       Y8, Y9, Y9
+	VPSLLQ       $0x20, Y6, Y5
+	VPADDQ       Y5, Y6, Y6
+	VPBROADCASTQ next<>+0(SB), Y5
+	VPADDQ       Y5, Y6, Y6
+	VPBROADCASTQ pair<>+0(SB), Y5
+	VPADDQ       Y5, Y6, Y5
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y8
+	VPMULUDQ     numbers<>+0(SB), Y8, Y8
+	VMOVQ        DI, X9
+	VPBROADCASTQ X9, Y9
+	VPADDQ       Y9, Y8, Y8
+	VPSRLQ       $0x06, Y8, Y10
+	VPSLLQ       $0x06, Y10, Y9
+	VPSUBQ       Y9, Y8, Y8
 	VPBROADCASTQ n64<>+0(SB), Y11
-	VPSUBQ       Y9, Y11, Y11
+	VPSUBQ       Y8, Y11, Y11
 	VPADDQ       Y10, Y10, Y10
-	VPSLLQ       $0x20, Y10, Y8
-	VPADDQ       Y8, Y10, Y10
-	VPBROADCASTQ next<>+0(SB), Y8
-	VPADDQ       Y8, Y10, Y10
-	VPBROADCASTQ pair<>+0(SB), Y8
-	VPADDQ       Y8, Y10, Y8
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPSLLQ       $0x20, Y10, Y9
+	VPADDQ       Y9, Y10, Y10
+	VPBROADCASTQ next<>+0(SB), Y9
+	VPADDQ       Y9, Y10, Y10
+	VPBROADCASTQ pair<>+0(SB), Y9
+	VPADDQ       Y9, Y10, Y9
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU     (DI), Y13
+	VMOVDQU     (SI), Y13
 	VPERMD      Y13, Y6, Y12
-	VPSRLVQ     Y5, Y12, Y12
-	VPERMD      Y13, Y4, Y13
+	VPSRLVQ     Y4, Y12, Y12
+	VPERMD      Y13, Y5, Y13
 	VPSLLVQ     Y7, Y13, Y13
 	VPOR        Y13, Y12, Y12
 	VPAND       Y0, Y12, Y12
@@ -664,10 +1094,10 @@ wideLoop:
 	VMULPD      Y3, Y12, Y13
 	VFMADD231PD Y2, Y12, Y13
 	VMOVUPD     Y13, (AX)
-	VMOVDQU     (DI)(R8*1), Y13
+	VMOVDQU     (SI)(R9*1), Y13
 	VPERMD      Y13, Y10, Y12
-	VPSRLVQ     Y9, Y12, Y12
-	VPERMD      Y13, Y8, Y13
+	VPSRLVQ     Y8, Y12, Y12
+	VPERMD      Y13, Y9, Y13
 	VPSLLVQ     Y11, Y13, Y13
 	VPOR        Y13, Y12, Y12
 	VPAND       Y0, Y12, Y12
@@ -676,22 +1106,132 @@ wideLoop:
 	VMULPD      Y3, Y12, Y13
 	VFMADD231PD Y2, Y12, Y13
 	VMOVUPD     Y13, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         wideLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y13
+	VPERMD      Y13, Y6, Y12
+	VPSRLVQ     Y4, Y12, Y12
+	VPERMD      Y13, Y5, Y13
+	VPSLLVQ     Y7, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     Y13, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y13
+	VPERMD      Y13, Y10, Y12
+	VPSRLVQ     Y8, Y12, Y12
+	VPERMD      Y13, Y9, Y13
+	VPSLLVQ     Y11, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     Y13, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y13
+	VPERMD      Y13, Y6, Y12
+	VPSRLVQ     Y4, Y12, Y12
+	VPERMD      Y13, Y5, Y13
+	VPSLLVQ     Y7, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     Y13, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y13
+	VPERMD      Y13, Y10, Y12
+	VPSRLVQ     Y8, Y12, Y12
+	VPERMD      Y13, Y9, Y13
+	VPSLLVQ     Y11, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     Y13, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y13
+	VPERMD      Y13, Y6, Y12
+	VPSRLVQ     Y4, Y12, Y12
+	VPERMD      Y13, Y5, Y13
+	VPSLLVQ     Y7, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     Y13, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y13
+	VPERMD      Y13, Y10, Y12
+	VPSRLVQ     Y8, Y12, Y12
+	VPERMD      Y13, Y9, Y13
+	VPSLLVQ     Y11, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     Y13, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU     (SI), Y13
+	VPERMD      Y13, Y6, Y12
+	VPSRLVQ     Y4, Y12, Y12
+	VPERMD      Y13, Y5, Y13
+	VPSLLVQ     Y7, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     Y13, (AX)
+	VMOVDQU     (SI)(R9*1), Y13
+	VPERMD      Y13, Y10, Y12
+	VPSRLVQ     Y8, Y12, Y12
+	VPERMD      Y13, Y9, Y13
+	VPSLLVQ     Y11, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     Y13, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         wideOne
 
 wideRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          wideEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y12
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y12
 	VPERMD      Y12, Y6, Y6
-	VPSRLVQ     Y5, Y6, Y6
-	VPERMD      Y12, Y4, Y12
+	VPSRLVQ     Y4, Y6, Y6
+	VPERMD      Y12, Y5, Y12
 	VPSLLVQ     Y7, Y12, Y12
 	VPOR        Y12, Y6, Y6
 	VPAND       Y0, Y6, Y6
@@ -699,12 +1239,12 @@ wideRest:
 	VSUBPD      Y1, Y6, Y6
 	VMULPD      Y3, Y6, Y4
 	VFMADD231PD Y2, Y6, Y4
-	VMOVDQU     (CX), Y5
+	VMOVDQU     (DX), Y5
 	VMASKMOVPD  Y4, Y5, (AX)
-	VMOVDQU     (DI)(R8*1), Y4
+	VMOVDQU     (SI)(R9*1), Y4
 	VPERMD      Y4, Y10, Y5
-	VPSRLVQ     Y9, Y5, Y5
-	VPERMD      Y4, Y8, Y4
+	VPSRLVQ     Y8, Y5, Y5
+	VPERMD      Y4, Y9, Y4
 	VPSLLVQ     Y11, Y4, Y4
 	VPOR        Y4, Y5, Y5
 	VPAND       Y0, Y5, Y5
@@ -712,152 +1252,272 @@ wideRest:
 	VSUBPD      Y1, Y5, Y5
 	VMULPD      Y3, Y5, Y0
 	VFMADD231PD Y2, Y5, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  Y0, Y1, 32(AX)
 
 wideEnd:
 	VZEROUPPER
 	RET
 
-// func addValues256(dst *float64, n int, bit *uint, off float64, div float64, inv float64, mul float64)
-// Requires: AVX, AVX2, FMA3
-TEXT ·addValues256(SB), NOSPLIT, $0-56
+// func addValues256(dst *float64, n int, bit *uint, off float64, r *float64)
+// Requires: AVX, AVX2, BMI2, FMA3
+TEXT ·addValues256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
+	ANDQ         $0x07, CX
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VMOVQ        R9, X0
 	VPBROADCASTQ X0, Y0
 	VPBROADCASTQ off+24(FP), Y1
-	VPBROADCASTQ inv+40(FP), Y2
-	VPBROADCASTQ div+32(FP), Y4
-	VPBROADCASTQ one<>+0(SB), Y3
-	VFNMADD231PD Y4, Y2, Y3
-	VMULPD       Y2, Y3, Y3
-	MOVQ         $0x3ff0000000000000, CX
-	MOVQ         mul+48(FP), R10
-	CMPQ         CX, R10
+	MOVQ         r+32(FP), R9
+	VPBROADCASTQ 16(R9), Y2
+	VPBROADCASTQ 24(R9), Y3
+	MOVQ         $0x3ff0000000000000, R10
+	CMPQ         R10, 8(R9)
 	JE           once
-	VPBROADCASTQ mul+48(FP), Y4
-	CMPQ         R9, $0x21
+	VPBROADCASTQ 8(R9), Y4
+	CMPQ         R8, $0x21
 	JA           timeswide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y6
+	VPBROADCASTQ 8(BX), Y5
+	VPMULUDQ     numbers<>+0(SB), Y5, Y5
+	VMOVQ        DI, X6
+	VPBROADCASTQ X6, Y6
+	VPADDQ       Y6, Y5, Y5
+	VPSRLQ       $0x05, Y5, Y7
+	VPSLLQ       $0x05, Y7, Y6
+	VPSUBQ       Y6, Y5, Y5
+	VPSLLQ       $0x20, Y7, Y6
+	VPADDQ       Y6, Y7, Y7
+	VPBROADCASTQ next<>+0(SB), Y6
+	VPADDQ       Y6, Y7, Y7
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y6
 	VPMULUDQ     numbers<>+0(SB), Y6, Y6
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Y5
-	VPADDQ       Y5, Y6, Y6
-	VPSRLQ       $0x05, Y6, Y7
-	VPSLLQ       $0x05, Y7, Y5
-	VPSUBQ       Y5, Y6, Y6
-	VPSLLQ       $0x20, Y7, Y5
-	VPADDQ       Y5, Y7, Y7
-	VPBROADCASTQ next<>+0(SB), Y5
-	VPADDQ       Y5, Y7, Y7
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y8
-	VPMULUDQ     numbers<>+0(SB), Y8, Y8
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Y5
-	VPADDQ       Y5, Y8, Y8
-	VPSRLQ       $0x05, Y8, Y9
-	VPSLLQ       $0x05, Y9, Y5
-	VPSUBQ       Y5, Y8, Y8
-	VPSLLQ       $0x20, Y9, Y5
-	VPADDQ       Y5, Y9, Y9
-	VPBROADCASTQ next<>+0(SB), Y5
-	VPADDQ       Y5, Y9, Y9
-	TESTQ        BX, BX
-	JZ           timesnarrowRest
+	VMOVQ        DI, X8
+	VPBROADCASTQ X8, Y8
+	VPADDQ       Y8, Y6, Y6
+	VPSRLQ       $0x05, Y6, Y9
+	VPSLLQ       $0x05, Y9, Y8
+	VPSUBQ       Y8, Y6, Y6
+	VPSLLQ       $0x20, Y9, Y8
+	VPADDQ       Y8, Y9, Y9
+	VPBROADCASTQ next<>+0(SB), Y8
+	VPADDQ       Y8, Y9, Y9
+	CMPQ         DX, $0x04
+	JB           timesnarrowFew
 
 timesnarrowLoop:
-	VMOVDQU     (DI), Y5
-	VPERMD      Y5, Y7, Y5
-	VPSRLVQ     Y6, Y5, Y5
-	VPAND       Y0, Y5, Y5
-	VPOR        low<>+0(SB), Y5, Y5
-	VSUBPD      Y1, Y5, Y5
-	VMULPD      Y3, Y5, Y10
-	VFMADD231PD Y2, Y5, Y10
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
 	VMULPD      Y4, Y10, Y10
-	VMOVUPD     (AX), Y5
-	VADDPD      Y10, Y5, Y11
-	VCMPPD      $0x03, Y5, Y5, Y5
-	VBLENDVPD   Y5, Y10, Y11, Y11
+	VMOVUPD     (AX), Y8
+	VADDPD      Y10, Y8, Y11
+	VCMPPD      $0x03, Y8, Y8, Y8
+	VBLENDVPD   Y8, Y10, Y11, Y11
 	VMOVUPD     Y11, (AX)
-	VMOVDQU     (DI)(R8*1), Y5
-	VPERMD      Y5, Y9, Y5
-	VPSRLVQ     Y8, Y5, Y5
-	VPAND       Y0, Y5, Y5
-	VPOR        low<>+0(SB), Y5, Y5
-	VSUBPD      Y1, Y5, Y5
-	VMULPD      Y3, Y5, Y10
-	VFMADD231PD Y2, Y5, Y10
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
 	VMULPD      Y4, Y10, Y10
-	VMOVUPD     32(AX), Y5
-	VADDPD      Y10, Y5, Y11
-	VCMPPD      $0x03, Y5, Y5, Y5
-	VBLENDVPD   Y5, Y10, Y11, Y11
+	VMOVUPD     32(AX), Y8
+	VADDPD      Y10, Y8, Y11
+	VCMPPD      $0x03, Y8, Y8, Y8
+	VBLENDVPD   Y8, Y10, Y11, Y11
 	VMOVUPD     Y11, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         timesnarrowLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     64(AX), Y8
+	VADDPD      Y10, Y8, Y11
+	VCMPPD      $0x03, Y8, Y8, Y8
+	VBLENDVPD   Y8, Y10, Y11, Y11
+	VMOVUPD     Y11, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     96(AX), Y8
+	VADDPD      Y10, Y8, Y11
+	VCMPPD      $0x03, Y8, Y8, Y8
+	VBLENDVPD   Y8, Y10, Y11, Y11
+	VMOVUPD     Y11, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     128(AX), Y8
+	VADDPD      Y10, Y8, Y11
+	VCMPPD      $0x03, Y8, Y8, Y8
+	VBLENDVPD   Y8, Y10, Y11, Y11
+	VMOVUPD     Y11, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     160(AX), Y8
+	VADDPD      Y10, Y8, Y11
+	VCMPPD      $0x03, Y8, Y8, Y8
+	VBLENDVPD   Y8, Y10, Y11, Y11
+	VMOVUPD     Y11, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     192(AX), Y8
+	VADDPD      Y10, Y8, Y11
+	VCMPPD      $0x03, Y8, Y8, Y8
+	VBLENDVPD   Y8, Y10, Y11, Y11
+	VMOVUPD     Y11, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     224(AX), Y8
+	VADDPD      Y10, Y8, Y11
+	VCMPPD      $0x03, Y8, Y8, Y8
+	VBLENDVPD   Y8, Y10, Y11, Y11
+	VMOVUPD     Y11, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timesnarrowLoop
+
+timesnarrowFew:
+	TESTQ DX, DX
+	JZ    timesnarrowRest
+
+timesnarrowOne:
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     (AX), Y8
+	VADDPD      Y10, Y8, Y11
+	VCMPPD      $0x03, Y8, Y8, Y8
+	VBLENDVPD   Y8, Y10, Y11, Y11
+	VMOVUPD     Y11, (AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPOR        low<>+0(SB), Y8, Y8
+	VSUBPD      Y1, Y8, Y8
+	VMULPD      Y3, Y8, Y10
+	VFMADD231PD Y2, Y8, Y10
+	VMULPD      Y4, Y10, Y10
+	VMOVUPD     32(AX), Y8
+	VADDPD      Y10, Y8, Y11
+	VCMPPD      $0x03, Y8, Y8, Y8
+	VBLENDVPD   Y8, Y10, Y11, Y11
+	VMOVUPD     Y11, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timesnarrowOne
 
 timesnarrowRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          timesnarrowEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y5
-	VPERMD      Y5, Y7, Y5
-	VPSRLVQ     Y6, Y5, Y5
-	VPAND       Y0, Y5, Y5
-	VPOR        low<>+0(SB), Y5, Y5
-	VSUBPD      Y1, Y5, Y5
-	VMULPD      Y3, Y5, Y6
-	VFMADD231PD Y2, Y5, Y6
-	VMULPD      Y4, Y6, Y6
-	VMOVDQU     (CX), Y5
-	VMASKMOVPD  (AX), Y5, Y5
-	VADDPD      Y6, Y5, Y7
-	VCMPPD      $0x03, Y5, Y5, Y5
-	VBLENDVPD   Y5, Y6, Y7, Y7
-	VMOVDQU     (CX), Y5
-	VMASKMOVPD  Y7, Y5, (AX)
-	VMOVDQU     (DI)(R8*1), Y5
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y5
+	VFMADD231PD Y2, Y7, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVDQU     (DX), Y7
+	VMASKMOVPD  (AX), Y7, Y7
+	VADDPD      Y5, Y7, Y8
+	VCMPPD      $0x03, Y7, Y7, Y7
+	VBLENDVPD   Y7, Y5, Y8, Y8
+	VMOVDQU     (DX), Y5
+	VMASKMOVPD  Y8, Y5, (AX)
+	VMOVDQU     (SI)(R9*1), Y5
 	VPERMD      Y5, Y9, Y5
-	VPSRLVQ     Y8, Y5, Y5
+	VPSRLVQ     Y6, Y5, Y5
 	VPAND       Y0, Y5, Y5
 	VPOR        low<>+0(SB), Y5, Y5
 	VSUBPD      Y1, Y5, Y5
 	VMULPD      Y3, Y5, Y0
 	VFMADD231PD Y2, Y5, Y0
 	VMULPD      Y4, Y0, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  32(AX), Y1, Y1
 	VADDPD      Y0, Y1, Y2
 	VCMPPD      $0x03, Y1, Y1, Y1
 	VBLENDVPD   Y1, Y0, Y2, Y2
-	VMOVDQU     32(CX), Y0
+	VMOVDQU     32(DX), Y0
 	VMASKMOVPD  Y2, Y0, 32(AX)
 
 timesnarrowEnd:
@@ -865,53 +1525,52 @@ timesnarrowEnd:
 	RET
 
 timeswide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y6
-	VPMULUDQ     numbers<>+0(SB), Y6, Y6
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Y5
-	VPADDQ       Y5, Y6, Y6
-	VPSRLQ       $0x06, Y6, Y7
-	VPSLLQ       $0x06, Y7, Y5
-	VPSUBQ       Y5, Y6, Y6
+	VPBROADCASTQ 8(BX), Y5
+	VPMULUDQ     numbers<>+0(SB), Y5, Y5
+	VMOVQ        DI, X6
+	VPBROADCASTQ X6, Y6
+	VPADDQ       Y6, Y5, Y5
+	VPSRLQ       $0x06, Y5, Y7
+	VPSLLQ       $0x06, Y7, Y6
+	VPSUBQ       Y6, Y5, Y5
 	VPBROADCASTQ n64<>+0(SB), Y8
-	VPSUBQ       Y6, Y8, Y8
+	VPSUBQ       Y5, Y8, Y8
 	VPADDQ       Y7, Y7, Y7
-	VPSLLQ       $0x20, Y7, Y5
-	VPADDQ       Y5, Y7, Y7
-	VPBROADCASTQ next<>+0(SB), Y5
-	VPADDQ       Y5, Y7, Y7
-	VPBROADCASTQ pair<>+0(SB), Y5
-	VPADDQ       Y5, Y7, Y5
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y10
-	VPMULUDQ     numbers<>+0(SB), Y10, Y10
-	VMOVQ        CX, X9
-	VPBROADCASTQ X9, Y9
-	VPADDQ       Y9, Y10, Y10
-	VPSRLQ       $0x06, Y10, Y11
-	VPSLLQ       $0x06, Y11, Y9
-	VPSUBQ       Y9, Y10, Y10
+	VPSLLQ       $0x20, Y7, Y6
+	VPADDQ       Y6, Y7, Y7
+	VPBROADCASTQ next<>+0(SB), Y6
+	VPADDQ       Y6, Y7, Y7
+	VPBROADCASTQ pair<>+0(SB), Y6
+	VPADDQ       Y6, Y7, Y6
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y9
+	VPMULUDQ     numbers<>+0(SB), Y9, Y9
+	VMOVQ        DI, X10
+	VPBROADCASTQ X10, Y10
+	VPADDQ       Y10, Y9, Y9
+	VPSRLQ       $0x06, Y9, Y11
+	VPSLLQ       $0x06, Y11, Y10
+	VPSUBQ       Y10, Y9, Y9
 	VPBROADCASTQ n64<>+0(SB), Y12
-	VPSUBQ       Y10, Y12, Y12
+	VPSUBQ       Y9, Y12, Y12
 	VPADDQ       Y11, Y11, Y11
-	VPSLLQ       $0x20, Y11, Y9
-	VPADDQ       Y9, Y11, Y11
-	VPBROADCASTQ next<>+0(SB), Y9
-	VPADDQ       Y9, Y11, Y11
-	VPBROADCASTQ pair<>+0(SB), Y9
-	VPADDQ       Y9, Y11, Y9
-	TESTQ        BX, BX
-	JZ           timeswideRest
+	VPSLLQ       $0x20, Y11, Y10
+	VPADDQ       Y10, Y11, Y11
+	VPBROADCASTQ next<>+0(SB), Y10
+	VPADDQ       Y10, Y11, Y11
+	VPBROADCASTQ pair<>+0(SB), Y10
+	VPADDQ       Y10, Y11, Y10
+	CMPQ         DX, $0x04
+	JB           timeswideFew
 
 timeswideLoop:
-	VMOVDQU     (DI), Y14
+	VMOVDQU     (SI), Y14
 	VPERMD      Y14, Y7, Y13
-	VPSRLVQ     Y6, Y13, Y13
-	VPERMD      Y14, Y5, Y14
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
 	VPSLLVQ     Y8, Y14, Y14
 	VPOR        Y14, Y13, Y13
 	VPAND       Y0, Y13, Y13
@@ -925,10 +1584,10 @@ timeswideLoop:
 	VCMPPD      $0x03, Y13, Y13, Y13
 	VBLENDVPD   Y13, Y14, Y15, Y15
 	VMOVUPD     Y15, (AX)
-	VMOVDQU     (DI)(R8*1), Y14
+	VMOVDQU     (SI)(R9*1), Y14
 	VPERMD      Y14, Y11, Y13
-	VPSRLVQ     Y10, Y13, Y13
-	VPERMD      Y14, Y9, Y14
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
 	VPSLLVQ     Y12, Y14, Y14
 	VPOR        Y14, Y13, Y13
 	VPAND       Y0, Y13, Y13
@@ -942,22 +1601,172 @@ timeswideLoop:
 	VCMPPD      $0x03, Y13, Y13, Y13
 	VBLENDVPD   Y13, Y14, Y15, Y15
 	VMOVUPD     Y15, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         timeswideLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     64(AX), Y13
+	VADDPD      Y14, Y13, Y15
+	VCMPPD      $0x03, Y13, Y13, Y13
+	VBLENDVPD   Y13, Y14, Y15, Y15
+	VMOVUPD     Y15, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     96(AX), Y13
+	VADDPD      Y14, Y13, Y15
+	VCMPPD      $0x03, Y13, Y13, Y13
+	VBLENDVPD   Y13, Y14, Y15, Y15
+	VMOVUPD     Y15, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     128(AX), Y13
+	VADDPD      Y14, Y13, Y15
+	VCMPPD      $0x03, Y13, Y13, Y13
+	VBLENDVPD   Y13, Y14, Y15, Y15
+	VMOVUPD     Y15, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     160(AX), Y13
+	VADDPD      Y14, Y13, Y15
+	VCMPPD      $0x03, Y13, Y13, Y13
+	VBLENDVPD   Y13, Y14, Y15, Y15
+	VMOVUPD     Y15, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     192(AX), Y13
+	VADDPD      Y14, Y13, Y15
+	VCMPPD      $0x03, Y13, Y13, Y13
+	VBLENDVPD   Y13, Y14, Y15, Y15
+	VMOVUPD     Y15, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     224(AX), Y13
+	VADDPD      Y14, Y13, Y15
+	VCMPPD      $0x03, Y13, Y13, Y13
+	VBLENDVPD   Y13, Y14, Y15, Y15
+	VMOVUPD     Y15, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timeswideLoop
+
+timeswideFew:
+	TESTQ DX, DX
+	JZ    timeswideRest
+
+timeswideOne:
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     (AX), Y13
+	VADDPD      Y14, Y13, Y15
+	VCMPPD      $0x03, Y13, Y13, Y13
+	VBLENDVPD   Y13, Y14, Y15, Y15
+	VMOVUPD     Y15, (AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPOR        low<>+0(SB), Y13, Y13
+	VSUBPD      Y1, Y13, Y13
+	VMULPD      Y3, Y13, Y14
+	VFMADD231PD Y2, Y13, Y14
+	VMULPD      Y4, Y14, Y14
+	VMOVUPD     32(AX), Y13
+	VADDPD      Y14, Y13, Y15
+	VCMPPD      $0x03, Y13, Y13, Y13
+	VBLENDVPD   Y13, Y14, Y15, Y15
+	VMOVUPD     Y15, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timeswideOne
 
 timeswideRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          timeswideEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y13
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y13
 	VPERMD      Y13, Y7, Y7
-	VPSRLVQ     Y6, Y7, Y7
-	VPERMD      Y13, Y5, Y13
+	VPSRLVQ     Y5, Y7, Y7
+	VPERMD      Y13, Y6, Y13
 	VPSLLVQ     Y8, Y13, Y13
 	VPOR        Y13, Y7, Y7
 	VPAND       Y0, Y7, Y7
@@ -966,17 +1775,17 @@ timeswideRest:
 	VMULPD      Y3, Y7, Y5
 	VFMADD231PD Y2, Y7, Y5
 	VMULPD      Y4, Y5, Y5
-	VMOVDQU     (CX), Y6
+	VMOVDQU     (DX), Y6
 	VMASKMOVPD  (AX), Y6, Y6
 	VADDPD      Y5, Y6, Y7
 	VCMPPD      $0x03, Y6, Y6, Y6
 	VBLENDVPD   Y6, Y5, Y7, Y7
-	VMOVDQU     (CX), Y5
+	VMOVDQU     (DX), Y5
 	VMASKMOVPD  Y7, Y5, (AX)
-	VMOVDQU     (DI)(R8*1), Y5
+	VMOVDQU     (SI)(R9*1), Y5
 	VPERMD      Y5, Y11, Y6
-	VPSRLVQ     Y10, Y6, Y6
-	VPERMD      Y5, Y9, Y5
+	VPSRLVQ     Y9, Y6, Y6
+	VPERMD      Y5, Y10, Y5
 	VPSLLVQ     Y12, Y5, Y5
 	VPOR        Y5, Y6, Y6
 	VPAND       Y0, Y6, Y6
@@ -985,12 +1794,12 @@ timeswideRest:
 	VMULPD      Y3, Y6, Y0
 	VFMADD231PD Y2, Y6, Y0
 	VMULPD      Y4, Y0, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  32(AX), Y1, Y1
 	VADDPD      Y0, Y1, Y2
 	VCMPPD      $0x03, Y1, Y1, Y1
 	VBLENDVPD   Y1, Y0, Y2, Y2
-	VMOVDQU     32(CX), Y0
+	VMOVDQU     32(DX), Y0
 	VMASKMOVPD  Y2, Y0, 32(AX)
 
 timeswideEnd:
@@ -998,108 +1807,225 @@ timeswideEnd:
 	RET
 
 once:
-	CMPQ         R9, $0x21
+	CMPQ         R8, $0x21
 	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y5
+	VPBROADCASTQ 8(BX), Y4
+	VPMULUDQ     numbers<>+0(SB), Y4, Y4
+	VMOVQ        DI, X5
+	VPBROADCASTQ X5, Y5
+	VPADDQ       Y5, Y4, Y4
+	VPSRLQ       $0x05, Y4, Y6
+	VPSLLQ       $0x05, Y6, Y5
+	VPSUBQ       Y5, Y4, Y4
+	VPSLLQ       $0x20, Y6, Y5
+	VPADDQ       Y5, Y6, Y6
+	VPBROADCASTQ next<>+0(SB), Y5
+	VPADDQ       Y5, Y6, Y6
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y5
 	VPMULUDQ     numbers<>+0(SB), Y5, Y5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Y4
-	VPADDQ       Y4, Y5, Y5
-	VPSRLQ       $0x05, Y5, Y6
-	VPSLLQ       $0x05, Y6, Y4
-	VPSUBQ       Y4, Y5, Y5
-	VPSLLQ       $0x20, Y6, Y4
-	VPADDQ       Y4, Y6, Y6
-	VPBROADCASTQ next<>+0(SB), Y4
-	VPADDQ       Y4, Y6, Y6
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y7
-	VPMULUDQ     numbers<>+0(SB), Y7, Y7
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Y4
-	VPADDQ       Y4, Y7, Y7
-	VPSRLQ       $0x05, Y7, Y8
-	VPSLLQ       $0x05, Y8, Y4
-	VPSUBQ       Y4, Y7, Y7
-	VPSLLQ       $0x20, Y8, Y4
-	VPADDQ       Y4, Y8, Y8
-	VPBROADCASTQ next<>+0(SB), Y4
-	VPADDQ       Y4, Y8, Y8
-	TESTQ        BX, BX
-	JZ           narrowRest
+	VMOVQ        DI, X7
+	VPBROADCASTQ X7, Y7
+	VPADDQ       Y7, Y5, Y5
+	VPSRLQ       $0x05, Y5, Y8
+	VPSLLQ       $0x05, Y8, Y7
+	VPSUBQ       Y7, Y5, Y5
+	VPSLLQ       $0x20, Y8, Y7
+	VPADDQ       Y7, Y8, Y8
+	VPBROADCASTQ next<>+0(SB), Y7
+	VPADDQ       Y7, Y8, Y8
+	CMPQ         DX, $0x04
+	JB           narrowFew
 
 narrowLoop:
-	VMOVDQU     (DI), Y4
-	VPERMD      Y4, Y6, Y4
-	VPSRLVQ     Y5, Y4, Y4
-	VPAND       Y0, Y4, Y4
-	VPOR        low<>+0(SB), Y4, Y4
-	VSUBPD      Y1, Y4, Y4
-	VMULPD      Y3, Y4, Y9
-	VFMADD231PD Y2, Y4, Y9
-	VMOVUPD     (AX), Y4
-	VADDPD      Y9, Y4, Y10
-	VCMPPD      $0x03, Y4, Y4, Y4
-	VBLENDVPD   Y4, Y9, Y10, Y10
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y7
+	VPSRLVQ     Y4, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     (AX), Y7
+	VADDPD      Y9, Y7, Y10
+	VCMPPD      $0x03, Y7, Y7, Y7
+	VBLENDVPD   Y7, Y9, Y10, Y10
 	VMOVUPD     Y10, (AX)
-	VMOVDQU     (DI)(R8*1), Y4
-	VPERMD      Y4, Y8, Y4
-	VPSRLVQ     Y7, Y4, Y4
-	VPAND       Y0, Y4, Y4
-	VPOR        low<>+0(SB), Y4, Y4
-	VSUBPD      Y1, Y4, Y4
-	VMULPD      Y3, Y4, Y9
-	VFMADD231PD Y2, Y4, Y9
-	VMOVUPD     32(AX), Y4
-	VADDPD      Y9, Y4, Y10
-	VCMPPD      $0x03, Y4, Y4, Y4
-	VBLENDVPD   Y4, Y9, Y10, Y10
+	VMOVDQU     (SI)(R9*1), Y7
+	VPERMD      Y7, Y8, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     32(AX), Y7
+	VADDPD      Y9, Y7, Y10
+	VCMPPD      $0x03, Y7, Y7, Y7
+	VBLENDVPD   Y7, Y9, Y10, Y10
 	VMOVUPD     Y10, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         narrowLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y7
+	VPSRLVQ     Y4, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     64(AX), Y7
+	VADDPD      Y9, Y7, Y10
+	VCMPPD      $0x03, Y7, Y7, Y7
+	VBLENDVPD   Y7, Y9, Y10, Y10
+	VMOVUPD     Y10, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y7
+	VPERMD      Y7, Y8, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     96(AX), Y7
+	VADDPD      Y9, Y7, Y10
+	VCMPPD      $0x03, Y7, Y7, Y7
+	VBLENDVPD   Y7, Y9, Y10, Y10
+	VMOVUPD     Y10, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y7
+	VPSRLVQ     Y4, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     128(AX), Y7
+	VADDPD      Y9, Y7, Y10
+	VCMPPD      $0x03, Y7, Y7, Y7
+	VBLENDVPD   Y7, Y9, Y10, Y10
+	VMOVUPD     Y10, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y7
+	VPERMD      Y7, Y8, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     160(AX), Y7
+	VADDPD      Y9, Y7, Y10
+	VCMPPD      $0x03, Y7, Y7, Y7
+	VBLENDVPD   Y7, Y9, Y10, Y10
+	VMOVUPD     Y10, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y7
+	VPSRLVQ     Y4, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     192(AX), Y7
+	VADDPD      Y9, Y7, Y10
+	VCMPPD      $0x03, Y7, Y7, Y7
+	VBLENDVPD   Y7, Y9, Y10, Y10
+	VMOVUPD     Y10, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y7
+	VPERMD      Y7, Y8, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     224(AX), Y7
+	VADDPD      Y9, Y7, Y10
+	VCMPPD      $0x03, Y7, Y7, Y7
+	VBLENDVPD   Y7, Y9, Y10, Y10
+	VMOVUPD     Y10, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y7
+	VPSRLVQ     Y4, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     (AX), Y7
+	VADDPD      Y9, Y7, Y10
+	VCMPPD      $0x03, Y7, Y7, Y7
+	VBLENDVPD   Y7, Y9, Y10, Y10
+	VMOVUPD     Y10, (AX)
+	VMOVDQU     (SI)(R9*1), Y7
+	VPERMD      Y7, Y8, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPOR        low<>+0(SB), Y7, Y7
+	VSUBPD      Y1, Y7, Y7
+	VMULPD      Y3, Y7, Y9
+	VFMADD231PD Y2, Y7, Y9
+	VMOVUPD     32(AX), Y7
+	VADDPD      Y9, Y7, Y10
+	VCMPPD      $0x03, Y7, Y7, Y7
+	VBLENDVPD   Y7, Y9, Y10, Y10
+	VMOVUPD     Y10, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         narrowOne
 
 narrowRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          narrowEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y4
-	VPERMD      Y4, Y6, Y4
-	VPSRLVQ     Y5, Y4, Y4
-	VPAND       Y0, Y4, Y4
-	VPOR        low<>+0(SB), Y4, Y4
-	VSUBPD      Y1, Y4, Y4
-	VMULPD      Y3, Y4, Y5
-	VFMADD231PD Y2, Y4, Y5
-	VMOVDQU     (CX), Y4
-	VMASKMOVPD  (AX), Y4, Y4
-	VADDPD      Y5, Y4, Y6
-	VCMPPD      $0x03, Y4, Y4, Y4
-	VBLENDVPD   Y4, Y5, Y6, Y6
-	VMOVDQU     (CX), Y4
-	VMASKMOVPD  Y6, Y4, (AX)
-	VMOVDQU     (DI)(R8*1), Y4
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y7
+	VPERMD      Y7, Y6, Y6
+	VPSRLVQ     Y4, Y6, Y6
+	VPAND       Y0, Y6, Y6
+	VPOR        low<>+0(SB), Y6, Y6
+	VSUBPD      Y1, Y6, Y6
+	VMULPD      Y3, Y6, Y4
+	VFMADD231PD Y2, Y6, Y4
+	VMOVDQU     (DX), Y6
+	VMASKMOVPD  (AX), Y6, Y6
+	VADDPD      Y4, Y6, Y7
+	VCMPPD      $0x03, Y6, Y6, Y6
+	VBLENDVPD   Y6, Y4, Y7, Y7
+	VMOVDQU     (DX), Y4
+	VMASKMOVPD  Y7, Y4, (AX)
+	VMOVDQU     (SI)(R9*1), Y4
 	VPERMD      Y4, Y8, Y4
-	VPSRLVQ     Y7, Y4, Y4
+	VPSRLVQ     Y5, Y4, Y4
 	VPAND       Y0, Y4, Y4
 	VPOR        low<>+0(SB), Y4, Y4
 	VSUBPD      Y1, Y4, Y4
 	VMULPD      Y3, Y4, Y0
 	VFMADD231PD Y2, Y4, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  32(AX), Y1, Y1
 	VADDPD      Y0, Y1, Y2
 	VCMPPD      $0x03, Y1, Y1, Y1
 	VBLENDVPD   Y1, Y0, Y2, Y2
-	VMOVDQU     32(CX), Y0
+	VMOVDQU     32(DX), Y0
 	VMASKMOVPD  Y2, Y0, 32(AX)
 
 narrowEnd:
@@ -1107,53 +2033,52 @@ narrowEnd:
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y5
-	VPMULUDQ     numbers<>+0(SB), Y5, Y5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Y4
-	VPADDQ       Y4, Y5, Y5
-	VPSRLQ       $0x06, Y5, Y6
-	VPSLLQ       $0x06, Y6, Y4
-	VPSUBQ       Y4, Y5, Y5
+	VPBROADCASTQ 8(BX), Y4
+	VPMULUDQ     numbers<>+0(SB), Y4, Y4
+	VMOVQ        DI, X5
+	VPBROADCASTQ X5, Y5
+	VPADDQ       Y5, Y4, Y4
+	VPSRLQ       $0x06, Y4, Y6
+	VPSLLQ       $0x06, Y6, Y5
+	VPSUBQ       Y5, Y4, Y4
 	VPBROADCASTQ n64<>+0(SB), Y7
-	VPSUBQ       Y5, Y7, Y7
+	VPSUBQ       Y4, Y7, Y7
 	VPADDQ       Y6, Y6, Y6
-	VPSLLQ       $0x20, Y6, Y4
-	VPADDQ       Y4, Y6, Y6
-	VPBROADCASTQ next<>+0(SB), Y4
-	VPADDQ       Y4, Y6, Y6
-	VPBROADCASTQ pair<>+0(SB), Y4
-	VPADDQ       Y4, Y6, Y4
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y9
-	VPMULUDQ     numbers<>+0(SB), Y9, Y9
-	VMOVQ        CX, X8
-	VPBROADCASTQ X8, Y8
-	VPADDQ       Y8, Y9, Y9
-	VPSRLQ       $0x06, Y9, Y10
-	VPSLLQ       $0x06, Y10, Y8
-	VPSUBQ       Y8, Y9, Y9
+	VPSLLQ       $0x20, Y6, Y5
+	VPADDQ       Y5, Y6, Y6
+	VPBROADCASTQ next<>+0(SB), Y5
+	VPADDQ       Y5, Y6, Y6
+	VPBROADCASTQ pair<>+0(SB), Y5
+	VPADDQ       Y5, Y6, Y5
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y8
+	VPMULUDQ     numbers<>+0(SB), Y8, Y8
+	VMOVQ        DI, X9
+	VPBROADCASTQ X9, Y9
+	VPADDQ       Y9, Y8, Y8
+	VPSRLQ       $0x06, Y8, Y10
+	VPSLLQ       $0x06, Y10, Y9
+	VPSUBQ       Y9, Y8, Y8
 	VPBROADCASTQ n64<>+0(SB), Y11
-	VPSUBQ       Y9, Y11, Y11
+	VPSUBQ       Y8, Y11, Y11
 	VPADDQ       Y10, Y10, Y10
-	VPSLLQ       $0x20, Y10, Y8
-	VPADDQ       Y8, Y10, Y10
-	VPBROADCASTQ next<>+0(SB), Y8
-	VPADDQ       Y8, Y10, Y10
-	VPBROADCASTQ pair<>+0(SB), Y8
-	VPADDQ       Y8, Y10, Y8
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPSLLQ       $0x20, Y10, Y9
+	VPADDQ       Y9, Y10, Y10
+	VPBROADCASTQ next<>+0(SB), Y9
+	VPADDQ       Y9, Y10, Y10
+	VPBROADCASTQ pair<>+0(SB), Y9
+	VPADDQ       Y9, Y10, Y9
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU     (DI), Y13
+	VMOVDQU     (SI), Y13
 	VPERMD      Y13, Y6, Y12
-	VPSRLVQ     Y5, Y12, Y12
-	VPERMD      Y13, Y4, Y13
+	VPSRLVQ     Y4, Y12, Y12
+	VPERMD      Y13, Y5, Y13
 	VPSLLVQ     Y7, Y13, Y13
 	VPOR        Y13, Y12, Y12
 	VPAND       Y0, Y12, Y12
@@ -1166,10 +2091,10 @@ wideLoop:
 	VCMPPD      $0x03, Y12, Y12, Y12
 	VBLENDVPD   Y12, Y13, Y14, Y14
 	VMOVUPD     Y14, (AX)
-	VMOVDQU     (DI)(R8*1), Y13
+	VMOVDQU     (SI)(R9*1), Y13
 	VPERMD      Y13, Y10, Y12
-	VPSRLVQ     Y9, Y12, Y12
-	VPERMD      Y13, Y8, Y13
+	VPSRLVQ     Y8, Y12, Y12
+	VPERMD      Y13, Y9, Y13
 	VPSLLVQ     Y11, Y13, Y13
 	VPOR        Y13, Y12, Y12
 	VPAND       Y0, Y12, Y12
@@ -1182,22 +2107,164 @@ wideLoop:
 	VCMPPD      $0x03, Y12, Y12, Y12
 	VBLENDVPD   Y12, Y13, Y14, Y14
 	VMOVUPD     Y14, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         wideLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y13
+	VPERMD      Y13, Y6, Y12
+	VPSRLVQ     Y4, Y12, Y12
+	VPERMD      Y13, Y5, Y13
+	VPSLLVQ     Y7, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     64(AX), Y12
+	VADDPD      Y13, Y12, Y14
+	VCMPPD      $0x03, Y12, Y12, Y12
+	VBLENDVPD   Y12, Y13, Y14, Y14
+	VMOVUPD     Y14, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y13
+	VPERMD      Y13, Y10, Y12
+	VPSRLVQ     Y8, Y12, Y12
+	VPERMD      Y13, Y9, Y13
+	VPSLLVQ     Y11, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     96(AX), Y12
+	VADDPD      Y13, Y12, Y14
+	VCMPPD      $0x03, Y12, Y12, Y12
+	VBLENDVPD   Y12, Y13, Y14, Y14
+	VMOVUPD     Y14, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y13
+	VPERMD      Y13, Y6, Y12
+	VPSRLVQ     Y4, Y12, Y12
+	VPERMD      Y13, Y5, Y13
+	VPSLLVQ     Y7, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     128(AX), Y12
+	VADDPD      Y13, Y12, Y14
+	VCMPPD      $0x03, Y12, Y12, Y12
+	VBLENDVPD   Y12, Y13, Y14, Y14
+	VMOVUPD     Y14, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y13
+	VPERMD      Y13, Y10, Y12
+	VPSRLVQ     Y8, Y12, Y12
+	VPERMD      Y13, Y9, Y13
+	VPSLLVQ     Y11, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     160(AX), Y12
+	VADDPD      Y13, Y12, Y14
+	VCMPPD      $0x03, Y12, Y12, Y12
+	VBLENDVPD   Y12, Y13, Y14, Y14
+	VMOVUPD     Y14, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y13
+	VPERMD      Y13, Y6, Y12
+	VPSRLVQ     Y4, Y12, Y12
+	VPERMD      Y13, Y5, Y13
+	VPSLLVQ     Y7, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     192(AX), Y12
+	VADDPD      Y13, Y12, Y14
+	VCMPPD      $0x03, Y12, Y12, Y12
+	VBLENDVPD   Y12, Y13, Y14, Y14
+	VMOVUPD     Y14, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y13
+	VPERMD      Y13, Y10, Y12
+	VPSRLVQ     Y8, Y12, Y12
+	VPERMD      Y13, Y9, Y13
+	VPSLLVQ     Y11, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     224(AX), Y12
+	VADDPD      Y13, Y12, Y14
+	VCMPPD      $0x03, Y12, Y12, Y12
+	VBLENDVPD   Y12, Y13, Y14, Y14
+	VMOVUPD     Y14, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU     (SI), Y13
+	VPERMD      Y13, Y6, Y12
+	VPSRLVQ     Y4, Y12, Y12
+	VPERMD      Y13, Y5, Y13
+	VPSLLVQ     Y7, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     (AX), Y12
+	VADDPD      Y13, Y12, Y14
+	VCMPPD      $0x03, Y12, Y12, Y12
+	VBLENDVPD   Y12, Y13, Y14, Y14
+	VMOVUPD     Y14, (AX)
+	VMOVDQU     (SI)(R9*1), Y13
+	VPERMD      Y13, Y10, Y12
+	VPSRLVQ     Y8, Y12, Y12
+	VPERMD      Y13, Y9, Y13
+	VPSLLVQ     Y11, Y13, Y13
+	VPOR        Y13, Y12, Y12
+	VPAND       Y0, Y12, Y12
+	VPOR        low<>+0(SB), Y12, Y12
+	VSUBPD      Y1, Y12, Y12
+	VMULPD      Y3, Y12, Y13
+	VFMADD231PD Y2, Y12, Y13
+	VMOVUPD     32(AX), Y12
+	VADDPD      Y13, Y12, Y14
+	VCMPPD      $0x03, Y12, Y12, Y12
+	VBLENDVPD   Y12, Y13, Y14, Y14
+	VMOVUPD     Y14, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         wideOne
 
 wideRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          wideEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y12
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y12
 	VPERMD      Y12, Y6, Y6
-	VPSRLVQ     Y5, Y6, Y6
-	VPERMD      Y12, Y4, Y12
+	VPSRLVQ     Y4, Y6, Y6
+	VPERMD      Y12, Y5, Y12
 	VPSLLVQ     Y7, Y12, Y12
 	VPOR        Y12, Y6, Y6
 	VPAND       Y0, Y6, Y6
@@ -1205,17 +2272,17 @@ wideRest:
 	VSUBPD      Y1, Y6, Y6
 	VMULPD      Y3, Y6, Y4
 	VFMADD231PD Y2, Y6, Y4
-	VMOVDQU     (CX), Y5
+	VMOVDQU     (DX), Y5
 	VMASKMOVPD  (AX), Y5, Y5
 	VADDPD      Y4, Y5, Y6
 	VCMPPD      $0x03, Y5, Y5, Y5
 	VBLENDVPD   Y5, Y4, Y6, Y6
-	VMOVDQU     (CX), Y4
+	VMOVDQU     (DX), Y4
 	VMASKMOVPD  Y6, Y4, (AX)
-	VMOVDQU     (DI)(R8*1), Y4
+	VMOVDQU     (SI)(R9*1), Y4
 	VPERMD      Y4, Y10, Y5
-	VPSRLVQ     Y9, Y5, Y5
-	VPERMD      Y4, Y8, Y4
+	VPSRLVQ     Y8, Y5, Y5
+	VPERMD      Y4, Y9, Y4
 	VPSLLVQ     Y11, Y4, Y4
 	VPOR        Y4, Y5, Y5
 	VPAND       Y0, Y5, Y5
@@ -1223,169 +2290,353 @@ wideRest:
 	VSUBPD      Y1, Y5, Y5
 	VMULPD      Y3, Y5, Y0
 	VFMADD231PD Y2, Y5, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  32(AX), Y1, Y1
 	VADDPD      Y0, Y1, Y2
 	VCMPPD      $0x03, Y1, Y1, Y1
 	VBLENDVPD   Y1, Y0, Y2, Y2
-	VMOVDQU     32(CX), Y0
+	VMOVDQU     32(DX), Y0
 	VMASKMOVPD  Y2, Y0, 32(AX)
 
 wideEnd:
 	VZEROUPPER
 	RET
 
-// func sums256(dst *float64, n int, bit *uint, carry uint64, div float64, inv float64, mul float64) uint64
-// Requires: AVX, AVX2, FMA3
-TEXT ·sums256(SB), NOSPLIT, $0-64
+// func sums256(dst *float64, n int, bit *uint, carry uint64, r *float64) uint64
+// Requires: AVX, AVX2, BMI2, FMA3
+TEXT ·sums256(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
-	VPBROADCASTQ X0, Y0
-	VPBROADCASTQ 16(SI), Y1
-	VPBROADCASTQ carry+24(FP), Y2
-	VPBROADCASTQ inv+40(FP), Y3
-	VPBROADCASTQ div+32(FP), Y5
-	VPBROADCASTQ one<>+0(SB), Y4
-	VFNMADD231PD Y5, Y3, Y4
-	VMULPD       Y3, Y4, Y4
-	MOVQ         $0x3ff0000000000000, CX
-	MOVQ         mul+48(FP), R10
-	CMPQ         CX, R10
-	JE           once
-	VPBROADCASTQ mul+48(FP), Y5
-	CMPQ         R9, $0x21
-	JA           timeswide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y7
-	VPMULUDQ     numbers<>+0(SB), Y7, Y7
-	VMOVQ        CX, X6
-	VPBROADCASTQ X6, Y6
-	VPADDQ       Y6, Y7, Y7
-	VPSRLQ       $0x05, Y7, Y8
-	VPSLLQ       $0x05, Y8, Y6
-	VPSUBQ       Y6, Y7, Y7
-	VPSLLQ       $0x20, Y8, Y6
-	VPADDQ       Y6, Y8, Y8
-	VPBROADCASTQ next<>+0(SB), Y6
-	VPADDQ       Y6, Y8, Y8
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y9
-	VPMULUDQ     numbers<>+0(SB), Y9, Y9
-	VMOVQ        CX, X6
-	VPBROADCASTQ X6, Y6
-	VPADDQ       Y6, Y9, Y9
-	VPSRLQ       $0x05, Y9, Y10
-	VPSLLQ       $0x05, Y10, Y6
-	VPSUBQ       Y6, Y9, Y9
-	VPSLLQ       $0x20, Y10, Y6
-	VPADDQ       Y6, Y10, Y10
-	VPBROADCASTQ next<>+0(SB), Y6
-	VPADDQ       Y6, Y10, Y10
-	TESTQ        BX, BX
-	JZ           timesnarrowRest
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VMOVQ        R9, X0
+	VPBROADCASTQ X0, Y0
+	VPBROADCASTQ 16(BX), Y1
+	VPBROADCASTQ carry+24(FP), Y2
+	MOVQ         r+32(FP), R9
+	VPBROADCASTQ 16(R9), Y3
+	VPBROADCASTQ 24(R9), Y4
+	MOVQ         $0x3ff0000000000000, R10
+	CMPQ         R10, 8(R9)
+	JE           once
+	VPBROADCASTQ 8(R9), Y5
+	CMPQ         R8, $0x21
+	JA           timeswide
+	VPBROADCASTQ 8(BX), Y6
+	VPMULUDQ     numbers<>+0(SB), Y6, Y6
+	VMOVQ        DI, X7
+	VPBROADCASTQ X7, Y7
+	VPADDQ       Y7, Y6, Y6
+	VPSRLQ       $0x05, Y6, Y8
+	VPSLLQ       $0x05, Y8, Y7
+	VPSUBQ       Y7, Y6, Y6
+	VPSLLQ       $0x20, Y8, Y7
+	VPADDQ       Y7, Y8, Y8
+	VPBROADCASTQ next<>+0(SB), Y7
+	VPADDQ       Y7, Y8, Y8
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y7
+	VPMULUDQ     numbers<>+0(SB), Y7, Y7
+	VMOVQ        DI, X9
+	VPBROADCASTQ X9, Y9
+	VPADDQ       Y9, Y7, Y7
+	VPSRLQ       $0x05, Y7, Y10
+	VPSLLQ       $0x05, Y10, Y9
+	VPSUBQ       Y9, Y7, Y7
+	VPSLLQ       $0x20, Y10, Y9
+	VPADDQ       Y9, Y10, Y10
+	VPBROADCASTQ next<>+0(SB), Y9
+	VPADDQ       Y9, Y10, Y10
+	CMPQ         DX, $0x04
+	JB           timesnarrowFew
 
 timesnarrowLoop:
-	VMOVDQU     (DI), Y6
-	VPERMD      Y6, Y8, Y6
-	VPSRLVQ     Y7, Y6, Y6
-	VPAND       Y0, Y6, Y6
-	VPADDQ      Y1, Y6, Y6
-	VPERMQ      $0x90, Y6, Y11
+	VMOVDQU     (SI), Y9
+	VPERMD      Y9, Y8, Y9
+	VPSRLVQ     Y6, Y9, Y9
+	VPAND       Y0, Y9, Y9
+	VPADDQ      Y1, Y9, Y9
+	VPERMQ      $0x90, Y9, Y11
 	VPBLENDD    $0x03, masks<>+64(SB), Y11, Y11
-	VPADDQ      Y11, Y6, Y6
-	VPERM2I128  $0x08, Y6, Y6, Y11
-	VPADDQ      Y11, Y6, Y6
-	VPERMQ      $0xff, Y6, Y11
-	VPADDQ      Y2, Y6, Y6
+	VPADDQ      Y11, Y9, Y9
+	VPERM2I128  $0x08, Y9, Y9, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERMQ      $0xff, Y9, Y11
+	VPADDQ      Y2, Y9, Y9
 	VPADDQ      Y11, Y2, Y2
-	VPBLENDD    $0xaa, low<>+0(SB), Y6, Y11
-	VPSRLQ      $0x20, Y6, Y6
-	VPXOR       high<>+0(SB), Y6, Y6
-	VSUBPD      both<>+0(SB), Y6, Y6
-	VADDPD      Y11, Y6, Y6
-	VMULPD      Y4, Y6, Y11
-	VFMADD231PD Y3, Y6, Y11
+	VPBLENDD    $0xaa, low<>+0(SB), Y9, Y11
+	VPSRLQ      $0x20, Y9, Y9
+	VPXOR       high<>+0(SB), Y9, Y9
+	VSUBPD      both<>+0(SB), Y9, Y9
+	VADDPD      Y11, Y9, Y9
+	VMULPD      Y4, Y9, Y11
+	VFMADD231PD Y3, Y9, Y11
 	VMULPD      Y5, Y11, Y11
 	VMOVUPD     Y11, (AX)
-	VMOVDQU     (DI)(R8*1), Y6
-	VPERMD      Y6, Y10, Y6
-	VPSRLVQ     Y9, Y6, Y6
-	VPAND       Y0, Y6, Y6
-	VPADDQ      Y1, Y6, Y6
-	VPERMQ      $0x90, Y6, Y11
+	VMOVDQU     (SI)(R9*1), Y9
+	VPERMD      Y9, Y10, Y9
+	VPSRLVQ     Y7, Y9, Y9
+	VPAND       Y0, Y9, Y9
+	VPADDQ      Y1, Y9, Y9
+	VPERMQ      $0x90, Y9, Y11
 	VPBLENDD    $0x03, masks<>+64(SB), Y11, Y11
-	VPADDQ      Y11, Y6, Y6
-	VPERM2I128  $0x08, Y6, Y6, Y11
-	VPADDQ      Y11, Y6, Y6
-	VPERMQ      $0xff, Y6, Y11
-	VPADDQ      Y2, Y6, Y6
+	VPADDQ      Y11, Y9, Y9
+	VPERM2I128  $0x08, Y9, Y9, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERMQ      $0xff, Y9, Y11
+	VPADDQ      Y2, Y9, Y9
 	VPADDQ      Y11, Y2, Y2
-	VPBLENDD    $0xaa, low<>+0(SB), Y6, Y11
-	VPSRLQ      $0x20, Y6, Y6
-	VPXOR       high<>+0(SB), Y6, Y6
-	VSUBPD      both<>+0(SB), Y6, Y6
-	VADDPD      Y11, Y6, Y6
-	VMULPD      Y4, Y6, Y11
-	VFMADD231PD Y3, Y6, Y11
+	VPBLENDD    $0xaa, low<>+0(SB), Y9, Y11
+	VPSRLQ      $0x20, Y9, Y9
+	VPXOR       high<>+0(SB), Y9, Y9
+	VSUBPD      both<>+0(SB), Y9, Y9
+	VADDPD      Y11, Y9, Y9
+	VMULPD      Y4, Y9, Y11
+	VFMADD231PD Y3, Y9, Y11
 	VMULPD      Y5, Y11, Y11
 	VMOVUPD     Y11, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         timesnarrowLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y9
+	VPERMD      Y9, Y8, Y9
+	VPSRLVQ     Y6, Y9, Y9
+	VPAND       Y0, Y9, Y9
+	VPADDQ      Y1, Y9, Y9
+	VPERMQ      $0x90, Y9, Y11
+	VPBLENDD    $0x03, masks<>+64(SB), Y11, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERM2I128  $0x08, Y9, Y9, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERMQ      $0xff, Y9, Y11
+	VPADDQ      Y2, Y9, Y9
+	VPADDQ      Y11, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y9, Y11
+	VPSRLQ      $0x20, Y9, Y9
+	VPXOR       high<>+0(SB), Y9, Y9
+	VSUBPD      both<>+0(SB), Y9, Y9
+	VADDPD      Y11, Y9, Y9
+	VMULPD      Y4, Y9, Y11
+	VFMADD231PD Y3, Y9, Y11
+	VMULPD      Y5, Y11, Y11
+	VMOVUPD     Y11, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y9
+	VPERMD      Y9, Y10, Y9
+	VPSRLVQ     Y7, Y9, Y9
+	VPAND       Y0, Y9, Y9
+	VPADDQ      Y1, Y9, Y9
+	VPERMQ      $0x90, Y9, Y11
+	VPBLENDD    $0x03, masks<>+64(SB), Y11, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERM2I128  $0x08, Y9, Y9, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERMQ      $0xff, Y9, Y11
+	VPADDQ      Y2, Y9, Y9
+	VPADDQ      Y11, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y9, Y11
+	VPSRLQ      $0x20, Y9, Y9
+	VPXOR       high<>+0(SB), Y9, Y9
+	VSUBPD      both<>+0(SB), Y9, Y9
+	VADDPD      Y11, Y9, Y9
+	VMULPD      Y4, Y9, Y11
+	VFMADD231PD Y3, Y9, Y11
+	VMULPD      Y5, Y11, Y11
+	VMOVUPD     Y11, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y9
+	VPERMD      Y9, Y8, Y9
+	VPSRLVQ     Y6, Y9, Y9
+	VPAND       Y0, Y9, Y9
+	VPADDQ      Y1, Y9, Y9
+	VPERMQ      $0x90, Y9, Y11
+	VPBLENDD    $0x03, masks<>+64(SB), Y11, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERM2I128  $0x08, Y9, Y9, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERMQ      $0xff, Y9, Y11
+	VPADDQ      Y2, Y9, Y9
+	VPADDQ      Y11, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y9, Y11
+	VPSRLQ      $0x20, Y9, Y9
+	VPXOR       high<>+0(SB), Y9, Y9
+	VSUBPD      both<>+0(SB), Y9, Y9
+	VADDPD      Y11, Y9, Y9
+	VMULPD      Y4, Y9, Y11
+	VFMADD231PD Y3, Y9, Y11
+	VMULPD      Y5, Y11, Y11
+	VMOVUPD     Y11, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y9
+	VPERMD      Y9, Y10, Y9
+	VPSRLVQ     Y7, Y9, Y9
+	VPAND       Y0, Y9, Y9
+	VPADDQ      Y1, Y9, Y9
+	VPERMQ      $0x90, Y9, Y11
+	VPBLENDD    $0x03, masks<>+64(SB), Y11, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERM2I128  $0x08, Y9, Y9, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERMQ      $0xff, Y9, Y11
+	VPADDQ      Y2, Y9, Y9
+	VPADDQ      Y11, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y9, Y11
+	VPSRLQ      $0x20, Y9, Y9
+	VPXOR       high<>+0(SB), Y9, Y9
+	VSUBPD      both<>+0(SB), Y9, Y9
+	VADDPD      Y11, Y9, Y9
+	VMULPD      Y4, Y9, Y11
+	VFMADD231PD Y3, Y9, Y11
+	VMULPD      Y5, Y11, Y11
+	VMOVUPD     Y11, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y9
+	VPERMD      Y9, Y8, Y9
+	VPSRLVQ     Y6, Y9, Y9
+	VPAND       Y0, Y9, Y9
+	VPADDQ      Y1, Y9, Y9
+	VPERMQ      $0x90, Y9, Y11
+	VPBLENDD    $0x03, masks<>+64(SB), Y11, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERM2I128  $0x08, Y9, Y9, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERMQ      $0xff, Y9, Y11
+	VPADDQ      Y2, Y9, Y9
+	VPADDQ      Y11, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y9, Y11
+	VPSRLQ      $0x20, Y9, Y9
+	VPXOR       high<>+0(SB), Y9, Y9
+	VSUBPD      both<>+0(SB), Y9, Y9
+	VADDPD      Y11, Y9, Y9
+	VMULPD      Y4, Y9, Y11
+	VFMADD231PD Y3, Y9, Y11
+	VMULPD      Y5, Y11, Y11
+	VMOVUPD     Y11, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y9
+	VPERMD      Y9, Y10, Y9
+	VPSRLVQ     Y7, Y9, Y9
+	VPAND       Y0, Y9, Y9
+	VPADDQ      Y1, Y9, Y9
+	VPERMQ      $0x90, Y9, Y11
+	VPBLENDD    $0x03, masks<>+64(SB), Y11, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERM2I128  $0x08, Y9, Y9, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERMQ      $0xff, Y9, Y11
+	VPADDQ      Y2, Y9, Y9
+	VPADDQ      Y11, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y9, Y11
+	VPSRLQ      $0x20, Y9, Y9
+	VPXOR       high<>+0(SB), Y9, Y9
+	VSUBPD      both<>+0(SB), Y9, Y9
+	VADDPD      Y11, Y9, Y9
+	VMULPD      Y4, Y9, Y11
+	VFMADD231PD Y3, Y9, Y11
+	VMULPD      Y5, Y11, Y11
+	VMOVUPD     Y11, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timesnarrowLoop
+
+timesnarrowFew:
+	TESTQ DX, DX
+	JZ    timesnarrowRest
+
+timesnarrowOne:
+	VMOVDQU     (SI), Y9
+	VPERMD      Y9, Y8, Y9
+	VPSRLVQ     Y6, Y9, Y9
+	VPAND       Y0, Y9, Y9
+	VPADDQ      Y1, Y9, Y9
+	VPERMQ      $0x90, Y9, Y11
+	VPBLENDD    $0x03, masks<>+64(SB), Y11, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERM2I128  $0x08, Y9, Y9, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERMQ      $0xff, Y9, Y11
+	VPADDQ      Y2, Y9, Y9
+	VPADDQ      Y11, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y9, Y11
+	VPSRLQ      $0x20, Y9, Y9
+	VPXOR       high<>+0(SB), Y9, Y9
+	VSUBPD      both<>+0(SB), Y9, Y9
+	VADDPD      Y11, Y9, Y9
+	VMULPD      Y4, Y9, Y11
+	VFMADD231PD Y3, Y9, Y11
+	VMULPD      Y5, Y11, Y11
+	VMOVUPD     Y11, (AX)
+	VMOVDQU     (SI)(R9*1), Y9
+	VPERMD      Y9, Y10, Y9
+	VPSRLVQ     Y7, Y9, Y9
+	VPAND       Y0, Y9, Y9
+	VPADDQ      Y1, Y9, Y9
+	VPERMQ      $0x90, Y9, Y11
+	VPBLENDD    $0x03, masks<>+64(SB), Y11, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERM2I128  $0x08, Y9, Y9, Y11
+	VPADDQ      Y11, Y9, Y9
+	VPERMQ      $0xff, Y9, Y11
+	VPADDQ      Y2, Y9, Y9
+	VPADDQ      Y11, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y9, Y11
+	VPSRLQ      $0x20, Y9, Y9
+	VPXOR       high<>+0(SB), Y9, Y9
+	VSUBPD      both<>+0(SB), Y9, Y9
+	VADDPD      Y11, Y9, Y9
+	VMULPD      Y4, Y9, Y11
+	VFMADD231PD Y3, Y9, Y11
+	VMULPD      Y5, Y11, Y11
+	VMOVUPD     Y11, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timesnarrowOne
 
 timesnarrowRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          timesnarrowEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y6
-	VPERMD      Y6, Y8, Y6
-	VPSRLVQ     Y7, Y6, Y6
-	VPAND       Y0, Y6, Y6
-	VPADDQ      Y1, Y6, Y6
-	VPERMQ      $0x90, Y6, Y7
-	VPBLENDD    $0x03, masks<>+64(SB), Y7, Y7
-	VPADDQ      Y7, Y6, Y6
-	VPERM2I128  $0x08, Y6, Y6, Y7
-	VPADDQ      Y7, Y6, Y6
-	VPERMQ      $0xff, Y6, Y7
-	VPADDQ      Y2, Y6, Y6
-	VPADDQ      Y7, Y2, Y2
-	VPBLENDD    $0xaa, low<>+0(SB), Y6, Y7
-	VPSRLQ      $0x20, Y6, Y6
-	VPXOR       high<>+0(SB), Y6, Y6
-	VSUBPD      both<>+0(SB), Y6, Y6
-	VADDPD      Y7, Y6, Y6
-	VMULPD      Y4, Y6, Y7
-	VFMADD231PD Y3, Y6, Y7
-	VMULPD      Y5, Y7, Y7
-	VMOVDQU     (CX), Y6
-	VMASKMOVPD  Y7, Y6, (AX)
-	VMOVDQU     (DI)(R8*1), Y6
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y9
+	VPERMD      Y9, Y8, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPADDQ      Y1, Y8, Y8
+	VPERMQ      $0x90, Y8, Y6
+	VPBLENDD    $0x03, masks<>+64(SB), Y6, Y6
+	VPADDQ      Y6, Y8, Y8
+	VPERM2I128  $0x08, Y8, Y8, Y6
+	VPADDQ      Y6, Y8, Y8
+	VPERMQ      $0xff, Y8, Y6
+	VPADDQ      Y2, Y8, Y8
+	VPADDQ      Y6, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y8, Y6
+	VPSRLQ      $0x20, Y8, Y8
+	VPXOR       high<>+0(SB), Y8, Y8
+	VSUBPD      both<>+0(SB), Y8, Y8
+	VADDPD      Y6, Y8, Y8
+	VMULPD      Y4, Y8, Y6
+	VFMADD231PD Y3, Y8, Y6
+	VMULPD      Y5, Y6, Y6
+	VMOVDQU     (DX), Y8
+	VMASKMOVPD  Y6, Y8, (AX)
+	VMOVDQU     (SI)(R9*1), Y6
 	VPERMD      Y6, Y10, Y6
-	VPSRLVQ     Y9, Y6, Y6
+	VPSRLVQ     Y7, Y6, Y6
 	VPAND       Y0, Y6, Y6
 	VPADDQ      Y1, Y6, Y6
 	VPERMQ      $0x90, Y6, Y0
@@ -1404,63 +2655,62 @@ timesnarrowRest:
 	VMULPD      Y4, Y6, Y0
 	VFMADD231PD Y3, Y6, Y0
 	VMULPD      Y5, Y0, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  Y0, Y1, 32(AX)
 
 timesnarrowEnd:
 	VMOVQ X2, AX
-	MOVQ  AX, ret+56(FP)
+	MOVQ  AX, ret+40(FP)
 	VZEROUPPER
 	RET
 
 timeswide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y7
-	VPMULUDQ     numbers<>+0(SB), Y7, Y7
-	VMOVQ        CX, X6
-	VPBROADCASTQ X6, Y6
-	VPADDQ       Y6, Y7, Y7
-	VPSRLQ       $0x06, Y7, Y8
-	VPSLLQ       $0x06, Y8, Y6
-	VPSUBQ       Y6, Y7, Y7
+	VPBROADCASTQ 8(BX), Y6
+	VPMULUDQ     numbers<>+0(SB), Y6, Y6
+	VMOVQ        DI, X7
+	VPBROADCASTQ X7, Y7
+	VPADDQ       Y7, Y6, Y6
+	VPSRLQ       $0x06, Y6, Y8
+	VPSLLQ       $0x06, Y8, Y7
+	VPSUBQ       Y7, Y6, Y6
 	VPBROADCASTQ n64<>+0(SB), Y9
-	VPSUBQ       Y7, Y9, Y9
+	VPSUBQ       Y6, Y9, Y9
 	VPADDQ       Y8, Y8, Y8
-	VPSLLQ       $0x20, Y8, Y6
-	VPADDQ       Y6, Y8, Y8
-	VPBROADCASTQ next<>+0(SB), Y6
-	VPADDQ       Y6, Y8, Y8
-	VPBROADCASTQ pair<>+0(SB), Y6
-	VPADDQ       Y6, Y8, Y6
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y11
-	VPMULUDQ     numbers<>+0(SB), Y11, Y11
-	VMOVQ        CX, X10
-	VPBROADCASTQ X10, Y10
-	VPADDQ       Y10, Y11, Y11
-	VPSRLQ       $0x06, Y11, Y12
-	VPSLLQ       $0x06, Y12, Y10
-	VPSUBQ       Y10, Y11, Y11
+	VPSLLQ       $0x20, Y8, Y7
+	VPADDQ       Y7, Y8, Y8
+	VPBROADCASTQ next<>+0(SB), Y7
+	VPADDQ       Y7, Y8, Y8
+	VPBROADCASTQ pair<>+0(SB), Y7
+	VPADDQ       Y7, Y8, Y7
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y10
+	VPMULUDQ     numbers<>+0(SB), Y10, Y10
+	VMOVQ        DI, X11
+	VPBROADCASTQ X11, Y11
+	VPADDQ       Y11, Y10, Y10
+	VPSRLQ       $0x06, Y10, Y12
+	VPSLLQ       $0x06, Y12, Y11
+	VPSUBQ       Y11, Y10, Y10
 	VPBROADCASTQ n64<>+0(SB), Y13
-	VPSUBQ       Y11, Y13, Y13
+	VPSUBQ       Y10, Y13, Y13
 	VPADDQ       Y12, Y12, Y12
-	VPSLLQ       $0x20, Y12, Y10
-	VPADDQ       Y10, Y12, Y12
-	VPBROADCASTQ next<>+0(SB), Y10
-	VPADDQ       Y10, Y12, Y12
-	VPBROADCASTQ pair<>+0(SB), Y10
-	VPADDQ       Y10, Y12, Y10
-	TESTQ        BX, BX
-	JZ           timeswideRest
+	VPSLLQ       $0x20, Y12, Y11
+	VPADDQ       Y11, Y12, Y12
+	VPBROADCASTQ next<>+0(SB), Y11
+	VPADDQ       Y11, Y12, Y12
+	VPBROADCASTQ pair<>+0(SB), Y11
+	VPADDQ       Y11, Y12, Y11
+	CMPQ         DX, $0x04
+	JB           timeswideFew
 
 timeswideLoop:
-	VMOVDQU     (DI), Y15
+	VMOVDQU     (SI), Y15
 	VPERMD      Y15, Y8, Y14
-	VPSRLVQ     Y7, Y14, Y14
-	VPERMD      Y15, Y6, Y15
+	VPSRLVQ     Y6, Y14, Y14
+	VPERMD      Y15, Y7, Y15
 	VPSLLVQ     Y9, Y15, Y15
 	VPOR        Y15, Y14, Y14
 	VPAND       Y0, Y14, Y14
@@ -1482,10 +2732,10 @@ timeswideLoop:
 	VFMADD231PD Y3, Y14, Y15
 	VMULPD      Y5, Y15, Y15
 	VMOVUPD     Y15, (AX)
-	VMOVDQU     (DI)(R8*1), Y15
+	VMOVDQU     (SI)(R9*1), Y15
 	VPERMD      Y15, Y12, Y14
-	VPSRLVQ     Y11, Y14, Y14
-	VPERMD      Y15, Y10, Y15
+	VPSRLVQ     Y10, Y14, Y14
+	VPERMD      Y15, Y11, Y15
 	VPSLLVQ     Y13, Y15, Y15
 	VPOR        Y15, Y14, Y14
 	VPAND       Y0, Y14, Y14
@@ -1507,22 +2757,236 @@ timeswideLoop:
 	VFMADD231PD Y3, Y14, Y15
 	VMULPD      Y5, Y15, Y15
 	VMOVUPD     Y15, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         timeswideLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y15
+	VPERMD      Y15, Y8, Y14
+	VPSRLVQ     Y6, Y14, Y14
+	VPERMD      Y15, Y7, Y15
+	VPSLLVQ     Y9, Y15, Y15
+	VPOR        Y15, Y14, Y14
+	VPAND       Y0, Y14, Y14
+	VPADDQ      Y1, Y14, Y14
+	VPERMQ      $0x90, Y14, Y15
+	VPBLENDD    $0x03, masks<>+64(SB), Y15, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERM2I128  $0x08, Y14, Y14, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERMQ      $0xff, Y14, Y15
+	VPADDQ      Y2, Y14, Y14
+	VPADDQ      Y15, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y14, Y15
+	VPSRLQ      $0x20, Y14, Y14
+	VPXOR       high<>+0(SB), Y14, Y14
+	VSUBPD      both<>+0(SB), Y14, Y14
+	VADDPD      Y15, Y14, Y14
+	VMULPD      Y4, Y14, Y15
+	VFMADD231PD Y3, Y14, Y15
+	VMULPD      Y5, Y15, Y15
+	VMOVUPD     Y15, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y15
+	VPERMD      Y15, Y12, Y14
+	VPSRLVQ     Y10, Y14, Y14
+	VPERMD      Y15, Y11, Y15
+	VPSLLVQ     Y13, Y15, Y15
+	VPOR        Y15, Y14, Y14
+	VPAND       Y0, Y14, Y14
+	VPADDQ      Y1, Y14, Y14
+	VPERMQ      $0x90, Y14, Y15
+	VPBLENDD    $0x03, masks<>+64(SB), Y15, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERM2I128  $0x08, Y14, Y14, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERMQ      $0xff, Y14, Y15
+	VPADDQ      Y2, Y14, Y14
+	VPADDQ      Y15, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y14, Y15
+	VPSRLQ      $0x20, Y14, Y14
+	VPXOR       high<>+0(SB), Y14, Y14
+	VSUBPD      both<>+0(SB), Y14, Y14
+	VADDPD      Y15, Y14, Y14
+	VMULPD      Y4, Y14, Y15
+	VFMADD231PD Y3, Y14, Y15
+	VMULPD      Y5, Y15, Y15
+	VMOVUPD     Y15, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y15
+	VPERMD      Y15, Y8, Y14
+	VPSRLVQ     Y6, Y14, Y14
+	VPERMD      Y15, Y7, Y15
+	VPSLLVQ     Y9, Y15, Y15
+	VPOR        Y15, Y14, Y14
+	VPAND       Y0, Y14, Y14
+	VPADDQ      Y1, Y14, Y14
+	VPERMQ      $0x90, Y14, Y15
+	VPBLENDD    $0x03, masks<>+64(SB), Y15, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERM2I128  $0x08, Y14, Y14, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERMQ      $0xff, Y14, Y15
+	VPADDQ      Y2, Y14, Y14
+	VPADDQ      Y15, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y14, Y15
+	VPSRLQ      $0x20, Y14, Y14
+	VPXOR       high<>+0(SB), Y14, Y14
+	VSUBPD      both<>+0(SB), Y14, Y14
+	VADDPD      Y15, Y14, Y14
+	VMULPD      Y4, Y14, Y15
+	VFMADD231PD Y3, Y14, Y15
+	VMULPD      Y5, Y15, Y15
+	VMOVUPD     Y15, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y15
+	VPERMD      Y15, Y12, Y14
+	VPSRLVQ     Y10, Y14, Y14
+	VPERMD      Y15, Y11, Y15
+	VPSLLVQ     Y13, Y15, Y15
+	VPOR        Y15, Y14, Y14
+	VPAND       Y0, Y14, Y14
+	VPADDQ      Y1, Y14, Y14
+	VPERMQ      $0x90, Y14, Y15
+	VPBLENDD    $0x03, masks<>+64(SB), Y15, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERM2I128  $0x08, Y14, Y14, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERMQ      $0xff, Y14, Y15
+	VPADDQ      Y2, Y14, Y14
+	VPADDQ      Y15, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y14, Y15
+	VPSRLQ      $0x20, Y14, Y14
+	VPXOR       high<>+0(SB), Y14, Y14
+	VSUBPD      both<>+0(SB), Y14, Y14
+	VADDPD      Y15, Y14, Y14
+	VMULPD      Y4, Y14, Y15
+	VFMADD231PD Y3, Y14, Y15
+	VMULPD      Y5, Y15, Y15
+	VMOVUPD     Y15, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y15
+	VPERMD      Y15, Y8, Y14
+	VPSRLVQ     Y6, Y14, Y14
+	VPERMD      Y15, Y7, Y15
+	VPSLLVQ     Y9, Y15, Y15
+	VPOR        Y15, Y14, Y14
+	VPAND       Y0, Y14, Y14
+	VPADDQ      Y1, Y14, Y14
+	VPERMQ      $0x90, Y14, Y15
+	VPBLENDD    $0x03, masks<>+64(SB), Y15, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERM2I128  $0x08, Y14, Y14, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERMQ      $0xff, Y14, Y15
+	VPADDQ      Y2, Y14, Y14
+	VPADDQ      Y15, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y14, Y15
+	VPSRLQ      $0x20, Y14, Y14
+	VPXOR       high<>+0(SB), Y14, Y14
+	VSUBPD      both<>+0(SB), Y14, Y14
+	VADDPD      Y15, Y14, Y14
+	VMULPD      Y4, Y14, Y15
+	VFMADD231PD Y3, Y14, Y15
+	VMULPD      Y5, Y15, Y15
+	VMOVUPD     Y15, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y15
+	VPERMD      Y15, Y12, Y14
+	VPSRLVQ     Y10, Y14, Y14
+	VPERMD      Y15, Y11, Y15
+	VPSLLVQ     Y13, Y15, Y15
+	VPOR        Y15, Y14, Y14
+	VPAND       Y0, Y14, Y14
+	VPADDQ      Y1, Y14, Y14
+	VPERMQ      $0x90, Y14, Y15
+	VPBLENDD    $0x03, masks<>+64(SB), Y15, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERM2I128  $0x08, Y14, Y14, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERMQ      $0xff, Y14, Y15
+	VPADDQ      Y2, Y14, Y14
+	VPADDQ      Y15, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y14, Y15
+	VPSRLQ      $0x20, Y14, Y14
+	VPXOR       high<>+0(SB), Y14, Y14
+	VSUBPD      both<>+0(SB), Y14, Y14
+	VADDPD      Y15, Y14, Y14
+	VMULPD      Y4, Y14, Y15
+	VFMADD231PD Y3, Y14, Y15
+	VMULPD      Y5, Y15, Y15
+	VMOVUPD     Y15, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timeswideLoop
+
+timeswideFew:
+	TESTQ DX, DX
+	JZ    timeswideRest
+
+timeswideOne:
+	VMOVDQU     (SI), Y15
+	VPERMD      Y15, Y8, Y14
+	VPSRLVQ     Y6, Y14, Y14
+	VPERMD      Y15, Y7, Y15
+	VPSLLVQ     Y9, Y15, Y15
+	VPOR        Y15, Y14, Y14
+	VPAND       Y0, Y14, Y14
+	VPADDQ      Y1, Y14, Y14
+	VPERMQ      $0x90, Y14, Y15
+	VPBLENDD    $0x03, masks<>+64(SB), Y15, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERM2I128  $0x08, Y14, Y14, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERMQ      $0xff, Y14, Y15
+	VPADDQ      Y2, Y14, Y14
+	VPADDQ      Y15, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y14, Y15
+	VPSRLQ      $0x20, Y14, Y14
+	VPXOR       high<>+0(SB), Y14, Y14
+	VSUBPD      both<>+0(SB), Y14, Y14
+	VADDPD      Y15, Y14, Y14
+	VMULPD      Y4, Y14, Y15
+	VFMADD231PD Y3, Y14, Y15
+	VMULPD      Y5, Y15, Y15
+	VMOVUPD     Y15, (AX)
+	VMOVDQU     (SI)(R9*1), Y15
+	VPERMD      Y15, Y12, Y14
+	VPSRLVQ     Y10, Y14, Y14
+	VPERMD      Y15, Y11, Y15
+	VPSLLVQ     Y13, Y15, Y15
+	VPOR        Y15, Y14, Y14
+	VPAND       Y0, Y14, Y14
+	VPADDQ      Y1, Y14, Y14
+	VPERMQ      $0x90, Y14, Y15
+	VPBLENDD    $0x03, masks<>+64(SB), Y15, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERM2I128  $0x08, Y14, Y14, Y15
+	VPADDQ      Y15, Y14, Y14
+	VPERMQ      $0xff, Y14, Y15
+	VPADDQ      Y2, Y14, Y14
+	VPADDQ      Y15, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y14, Y15
+	VPSRLQ      $0x20, Y14, Y14
+	VPXOR       high<>+0(SB), Y14, Y14
+	VSUBPD      both<>+0(SB), Y14, Y14
+	VADDPD      Y15, Y14, Y14
+	VMULPD      Y4, Y14, Y15
+	VFMADD231PD Y3, Y14, Y15
+	VMULPD      Y5, Y15, Y15
+	VMOVUPD     Y15, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timeswideOne
 
 timeswideRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          timeswideEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y14
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y14
 	VPERMD      Y14, Y8, Y8
-	VPSRLVQ     Y7, Y8, Y8
-	VPERMD      Y14, Y6, Y14
+	VPSRLVQ     Y6, Y8, Y8
+	VPERMD      Y14, Y7, Y14
 	VPSLLVQ     Y9, Y14, Y14
 	VPOR        Y14, Y8, Y8
 	VPAND       Y0, Y8, Y8
@@ -1543,12 +3007,12 @@ timeswideRest:
 	VMULPD      Y4, Y8, Y6
 	VFMADD231PD Y3, Y8, Y6
 	VMULPD      Y5, Y6, Y6
-	VMOVDQU     (CX), Y7
+	VMOVDQU     (DX), Y7
 	VMASKMOVPD  Y6, Y7, (AX)
-	VMOVDQU     (DI)(R8*1), Y6
+	VMOVDQU     (SI)(R9*1), Y6
 	VPERMD      Y6, Y12, Y7
-	VPSRLVQ     Y11, Y7, Y7
-	VPERMD      Y6, Y10, Y6
+	VPSRLVQ     Y10, Y7, Y7
+	VPERMD      Y6, Y11, Y6
 	VPSLLVQ     Y13, Y6, Y6
 	VPOR        Y6, Y7, Y7
 	VPAND       Y0, Y7, Y7
@@ -1569,130 +3033,311 @@ timeswideRest:
 	VMULPD      Y4, Y7, Y0
 	VFMADD231PD Y3, Y7, Y0
 	VMULPD      Y5, Y0, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  Y0, Y1, 32(AX)
 
 timeswideEnd:
 	VMOVQ X2, AX
-	MOVQ  AX, ret+56(FP)
+	MOVQ  AX, ret+40(FP)
 	VZEROUPPER
 	RET
 
 once:
-	CMPQ         R9, $0x21
+	CMPQ         R8, $0x21
 	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y6
+	VPBROADCASTQ 8(BX), Y5
+	VPMULUDQ     numbers<>+0(SB), Y5, Y5
+	VMOVQ        DI, X6
+	VPBROADCASTQ X6, Y6
+	VPADDQ       Y6, Y5, Y5
+	VPSRLQ       $0x05, Y5, Y7
+	VPSLLQ       $0x05, Y7, Y6
+	VPSUBQ       Y6, Y5, Y5
+	VPSLLQ       $0x20, Y7, Y6
+	VPADDQ       Y6, Y7, Y7
+	VPBROADCASTQ next<>+0(SB), Y6
+	VPADDQ       Y6, Y7, Y7
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y6
 	VPMULUDQ     numbers<>+0(SB), Y6, Y6
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Y5
-	VPADDQ       Y5, Y6, Y6
-	VPSRLQ       $0x05, Y6, Y7
-	VPSLLQ       $0x05, Y7, Y5
-	VPSUBQ       Y5, Y6, Y6
-	VPSLLQ       $0x20, Y7, Y5
-	VPADDQ       Y5, Y7, Y7
-	VPBROADCASTQ next<>+0(SB), Y5
-	VPADDQ       Y5, Y7, Y7
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y8
-	VPMULUDQ     numbers<>+0(SB), Y8, Y8
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Y5
-	VPADDQ       Y5, Y8, Y8
-	VPSRLQ       $0x05, Y8, Y9
-	VPSLLQ       $0x05, Y9, Y5
-	VPSUBQ       Y5, Y8, Y8
-	VPSLLQ       $0x20, Y9, Y5
-	VPADDQ       Y5, Y9, Y9
-	VPBROADCASTQ next<>+0(SB), Y5
-	VPADDQ       Y5, Y9, Y9
-	TESTQ        BX, BX
-	JZ           narrowRest
+	VMOVQ        DI, X8
+	VPBROADCASTQ X8, Y8
+	VPADDQ       Y8, Y6, Y6
+	VPSRLQ       $0x05, Y6, Y9
+	VPSLLQ       $0x05, Y9, Y8
+	VPSUBQ       Y8, Y6, Y6
+	VPSLLQ       $0x20, Y9, Y8
+	VPADDQ       Y8, Y9, Y9
+	VPBROADCASTQ next<>+0(SB), Y8
+	VPADDQ       Y8, Y9, Y9
+	CMPQ         DX, $0x04
+	JB           narrowFew
 
 narrowLoop:
-	VMOVDQU     (DI), Y5
-	VPERMD      Y5, Y7, Y5
-	VPSRLVQ     Y6, Y5, Y5
-	VPAND       Y0, Y5, Y5
-	VPADDQ      Y1, Y5, Y5
-	VPERMQ      $0x90, Y5, Y10
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPADDQ      Y1, Y8, Y8
+	VPERMQ      $0x90, Y8, Y10
 	VPBLENDD    $0x03, masks<>+64(SB), Y10, Y10
-	VPADDQ      Y10, Y5, Y5
-	VPERM2I128  $0x08, Y5, Y5, Y10
-	VPADDQ      Y10, Y5, Y5
-	VPERMQ      $0xff, Y5, Y10
-	VPADDQ      Y2, Y5, Y5
+	VPADDQ      Y10, Y8, Y8
+	VPERM2I128  $0x08, Y8, Y8, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERMQ      $0xff, Y8, Y10
+	VPADDQ      Y2, Y8, Y8
 	VPADDQ      Y10, Y2, Y2
-	VPBLENDD    $0xaa, low<>+0(SB), Y5, Y10
-	VPSRLQ      $0x20, Y5, Y5
-	VPXOR       high<>+0(SB), Y5, Y5
-	VSUBPD      both<>+0(SB), Y5, Y5
-	VADDPD      Y10, Y5, Y5
-	VMULPD      Y4, Y5, Y10
-	VFMADD231PD Y3, Y5, Y10
+	VPBLENDD    $0xaa, low<>+0(SB), Y8, Y10
+	VPSRLQ      $0x20, Y8, Y8
+	VPXOR       high<>+0(SB), Y8, Y8
+	VSUBPD      both<>+0(SB), Y8, Y8
+	VADDPD      Y10, Y8, Y8
+	VMULPD      Y4, Y8, Y10
+	VFMADD231PD Y3, Y8, Y10
 	VMOVUPD     Y10, (AX)
-	VMOVDQU     (DI)(R8*1), Y5
-	VPERMD      Y5, Y9, Y5
-	VPSRLVQ     Y8, Y5, Y5
-	VPAND       Y0, Y5, Y5
-	VPADDQ      Y1, Y5, Y5
-	VPERMQ      $0x90, Y5, Y10
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPADDQ      Y1, Y8, Y8
+	VPERMQ      $0x90, Y8, Y10
 	VPBLENDD    $0x03, masks<>+64(SB), Y10, Y10
-	VPADDQ      Y10, Y5, Y5
-	VPERM2I128  $0x08, Y5, Y5, Y10
-	VPADDQ      Y10, Y5, Y5
-	VPERMQ      $0xff, Y5, Y10
-	VPADDQ      Y2, Y5, Y5
+	VPADDQ      Y10, Y8, Y8
+	VPERM2I128  $0x08, Y8, Y8, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERMQ      $0xff, Y8, Y10
+	VPADDQ      Y2, Y8, Y8
 	VPADDQ      Y10, Y2, Y2
-	VPBLENDD    $0xaa, low<>+0(SB), Y5, Y10
-	VPSRLQ      $0x20, Y5, Y5
-	VPXOR       high<>+0(SB), Y5, Y5
-	VSUBPD      both<>+0(SB), Y5, Y5
-	VADDPD      Y10, Y5, Y5
-	VMULPD      Y4, Y5, Y10
-	VFMADD231PD Y3, Y5, Y10
+	VPBLENDD    $0xaa, low<>+0(SB), Y8, Y10
+	VPSRLQ      $0x20, Y8, Y8
+	VPXOR       high<>+0(SB), Y8, Y8
+	VSUBPD      both<>+0(SB), Y8, Y8
+	VADDPD      Y10, Y8, Y8
+	VMULPD      Y4, Y8, Y10
+	VFMADD231PD Y3, Y8, Y10
 	VMOVUPD     Y10, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         narrowLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPADDQ      Y1, Y8, Y8
+	VPERMQ      $0x90, Y8, Y10
+	VPBLENDD    $0x03, masks<>+64(SB), Y10, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERM2I128  $0x08, Y8, Y8, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERMQ      $0xff, Y8, Y10
+	VPADDQ      Y2, Y8, Y8
+	VPADDQ      Y10, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y8, Y10
+	VPSRLQ      $0x20, Y8, Y8
+	VPXOR       high<>+0(SB), Y8, Y8
+	VSUBPD      both<>+0(SB), Y8, Y8
+	VADDPD      Y10, Y8, Y8
+	VMULPD      Y4, Y8, Y10
+	VFMADD231PD Y3, Y8, Y10
+	VMOVUPD     Y10, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPADDQ      Y1, Y8, Y8
+	VPERMQ      $0x90, Y8, Y10
+	VPBLENDD    $0x03, masks<>+64(SB), Y10, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERM2I128  $0x08, Y8, Y8, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERMQ      $0xff, Y8, Y10
+	VPADDQ      Y2, Y8, Y8
+	VPADDQ      Y10, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y8, Y10
+	VPSRLQ      $0x20, Y8, Y8
+	VPXOR       high<>+0(SB), Y8, Y8
+	VSUBPD      both<>+0(SB), Y8, Y8
+	VADDPD      Y10, Y8, Y8
+	VMULPD      Y4, Y8, Y10
+	VFMADD231PD Y3, Y8, Y10
+	VMOVUPD     Y10, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPADDQ      Y1, Y8, Y8
+	VPERMQ      $0x90, Y8, Y10
+	VPBLENDD    $0x03, masks<>+64(SB), Y10, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERM2I128  $0x08, Y8, Y8, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERMQ      $0xff, Y8, Y10
+	VPADDQ      Y2, Y8, Y8
+	VPADDQ      Y10, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y8, Y10
+	VPSRLQ      $0x20, Y8, Y8
+	VPXOR       high<>+0(SB), Y8, Y8
+	VSUBPD      both<>+0(SB), Y8, Y8
+	VADDPD      Y10, Y8, Y8
+	VMULPD      Y4, Y8, Y10
+	VFMADD231PD Y3, Y8, Y10
+	VMOVUPD     Y10, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPADDQ      Y1, Y8, Y8
+	VPERMQ      $0x90, Y8, Y10
+	VPBLENDD    $0x03, masks<>+64(SB), Y10, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERM2I128  $0x08, Y8, Y8, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERMQ      $0xff, Y8, Y10
+	VPADDQ      Y2, Y8, Y8
+	VPADDQ      Y10, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y8, Y10
+	VPSRLQ      $0x20, Y8, Y8
+	VPXOR       high<>+0(SB), Y8, Y8
+	VSUBPD      both<>+0(SB), Y8, Y8
+	VADDPD      Y10, Y8, Y8
+	VMULPD      Y4, Y8, Y10
+	VFMADD231PD Y3, Y8, Y10
+	VMOVUPD     Y10, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPADDQ      Y1, Y8, Y8
+	VPERMQ      $0x90, Y8, Y10
+	VPBLENDD    $0x03, masks<>+64(SB), Y10, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERM2I128  $0x08, Y8, Y8, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERMQ      $0xff, Y8, Y10
+	VPADDQ      Y2, Y8, Y8
+	VPADDQ      Y10, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y8, Y10
+	VPSRLQ      $0x20, Y8, Y8
+	VPXOR       high<>+0(SB), Y8, Y8
+	VSUBPD      both<>+0(SB), Y8, Y8
+	VADDPD      Y10, Y8, Y8
+	VMULPD      Y4, Y8, Y10
+	VFMADD231PD Y3, Y8, Y10
+	VMOVUPD     Y10, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPADDQ      Y1, Y8, Y8
+	VPERMQ      $0x90, Y8, Y10
+	VPBLENDD    $0x03, masks<>+64(SB), Y10, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERM2I128  $0x08, Y8, Y8, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERMQ      $0xff, Y8, Y10
+	VPADDQ      Y2, Y8, Y8
+	VPADDQ      Y10, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y8, Y10
+	VPSRLQ      $0x20, Y8, Y8
+	VPXOR       high<>+0(SB), Y8, Y8
+	VSUBPD      both<>+0(SB), Y8, Y8
+	VADDPD      Y10, Y8, Y8
+	VMULPD      Y4, Y8, Y10
+	VFMADD231PD Y3, Y8, Y10
+	VMOVUPD     Y10, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y8
+	VPSRLVQ     Y5, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPADDQ      Y1, Y8, Y8
+	VPERMQ      $0x90, Y8, Y10
+	VPBLENDD    $0x03, masks<>+64(SB), Y10, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERM2I128  $0x08, Y8, Y8, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERMQ      $0xff, Y8, Y10
+	VPADDQ      Y2, Y8, Y8
+	VPADDQ      Y10, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y8, Y10
+	VPSRLQ      $0x20, Y8, Y8
+	VPXOR       high<>+0(SB), Y8, Y8
+	VSUBPD      both<>+0(SB), Y8, Y8
+	VADDPD      Y10, Y8, Y8
+	VMULPD      Y4, Y8, Y10
+	VFMADD231PD Y3, Y8, Y10
+	VMOVUPD     Y10, (AX)
+	VMOVDQU     (SI)(R9*1), Y8
+	VPERMD      Y8, Y9, Y8
+	VPSRLVQ     Y6, Y8, Y8
+	VPAND       Y0, Y8, Y8
+	VPADDQ      Y1, Y8, Y8
+	VPERMQ      $0x90, Y8, Y10
+	VPBLENDD    $0x03, masks<>+64(SB), Y10, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERM2I128  $0x08, Y8, Y8, Y10
+	VPADDQ      Y10, Y8, Y8
+	VPERMQ      $0xff, Y8, Y10
+	VPADDQ      Y2, Y8, Y8
+	VPADDQ      Y10, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y8, Y10
+	VPSRLQ      $0x20, Y8, Y8
+	VPXOR       high<>+0(SB), Y8, Y8
+	VSUBPD      both<>+0(SB), Y8, Y8
+	VADDPD      Y10, Y8, Y8
+	VMULPD      Y4, Y8, Y10
+	VFMADD231PD Y3, Y8, Y10
+	VMOVUPD     Y10, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         narrowOne
 
 narrowRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          narrowEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y5
-	VPERMD      Y5, Y7, Y5
-	VPSRLVQ     Y6, Y5, Y5
-	VPAND       Y0, Y5, Y5
-	VPADDQ      Y1, Y5, Y5
-	VPERMQ      $0x90, Y5, Y6
-	VPBLENDD    $0x03, masks<>+64(SB), Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VPERM2I128  $0x08, Y5, Y5, Y6
-	VPADDQ      Y6, Y5, Y5
-	VPERMQ      $0xff, Y5, Y6
-	VPADDQ      Y2, Y5, Y5
-	VPADDQ      Y6, Y2, Y2
-	VPBLENDD    $0xaa, low<>+0(SB), Y5, Y6
-	VPSRLQ      $0x20, Y5, Y5
-	VPXOR       high<>+0(SB), Y5, Y5
-	VSUBPD      both<>+0(SB), Y5, Y5
-	VADDPD      Y6, Y5, Y5
-	VMULPD      Y4, Y5, Y6
-	VFMADD231PD Y3, Y5, Y6
-	VMOVDQU     (CX), Y5
-	VMASKMOVPD  Y6, Y5, (AX)
-	VMOVDQU     (DI)(R8*1), Y5
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y8
+	VPERMD      Y8, Y7, Y7
+	VPSRLVQ     Y5, Y7, Y7
+	VPAND       Y0, Y7, Y7
+	VPADDQ      Y1, Y7, Y7
+	VPERMQ      $0x90, Y7, Y5
+	VPBLENDD    $0x03, masks<>+64(SB), Y5, Y5
+	VPADDQ      Y5, Y7, Y7
+	VPERM2I128  $0x08, Y7, Y7, Y5
+	VPADDQ      Y5, Y7, Y7
+	VPERMQ      $0xff, Y7, Y5
+	VPADDQ      Y2, Y7, Y7
+	VPADDQ      Y5, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y7, Y5
+	VPSRLQ      $0x20, Y7, Y7
+	VPXOR       high<>+0(SB), Y7, Y7
+	VSUBPD      both<>+0(SB), Y7, Y7
+	VADDPD      Y5, Y7, Y7
+	VMULPD      Y4, Y7, Y5
+	VFMADD231PD Y3, Y7, Y5
+	VMOVDQU     (DX), Y7
+	VMASKMOVPD  Y5, Y7, (AX)
+	VMOVDQU     (SI)(R9*1), Y5
 	VPERMD      Y5, Y9, Y5
-	VPSRLVQ     Y8, Y5, Y5
+	VPSRLVQ     Y6, Y5, Y5
 	VPAND       Y0, Y5, Y5
 	VPADDQ      Y1, Y5, Y5
 	VPERMQ      $0x90, Y5, Y0
@@ -1710,63 +3355,62 @@ narrowRest:
 	VADDPD      Y0, Y1, Y5
 	VMULPD      Y4, Y5, Y0
 	VFMADD231PD Y3, Y5, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  Y0, Y1, 32(AX)
 
 narrowEnd:
 	VMOVQ X2, AX
-	MOVQ  AX, ret+56(FP)
+	MOVQ  AX, ret+40(FP)
 	VZEROUPPER
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y6
-	VPMULUDQ     numbers<>+0(SB), Y6, Y6
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Y5
-	VPADDQ       Y5, Y6, Y6
-	VPSRLQ       $0x06, Y6, Y7
-	VPSLLQ       $0x06, Y7, Y5
-	VPSUBQ       Y5, Y6, Y6
+	VPBROADCASTQ 8(BX), Y5
+	VPMULUDQ     numbers<>+0(SB), Y5, Y5
+	VMOVQ        DI, X6
+	VPBROADCASTQ X6, Y6
+	VPADDQ       Y6, Y5, Y5
+	VPSRLQ       $0x06, Y5, Y7
+	VPSLLQ       $0x06, Y7, Y6
+	VPSUBQ       Y6, Y5, Y5
 	VPBROADCASTQ n64<>+0(SB), Y8
-	VPSUBQ       Y6, Y8, Y8
+	VPSUBQ       Y5, Y8, Y8
 	VPADDQ       Y7, Y7, Y7
-	VPSLLQ       $0x20, Y7, Y5
-	VPADDQ       Y5, Y7, Y7
-	VPBROADCASTQ next<>+0(SB), Y5
-	VPADDQ       Y5, Y7, Y7
-	VPBROADCASTQ pair<>+0(SB), Y5
-	VPADDQ       Y5, Y7, Y5
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y10
-	VPMULUDQ     numbers<>+0(SB), Y10, Y10
-	VMOVQ        CX, X9
-	VPBROADCASTQ X9, Y9
-	VPADDQ       Y9, Y10, Y10
-	VPSRLQ       $0x06, Y10, Y11
-	VPSLLQ       $0x06, Y11, Y9
-	VPSUBQ       Y9, Y10, Y10
+	VPSLLQ       $0x20, Y7, Y6
+	VPADDQ       Y6, Y7, Y7
+	VPBROADCASTQ next<>+0(SB), Y6
+	VPADDQ       Y6, Y7, Y7
+	VPBROADCASTQ pair<>+0(SB), Y6
+	VPADDQ       Y6, Y7, Y6
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y9
+	VPMULUDQ     numbers<>+0(SB), Y9, Y9
+	VMOVQ        DI, X10
+	VPBROADCASTQ X10, Y10
+	VPADDQ       Y10, Y9, Y9
+	VPSRLQ       $0x06, Y9, Y11
+	VPSLLQ       $0x06, Y11, Y10
+	VPSUBQ       Y10, Y9, Y9
 	VPBROADCASTQ n64<>+0(SB), Y12
-	VPSUBQ       Y10, Y12, Y12
+	VPSUBQ       Y9, Y12, Y12
 	VPADDQ       Y11, Y11, Y11
-	VPSLLQ       $0x20, Y11, Y9
-	VPADDQ       Y9, Y11, Y11
-	VPBROADCASTQ next<>+0(SB), Y9
-	VPADDQ       Y9, Y11, Y11
-	VPBROADCASTQ pair<>+0(SB), Y9
-	VPADDQ       Y9, Y11, Y9
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPSLLQ       $0x20, Y11, Y10
+	VPADDQ       Y10, Y11, Y11
+	VPBROADCASTQ next<>+0(SB), Y10
+	VPADDQ       Y10, Y11, Y11
+	VPBROADCASTQ pair<>+0(SB), Y10
+	VPADDQ       Y10, Y11, Y10
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU     (DI), Y14
+	VMOVDQU     (SI), Y14
 	VPERMD      Y14, Y7, Y13
-	VPSRLVQ     Y6, Y13, Y13
-	VPERMD      Y14, Y5, Y14
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
 	VPSLLVQ     Y8, Y14, Y14
 	VPOR        Y14, Y13, Y13
 	VPAND       Y0, Y13, Y13
@@ -1787,10 +3431,10 @@ wideLoop:
 	VMULPD      Y4, Y13, Y14
 	VFMADD231PD Y3, Y13, Y14
 	VMOVUPD     Y14, (AX)
-	VMOVDQU     (DI)(R8*1), Y14
+	VMOVDQU     (SI)(R9*1), Y14
 	VPERMD      Y14, Y11, Y13
-	VPSRLVQ     Y10, Y13, Y13
-	VPERMD      Y14, Y9, Y14
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
 	VPSLLVQ     Y12, Y14, Y14
 	VPOR        Y14, Y13, Y13
 	VPAND       Y0, Y13, Y13
@@ -1811,22 +3455,228 @@ wideLoop:
 	VMULPD      Y4, Y13, Y14
 	VFMADD231PD Y3, Y13, Y14
 	VMOVUPD     Y14, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         wideLoop
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPADDQ      Y1, Y13, Y13
+	VPERMQ      $0x90, Y13, Y14
+	VPBLENDD    $0x03, masks<>+64(SB), Y14, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERM2I128  $0x08, Y13, Y13, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERMQ      $0xff, Y13, Y14
+	VPADDQ      Y2, Y13, Y13
+	VPADDQ      Y14, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y13, Y14
+	VPSRLQ      $0x20, Y13, Y13
+	VPXOR       high<>+0(SB), Y13, Y13
+	VSUBPD      both<>+0(SB), Y13, Y13
+	VADDPD      Y14, Y13, Y13
+	VMULPD      Y4, Y13, Y14
+	VFMADD231PD Y3, Y13, Y14
+	VMOVUPD     Y14, 64(AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPADDQ      Y1, Y13, Y13
+	VPERMQ      $0x90, Y13, Y14
+	VPBLENDD    $0x03, masks<>+64(SB), Y14, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERM2I128  $0x08, Y13, Y13, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERMQ      $0xff, Y13, Y14
+	VPADDQ      Y2, Y13, Y13
+	VPADDQ      Y14, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y13, Y14
+	VPSRLQ      $0x20, Y13, Y13
+	VPXOR       high<>+0(SB), Y13, Y13
+	VSUBPD      both<>+0(SB), Y13, Y13
+	VADDPD      Y14, Y13, Y13
+	VMULPD      Y4, Y13, Y14
+	VFMADD231PD Y3, Y13, Y14
+	VMOVUPD     Y14, 96(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPADDQ      Y1, Y13, Y13
+	VPERMQ      $0x90, Y13, Y14
+	VPBLENDD    $0x03, masks<>+64(SB), Y14, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERM2I128  $0x08, Y13, Y13, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERMQ      $0xff, Y13, Y14
+	VPADDQ      Y2, Y13, Y13
+	VPADDQ      Y14, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y13, Y14
+	VPSRLQ      $0x20, Y13, Y13
+	VPXOR       high<>+0(SB), Y13, Y13
+	VSUBPD      both<>+0(SB), Y13, Y13
+	VADDPD      Y14, Y13, Y13
+	VMULPD      Y4, Y13, Y14
+	VFMADD231PD Y3, Y13, Y14
+	VMOVUPD     Y14, 128(AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPADDQ      Y1, Y13, Y13
+	VPERMQ      $0x90, Y13, Y14
+	VPBLENDD    $0x03, masks<>+64(SB), Y14, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERM2I128  $0x08, Y13, Y13, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERMQ      $0xff, Y13, Y14
+	VPADDQ      Y2, Y13, Y13
+	VPADDQ      Y14, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y13, Y14
+	VPSRLQ      $0x20, Y13, Y13
+	VPXOR       high<>+0(SB), Y13, Y13
+	VSUBPD      both<>+0(SB), Y13, Y13
+	VADDPD      Y14, Y13, Y13
+	VMULPD      Y4, Y13, Y14
+	VFMADD231PD Y3, Y13, Y14
+	VMOVUPD     Y14, 160(AX)
+	ADDQ        R8, SI
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPADDQ      Y1, Y13, Y13
+	VPERMQ      $0x90, Y13, Y14
+	VPBLENDD    $0x03, masks<>+64(SB), Y14, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERM2I128  $0x08, Y13, Y13, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERMQ      $0xff, Y13, Y14
+	VPADDQ      Y2, Y13, Y13
+	VPADDQ      Y14, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y13, Y14
+	VPSRLQ      $0x20, Y13, Y13
+	VPXOR       high<>+0(SB), Y13, Y13
+	VSUBPD      both<>+0(SB), Y13, Y13
+	VADDPD      Y14, Y13, Y13
+	VMULPD      Y4, Y13, Y14
+	VFMADD231PD Y3, Y13, Y14
+	VMOVUPD     Y14, 192(AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPADDQ      Y1, Y13, Y13
+	VPERMQ      $0x90, Y13, Y14
+	VPBLENDD    $0x03, masks<>+64(SB), Y14, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERM2I128  $0x08, Y13, Y13, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERMQ      $0xff, Y13, Y14
+	VPADDQ      Y2, Y13, Y13
+	VPADDQ      Y14, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y13, Y14
+	VPSRLQ      $0x20, Y13, Y13
+	VPXOR       high<>+0(SB), Y13, Y13
+	VSUBPD      both<>+0(SB), Y13, Y13
+	VADDPD      Y14, Y13, Y13
+	VMULPD      Y4, Y13, Y14
+	VFMADD231PD Y3, Y13, Y14
+	VMOVUPD     Y14, 224(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU     (SI), Y14
+	VPERMD      Y14, Y7, Y13
+	VPSRLVQ     Y5, Y13, Y13
+	VPERMD      Y14, Y6, Y14
+	VPSLLVQ     Y8, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPADDQ      Y1, Y13, Y13
+	VPERMQ      $0x90, Y13, Y14
+	VPBLENDD    $0x03, masks<>+64(SB), Y14, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERM2I128  $0x08, Y13, Y13, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERMQ      $0xff, Y13, Y14
+	VPADDQ      Y2, Y13, Y13
+	VPADDQ      Y14, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y13, Y14
+	VPSRLQ      $0x20, Y13, Y13
+	VPXOR       high<>+0(SB), Y13, Y13
+	VSUBPD      both<>+0(SB), Y13, Y13
+	VADDPD      Y14, Y13, Y13
+	VMULPD      Y4, Y13, Y14
+	VFMADD231PD Y3, Y13, Y14
+	VMOVUPD     Y14, (AX)
+	VMOVDQU     (SI)(R9*1), Y14
+	VPERMD      Y14, Y11, Y13
+	VPSRLVQ     Y9, Y13, Y13
+	VPERMD      Y14, Y10, Y14
+	VPSLLVQ     Y12, Y14, Y14
+	VPOR        Y14, Y13, Y13
+	VPAND       Y0, Y13, Y13
+	VPADDQ      Y1, Y13, Y13
+	VPERMQ      $0x90, Y13, Y14
+	VPBLENDD    $0x03, masks<>+64(SB), Y14, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERM2I128  $0x08, Y13, Y13, Y14
+	VPADDQ      Y14, Y13, Y13
+	VPERMQ      $0xff, Y13, Y14
+	VPADDQ      Y2, Y13, Y13
+	VPADDQ      Y14, Y2, Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y13, Y14
+	VPSRLQ      $0x20, Y13, Y13
+	VPXOR       high<>+0(SB), Y13, Y13
+	VSUBPD      both<>+0(SB), Y13, Y13
+	VADDPD      Y14, Y13, Y13
+	VMULPD      Y4, Y13, Y14
+	VFMADD231PD Y3, Y13, Y14
+	VMOVUPD     Y14, 32(AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         wideOne
 
 wideRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          wideEnd
-	LEAQ        masks<>+0(SB), CX
-	LEAQ        64(CX), CX
-	SHLQ        $0x03, DX
-	SUBQ        DX, CX
-	VMOVDQU     (DI), Y13
+	LEAQ        masks<>+0(SB), DX
+	LEAQ        64(DX), DX
+	SHLQ        $0x03, CX
+	SUBQ        CX, DX
+	VMOVDQU     (SI), Y13
 	VPERMD      Y13, Y7, Y7
-	VPSRLVQ     Y6, Y7, Y7
-	VPERMD      Y13, Y5, Y13
+	VPSRLVQ     Y5, Y7, Y7
+	VPERMD      Y13, Y6, Y13
 	VPSLLVQ     Y8, Y13, Y13
 	VPOR        Y13, Y7, Y7
 	VPAND       Y0, Y7, Y7
@@ -1846,12 +3696,12 @@ wideRest:
 	VADDPD      Y5, Y6, Y7
 	VMULPD      Y4, Y7, Y5
 	VFMADD231PD Y3, Y7, Y5
-	VMOVDQU     (CX), Y6
+	VMOVDQU     (DX), Y6
 	VMASKMOVPD  Y5, Y6, (AX)
-	VMOVDQU     (DI)(R8*1), Y5
+	VMOVDQU     (SI)(R9*1), Y5
 	VPERMD      Y5, Y11, Y6
-	VPSRLVQ     Y10, Y6, Y6
-	VPERMD      Y5, Y9, Y5
+	VPSRLVQ     Y9, Y6, Y6
+	VPERMD      Y5, Y10, Y5
 	VPSLLVQ     Y12, Y5, Y5
 	VPOR        Y5, Y6, Y6
 	VPAND       Y0, Y6, Y6
@@ -1871,35 +3721,32 @@ wideRest:
 	VADDPD      Y0, Y1, Y6
 	VMULPD      Y4, Y6, Y0
 	VFMADD231PD Y3, Y6, Y0
-	VMOVDQU     32(CX), Y1
+	VMOVDQU     32(DX), Y1
 	VMASKMOVPD  Y0, Y1, 32(AX)
 
 wideEnd:
 	VMOVQ X2, AX
-	MOVQ  AX, ret+56(FP)
+	MOVQ  AX, ret+40(FP)
 	VZEROUPPER
 	RET
 
-// func valuesOf256(dst *float64, n int, div float64, inv float64, mul float64)
+// func valuesOf256(dst *float64, n int, r *float64)
 // Requires: AVX, AVX2, FMA3
-TEXT ·valuesOf256(SB), NOSPLIT, $0-40
+TEXT ·valuesOf256(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+8(FP), CX
 	MOVQ         CX, DX
 	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
-	VPBROADCASTQ inv+24(FP), Y0
-	VPBROADCASTQ div+16(FP), Y2
-	VPBROADCASTQ one<>+0(SB), Y1
-	VFNMADD231PD Y2, Y0, Y1
-	VMULPD       Y0, Y1, Y1
-	MOVQ         $0x3ff0000000000000, BX
-	MOVQ         mul+32(FP), SI
-	CMPQ         BX, SI
+	MOVQ         r+16(FP), BX
+	VPBROADCASTQ 16(BX), Y0
+	VPBROADCASTQ 24(BX), Y1
+	MOVQ         $0x3ff0000000000000, SI
+	CMPQ         SI, 8(BX)
 	JE           once
-	VPBROADCASTQ mul+32(FP), Y2
-	TESTQ        DX, DX
-	JZ           timesRest
+	VPBROADCASTQ 8(BX), Y2
+	CMPQ         DX, $0x04
+	JB           timesFew
 
 timesLoop:
 	VMOVUPD     (AX), Y3
@@ -1922,9 +3769,99 @@ timesLoop:
 	VFMADD231PD Y0, Y3, Y4
 	VMULPD      Y2, Y4, Y4
 	VMOVUPD     Y4, 32(AX)
-	ADDQ        $0x40, AX
-	DECQ        DX
-	JNZ         timesLoop
+	VMOVUPD     64(AX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     Y4, 64(AX)
+	VMOVUPD     96(AX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     Y4, 96(AX)
+	VMOVUPD     128(AX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     Y4, 128(AX)
+	VMOVUPD     160(AX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     Y4, 160(AX)
+	VMOVUPD     192(AX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     Y4, 192(AX)
+	VMOVUPD     224(AX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     Y4, 224(AX)
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timesLoop
+
+timesFew:
+	TESTQ DX, DX
+	JZ    timesRest
+
+timesOne:
+	VMOVUPD     (AX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     Y4, (AX)
+	VMOVUPD     32(AX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     Y4, 32(AX)
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timesOne
 
 timesRest:
 	TESTQ       CX, CX
@@ -1963,8 +3900,8 @@ timesEnd:
 	RET
 
 once:
-	TESTQ DX, DX
-	JZ    Rest
+	CMPQ DX, $0x04
+	JB   Few
 
 Loop:
 	VMOVUPD     (AX), Y2
@@ -1985,9 +3922,91 @@ Loop:
 	VMULPD      Y1, Y2, Y3
 	VFMADD231PD Y0, Y2, Y3
 	VMOVUPD     Y3, 32(AX)
-	ADDQ        $0x40, AX
-	DECQ        DX
-	JNZ         Loop
+	VMOVUPD     64(AX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     Y3, 64(AX)
+	VMOVUPD     96(AX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     Y3, 96(AX)
+	VMOVUPD     128(AX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     Y3, 128(AX)
+	VMOVUPD     160(AX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     Y3, 160(AX)
+	VMOVUPD     192(AX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     Y3, 192(AX)
+	VMOVUPD     224(AX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     Y3, 224(AX)
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD     (AX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     Y3, (AX)
+	VMOVUPD     32(AX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     Y3, 32(AX)
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         One
 
 Rest:
 	TESTQ       CX, CX
@@ -2023,27 +4042,24 @@ End:
 	VZEROUPPER
 	RET
 
-// func sumsOf256(dst *float64, n int, carry uint64, div float64, inv float64, mul float64) uint64
+// func sumsOf256(dst *float64, n int, carry uint64, r *float64) uint64
 // Requires: AVX, AVX2, FMA3
-TEXT ·sumsOf256(SB), NOSPLIT, $0-56
+TEXT ·sumsOf256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+8(FP), CX
 	MOVQ         CX, DX
 	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
 	VPBROADCASTQ carry+16(FP), Y0
-	VPBROADCASTQ inv+32(FP), Y1
-	VPBROADCASTQ div+24(FP), Y3
-	VPBROADCASTQ one<>+0(SB), Y2
-	VFNMADD231PD Y3, Y1, Y2
-	VMULPD       Y1, Y2, Y2
-	MOVQ         $0x3ff0000000000000, BX
-	MOVQ         mul+40(FP), SI
-	CMPQ         BX, SI
+	MOVQ         r+24(FP), BX
+	VPBROADCASTQ 16(BX), Y1
+	VPBROADCASTQ 24(BX), Y2
+	MOVQ         $0x3ff0000000000000, SI
+	CMPQ         SI, 8(BX)
 	JE           once
-	VPBROADCASTQ mul+40(FP), Y3
-	TESTQ        DX, DX
-	JZ           timesRest
+	VPBROADCASTQ 8(BX), Y3
+	CMPQ         DX, $0x04
+	JB           timesFew
 
 timesLoop:
 	VMOVUPD     (AX), Y4
@@ -2082,9 +4098,163 @@ timesLoop:
 	VFMADD231PD Y1, Y4, Y5
 	VMULPD      Y3, Y5, Y5
 	VMOVUPD     Y5, 32(AX)
-	ADDQ        $0x40, AX
-	DECQ        DX
-	JNZ         timesLoop
+	VMOVUPD     64(AX), Y4
+	VPERMQ      $0x90, Y4, Y5
+	VPBLENDD    $0x03, masks<>+64(SB), Y5, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERM2I128  $0x08, Y4, Y4, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERMQ      $0xff, Y4, Y5
+	VPADDQ      Y0, Y4, Y4
+	VPADDQ      Y5, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y4, Y5
+	VPSRLQ      $0x20, Y4, Y4
+	VPXOR       high<>+0(SB), Y4, Y4
+	VSUBPD      both<>+0(SB), Y4, Y4
+	VADDPD      Y5, Y4, Y4
+	VMULPD      Y2, Y4, Y5
+	VFMADD231PD Y1, Y4, Y5
+	VMULPD      Y3, Y5, Y5
+	VMOVUPD     Y5, 64(AX)
+	VMOVUPD     96(AX), Y4
+	VPERMQ      $0x90, Y4, Y5
+	VPBLENDD    $0x03, masks<>+64(SB), Y5, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERM2I128  $0x08, Y4, Y4, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERMQ      $0xff, Y4, Y5
+	VPADDQ      Y0, Y4, Y4
+	VPADDQ      Y5, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y4, Y5
+	VPSRLQ      $0x20, Y4, Y4
+	VPXOR       high<>+0(SB), Y4, Y4
+	VSUBPD      both<>+0(SB), Y4, Y4
+	VADDPD      Y5, Y4, Y4
+	VMULPD      Y2, Y4, Y5
+	VFMADD231PD Y1, Y4, Y5
+	VMULPD      Y3, Y5, Y5
+	VMOVUPD     Y5, 96(AX)
+	VMOVUPD     128(AX), Y4
+	VPERMQ      $0x90, Y4, Y5
+	VPBLENDD    $0x03, masks<>+64(SB), Y5, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERM2I128  $0x08, Y4, Y4, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERMQ      $0xff, Y4, Y5
+	VPADDQ      Y0, Y4, Y4
+	VPADDQ      Y5, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y4, Y5
+	VPSRLQ      $0x20, Y4, Y4
+	VPXOR       high<>+0(SB), Y4, Y4
+	VSUBPD      both<>+0(SB), Y4, Y4
+	VADDPD      Y5, Y4, Y4
+	VMULPD      Y2, Y4, Y5
+	VFMADD231PD Y1, Y4, Y5
+	VMULPD      Y3, Y5, Y5
+	VMOVUPD     Y5, 128(AX)
+	VMOVUPD     160(AX), Y4
+	VPERMQ      $0x90, Y4, Y5
+	VPBLENDD    $0x03, masks<>+64(SB), Y5, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERM2I128  $0x08, Y4, Y4, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERMQ      $0xff, Y4, Y5
+	VPADDQ      Y0, Y4, Y4
+	VPADDQ      Y5, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y4, Y5
+	VPSRLQ      $0x20, Y4, Y4
+	VPXOR       high<>+0(SB), Y4, Y4
+	VSUBPD      both<>+0(SB), Y4, Y4
+	VADDPD      Y5, Y4, Y4
+	VMULPD      Y2, Y4, Y5
+	VFMADD231PD Y1, Y4, Y5
+	VMULPD      Y3, Y5, Y5
+	VMOVUPD     Y5, 160(AX)
+	VMOVUPD     192(AX), Y4
+	VPERMQ      $0x90, Y4, Y5
+	VPBLENDD    $0x03, masks<>+64(SB), Y5, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERM2I128  $0x08, Y4, Y4, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERMQ      $0xff, Y4, Y5
+	VPADDQ      Y0, Y4, Y4
+	VPADDQ      Y5, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y4, Y5
+	VPSRLQ      $0x20, Y4, Y4
+	VPXOR       high<>+0(SB), Y4, Y4
+	VSUBPD      both<>+0(SB), Y4, Y4
+	VADDPD      Y5, Y4, Y4
+	VMULPD      Y2, Y4, Y5
+	VFMADD231PD Y1, Y4, Y5
+	VMULPD      Y3, Y5, Y5
+	VMOVUPD     Y5, 192(AX)
+	VMOVUPD     224(AX), Y4
+	VPERMQ      $0x90, Y4, Y5
+	VPBLENDD    $0x03, masks<>+64(SB), Y5, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERM2I128  $0x08, Y4, Y4, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERMQ      $0xff, Y4, Y5
+	VPADDQ      Y0, Y4, Y4
+	VPADDQ      Y5, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y4, Y5
+	VPSRLQ      $0x20, Y4, Y4
+	VPXOR       high<>+0(SB), Y4, Y4
+	VSUBPD      both<>+0(SB), Y4, Y4
+	VADDPD      Y5, Y4, Y4
+	VMULPD      Y2, Y4, Y5
+	VFMADD231PD Y1, Y4, Y5
+	VMULPD      Y3, Y5, Y5
+	VMOVUPD     Y5, 224(AX)
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timesLoop
+
+timesFew:
+	TESTQ DX, DX
+	JZ    timesRest
+
+timesOne:
+	VMOVUPD     (AX), Y4
+	VPERMQ      $0x90, Y4, Y5
+	VPBLENDD    $0x03, masks<>+64(SB), Y5, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERM2I128  $0x08, Y4, Y4, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERMQ      $0xff, Y4, Y5
+	VPADDQ      Y0, Y4, Y4
+	VPADDQ      Y5, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y4, Y5
+	VPSRLQ      $0x20, Y4, Y4
+	VPXOR       high<>+0(SB), Y4, Y4
+	VSUBPD      both<>+0(SB), Y4, Y4
+	VADDPD      Y5, Y4, Y4
+	VMULPD      Y2, Y4, Y5
+	VFMADD231PD Y1, Y4, Y5
+	VMULPD      Y3, Y5, Y5
+	VMOVUPD     Y5, (AX)
+	VMOVUPD     32(AX), Y4
+	VPERMQ      $0x90, Y4, Y5
+	VPBLENDD    $0x03, masks<>+64(SB), Y5, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERM2I128  $0x08, Y4, Y4, Y5
+	VPADDQ      Y5, Y4, Y4
+	VPERMQ      $0xff, Y4, Y5
+	VPADDQ      Y0, Y4, Y4
+	VPADDQ      Y5, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y4, Y5
+	VPSRLQ      $0x20, Y4, Y4
+	VPXOR       high<>+0(SB), Y4, Y4
+	VSUBPD      both<>+0(SB), Y4, Y4
+	VADDPD      Y5, Y4, Y4
+	VMULPD      Y2, Y4, Y5
+	VFMADD231PD Y1, Y4, Y5
+	VMULPD      Y3, Y5, Y5
+	VMOVUPD     Y5, 32(AX)
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timesOne
 
 timesRest:
 	TESTQ       CX, CX
@@ -2136,13 +4306,13 @@ timesRest:
 
 timesEnd:
 	VMOVQ X0, AX
-	MOVQ  AX, ret+48(FP)
+	MOVQ  AX, ret+32(FP)
 	VZEROUPPER
 	RET
 
 once:
-	TESTQ DX, DX
-	JZ    Rest
+	CMPQ DX, $0x04
+	JB   Few
 
 Loop:
 	VMOVUPD     (AX), Y3
@@ -2179,9 +4349,155 @@ Loop:
 	VMULPD      Y2, Y3, Y4
 	VFMADD231PD Y1, Y3, Y4
 	VMOVUPD     Y4, 32(AX)
-	ADDQ        $0x40, AX
-	DECQ        DX
-	JNZ         Loop
+	VMOVUPD     64(AX), Y3
+	VPERMQ      $0x90, Y3, Y4
+	VPBLENDD    $0x03, masks<>+64(SB), Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERM2I128  $0x08, Y3, Y3, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERMQ      $0xff, Y3, Y4
+	VPADDQ      Y0, Y3, Y3
+	VPADDQ      Y4, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y2, Y3, Y4
+	VFMADD231PD Y1, Y3, Y4
+	VMOVUPD     Y4, 64(AX)
+	VMOVUPD     96(AX), Y3
+	VPERMQ      $0x90, Y3, Y4
+	VPBLENDD    $0x03, masks<>+64(SB), Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERM2I128  $0x08, Y3, Y3, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERMQ      $0xff, Y3, Y4
+	VPADDQ      Y0, Y3, Y3
+	VPADDQ      Y4, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y2, Y3, Y4
+	VFMADD231PD Y1, Y3, Y4
+	VMOVUPD     Y4, 96(AX)
+	VMOVUPD     128(AX), Y3
+	VPERMQ      $0x90, Y3, Y4
+	VPBLENDD    $0x03, masks<>+64(SB), Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERM2I128  $0x08, Y3, Y3, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERMQ      $0xff, Y3, Y4
+	VPADDQ      Y0, Y3, Y3
+	VPADDQ      Y4, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y2, Y3, Y4
+	VFMADD231PD Y1, Y3, Y4
+	VMOVUPD     Y4, 128(AX)
+	VMOVUPD     160(AX), Y3
+	VPERMQ      $0x90, Y3, Y4
+	VPBLENDD    $0x03, masks<>+64(SB), Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERM2I128  $0x08, Y3, Y3, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERMQ      $0xff, Y3, Y4
+	VPADDQ      Y0, Y3, Y3
+	VPADDQ      Y4, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y2, Y3, Y4
+	VFMADD231PD Y1, Y3, Y4
+	VMOVUPD     Y4, 160(AX)
+	VMOVUPD     192(AX), Y3
+	VPERMQ      $0x90, Y3, Y4
+	VPBLENDD    $0x03, masks<>+64(SB), Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERM2I128  $0x08, Y3, Y3, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERMQ      $0xff, Y3, Y4
+	VPADDQ      Y0, Y3, Y3
+	VPADDQ      Y4, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y2, Y3, Y4
+	VFMADD231PD Y1, Y3, Y4
+	VMOVUPD     Y4, 192(AX)
+	VMOVUPD     224(AX), Y3
+	VPERMQ      $0x90, Y3, Y4
+	VPBLENDD    $0x03, masks<>+64(SB), Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERM2I128  $0x08, Y3, Y3, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERMQ      $0xff, Y3, Y4
+	VPADDQ      Y0, Y3, Y3
+	VPADDQ      Y4, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y2, Y3, Y4
+	VFMADD231PD Y1, Y3, Y4
+	VMOVUPD     Y4, 224(AX)
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD     (AX), Y3
+	VPERMQ      $0x90, Y3, Y4
+	VPBLENDD    $0x03, masks<>+64(SB), Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERM2I128  $0x08, Y3, Y3, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERMQ      $0xff, Y3, Y4
+	VPADDQ      Y0, Y3, Y3
+	VPADDQ      Y4, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y2, Y3, Y4
+	VFMADD231PD Y1, Y3, Y4
+	VMOVUPD     Y4, (AX)
+	VMOVUPD     32(AX), Y3
+	VPERMQ      $0x90, Y3, Y4
+	VPBLENDD    $0x03, masks<>+64(SB), Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERM2I128  $0x08, Y3, Y3, Y4
+	VPADDQ      Y4, Y3, Y3
+	VPERMQ      $0xff, Y3, Y4
+	VPADDQ      Y0, Y3, Y3
+	VPADDQ      Y4, Y0, Y0
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y2, Y3, Y4
+	VFMADD231PD Y1, Y3, Y4
+	VMOVUPD     Y4, 32(AX)
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         One
 
 Rest:
 	TESTQ       CX, CX
@@ -2231,119 +4547,202 @@ Rest:
 
 End:
 	VMOVQ X0, AX
-	MOVQ  AX, ret+48(FP)
+	MOVQ  AX, ret+32(FP)
 	VZEROUPPER
 	RET
 
 // func doubles256(dst *float64, n int, bit *uint, zeros uint64)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, BMI2
 TEXT ·doubles256(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
+	ANDQ         $0x07, CX
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VMOVQ        R9, X0
 	VPBROADCASTQ X0, Y0
-	VPBROADCASTQ 16(SI), Y1
+	VPBROADCASTQ 16(BX), Y1
 	VPBROADCASTQ zeros+24(FP), Y2
 	VPBROADCASTQ noData<>+0(SB), Y3
-	CMPQ         R9, $0x21
+	CMPQ         R8, $0x21
 	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y5
+	VPBROADCASTQ 8(BX), Y4
+	VPMULUDQ     numbers<>+0(SB), Y4, Y4
+	VMOVQ        DI, X5
+	VPBROADCASTQ X5, Y5
+	VPADDQ       Y5, Y4, Y4
+	VPSRLQ       $0x05, Y4, Y6
+	VPSLLQ       $0x05, Y6, Y5
+	VPSUBQ       Y5, Y4, Y4
+	VPSLLQ       $0x20, Y6, Y5
+	VPADDQ       Y5, Y6, Y6
+	VPBROADCASTQ next<>+0(SB), Y5
+	VPADDQ       Y5, Y6, Y6
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y5
 	VPMULUDQ     numbers<>+0(SB), Y5, Y5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Y4
-	VPADDQ       Y4, Y5, Y5
-	VPSRLQ       $0x05, Y5, Y6
-	VPSLLQ       $0x05, Y6, Y4
-	VPSUBQ       Y4, Y5, Y5
-	VPSLLQ       $0x20, Y6, Y4
-	VPADDQ       Y4, Y6, Y6
-	VPBROADCASTQ next<>+0(SB), Y4
-	VPADDQ       Y4, Y6, Y6
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y7
-	VPMULUDQ     numbers<>+0(SB), Y7, Y7
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Y4
-	VPADDQ       Y4, Y7, Y7
-	VPSRLQ       $0x05, Y7, Y8
-	VPSLLQ       $0x05, Y8, Y4
-	VPSUBQ       Y4, Y7, Y7
-	VPSLLQ       $0x20, Y8, Y4
-	VPADDQ       Y4, Y8, Y8
-	VPBROADCASTQ next<>+0(SB), Y4
-	VPADDQ       Y4, Y8, Y8
-	TESTQ        BX, BX
-	JZ           narrowRest
+	VMOVQ        DI, X7
+	VPBROADCASTQ X7, Y7
+	VPADDQ       Y7, Y5, Y5
+	VPSRLQ       $0x05, Y5, Y8
+	VPSLLQ       $0x05, Y8, Y7
+	VPSUBQ       Y7, Y5, Y5
+	VPSLLQ       $0x20, Y8, Y7
+	VPADDQ       Y7, Y8, Y8
+	VPBROADCASTQ next<>+0(SB), Y7
+	VPADDQ       Y7, Y8, Y8
+	CMPQ         DX, $0x04
+	JB           narrowFew
 
 narrowLoop:
-	VMOVDQU   (DI), Y4
-	VPERMD    Y4, Y6, Y4
-	VPSRLVQ   Y5, Y4, Y4
-	VPAND     Y0, Y4, Y4
-	VPADDQ    Y1, Y4, Y4
-	VPSLLVQ   Y2, Y4, Y4
-	VCMPPD    $0x03, Y4, Y4, Y9
-	VBLENDVPD Y9, Y3, Y4, Y4
-	VMOVUPD   Y4, (AX)
-	VMOVDQU   (DI)(R8*1), Y4
-	VPERMD    Y4, Y8, Y4
-	VPSRLVQ   Y7, Y4, Y4
-	VPAND     Y0, Y4, Y4
-	VPADDQ    Y1, Y4, Y4
-	VPSLLVQ   Y2, Y4, Y4
-	VCMPPD    $0x03, Y4, Y4, Y9
-	VBLENDVPD Y9, Y3, Y4, Y4
-	VMOVUPD   Y4, 32(AX)
-	ADDQ      $0x40, AX
-	ADDQ      R9, DI
-	DECQ      BX
-	JNZ       narrowLoop
+	VMOVDQU   (SI), Y7
+	VPERMD    Y7, Y6, Y7
+	VPSRLVQ   Y4, Y7, Y7
+	VPAND     Y0, Y7, Y7
+	VPADDQ    Y1, Y7, Y7
+	VPSLLVQ   Y2, Y7, Y7
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VMOVUPD   Y7, (AX)
+	VMOVDQU   (SI)(R9*1), Y7
+	VPERMD    Y7, Y8, Y7
+	VPSRLVQ   Y5, Y7, Y7
+	VPAND     Y0, Y7, Y7
+	VPADDQ    Y1, Y7, Y7
+	VPSLLVQ   Y2, Y7, Y7
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VMOVUPD   Y7, 32(AX)
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y7
+	VPERMD    Y7, Y6, Y7
+	VPSRLVQ   Y4, Y7, Y7
+	VPAND     Y0, Y7, Y7
+	VPADDQ    Y1, Y7, Y7
+	VPSLLVQ   Y2, Y7, Y7
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VMOVUPD   Y7, 64(AX)
+	VMOVDQU   (SI)(R9*1), Y7
+	VPERMD    Y7, Y8, Y7
+	VPSRLVQ   Y5, Y7, Y7
+	VPAND     Y0, Y7, Y7
+	VPADDQ    Y1, Y7, Y7
+	VPSLLVQ   Y2, Y7, Y7
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VMOVUPD   Y7, 96(AX)
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y7
+	VPERMD    Y7, Y6, Y7
+	VPSRLVQ   Y4, Y7, Y7
+	VPAND     Y0, Y7, Y7
+	VPADDQ    Y1, Y7, Y7
+	VPSLLVQ   Y2, Y7, Y7
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VMOVUPD   Y7, 128(AX)
+	VMOVDQU   (SI)(R9*1), Y7
+	VPERMD    Y7, Y8, Y7
+	VPSRLVQ   Y5, Y7, Y7
+	VPAND     Y0, Y7, Y7
+	VPADDQ    Y1, Y7, Y7
+	VPSLLVQ   Y2, Y7, Y7
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VMOVUPD   Y7, 160(AX)
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y7
+	VPERMD    Y7, Y6, Y7
+	VPSRLVQ   Y4, Y7, Y7
+	VPAND     Y0, Y7, Y7
+	VPADDQ    Y1, Y7, Y7
+	VPSLLVQ   Y2, Y7, Y7
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VMOVUPD   Y7, 192(AX)
+	VMOVDQU   (SI)(R9*1), Y7
+	VPERMD    Y7, Y8, Y7
+	VPSRLVQ   Y5, Y7, Y7
+	VPAND     Y0, Y7, Y7
+	VPADDQ    Y1, Y7, Y7
+	VPSLLVQ   Y2, Y7, Y7
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VMOVUPD   Y7, 224(AX)
+	ADDQ      R8, SI
+	ADDQ      $+256, AX
+	SUBQ      $0x04, DX
+	CMPQ      DX, $0x04
+	JAE       narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU   (SI), Y7
+	VPERMD    Y7, Y6, Y7
+	VPSRLVQ   Y4, Y7, Y7
+	VPAND     Y0, Y7, Y7
+	VPADDQ    Y1, Y7, Y7
+	VPSLLVQ   Y2, Y7, Y7
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VMOVUPD   Y7, (AX)
+	VMOVDQU   (SI)(R9*1), Y7
+	VPERMD    Y7, Y8, Y7
+	VPSRLVQ   Y5, Y7, Y7
+	VPAND     Y0, Y7, Y7
+	VPADDQ    Y1, Y7, Y7
+	VPSLLVQ   Y2, Y7, Y7
+	VCMPPD    $0x03, Y7, Y7, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VMOVUPD   Y7, 32(AX)
+	ADDQ      R8, SI
+	ADDQ      $+64, AX
+	SUBQ      $0x01, DX
+	JNZ       narrowOne
 
 narrowRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         narrowEnd
-	LEAQ       masks<>+0(SB), CX
-	LEAQ       64(CX), CX
-	SHLQ       $0x03, DX
-	SUBQ       DX, CX
-	VMOVDQU    (DI), Y4
-	VPERMD     Y4, Y6, Y4
-	VPSRLVQ    Y5, Y4, Y4
-	VPAND      Y0, Y4, Y4
-	VPADDQ     Y1, Y4, Y4
-	VPSLLVQ    Y2, Y4, Y4
-	VCMPPD     $0x03, Y4, Y4, Y5
-	VBLENDVPD  Y5, Y3, Y4, Y4
-	VMOVDQU    (CX), Y5
-	VMASKMOVPD Y4, Y5, (AX)
-	VMOVDQU    (DI)(R8*1), Y4
+	LEAQ       masks<>+0(SB), DX
+	LEAQ       64(DX), DX
+	SHLQ       $0x03, CX
+	SUBQ       CX, DX
+	VMOVDQU    (SI), Y7
+	VPERMD     Y7, Y6, Y6
+	VPSRLVQ    Y4, Y6, Y6
+	VPAND      Y0, Y6, Y6
+	VPADDQ     Y1, Y6, Y6
+	VPSLLVQ    Y2, Y6, Y6
+	VCMPPD     $0x03, Y6, Y6, Y4
+	VBLENDVPD  Y4, Y3, Y6, Y6
+	VMOVDQU    (DX), Y4
+	VMASKMOVPD Y6, Y4, (AX)
+	VMOVDQU    (SI)(R9*1), Y4
 	VPERMD     Y4, Y8, Y4
-	VPSRLVQ    Y7, Y4, Y4
+	VPSRLVQ    Y5, Y4, Y4
 	VPAND      Y0, Y4, Y4
 	VPADDQ     Y1, Y4, Y4
 	VPSLLVQ    Y2, Y4, Y4
 	VCMPPD     $0x03, Y4, Y4, Y0
 	VBLENDVPD  Y0, Y3, Y4, Y4
-	VMOVDQU    32(CX), Y0
+	VMOVDQU    32(DX), Y0
 	VMASKMOVPD Y4, Y0, 32(AX)
 
 narrowEnd:
@@ -2351,53 +4750,52 @@ narrowEnd:
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y5
-	VPMULUDQ     numbers<>+0(SB), Y5, Y5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Y4
-	VPADDQ       Y4, Y5, Y5
-	VPSRLQ       $0x06, Y5, Y6
-	VPSLLQ       $0x06, Y6, Y4
-	VPSUBQ       Y4, Y5, Y5
+	VPBROADCASTQ 8(BX), Y4
+	VPMULUDQ     numbers<>+0(SB), Y4, Y4
+	VMOVQ        DI, X5
+	VPBROADCASTQ X5, Y5
+	VPADDQ       Y5, Y4, Y4
+	VPSRLQ       $0x06, Y4, Y6
+	VPSLLQ       $0x06, Y6, Y5
+	VPSUBQ       Y5, Y4, Y4
 	VPBROADCASTQ n64<>+0(SB), Y7
-	VPSUBQ       Y5, Y7, Y7
+	VPSUBQ       Y4, Y7, Y7
 	VPADDQ       Y6, Y6, Y6
-	VPSLLQ       $0x20, Y6, Y4
-	VPADDQ       Y4, Y6, Y6
-	VPBROADCASTQ next<>+0(SB), Y4
-	VPADDQ       Y4, Y6, Y6
-	VPBROADCASTQ pair<>+0(SB), Y4
-	VPADDQ       Y4, Y6, Y4
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y9
-	VPMULUDQ     numbers<>+0(SB), Y9, Y9
-	VMOVQ        CX, X8
-	VPBROADCASTQ X8, Y8
-	VPADDQ       Y8, Y9, Y9
-	VPSRLQ       $0x06, Y9, Y10
-	VPSLLQ       $0x06, Y10, Y8
-	VPSUBQ       Y8, Y9, Y9
+	VPSLLQ       $0x20, Y6, Y5
+	VPADDQ       Y5, Y6, Y6
+	VPBROADCASTQ next<>+0(SB), Y5
+	VPADDQ       Y5, Y6, Y6
+	VPBROADCASTQ pair<>+0(SB), Y5
+	VPADDQ       Y5, Y6, Y5
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y8
+	VPMULUDQ     numbers<>+0(SB), Y8, Y8
+	VMOVQ        DI, X9
+	VPBROADCASTQ X9, Y9
+	VPADDQ       Y9, Y8, Y8
+	VPSRLQ       $0x06, Y8, Y10
+	VPSLLQ       $0x06, Y10, Y9
+	VPSUBQ       Y9, Y8, Y8
 	VPBROADCASTQ n64<>+0(SB), Y11
-	VPSUBQ       Y9, Y11, Y11
+	VPSUBQ       Y8, Y11, Y11
 	VPADDQ       Y10, Y10, Y10
-	VPSLLQ       $0x20, Y10, Y8
-	VPADDQ       Y8, Y10, Y10
-	VPBROADCASTQ next<>+0(SB), Y8
-	VPADDQ       Y8, Y10, Y10
-	VPBROADCASTQ pair<>+0(SB), Y8
-	VPADDQ       Y8, Y10, Y8
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPSLLQ       $0x20, Y10, Y9
+	VPADDQ       Y9, Y10, Y10
+	VPBROADCASTQ next<>+0(SB), Y9
+	VPADDQ       Y9, Y10, Y10
+	VPBROADCASTQ pair<>+0(SB), Y9
+	VPADDQ       Y9, Y10, Y9
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU   (DI), Y13
+	VMOVDQU   (SI), Y13
 	VPERMD    Y13, Y6, Y12
-	VPSRLVQ   Y5, Y12, Y12
-	VPERMD    Y13, Y4, Y13
+	VPSRLVQ   Y4, Y12, Y12
+	VPERMD    Y13, Y5, Y13
 	VPSLLVQ   Y7, Y13, Y13
 	VPOR      Y13, Y12, Y12
 	VPAND     Y0, Y12, Y12
@@ -2406,10 +4804,10 @@ wideLoop:
 	VCMPPD    $0x03, Y12, Y12, Y13
 	VBLENDVPD Y13, Y3, Y12, Y12
 	VMOVUPD   Y12, (AX)
-	VMOVDQU   (DI)(R8*1), Y13
+	VMOVDQU   (SI)(R9*1), Y13
 	VPERMD    Y13, Y10, Y12
-	VPSRLVQ   Y9, Y12, Y12
-	VPERMD    Y13, Y8, Y13
+	VPSRLVQ   Y8, Y12, Y12
+	VPERMD    Y13, Y9, Y13
 	VPSLLVQ   Y11, Y13, Y13
 	VPOR      Y13, Y12, Y12
 	VPAND     Y0, Y12, Y12
@@ -2418,22 +4816,132 @@ wideLoop:
 	VCMPPD    $0x03, Y12, Y12, Y13
 	VBLENDVPD Y13, Y3, Y12, Y12
 	VMOVUPD   Y12, 32(AX)
-	ADDQ      $0x40, AX
-	ADDQ      R9, DI
-	DECQ      BX
-	JNZ       wideLoop
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y13
+	VPERMD    Y13, Y6, Y12
+	VPSRLVQ   Y4, Y12, Y12
+	VPERMD    Y13, Y5, Y13
+	VPSLLVQ   Y7, Y13, Y13
+	VPOR      Y13, Y12, Y12
+	VPAND     Y0, Y12, Y12
+	VPADDQ    Y1, Y12, Y12
+	VPSLLVQ   Y2, Y12, Y12
+	VCMPPD    $0x03, Y12, Y12, Y13
+	VBLENDVPD Y13, Y3, Y12, Y12
+	VMOVUPD   Y12, 64(AX)
+	VMOVDQU   (SI)(R9*1), Y13
+	VPERMD    Y13, Y10, Y12
+	VPSRLVQ   Y8, Y12, Y12
+	VPERMD    Y13, Y9, Y13
+	VPSLLVQ   Y11, Y13, Y13
+	VPOR      Y13, Y12, Y12
+	VPAND     Y0, Y12, Y12
+	VPADDQ    Y1, Y12, Y12
+	VPSLLVQ   Y2, Y12, Y12
+	VCMPPD    $0x03, Y12, Y12, Y13
+	VBLENDVPD Y13, Y3, Y12, Y12
+	VMOVUPD   Y12, 96(AX)
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y13
+	VPERMD    Y13, Y6, Y12
+	VPSRLVQ   Y4, Y12, Y12
+	VPERMD    Y13, Y5, Y13
+	VPSLLVQ   Y7, Y13, Y13
+	VPOR      Y13, Y12, Y12
+	VPAND     Y0, Y12, Y12
+	VPADDQ    Y1, Y12, Y12
+	VPSLLVQ   Y2, Y12, Y12
+	VCMPPD    $0x03, Y12, Y12, Y13
+	VBLENDVPD Y13, Y3, Y12, Y12
+	VMOVUPD   Y12, 128(AX)
+	VMOVDQU   (SI)(R9*1), Y13
+	VPERMD    Y13, Y10, Y12
+	VPSRLVQ   Y8, Y12, Y12
+	VPERMD    Y13, Y9, Y13
+	VPSLLVQ   Y11, Y13, Y13
+	VPOR      Y13, Y12, Y12
+	VPAND     Y0, Y12, Y12
+	VPADDQ    Y1, Y12, Y12
+	VPSLLVQ   Y2, Y12, Y12
+	VCMPPD    $0x03, Y12, Y12, Y13
+	VBLENDVPD Y13, Y3, Y12, Y12
+	VMOVUPD   Y12, 160(AX)
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y13
+	VPERMD    Y13, Y6, Y12
+	VPSRLVQ   Y4, Y12, Y12
+	VPERMD    Y13, Y5, Y13
+	VPSLLVQ   Y7, Y13, Y13
+	VPOR      Y13, Y12, Y12
+	VPAND     Y0, Y12, Y12
+	VPADDQ    Y1, Y12, Y12
+	VPSLLVQ   Y2, Y12, Y12
+	VCMPPD    $0x03, Y12, Y12, Y13
+	VBLENDVPD Y13, Y3, Y12, Y12
+	VMOVUPD   Y12, 192(AX)
+	VMOVDQU   (SI)(R9*1), Y13
+	VPERMD    Y13, Y10, Y12
+	VPSRLVQ   Y8, Y12, Y12
+	VPERMD    Y13, Y9, Y13
+	VPSLLVQ   Y11, Y13, Y13
+	VPOR      Y13, Y12, Y12
+	VPAND     Y0, Y12, Y12
+	VPADDQ    Y1, Y12, Y12
+	VPSLLVQ   Y2, Y12, Y12
+	VCMPPD    $0x03, Y12, Y12, Y13
+	VBLENDVPD Y13, Y3, Y12, Y12
+	VMOVUPD   Y12, 224(AX)
+	ADDQ      R8, SI
+	ADDQ      $+256, AX
+	SUBQ      $0x04, DX
+	CMPQ      DX, $0x04
+	JAE       wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU   (SI), Y13
+	VPERMD    Y13, Y6, Y12
+	VPSRLVQ   Y4, Y12, Y12
+	VPERMD    Y13, Y5, Y13
+	VPSLLVQ   Y7, Y13, Y13
+	VPOR      Y13, Y12, Y12
+	VPAND     Y0, Y12, Y12
+	VPADDQ    Y1, Y12, Y12
+	VPSLLVQ   Y2, Y12, Y12
+	VCMPPD    $0x03, Y12, Y12, Y13
+	VBLENDVPD Y13, Y3, Y12, Y12
+	VMOVUPD   Y12, (AX)
+	VMOVDQU   (SI)(R9*1), Y13
+	VPERMD    Y13, Y10, Y12
+	VPSRLVQ   Y8, Y12, Y12
+	VPERMD    Y13, Y9, Y13
+	VPSLLVQ   Y11, Y13, Y13
+	VPOR      Y13, Y12, Y12
+	VPAND     Y0, Y12, Y12
+	VPADDQ    Y1, Y12, Y12
+	VPSLLVQ   Y2, Y12, Y12
+	VCMPPD    $0x03, Y12, Y12, Y13
+	VBLENDVPD Y13, Y3, Y12, Y12
+	VMOVUPD   Y12, 32(AX)
+	ADDQ      R8, SI
+	ADDQ      $+64, AX
+	SUBQ      $0x01, DX
+	JNZ       wideOne
 
 wideRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         wideEnd
-	LEAQ       masks<>+0(SB), CX
-	LEAQ       64(CX), CX
-	SHLQ       $0x03, DX
-	SUBQ       DX, CX
-	VMOVDQU    (DI), Y12
+	LEAQ       masks<>+0(SB), DX
+	LEAQ       64(DX), DX
+	SHLQ       $0x03, CX
+	SUBQ       CX, DX
+	VMOVDQU    (SI), Y12
 	VPERMD     Y12, Y6, Y6
-	VPSRLVQ    Y5, Y6, Y6
-	VPERMD     Y12, Y4, Y12
+	VPSRLVQ    Y4, Y6, Y6
+	VPERMD     Y12, Y5, Y12
 	VPSLLVQ    Y7, Y12, Y12
 	VPOR       Y12, Y6, Y6
 	VPAND      Y0, Y6, Y6
@@ -2441,12 +4949,12 @@ wideRest:
 	VPSLLVQ    Y2, Y6, Y6
 	VCMPPD     $0x03, Y6, Y6, Y4
 	VBLENDVPD  Y4, Y3, Y6, Y6
-	VMOVDQU    (CX), Y4
+	VMOVDQU    (DX), Y4
 	VMASKMOVPD Y6, Y4, (AX)
-	VMOVDQU    (DI)(R8*1), Y4
+	VMOVDQU    (SI)(R9*1), Y4
 	VPERMD     Y4, Y10, Y5
-	VPSRLVQ    Y9, Y5, Y5
-	VPERMD     Y4, Y8, Y4
+	VPSRLVQ    Y8, Y5, Y5
+	VPERMD     Y4, Y9, Y4
 	VPSLLVQ    Y11, Y4, Y4
 	VPOR       Y4, Y5, Y5
 	VPAND      Y0, Y5, Y5
@@ -2454,7 +4962,7 @@ wideRest:
 	VPSLLVQ    Y2, Y5, Y5
 	VCMPPD     $0x03, Y5, Y5, Y0
 	VBLENDVPD  Y0, Y3, Y5, Y5
-	VMOVDQU    32(CX), Y0
+	VMOVDQU    32(DX), Y0
 	VMASKMOVPD Y5, Y0, 32(AX)
 
 wideEnd:
@@ -2462,119 +4970,210 @@ wideEnd:
 	RET
 
 // func nudge256(dst *float64, n int, bit *uint)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, BMI2
 TEXT ·nudge256(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
-	VPBROADCASTQ X0, Y0
-	VPBROADCASTQ 16(SI), Y1
-	VPBROADCASTQ noData<>+0(SB), Y2
-	CMPQ         R9, $0x21
-	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y4
-	VPMULUDQ     numbers<>+0(SB), Y4, Y4
-	VMOVQ        CX, X3
-	VPBROADCASTQ X3, Y3
-	VPADDQ       Y3, Y4, Y4
-	VPSRLQ       $0x05, Y4, Y5
-	VPSLLQ       $0x05, Y5, Y3
-	VPSUBQ       Y3, Y4, Y4
-	VPSLLQ       $0x20, Y5, Y3
-	VPADDQ       Y3, Y5, Y5
-	VPBROADCASTQ next<>+0(SB), Y3
-	VPADDQ       Y3, Y5, Y5
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y6
-	VPMULUDQ     numbers<>+0(SB), Y6, Y6
-	VMOVQ        CX, X3
-	VPBROADCASTQ X3, Y3
-	VPADDQ       Y3, Y6, Y6
-	VPSRLQ       $0x05, Y6, Y7
-	VPSLLQ       $0x05, Y7, Y3
-	VPSUBQ       Y3, Y6, Y6
-	VPSLLQ       $0x20, Y7, Y3
-	VPADDQ       Y3, Y7, Y7
-	VPBROADCASTQ next<>+0(SB), Y3
-	VPADDQ       Y3, Y7, Y7
-	TESTQ        BX, BX
-	JZ           narrowRest
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VMOVQ        R9, X0
+	VPBROADCASTQ X0, Y0
+	VPBROADCASTQ 16(BX), Y1
+	VPBROADCASTQ noData<>+0(SB), Y2
+	CMPQ         R8, $0x21
+	JA           wide
+	VPBROADCASTQ 8(BX), Y3
+	VPMULUDQ     numbers<>+0(SB), Y3, Y3
+	VMOVQ        DI, X4
+	VPBROADCASTQ X4, Y4
+	VPADDQ       Y4, Y3, Y3
+	VPSRLQ       $0x05, Y3, Y5
+	VPSLLQ       $0x05, Y5, Y4
+	VPSUBQ       Y4, Y3, Y3
+	VPSLLQ       $0x20, Y5, Y4
+	VPADDQ       Y4, Y5, Y5
+	VPBROADCASTQ next<>+0(SB), Y4
+	VPADDQ       Y4, Y5, Y5
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y4
+	VPMULUDQ     numbers<>+0(SB), Y4, Y4
+	VMOVQ        DI, X6
+	VPBROADCASTQ X6, Y6
+	VPADDQ       Y6, Y4, Y4
+	VPSRLQ       $0x05, Y4, Y7
+	VPSLLQ       $0x05, Y7, Y6
+	VPSUBQ       Y6, Y4, Y4
+	VPSLLQ       $0x20, Y7, Y6
+	VPADDQ       Y6, Y7, Y7
+	VPBROADCASTQ next<>+0(SB), Y6
+	VPADDQ       Y6, Y7, Y7
+	CMPQ         DX, $0x04
+	JB           narrowFew
 
 narrowLoop:
-	VMOVDQU   (DI), Y3
-	VPERMD    Y3, Y5, Y3
-	VPSRLVQ   Y4, Y3, Y3
-	VPAND     Y0, Y3, Y3
-	VPADDQ    Y1, Y3, Y3
+	VMOVDQU   (SI), Y6
+	VPERMD    Y6, Y5, Y6
+	VPSRLVQ   Y3, Y6, Y6
+	VPAND     Y0, Y6, Y6
+	VPADDQ    Y1, Y6, Y6
 	VMOVUPD   (AX), Y8
-	VPADDQ    Y8, Y3, Y3
-	VCMPPD    $0x03, Y3, Y3, Y8
-	VBLENDVPD Y8, Y2, Y3, Y3
-	VMOVUPD   Y3, (AX)
-	VMOVDQU   (DI)(R8*1), Y3
-	VPERMD    Y3, Y7, Y3
-	VPSRLVQ   Y6, Y3, Y3
-	VPAND     Y0, Y3, Y3
-	VPADDQ    Y1, Y3, Y3
+	VPADDQ    Y8, Y6, Y6
+	VCMPPD    $0x03, Y6, Y6, Y8
+	VBLENDVPD Y8, Y2, Y6, Y6
+	VMOVUPD   Y6, (AX)
+	VMOVDQU   (SI)(R9*1), Y6
+	VPERMD    Y6, Y7, Y6
+	VPSRLVQ   Y4, Y6, Y6
+	VPAND     Y0, Y6, Y6
+	VPADDQ    Y1, Y6, Y6
 	VMOVUPD   32(AX), Y8
-	VPADDQ    Y8, Y3, Y3
-	VCMPPD    $0x03, Y3, Y3, Y8
-	VBLENDVPD Y8, Y2, Y3, Y3
-	VMOVUPD   Y3, 32(AX)
-	ADDQ      $0x40, AX
-	ADDQ      R9, DI
-	DECQ      BX
-	JNZ       narrowLoop
+	VPADDQ    Y8, Y6, Y6
+	VCMPPD    $0x03, Y6, Y6, Y8
+	VBLENDVPD Y8, Y2, Y6, Y6
+	VMOVUPD   Y6, 32(AX)
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y6
+	VPERMD    Y6, Y5, Y6
+	VPSRLVQ   Y3, Y6, Y6
+	VPAND     Y0, Y6, Y6
+	VPADDQ    Y1, Y6, Y6
+	VMOVUPD   64(AX), Y8
+	VPADDQ    Y8, Y6, Y6
+	VCMPPD    $0x03, Y6, Y6, Y8
+	VBLENDVPD Y8, Y2, Y6, Y6
+	VMOVUPD   Y6, 64(AX)
+	VMOVDQU   (SI)(R9*1), Y6
+	VPERMD    Y6, Y7, Y6
+	VPSRLVQ   Y4, Y6, Y6
+	VPAND     Y0, Y6, Y6
+	VPADDQ    Y1, Y6, Y6
+	VMOVUPD   96(AX), Y8
+	VPADDQ    Y8, Y6, Y6
+	VCMPPD    $0x03, Y6, Y6, Y8
+	VBLENDVPD Y8, Y2, Y6, Y6
+	VMOVUPD   Y6, 96(AX)
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y6
+	VPERMD    Y6, Y5, Y6
+	VPSRLVQ   Y3, Y6, Y6
+	VPAND     Y0, Y6, Y6
+	VPADDQ    Y1, Y6, Y6
+	VMOVUPD   128(AX), Y8
+	VPADDQ    Y8, Y6, Y6
+	VCMPPD    $0x03, Y6, Y6, Y8
+	VBLENDVPD Y8, Y2, Y6, Y6
+	VMOVUPD   Y6, 128(AX)
+	VMOVDQU   (SI)(R9*1), Y6
+	VPERMD    Y6, Y7, Y6
+	VPSRLVQ   Y4, Y6, Y6
+	VPAND     Y0, Y6, Y6
+	VPADDQ    Y1, Y6, Y6
+	VMOVUPD   160(AX), Y8
+	VPADDQ    Y8, Y6, Y6
+	VCMPPD    $0x03, Y6, Y6, Y8
+	VBLENDVPD Y8, Y2, Y6, Y6
+	VMOVUPD   Y6, 160(AX)
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y6
+	VPERMD    Y6, Y5, Y6
+	VPSRLVQ   Y3, Y6, Y6
+	VPAND     Y0, Y6, Y6
+	VPADDQ    Y1, Y6, Y6
+	VMOVUPD   192(AX), Y8
+	VPADDQ    Y8, Y6, Y6
+	VCMPPD    $0x03, Y6, Y6, Y8
+	VBLENDVPD Y8, Y2, Y6, Y6
+	VMOVUPD   Y6, 192(AX)
+	VMOVDQU   (SI)(R9*1), Y6
+	VPERMD    Y6, Y7, Y6
+	VPSRLVQ   Y4, Y6, Y6
+	VPAND     Y0, Y6, Y6
+	VPADDQ    Y1, Y6, Y6
+	VMOVUPD   224(AX), Y8
+	VPADDQ    Y8, Y6, Y6
+	VCMPPD    $0x03, Y6, Y6, Y8
+	VBLENDVPD Y8, Y2, Y6, Y6
+	VMOVUPD   Y6, 224(AX)
+	ADDQ      R8, SI
+	ADDQ      $+256, AX
+	SUBQ      $0x04, DX
+	CMPQ      DX, $0x04
+	JAE       narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU   (SI), Y6
+	VPERMD    Y6, Y5, Y6
+	VPSRLVQ   Y3, Y6, Y6
+	VPAND     Y0, Y6, Y6
+	VPADDQ    Y1, Y6, Y6
+	VMOVUPD   (AX), Y8
+	VPADDQ    Y8, Y6, Y6
+	VCMPPD    $0x03, Y6, Y6, Y8
+	VBLENDVPD Y8, Y2, Y6, Y6
+	VMOVUPD   Y6, (AX)
+	VMOVDQU   (SI)(R9*1), Y6
+	VPERMD    Y6, Y7, Y6
+	VPSRLVQ   Y4, Y6, Y6
+	VPAND     Y0, Y6, Y6
+	VPADDQ    Y1, Y6, Y6
+	VMOVUPD   32(AX), Y8
+	VPADDQ    Y8, Y6, Y6
+	VCMPPD    $0x03, Y6, Y6, Y8
+	VBLENDVPD Y8, Y2, Y6, Y6
+	VMOVUPD   Y6, 32(AX)
+	ADDQ      R8, SI
+	ADDQ      $+64, AX
+	SUBQ      $0x01, DX
+	JNZ       narrowOne
 
 narrowRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         narrowEnd
-	LEAQ       masks<>+0(SB), CX
-	LEAQ       64(CX), CX
-	SHLQ       $0x03, DX
-	SUBQ       DX, CX
-	VMOVDQU    (DI), Y3
-	VPERMD     Y3, Y5, Y3
+	LEAQ       masks<>+0(SB), DX
+	LEAQ       64(DX), DX
+	SHLQ       $0x03, CX
+	SUBQ       CX, DX
+	VMOVDQU    (SI), Y6
+	VPERMD     Y6, Y5, Y5
+	VPSRLVQ    Y3, Y5, Y5
+	VPAND      Y0, Y5, Y5
+	VPADDQ     Y1, Y5, Y5
+	VMOVDQU    (DX), Y3
+	VMASKMOVPD (AX), Y3, Y3
+	VPADDQ     Y3, Y5, Y5
+	VCMPPD     $0x03, Y5, Y5, Y3
+	VBLENDVPD  Y3, Y2, Y5, Y5
+	VMOVDQU    (DX), Y3
+	VMASKMOVPD Y5, Y3, (AX)
+	VMOVDQU    (SI)(R9*1), Y3
+	VPERMD     Y3, Y7, Y3
 	VPSRLVQ    Y4, Y3, Y3
 	VPAND      Y0, Y3, Y3
 	VPADDQ     Y1, Y3, Y3
-	VMOVDQU    (CX), Y4
-	VMASKMOVPD (AX), Y4, Y4
-	VPADDQ     Y4, Y3, Y3
-	VCMPPD     $0x03, Y3, Y3, Y4
-	VBLENDVPD  Y4, Y2, Y3, Y3
-	VMOVDQU    (CX), Y4
-	VMASKMOVPD Y3, Y4, (AX)
-	VMOVDQU    (DI)(R8*1), Y3
-	VPERMD     Y3, Y7, Y3
-	VPSRLVQ    Y6, Y3, Y3
-	VPAND      Y0, Y3, Y3
-	VPADDQ     Y1, Y3, Y3
-	VMOVDQU    32(CX), Y0
+	VMOVDQU    32(DX), Y0
 	VMASKMOVPD 32(AX), Y0, Y0
 	VPADDQ     Y0, Y3, Y3
 	VCMPPD     $0x03, Y3, Y3, Y0
 	VBLENDVPD  Y0, Y2, Y3, Y3
-	VMOVDQU    32(CX), Y0
+	VMOVDQU    32(DX), Y0
 	VMASKMOVPD Y3, Y0, 32(AX)
 
 narrowEnd:
@@ -2582,53 +5181,52 @@ narrowEnd:
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Y4
-	VPMULUDQ     numbers<>+0(SB), Y4, Y4
-	VMOVQ        CX, X3
-	VPBROADCASTQ X3, Y3
-	VPADDQ       Y3, Y4, Y4
-	VPSRLQ       $0x06, Y4, Y5
-	VPSLLQ       $0x06, Y5, Y3
-	VPSUBQ       Y3, Y4, Y4
+	VPBROADCASTQ 8(BX), Y3
+	VPMULUDQ     numbers<>+0(SB), Y3, Y3
+	VMOVQ        DI, X4
+	VPBROADCASTQ X4, Y4
+	VPADDQ       Y4, Y3, Y3
+	VPSRLQ       $0x06, Y3, Y5
+	VPSLLQ       $0x06, Y5, Y4
+	VPSUBQ       Y4, Y3, Y3
 	VPBROADCASTQ n64<>+0(SB), Y6
-	VPSUBQ       Y4, Y6, Y6
+	VPSUBQ       Y3, Y6, Y6
 	VPADDQ       Y5, Y5, Y5
-	VPSLLQ       $0x20, Y5, Y3
-	VPADDQ       Y3, Y5, Y5
-	VPBROADCASTQ next<>+0(SB), Y3
-	VPADDQ       Y3, Y5, Y5
-	VPBROADCASTQ pair<>+0(SB), Y3
-	VPADDQ       Y3, Y5, Y3
-	LEAQ         (CX)(R9*4), CX
-	MOVQ         CX, R8
-	SHRQ         $0x03, R8
-	ANDQ         $0x07, CX
-	VPBROADCASTQ 8(SI), Y8
-	VPMULUDQ     numbers<>+0(SB), Y8, Y8
-	VMOVQ        CX, X7
-	VPBROADCASTQ X7, Y7
-	VPADDQ       Y7, Y8, Y8
-	VPSRLQ       $0x06, Y8, Y9
-	VPSLLQ       $0x06, Y9, Y7
-	VPSUBQ       Y7, Y8, Y8
+	VPSLLQ       $0x20, Y5, Y4
+	VPADDQ       Y4, Y5, Y5
+	VPBROADCASTQ next<>+0(SB), Y4
+	VPADDQ       Y4, Y5, Y5
+	VPBROADCASTQ pair<>+0(SB), Y4
+	VPADDQ       Y4, Y5, Y4
+	LEAQ         (DI)(R8*4), DI
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ANDQ         $0x07, DI
+	VPBROADCASTQ 8(BX), Y7
+	VPMULUDQ     numbers<>+0(SB), Y7, Y7
+	VMOVQ        DI, X8
+	VPBROADCASTQ X8, Y8
+	VPADDQ       Y8, Y7, Y7
+	VPSRLQ       $0x06, Y7, Y9
+	VPSLLQ       $0x06, Y9, Y8
+	VPSUBQ       Y8, Y7, Y7
 	VPBROADCASTQ n64<>+0(SB), Y10
-	VPSUBQ       Y8, Y10, Y10
+	VPSUBQ       Y7, Y10, Y10
 	VPADDQ       Y9, Y9, Y9
-	VPSLLQ       $0x20, Y9, Y7
-	VPADDQ       Y7, Y9, Y9
-	VPBROADCASTQ next<>+0(SB), Y7
-	VPADDQ       Y7, Y9, Y9
-	VPBROADCASTQ pair<>+0(SB), Y7
-	VPADDQ       Y7, Y9, Y7
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPSLLQ       $0x20, Y9, Y8
+	VPADDQ       Y8, Y9, Y9
+	VPBROADCASTQ next<>+0(SB), Y8
+	VPADDQ       Y8, Y9, Y9
+	VPBROADCASTQ pair<>+0(SB), Y8
+	VPADDQ       Y8, Y9, Y8
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU   (DI), Y12
+	VMOVDQU   (SI), Y12
 	VPERMD    Y12, Y5, Y11
-	VPSRLVQ   Y4, Y11, Y11
-	VPERMD    Y12, Y3, Y12
+	VPSRLVQ   Y3, Y11, Y11
+	VPERMD    Y12, Y4, Y12
 	VPSLLVQ   Y6, Y12, Y12
 	VPOR      Y12, Y11, Y11
 	VPAND     Y0, Y11, Y11
@@ -2638,10 +5236,10 @@ wideLoop:
 	VCMPPD    $0x03, Y11, Y11, Y12
 	VBLENDVPD Y12, Y2, Y11, Y11
 	VMOVUPD   Y11, (AX)
-	VMOVDQU   (DI)(R8*1), Y12
+	VMOVDQU   (SI)(R9*1), Y12
 	VPERMD    Y12, Y9, Y11
-	VPSRLVQ   Y8, Y11, Y11
-	VPERMD    Y12, Y7, Y12
+	VPSRLVQ   Y7, Y11, Y11
+	VPERMD    Y12, Y8, Y12
 	VPSLLVQ   Y10, Y12, Y12
 	VPOR      Y12, Y11, Y11
 	VPAND     Y0, Y11, Y11
@@ -2651,47 +5249,165 @@ wideLoop:
 	VCMPPD    $0x03, Y11, Y11, Y12
 	VBLENDVPD Y12, Y2, Y11, Y11
 	VMOVUPD   Y11, 32(AX)
-	ADDQ      $0x40, AX
-	ADDQ      R9, DI
-	DECQ      BX
-	JNZ       wideLoop
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y12
+	VPERMD    Y12, Y5, Y11
+	VPSRLVQ   Y3, Y11, Y11
+	VPERMD    Y12, Y4, Y12
+	VPSLLVQ   Y6, Y12, Y12
+	VPOR      Y12, Y11, Y11
+	VPAND     Y0, Y11, Y11
+	VPADDQ    Y1, Y11, Y11
+	VMOVUPD   64(AX), Y12
+	VPADDQ    Y12, Y11, Y11
+	VCMPPD    $0x03, Y11, Y11, Y12
+	VBLENDVPD Y12, Y2, Y11, Y11
+	VMOVUPD   Y11, 64(AX)
+	VMOVDQU   (SI)(R9*1), Y12
+	VPERMD    Y12, Y9, Y11
+	VPSRLVQ   Y7, Y11, Y11
+	VPERMD    Y12, Y8, Y12
+	VPSLLVQ   Y10, Y12, Y12
+	VPOR      Y12, Y11, Y11
+	VPAND     Y0, Y11, Y11
+	VPADDQ    Y1, Y11, Y11
+	VMOVUPD   96(AX), Y12
+	VPADDQ    Y12, Y11, Y11
+	VCMPPD    $0x03, Y11, Y11, Y12
+	VBLENDVPD Y12, Y2, Y11, Y11
+	VMOVUPD   Y11, 96(AX)
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y12
+	VPERMD    Y12, Y5, Y11
+	VPSRLVQ   Y3, Y11, Y11
+	VPERMD    Y12, Y4, Y12
+	VPSLLVQ   Y6, Y12, Y12
+	VPOR      Y12, Y11, Y11
+	VPAND     Y0, Y11, Y11
+	VPADDQ    Y1, Y11, Y11
+	VMOVUPD   128(AX), Y12
+	VPADDQ    Y12, Y11, Y11
+	VCMPPD    $0x03, Y11, Y11, Y12
+	VBLENDVPD Y12, Y2, Y11, Y11
+	VMOVUPD   Y11, 128(AX)
+	VMOVDQU   (SI)(R9*1), Y12
+	VPERMD    Y12, Y9, Y11
+	VPSRLVQ   Y7, Y11, Y11
+	VPERMD    Y12, Y8, Y12
+	VPSLLVQ   Y10, Y12, Y12
+	VPOR      Y12, Y11, Y11
+	VPAND     Y0, Y11, Y11
+	VPADDQ    Y1, Y11, Y11
+	VMOVUPD   160(AX), Y12
+	VPADDQ    Y12, Y11, Y11
+	VCMPPD    $0x03, Y11, Y11, Y12
+	VBLENDVPD Y12, Y2, Y11, Y11
+	VMOVUPD   Y11, 160(AX)
+	ADDQ      R8, SI
+	VMOVDQU   (SI), Y12
+	VPERMD    Y12, Y5, Y11
+	VPSRLVQ   Y3, Y11, Y11
+	VPERMD    Y12, Y4, Y12
+	VPSLLVQ   Y6, Y12, Y12
+	VPOR      Y12, Y11, Y11
+	VPAND     Y0, Y11, Y11
+	VPADDQ    Y1, Y11, Y11
+	VMOVUPD   192(AX), Y12
+	VPADDQ    Y12, Y11, Y11
+	VCMPPD    $0x03, Y11, Y11, Y12
+	VBLENDVPD Y12, Y2, Y11, Y11
+	VMOVUPD   Y11, 192(AX)
+	VMOVDQU   (SI)(R9*1), Y12
+	VPERMD    Y12, Y9, Y11
+	VPSRLVQ   Y7, Y11, Y11
+	VPERMD    Y12, Y8, Y12
+	VPSLLVQ   Y10, Y12, Y12
+	VPOR      Y12, Y11, Y11
+	VPAND     Y0, Y11, Y11
+	VPADDQ    Y1, Y11, Y11
+	VMOVUPD   224(AX), Y12
+	VPADDQ    Y12, Y11, Y11
+	VCMPPD    $0x03, Y11, Y11, Y12
+	VBLENDVPD Y12, Y2, Y11, Y11
+	VMOVUPD   Y11, 224(AX)
+	ADDQ      R8, SI
+	ADDQ      $+256, AX
+	SUBQ      $0x04, DX
+	CMPQ      DX, $0x04
+	JAE       wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU   (SI), Y12
+	VPERMD    Y12, Y5, Y11
+	VPSRLVQ   Y3, Y11, Y11
+	VPERMD    Y12, Y4, Y12
+	VPSLLVQ   Y6, Y12, Y12
+	VPOR      Y12, Y11, Y11
+	VPAND     Y0, Y11, Y11
+	VPADDQ    Y1, Y11, Y11
+	VMOVUPD   (AX), Y12
+	VPADDQ    Y12, Y11, Y11
+	VCMPPD    $0x03, Y11, Y11, Y12
+	VBLENDVPD Y12, Y2, Y11, Y11
+	VMOVUPD   Y11, (AX)
+	VMOVDQU   (SI)(R9*1), Y12
+	VPERMD    Y12, Y9, Y11
+	VPSRLVQ   Y7, Y11, Y11
+	VPERMD    Y12, Y8, Y12
+	VPSLLVQ   Y10, Y12, Y12
+	VPOR      Y12, Y11, Y11
+	VPAND     Y0, Y11, Y11
+	VPADDQ    Y1, Y11, Y11
+	VMOVUPD   32(AX), Y12
+	VPADDQ    Y12, Y11, Y11
+	VCMPPD    $0x03, Y11, Y11, Y12
+	VBLENDVPD Y12, Y2, Y11, Y11
+	VMOVUPD   Y11, 32(AX)
+	ADDQ      R8, SI
+	ADDQ      $+64, AX
+	SUBQ      $0x01, DX
+	JNZ       wideOne
 
 wideRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         wideEnd
-	LEAQ       masks<>+0(SB), CX
-	LEAQ       64(CX), CX
-	SHLQ       $0x03, DX
-	SUBQ       DX, CX
-	VMOVDQU    (DI), Y11
+	LEAQ       masks<>+0(SB), DX
+	LEAQ       64(DX), DX
+	SHLQ       $0x03, CX
+	SUBQ       CX, DX
+	VMOVDQU    (SI), Y11
 	VPERMD     Y11, Y5, Y5
-	VPSRLVQ    Y4, Y5, Y5
-	VPERMD     Y11, Y3, Y11
+	VPSRLVQ    Y3, Y5, Y5
+	VPERMD     Y11, Y4, Y11
 	VPSLLVQ    Y6, Y11, Y11
 	VPOR       Y11, Y5, Y5
 	VPAND      Y0, Y5, Y5
 	VPADDQ     Y1, Y5, Y5
-	VMOVDQU    (CX), Y3
+	VMOVDQU    (DX), Y3
 	VMASKMOVPD (AX), Y3, Y3
 	VPADDQ     Y3, Y5, Y5
 	VCMPPD     $0x03, Y5, Y5, Y3
 	VBLENDVPD  Y3, Y2, Y5, Y5
-	VMOVDQU    (CX), Y3
+	VMOVDQU    (DX), Y3
 	VMASKMOVPD Y5, Y3, (AX)
-	VMOVDQU    (DI)(R8*1), Y3
+	VMOVDQU    (SI)(R9*1), Y3
 	VPERMD     Y3, Y9, Y4
-	VPSRLVQ    Y8, Y4, Y4
-	VPERMD     Y3, Y7, Y3
+	VPSRLVQ    Y7, Y4, Y4
+	VPERMD     Y3, Y8, Y3
 	VPSLLVQ    Y10, Y3, Y3
 	VPOR       Y3, Y4, Y4
 	VPAND      Y0, Y4, Y4
 	VPADDQ     Y1, Y4, Y4
-	VMOVDQU    32(CX), Y0
+	VMOVDQU    32(DX), Y0
 	VMASKMOVPD 32(AX), Y0, Y0
 	VPADDQ     Y0, Y4, Y4
 	VCMPPD     $0x03, Y4, Y4, Y0
 	VBLENDVPD  Y0, Y2, Y4, Y4
-	VMOVDQU    32(CX), Y0
+	VMOVDQU    32(DX), Y0
 	VMASKMOVPD Y4, Y0, 32(AX)
 
 wideEnd:
@@ -2701,14 +5417,14 @@ wideEnd:
 // func add256(dst *float64, n int, src *float64)
 // Requires: AVX
 TEXT ·add256(SB), NOSPLIT, $0-24
-	MOVQ  dst+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  CX, DX
-	SHRQ  $0x03, DX
-	ANDQ  $0x07, CX
-	MOVQ  src+16(FP), BX
-	TESTQ DX, DX
-	JZ    Rest
+	MOVQ dst+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ CX, DX
+	SHRQ $0x03, DX
+	ANDQ $0x07, CX
+	MOVQ src+16(FP), BX
+	CMPQ DX, $0x04
+	JB   Few
 
 Loop:
 	VMOVUPD   (BX), Y0
@@ -2727,10 +5443,85 @@ Loop:
 	VCMPPD    $0x03, Y1, Y1, Y1
 	VBLENDVPD Y1, Y0, Y2, Y2
 	VMOVUPD   Y2, 32(AX)
-	ADDQ      $0x40, AX
-	ADDQ      $0x40, BX
-	DECQ      DX
-	JNZ       Loop
+	VMOVUPD   64(BX), Y0
+	VMOVUPD   64(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y0, Y0, Y3
+	VBLENDVPD Y3, Y1, Y2, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 64(AX)
+	VMOVUPD   96(BX), Y0
+	VMOVUPD   96(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y0, Y0, Y3
+	VBLENDVPD Y3, Y1, Y2, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 96(AX)
+	VMOVUPD   128(BX), Y0
+	VMOVUPD   128(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y0, Y0, Y3
+	VBLENDVPD Y3, Y1, Y2, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 128(AX)
+	VMOVUPD   160(BX), Y0
+	VMOVUPD   160(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y0, Y0, Y3
+	VBLENDVPD Y3, Y1, Y2, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 160(AX)
+	VMOVUPD   192(BX), Y0
+	VMOVUPD   192(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y0, Y0, Y3
+	VBLENDVPD Y3, Y1, Y2, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 192(AX)
+	VMOVUPD   224(BX), Y0
+	VMOVUPD   224(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y0, Y0, Y3
+	VBLENDVPD Y3, Y1, Y2, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 224(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, BX
+	SUBQ      $0x04, DX
+	CMPQ      DX, $0x04
+	JAE       Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD   (BX), Y0
+	VMOVUPD   (AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y0, Y0, Y3
+	VBLENDVPD Y3, Y1, Y2, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, (AX)
+	VMOVUPD   32(BX), Y0
+	VMOVUPD   32(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y0, Y0, Y3
+	VBLENDVPD Y3, Y1, Y2, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, BX
+	SUBQ      $0x01, DX
+	JNZ       One
 
 Rest:
 	TESTQ      CX, CX
@@ -2766,27 +5557,24 @@ End:
 	VZEROUPPER
 	RET
 
-// func addValuesOf256(dst *float64, n int, src *float64, div float64, inv float64, mul float64)
+// func addValuesOf256(dst *float64, n int, src *float64, r *float64)
 // Requires: AVX, AVX2, FMA3
-TEXT ·addValuesOf256(SB), NOSPLIT, $0-48
+TEXT ·addValuesOf256(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+8(FP), CX
 	MOVQ         CX, DX
 	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
 	MOVQ         src+16(FP), BX
-	VPBROADCASTQ inv+32(FP), Y0
-	VPBROADCASTQ div+24(FP), Y2
-	VPBROADCASTQ one<>+0(SB), Y1
-	VFNMADD231PD Y2, Y0, Y1
-	VMULPD       Y0, Y1, Y1
-	MOVQ         $0x3ff0000000000000, SI
-	MOVQ         mul+40(FP), DI
-	CMPQ         SI, DI
+	MOVQ         r+24(FP), SI
+	VPBROADCASTQ 16(SI), Y0
+	VPBROADCASTQ 24(SI), Y1
+	MOVQ         $0x3ff0000000000000, DI
+	CMPQ         DI, 8(SI)
 	JE           once
-	VPBROADCASTQ mul+40(FP), Y2
-	TESTQ        DX, DX
-	JZ           timesRest
+	VPBROADCASTQ 8(SI), Y2
+	CMPQ         DX, $0x04
+	JB           timesFew
 
 timesLoop:
 	VMOVUPD     (BX), Y3
@@ -2817,10 +5605,133 @@ timesLoop:
 	VCMPPD      $0x03, Y3, Y3, Y3
 	VBLENDVPD   Y3, Y4, Y5, Y5
 	VMOVUPD     Y5, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        $0x40, BX
-	DECQ        DX
-	JNZ         timesLoop
+	VMOVUPD     64(BX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     64(AX), Y3
+	VADDPD      Y4, Y3, Y5
+	VCMPPD      $0x03, Y3, Y3, Y3
+	VBLENDVPD   Y3, Y4, Y5, Y5
+	VMOVUPD     Y5, 64(AX)
+	VMOVUPD     96(BX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     96(AX), Y3
+	VADDPD      Y4, Y3, Y5
+	VCMPPD      $0x03, Y3, Y3, Y3
+	VBLENDVPD   Y3, Y4, Y5, Y5
+	VMOVUPD     Y5, 96(AX)
+	VMOVUPD     128(BX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     128(AX), Y3
+	VADDPD      Y4, Y3, Y5
+	VCMPPD      $0x03, Y3, Y3, Y3
+	VBLENDVPD   Y3, Y4, Y5, Y5
+	VMOVUPD     Y5, 128(AX)
+	VMOVUPD     160(BX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     160(AX), Y3
+	VADDPD      Y4, Y3, Y5
+	VCMPPD      $0x03, Y3, Y3, Y3
+	VBLENDVPD   Y3, Y4, Y5, Y5
+	VMOVUPD     Y5, 160(AX)
+	VMOVUPD     192(BX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     192(AX), Y3
+	VADDPD      Y4, Y3, Y5
+	VCMPPD      $0x03, Y3, Y3, Y3
+	VBLENDVPD   Y3, Y4, Y5, Y5
+	VMOVUPD     Y5, 192(AX)
+	VMOVUPD     224(BX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     224(AX), Y3
+	VADDPD      Y4, Y3, Y5
+	VCMPPD      $0x03, Y3, Y3, Y3
+	VBLENDVPD   Y3, Y4, Y5, Y5
+	VMOVUPD     Y5, 224(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, BX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timesLoop
+
+timesFew:
+	TESTQ DX, DX
+	JZ    timesRest
+
+timesOne:
+	VMOVUPD     (BX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     (AX), Y3
+	VADDPD      Y4, Y3, Y5
+	VCMPPD      $0x03, Y3, Y3, Y3
+	VBLENDVPD   Y3, Y4, Y5, Y5
+	VMOVUPD     Y5, (AX)
+	VMOVUPD     32(BX), Y3
+	VPBLENDD    $0xaa, low<>+0(SB), Y3, Y4
+	VPSRLQ      $0x20, Y3, Y3
+	VPXOR       high<>+0(SB), Y3, Y3
+	VSUBPD      both<>+0(SB), Y3, Y3
+	VADDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y3, Y4
+	VFMADD231PD Y0, Y3, Y4
+	VMULPD      Y2, Y4, Y4
+	VMOVUPD     32(AX), Y3
+	VADDPD      Y4, Y3, Y5
+	VCMPPD      $0x03, Y3, Y3, Y3
+	VBLENDVPD   Y3, Y4, Y5, Y5
+	VMOVUPD     Y5, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, BX
+	SUBQ        $0x01, DX
+	JNZ         timesOne
 
 timesRest:
 	TESTQ       CX, CX
@@ -2869,8 +5780,8 @@ timesEnd:
 	RET
 
 once:
-	TESTQ DX, DX
-	JZ    Rest
+	CMPQ DX, $0x04
+	JB   Few
 
 Loop:
 	VMOVUPD     (BX), Y2
@@ -2899,10 +5810,125 @@ Loop:
 	VCMPPD      $0x03, Y2, Y2, Y2
 	VBLENDVPD   Y2, Y3, Y4, Y4
 	VMOVUPD     Y4, 32(AX)
-	ADDQ        $0x40, AX
-	ADDQ        $0x40, BX
-	DECQ        DX
-	JNZ         Loop
+	VMOVUPD     64(BX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     64(AX), Y2
+	VADDPD      Y3, Y2, Y4
+	VCMPPD      $0x03, Y2, Y2, Y2
+	VBLENDVPD   Y2, Y3, Y4, Y4
+	VMOVUPD     Y4, 64(AX)
+	VMOVUPD     96(BX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     96(AX), Y2
+	VADDPD      Y3, Y2, Y4
+	VCMPPD      $0x03, Y2, Y2, Y2
+	VBLENDVPD   Y2, Y3, Y4, Y4
+	VMOVUPD     Y4, 96(AX)
+	VMOVUPD     128(BX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     128(AX), Y2
+	VADDPD      Y3, Y2, Y4
+	VCMPPD      $0x03, Y2, Y2, Y2
+	VBLENDVPD   Y2, Y3, Y4, Y4
+	VMOVUPD     Y4, 128(AX)
+	VMOVUPD     160(BX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     160(AX), Y2
+	VADDPD      Y3, Y2, Y4
+	VCMPPD      $0x03, Y2, Y2, Y2
+	VBLENDVPD   Y2, Y3, Y4, Y4
+	VMOVUPD     Y4, 160(AX)
+	VMOVUPD     192(BX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     192(AX), Y2
+	VADDPD      Y3, Y2, Y4
+	VCMPPD      $0x03, Y2, Y2, Y2
+	VBLENDVPD   Y2, Y3, Y4, Y4
+	VMOVUPD     Y4, 192(AX)
+	VMOVUPD     224(BX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     224(AX), Y2
+	VADDPD      Y3, Y2, Y4
+	VCMPPD      $0x03, Y2, Y2, Y2
+	VBLENDVPD   Y2, Y3, Y4, Y4
+	VMOVUPD     Y4, 224(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, BX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD     (BX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     (AX), Y2
+	VADDPD      Y3, Y2, Y4
+	VCMPPD      $0x03, Y2, Y2, Y2
+	VBLENDVPD   Y2, Y3, Y4, Y4
+	VMOVUPD     Y4, (AX)
+	VMOVUPD     32(BX), Y2
+	VPBLENDD    $0xaa, low<>+0(SB), Y2, Y3
+	VPSRLQ      $0x20, Y2, Y2
+	VPXOR       high<>+0(SB), Y2, Y2
+	VSUBPD      both<>+0(SB), Y2, Y2
+	VADDPD      Y3, Y2, Y2
+	VMULPD      Y1, Y2, Y3
+	VFMADD231PD Y0, Y2, Y3
+	VMOVUPD     32(AX), Y2
+	VADDPD      Y3, Y2, Y4
+	VCMPPD      $0x03, Y2, Y2, Y2
+	VBLENDVPD   Y2, Y3, Y4, Y4
+	VMOVUPD     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, BX
+	SUBQ        $0x01, DX
+	JNZ         One
 
 Rest:
 	TESTQ       CX, CX
@@ -2957,8 +5983,8 @@ TEXT ·addSame256(SB), NOSPLIT, $0-24
 	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
 	VPBROADCASTQ v+16(FP), Y0
-	TESTQ        DX, DX
-	JZ           Rest
+	CMPQ         DX, $0x04
+	JB           Few
 
 Loop:
 	VMOVUPD   (AX), Y1
@@ -2971,9 +5997,59 @@ Loop:
 	VCMPPD    $0x03, Y1, Y1, Y1
 	VBLENDVPD Y1, Y0, Y2, Y2
 	VMOVUPD   Y2, 32(AX)
-	ADDQ      $0x40, AX
-	DECQ      DX
-	JNZ       Loop
+	VMOVUPD   64(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 64(AX)
+	VMOVUPD   96(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 96(AX)
+	VMOVUPD   128(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 128(AX)
+	VMOVUPD   160(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 160(AX)
+	VMOVUPD   192(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 192(AX)
+	VMOVUPD   224(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 224(AX)
+	ADDQ      $+256, AX
+	SUBQ      $0x04, DX
+	CMPQ      DX, $0x04
+	JAE       Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD   (AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, (AX)
+	VMOVUPD   32(AX), Y1
+	VADDPD    Y0, Y1, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VBLENDVPD Y1, Y0, Y2, Y2
+	VMOVUPD   Y2, 32(AX)
+	ADDQ      $+64, AX
+	SUBQ      $0x01, DX
+	JNZ       One
 
 Rest:
 	TESTQ      CX, CX
@@ -3010,15 +6086,33 @@ TEXT ·fill256(SB), NOSPLIT, $0-24
 	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
 	VPBROADCASTQ v+16(FP), Y0
-	TESTQ        DX, DX
-	JZ           Rest
+	CMPQ         DX, $0x04
+	JB           Few
 
 Loop:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y0, 32(AX)
-	ADDQ    $0x40, AX
-	DECQ    DX
-	JNZ     Loop
+	VMOVUPD Y0, 64(AX)
+	VMOVUPD Y0, 96(AX)
+	VMOVUPD Y0, 128(AX)
+	VMOVUPD Y0, 160(AX)
+	VMOVUPD Y0, 192(AX)
+	VMOVUPD Y0, 224(AX)
+	ADDQ    $+256, AX
+	SUBQ    $0x04, DX
+	CMPQ    DX, $0x04
+	JAE     Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD Y0, (AX)
+	VMOVUPD Y0, 32(AX)
+	ADDQ    $+64, AX
+	SUBQ    $0x01, DX
+	JNZ     One
 
 Rest:
 	TESTQ      CX, CX
@@ -3037,140 +6131,215 @@ End:
 	RET
 
 // func ints512(dst *float64, n int, bit *uint)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
 TEXT ·ints512(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
-	VPBROADCASTQ X0, Z0
-	VPBROADCASTQ 16(SI), Z1
-	LEAQ         7(R8)(R9*8), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
+	ANDQ         $0x07, CX
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VPBROADCASTQ R9, Z0
+	VPBROADCASTQ 16(BX), Z1
+	LEAQ         7(DI)(R8*8), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K1
-	MOVQ         R9, CX
-	IMULQ        DX, CX
-	LEAQ         7(R8)(CX*1), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         R8, R9
+	IMULQ        CX, R9
+	LEAQ         7(DI)(R9*1), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K2
-	CMPQ         R9, $0x21
+	CMPQ         R8, $0x21
 	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z3
-	VPMULUDQ     numbers<>+0(SB), Z3, Z3
-	VMOVQ        CX, X2
-	VPBROADCASTQ X2, Z2
-	VPADDQ       Z2, Z3, Z3
-	VPSRLQ       $0x05, Z3, Z4
-	VPSLLQ       $0x05, Z4, Z2
-	VPSUBQ       Z2, Z3, Z3
-	VPSLLQ       $0x20, Z4, Z2
-	VPADDQ       Z2, Z4, Z4
-	VPBROADCASTQ next<>+0(SB), Z2
-	VPADDQ       Z2, Z4, Z4
-	TESTQ        BX, BX
-	JZ           narrowRest
+	VPBROADCASTQ 8(BX), Z2
+	VPMULUDQ     numbers<>+0(SB), Z2, Z2
+	VPBROADCASTQ DI, Z3
+	VPADDQ       Z3, Z2, Z2
+	VPSRLQ       $0x05, Z2, Z4
+	VPSLLQ       $0x05, Z4, Z3
+	VPSUBQ       Z3, Z2, Z2
+	VPSLLQ       $0x20, Z4, Z3
+	VPADDQ       Z3, Z4, Z4
+	VPBROADCASTQ next<>+0(SB), Z3
+	VPADDQ       Z3, Z4, Z4
+	CMPQ         DX, $0x04
+	JB           narrowFew
 
 narrowLoop:
-	VMOVDQU8.Z (DI), K1, Z2
-	VPERMD     Z2, Z4, Z2
-	VPSRLVQ    Z3, Z2, Z2
-	VPANDQ     Z0, Z2, Z2
-	VPADDQ     Z1, Z2, Z2
-	VMOVUPD    Z2, (AX)
-	ADDQ       $0x40, AX
-	ADDQ       R9, DI
-	DECQ       BX
-	JNZ        narrowLoop
+	VMOVDQU8.Z (SI), K1, Z3
+	VPERMD     Z3, Z4, Z3
+	VPSRLVQ    Z2, Z3, Z3
+	VPANDQ     Z0, Z3, Z3
+	VPADDQ     Z1, Z3, Z3
+	VMOVUPD    Z3, (AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z3
+	VPERMD     Z3, Z4, Z3
+	VPSRLVQ    Z2, Z3, Z3
+	VPANDQ     Z0, Z3, Z3
+	VPADDQ     Z1, Z3, Z3
+	VMOVUPD    Z3, 64(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z3
+	VPERMD     Z3, Z4, Z3
+	VPSRLVQ    Z2, Z3, Z3
+	VPANDQ     Z0, Z3, Z3
+	VPADDQ     Z1, Z3, Z3
+	VMOVUPD    Z3, 128(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z3
+	VPERMD     Z3, Z4, Z3
+	VPSRLVQ    Z2, Z3, Z3
+	VPANDQ     Z0, Z3, Z3
+	VPADDQ     Z1, Z3, Z3
+	VMOVUPD    Z3, 192(AX)
+	ADDQ       R8, SI
+	ADDQ       $+256, AX
+	SUBQ       $0x04, DX
+	CMPQ       DX, $0x04
+	JAE        narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU8.Z (SI), K1, Z3
+	VPERMD     Z3, Z4, Z3
+	VPSRLVQ    Z2, Z3, Z3
+	VPANDQ     Z0, Z3, Z3
+	VPADDQ     Z1, Z3, Z3
+	VMOVUPD    Z3, (AX)
+	ADDQ       R8, SI
+	ADDQ       $+64, AX
+	SUBQ       $0x01, DX
+	JNZ        narrowOne
 
 narrowRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         narrowEnd
-	MOVQ       DX, CX
-	MOVQ       $0x00000001, DX
-	SHLQ       CL, DX
-	DECQ       DX
+	MOVQ       $-1, DX
+	BZHIQ      CX, DX, DX
 	KMOVB      DX, K1
-	VMOVDQU8.Z (DI), K2, Z2
-	VPERMD     Z2, Z4, Z2
-	VPSRLVQ    Z3, Z2, Z2
-	VPANDQ     Z0, Z2, Z2
-	VPADDQ     Z1, Z2, Z2
-	VMOVUPD    Z2, K1, (AX)
+	VMOVDQU8.Z (SI), K2, Z3
+	VPERMD     Z3, Z4, Z3
+	VPSRLVQ    Z2, Z3, Z3
+	VPANDQ     Z0, Z3, Z3
+	VPADDQ     Z1, Z3, Z3
+	VMOVUPD    Z3, K1, (AX)
 
 narrowEnd:
 	VZEROUPPER
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z3
-	VPMULUDQ     numbers<>+0(SB), Z3, Z3
-	VMOVQ        CX, X2
-	VPBROADCASTQ X2, Z2
-	VPADDQ       Z2, Z3, Z3
-	VPSRLQ       $0x06, Z3, Z4
-	VPSLLQ       $0x06, Z4, Z2
-	VPSUBQ       Z2, Z3, Z3
+	VPBROADCASTQ 8(BX), Z2
+	VPMULUDQ     numbers<>+0(SB), Z2, Z2
+	VPBROADCASTQ DI, Z3
+	VPADDQ       Z3, Z2, Z2
+	VPSRLQ       $0x06, Z2, Z4
+	VPSLLQ       $0x06, Z4, Z3
+	VPSUBQ       Z3, Z2, Z2
 	VPBROADCASTQ n64<>+0(SB), Z5
-	VPSUBQ       Z3, Z5, Z5
+	VPSUBQ       Z2, Z5, Z5
 	VPADDQ       Z4, Z4, Z4
-	VPSLLQ       $0x20, Z4, Z2
-	VPADDQ       Z2, Z4, Z4
-	VPBROADCASTQ next<>+0(SB), Z2
-	VPADDQ       Z2, Z4, Z4
-	VPBROADCASTQ pair<>+0(SB), Z2
-	VPADDQ       Z2, Z4, Z2
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPSLLQ       $0x20, Z4, Z3
+	VPADDQ       Z3, Z4, Z4
+	VPBROADCASTQ next<>+0(SB), Z3
+	VPADDQ       Z3, Z4, Z4
+	VPBROADCASTQ pair<>+0(SB), Z3
+	VPADDQ       Z3, Z4, Z3
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU8.Z (DI), K1, Z7
+	VMOVDQU8.Z (SI), K1, Z7
 	VPERMD     Z7, Z4, Z6
-	VPSRLVQ    Z3, Z6, Z6
-	VPERMD     Z7, Z2, Z7
+	VPSRLVQ    Z2, Z6, Z6
+	VPERMD     Z7, Z3, Z7
 	VPSLLVQ    Z5, Z7, Z7
 	VPORQ      Z7, Z6, Z6
 	VPANDQ     Z0, Z6, Z6
 	VPADDQ     Z1, Z6, Z6
 	VMOVUPD    Z6, (AX)
-	ADDQ       $0x40, AX
-	ADDQ       R9, DI
-	DECQ       BX
-	JNZ        wideLoop
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z7
+	VPERMD     Z7, Z4, Z6
+	VPSRLVQ    Z2, Z6, Z6
+	VPERMD     Z7, Z3, Z7
+	VPSLLVQ    Z5, Z7, Z7
+	VPORQ      Z7, Z6, Z6
+	VPANDQ     Z0, Z6, Z6
+	VPADDQ     Z1, Z6, Z6
+	VMOVUPD    Z6, 64(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z7
+	VPERMD     Z7, Z4, Z6
+	VPSRLVQ    Z2, Z6, Z6
+	VPERMD     Z7, Z3, Z7
+	VPSLLVQ    Z5, Z7, Z7
+	VPORQ      Z7, Z6, Z6
+	VPANDQ     Z0, Z6, Z6
+	VPADDQ     Z1, Z6, Z6
+	VMOVUPD    Z6, 128(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z7
+	VPERMD     Z7, Z4, Z6
+	VPSRLVQ    Z2, Z6, Z6
+	VPERMD     Z7, Z3, Z7
+	VPSLLVQ    Z5, Z7, Z7
+	VPORQ      Z7, Z6, Z6
+	VPANDQ     Z0, Z6, Z6
+	VPADDQ     Z1, Z6, Z6
+	VMOVUPD    Z6, 192(AX)
+	ADDQ       R8, SI
+	ADDQ       $+256, AX
+	SUBQ       $0x04, DX
+	CMPQ       DX, $0x04
+	JAE        wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU8.Z (SI), K1, Z7
+	VPERMD     Z7, Z4, Z6
+	VPSRLVQ    Z2, Z6, Z6
+	VPERMD     Z7, Z3, Z7
+	VPSLLVQ    Z5, Z7, Z7
+	VPORQ      Z7, Z6, Z6
+	VPANDQ     Z0, Z6, Z6
+	VPADDQ     Z1, Z6, Z6
+	VMOVUPD    Z6, (AX)
+	ADDQ       R8, SI
+	ADDQ       $+64, AX
+	SUBQ       $0x01, DX
+	JNZ        wideOne
 
 wideRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         wideEnd
-	MOVQ       DX, CX
-	MOVQ       $0x00000001, DX
-	SHLQ       CL, DX
-	DECQ       DX
+	MOVQ       $-1, DX
+	BZHIQ      CX, DX, DX
 	KMOVB      DX, K1
-	VMOVDQU8.Z (DI), K2, Z6
+	VMOVDQU8.Z (SI), K2, Z6
 	VPERMD     Z6, Z4, Z4
-	VPSRLVQ    Z3, Z4, Z4
-	VPERMD     Z6, Z2, Z6
+	VPSRLVQ    Z2, Z4, Z4
+	VPERMD     Z6, Z3, Z6
 	VPSLLVQ    Z5, Z6, Z6
 	VPORQ      Z6, Z4, Z4
 	VPANDQ     Z0, Z4, Z4
@@ -3181,101 +6350,139 @@ wideEnd:
 	VZEROUPPER
 	RET
 
-// func values512(dst *float64, n int, bit *uint, off float64, div float64, inv float64, mul float64)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F
-TEXT ·values512(SB), NOSPLIT, $0-56
+// func values512(dst *float64, n int, bit *uint, off float64, r *float64)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
+TEXT ·values512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
-	VPBROADCASTQ X0, Z0
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
+	ANDQ         $0x07, CX
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VPBROADCASTQ R9, Z0
 	VPBROADCASTQ off+24(FP), Z1
-	LEAQ         7(R8)(R9*8), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	LEAQ         7(DI)(R8*8), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K1
-	MOVQ         R9, CX
-	IMULQ        DX, CX
-	LEAQ         7(R8)(CX*1), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         R8, R9
+	IMULQ        CX, R9
+	LEAQ         7(DI)(R9*1), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K2
-	VPBROADCASTQ inv+40(FP), Z2
-	VPBROADCASTQ div+32(FP), Z4
-	VPBROADCASTQ one<>+0(SB), Z3
-	VFNMADD231PD Z4, Z2, Z3
-	VMULPD       Z2, Z3, Z3
-	MOVQ         $0x3ff0000000000000, CX
-	MOVQ         mul+48(FP), R10
-	CMPQ         CX, R10
+	MOVQ         r+32(FP), R9
+	VPBROADCASTQ 16(R9), Z2
+	VPBROADCASTQ 24(R9), Z3
+	MOVQ         $0x3ff0000000000000, R10
+	CMPQ         R10, 8(R9)
 	JE           once
-	VPBROADCASTQ mul+48(FP), Z4
-	CMPQ         R9, $0x21
+	VPBROADCASTQ 8(R9), Z4
+	CMPQ         R8, $0x21
 	JA           timeswide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z6
-	VPMULUDQ     numbers<>+0(SB), Z6, Z6
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Z5
-	VPADDQ       Z5, Z6, Z6
-	VPSRLQ       $0x05, Z6, Z7
-	VPSLLQ       $0x05, Z7, Z5
-	VPSUBQ       Z5, Z6, Z6
-	VPSLLQ       $0x20, Z7, Z5
-	VPADDQ       Z5, Z7, Z7
-	VPBROADCASTQ next<>+0(SB), Z5
-	VPADDQ       Z5, Z7, Z7
-	TESTQ        BX, BX
-	JZ           timesnarrowRest
+	VPBROADCASTQ 8(BX), Z5
+	VPMULUDQ     numbers<>+0(SB), Z5, Z5
+	VPBROADCASTQ DI, Z6
+	VPADDQ       Z6, Z5, Z5
+	VPSRLQ       $0x05, Z5, Z7
+	VPSLLQ       $0x05, Z7, Z6
+	VPSUBQ       Z6, Z5, Z5
+	VPSLLQ       $0x20, Z7, Z6
+	VPADDQ       Z6, Z7, Z7
+	VPBROADCASTQ next<>+0(SB), Z6
+	VPADDQ       Z6, Z7, Z7
+	CMPQ         DX, $0x04
+	JB           timesnarrowFew
 
 timesnarrowLoop:
-	VMOVDQU8.Z      (DI), K1, Z5
-	VPERMD          Z5, Z7, Z5
-	VPSRLVQ         Z6, Z5, Z5
-	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
-	VSUBPD          Z1, Z5, Z5
-	VMULPD          Z3, Z5, Z8
-	VFMADD231PD     Z2, Z5, Z8
+	VMOVDQU8.Z      (SI), K1, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z8
+	VFMADD231PD     Z2, Z6, Z8
 	VMULPD          Z4, Z8, Z8
 	VMOVUPD         Z8, (AX)
-	ADDQ            $0x40, AX
-	ADDQ            R9, DI
-	DECQ            BX
-	JNZ             timesnarrowLoop
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z8
+	VFMADD231PD     Z2, Z6, Z8
+	VMULPD          Z4, Z8, Z8
+	VMOVUPD         Z8, 64(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z8
+	VFMADD231PD     Z2, Z6, Z8
+	VMULPD          Z4, Z8, Z8
+	VMOVUPD         Z8, 128(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z8
+	VFMADD231PD     Z2, Z6, Z8
+	VMULPD          Z4, Z8, Z8
+	VMOVUPD         Z8, 192(AX)
+	ADDQ            R8, SI
+	ADDQ            $+256, AX
+	SUBQ            $0x04, DX
+	CMPQ            DX, $0x04
+	JAE             timesnarrowLoop
+
+timesnarrowFew:
+	TESTQ DX, DX
+	JZ    timesnarrowRest
+
+timesnarrowOne:
+	VMOVDQU8.Z      (SI), K1, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z8
+	VFMADD231PD     Z2, Z6, Z8
+	VMULPD          Z4, Z8, Z8
+	VMOVUPD         Z8, (AX)
+	ADDQ            R8, SI
+	ADDQ            $+64, AX
+	SUBQ            $0x01, DX
+	JNZ             timesnarrowOne
 
 timesnarrowRest:
-	TESTQ           DX, DX
+	TESTQ           CX, CX
 	JZ              timesnarrowEnd
-	MOVQ            DX, CX
-	MOVQ            $0x00000001, DX
-	SHLQ            CL, DX
-	DECQ            DX
+	MOVQ            $-1, DX
+	BZHIQ           CX, DX, DX
 	KMOVB           DX, K1
-	VMOVDQU8.Z      (DI), K2, Z5
-	VPERMD          Z5, Z7, Z5
-	VPSRLVQ         Z6, Z5, Z5
-	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
-	VSUBPD          Z1, Z5, Z5
-	VMULPD          Z3, Z5, Z0
-	VFMADD231PD     Z2, Z5, Z0
+	VMOVDQU8.Z      (SI), K2, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z0
+	VFMADD231PD     Z2, Z6, Z0
 	VMULPD          Z4, Z0, Z0
 	VMOVUPD         Z0, K1, (AX)
 
@@ -3284,32 +6491,30 @@ timesnarrowEnd:
 	RET
 
 timeswide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z6
-	VPMULUDQ     numbers<>+0(SB), Z6, Z6
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Z5
-	VPADDQ       Z5, Z6, Z6
-	VPSRLQ       $0x06, Z6, Z7
-	VPSLLQ       $0x06, Z7, Z5
-	VPSUBQ       Z5, Z6, Z6
+	VPBROADCASTQ 8(BX), Z5
+	VPMULUDQ     numbers<>+0(SB), Z5, Z5
+	VPBROADCASTQ DI, Z6
+	VPADDQ       Z6, Z5, Z5
+	VPSRLQ       $0x06, Z5, Z7
+	VPSLLQ       $0x06, Z7, Z6
+	VPSUBQ       Z6, Z5, Z5
 	VPBROADCASTQ n64<>+0(SB), Z8
-	VPSUBQ       Z6, Z8, Z8
+	VPSUBQ       Z5, Z8, Z8
 	VPADDQ       Z7, Z7, Z7
-	VPSLLQ       $0x20, Z7, Z5
-	VPADDQ       Z5, Z7, Z7
-	VPBROADCASTQ next<>+0(SB), Z5
-	VPADDQ       Z5, Z7, Z7
-	VPBROADCASTQ pair<>+0(SB), Z5
-	VPADDQ       Z5, Z7, Z5
-	TESTQ        BX, BX
-	JZ           timeswideRest
+	VPSLLQ       $0x20, Z7, Z6
+	VPADDQ       Z6, Z7, Z7
+	VPBROADCASTQ next<>+0(SB), Z6
+	VPADDQ       Z6, Z7, Z7
+	VPBROADCASTQ pair<>+0(SB), Z6
+	VPADDQ       Z6, Z7, Z6
+	CMPQ         DX, $0x04
+	JB           timeswideFew
 
 timeswideLoop:
-	VMOVDQU8.Z      (DI), K1, Z10
+	VMOVDQU8.Z      (SI), K1, Z10
 	VPERMD          Z10, Z7, Z9
-	VPSRLVQ         Z6, Z9, Z9
-	VPERMD          Z10, Z5, Z10
+	VPSRLVQ         Z5, Z9, Z9
+	VPERMD          Z10, Z6, Z10
 	VPSLLVQ         Z8, Z10, Z10
 	VPORQ           Z10, Z9, Z9
 	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z9
@@ -3318,23 +6523,83 @@ timeswideLoop:
 	VFMADD231PD     Z2, Z9, Z10
 	VMULPD          Z4, Z10, Z10
 	VMOVUPD         Z10, (AX)
-	ADDQ            $0x40, AX
-	ADDQ            R9, DI
-	DECQ            BX
-	JNZ             timeswideLoop
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z10
+	VPERMD          Z10, Z7, Z9
+	VPSRLVQ         Z5, Z9, Z9
+	VPERMD          Z10, Z6, Z10
+	VPSLLVQ         Z8, Z10, Z10
+	VPORQ           Z10, Z9, Z9
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z9
+	VSUBPD          Z1, Z9, Z9
+	VMULPD          Z3, Z9, Z10
+	VFMADD231PD     Z2, Z9, Z10
+	VMULPD          Z4, Z10, Z10
+	VMOVUPD         Z10, 64(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z10
+	VPERMD          Z10, Z7, Z9
+	VPSRLVQ         Z5, Z9, Z9
+	VPERMD          Z10, Z6, Z10
+	VPSLLVQ         Z8, Z10, Z10
+	VPORQ           Z10, Z9, Z9
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z9
+	VSUBPD          Z1, Z9, Z9
+	VMULPD          Z3, Z9, Z10
+	VFMADD231PD     Z2, Z9, Z10
+	VMULPD          Z4, Z10, Z10
+	VMOVUPD         Z10, 128(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z10
+	VPERMD          Z10, Z7, Z9
+	VPSRLVQ         Z5, Z9, Z9
+	VPERMD          Z10, Z6, Z10
+	VPSLLVQ         Z8, Z10, Z10
+	VPORQ           Z10, Z9, Z9
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z9
+	VSUBPD          Z1, Z9, Z9
+	VMULPD          Z3, Z9, Z10
+	VFMADD231PD     Z2, Z9, Z10
+	VMULPD          Z4, Z10, Z10
+	VMOVUPD         Z10, 192(AX)
+	ADDQ            R8, SI
+	ADDQ            $+256, AX
+	SUBQ            $0x04, DX
+	CMPQ            DX, $0x04
+	JAE             timeswideLoop
+
+timeswideFew:
+	TESTQ DX, DX
+	JZ    timeswideRest
+
+timeswideOne:
+	VMOVDQU8.Z      (SI), K1, Z10
+	VPERMD          Z10, Z7, Z9
+	VPSRLVQ         Z5, Z9, Z9
+	VPERMD          Z10, Z6, Z10
+	VPSLLVQ         Z8, Z10, Z10
+	VPORQ           Z10, Z9, Z9
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z9
+	VSUBPD          Z1, Z9, Z9
+	VMULPD          Z3, Z9, Z10
+	VFMADD231PD     Z2, Z9, Z10
+	VMULPD          Z4, Z10, Z10
+	VMOVUPD         Z10, (AX)
+	ADDQ            R8, SI
+	ADDQ            $+64, AX
+	SUBQ            $0x01, DX
+	JNZ             timeswideOne
 
 timeswideRest:
-	TESTQ           DX, DX
+	TESTQ           CX, CX
 	JZ              timeswideEnd
-	MOVQ            DX, CX
-	MOVQ            $0x00000001, DX
-	SHLQ            CL, DX
-	DECQ            DX
+	MOVQ            $-1, DX
+	BZHIQ           CX, DX, DX
 	KMOVB           DX, K1
-	VMOVDQU8.Z      (DI), K2, Z9
+	VMOVDQU8.Z      (SI), K2, Z9
 	VPERMD          Z9, Z7, Z7
-	VPSRLVQ         Z6, Z7, Z7
-	VPERMD          Z9, Z5, Z9
+	VPSRLVQ         Z5, Z7, Z7
+	VPERMD          Z9, Z6, Z9
 	VPSLLVQ         Z8, Z9, Z9
 	VPORQ           Z9, Z7, Z7
 	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z7
@@ -3349,53 +6614,95 @@ timeswideEnd:
 	RET
 
 once:
-	CMPQ         R9, $0x21
+	CMPQ         R8, $0x21
 	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z5
-	VPMULUDQ     numbers<>+0(SB), Z5, Z5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Z4
-	VPADDQ       Z4, Z5, Z5
-	VPSRLQ       $0x05, Z5, Z6
-	VPSLLQ       $0x05, Z6, Z4
-	VPSUBQ       Z4, Z5, Z5
-	VPSLLQ       $0x20, Z6, Z4
-	VPADDQ       Z4, Z6, Z6
-	VPBROADCASTQ next<>+0(SB), Z4
-	VPADDQ       Z4, Z6, Z6
-	TESTQ        BX, BX
-	JZ           narrowRest
+	VPBROADCASTQ 8(BX), Z4
+	VPMULUDQ     numbers<>+0(SB), Z4, Z4
+	VPBROADCASTQ DI, Z5
+	VPADDQ       Z5, Z4, Z4
+	VPSRLQ       $0x05, Z4, Z6
+	VPSLLQ       $0x05, Z6, Z5
+	VPSUBQ       Z5, Z4, Z4
+	VPSLLQ       $0x20, Z6, Z5
+	VPADDQ       Z5, Z6, Z6
+	VPBROADCASTQ next<>+0(SB), Z5
+	VPADDQ       Z5, Z6, Z6
+	CMPQ         DX, $0x04
+	JB           narrowFew
 
 narrowLoop:
-	VMOVDQU8.Z      (DI), K1, Z4
-	VPERMD          Z4, Z6, Z4
-	VPSRLVQ         Z5, Z4, Z4
-	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z4
-	VSUBPD          Z1, Z4, Z4
-	VMULPD          Z3, Z4, Z7
-	VFMADD231PD     Z2, Z4, Z7
+	VMOVDQU8.Z      (SI), K1, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z7
+	VFMADD231PD     Z2, Z5, Z7
 	VMOVUPD         Z7, (AX)
-	ADDQ            $0x40, AX
-	ADDQ            R9, DI
-	DECQ            BX
-	JNZ             narrowLoop
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z7
+	VFMADD231PD     Z2, Z5, Z7
+	VMOVUPD         Z7, 64(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z7
+	VFMADD231PD     Z2, Z5, Z7
+	VMOVUPD         Z7, 128(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z7
+	VFMADD231PD     Z2, Z5, Z7
+	VMOVUPD         Z7, 192(AX)
+	ADDQ            R8, SI
+	ADDQ            $+256, AX
+	SUBQ            $0x04, DX
+	CMPQ            DX, $0x04
+	JAE             narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU8.Z      (SI), K1, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z7
+	VFMADD231PD     Z2, Z5, Z7
+	VMOVUPD         Z7, (AX)
+	ADDQ            R8, SI
+	ADDQ            $+64, AX
+	SUBQ            $0x01, DX
+	JNZ             narrowOne
 
 narrowRest:
-	TESTQ           DX, DX
+	TESTQ           CX, CX
 	JZ              narrowEnd
-	MOVQ            DX, CX
-	MOVQ            $0x00000001, DX
-	SHLQ            CL, DX
-	DECQ            DX
+	MOVQ            $-1, DX
+	BZHIQ           CX, DX, DX
 	KMOVB           DX, K1
-	VMOVDQU8.Z      (DI), K2, Z4
-	VPERMD          Z4, Z6, Z4
-	VPSRLVQ         Z5, Z4, Z4
-	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z4
-	VSUBPD          Z1, Z4, Z4
-	VMULPD          Z3, Z4, Z0
-	VFMADD231PD     Z2, Z4, Z0
+	VMOVDQU8.Z      (SI), K2, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z0
+	VFMADD231PD     Z2, Z5, Z0
 	VMOVUPD         Z0, K1, (AX)
 
 narrowEnd:
@@ -3403,32 +6710,30 @@ narrowEnd:
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z5
-	VPMULUDQ     numbers<>+0(SB), Z5, Z5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Z4
-	VPADDQ       Z4, Z5, Z5
-	VPSRLQ       $0x06, Z5, Z6
-	VPSLLQ       $0x06, Z6, Z4
-	VPSUBQ       Z4, Z5, Z5
+	VPBROADCASTQ 8(BX), Z4
+	VPMULUDQ     numbers<>+0(SB), Z4, Z4
+	VPBROADCASTQ DI, Z5
+	VPADDQ       Z5, Z4, Z4
+	VPSRLQ       $0x06, Z4, Z6
+	VPSLLQ       $0x06, Z6, Z5
+	VPSUBQ       Z5, Z4, Z4
 	VPBROADCASTQ n64<>+0(SB), Z7
-	VPSUBQ       Z5, Z7, Z7
+	VPSUBQ       Z4, Z7, Z7
 	VPADDQ       Z6, Z6, Z6
-	VPSLLQ       $0x20, Z6, Z4
-	VPADDQ       Z4, Z6, Z6
-	VPBROADCASTQ next<>+0(SB), Z4
-	VPADDQ       Z4, Z6, Z6
-	VPBROADCASTQ pair<>+0(SB), Z4
-	VPADDQ       Z4, Z6, Z4
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPSLLQ       $0x20, Z6, Z5
+	VPADDQ       Z5, Z6, Z6
+	VPBROADCASTQ next<>+0(SB), Z5
+	VPADDQ       Z5, Z6, Z6
+	VPBROADCASTQ pair<>+0(SB), Z5
+	VPADDQ       Z5, Z6, Z5
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU8.Z      (DI), K1, Z9
+	VMOVDQU8.Z      (SI), K1, Z9
 	VPERMD          Z9, Z6, Z8
-	VPSRLVQ         Z5, Z8, Z8
-	VPERMD          Z9, Z4, Z9
+	VPSRLVQ         Z4, Z8, Z8
+	VPERMD          Z9, Z5, Z9
 	VPSLLVQ         Z7, Z9, Z9
 	VPORQ           Z9, Z8, Z8
 	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z8
@@ -3436,23 +6741,79 @@ wideLoop:
 	VMULPD          Z3, Z8, Z9
 	VFMADD231PD     Z2, Z8, Z9
 	VMOVUPD         Z9, (AX)
-	ADDQ            $0x40, AX
-	ADDQ            R9, DI
-	DECQ            BX
-	JNZ             wideLoop
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z9
+	VPERMD          Z9, Z6, Z8
+	VPSRLVQ         Z4, Z8, Z8
+	VPERMD          Z9, Z5, Z9
+	VPSLLVQ         Z7, Z9, Z9
+	VPORQ           Z9, Z8, Z8
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z8
+	VSUBPD          Z1, Z8, Z8
+	VMULPD          Z3, Z8, Z9
+	VFMADD231PD     Z2, Z8, Z9
+	VMOVUPD         Z9, 64(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z9
+	VPERMD          Z9, Z6, Z8
+	VPSRLVQ         Z4, Z8, Z8
+	VPERMD          Z9, Z5, Z9
+	VPSLLVQ         Z7, Z9, Z9
+	VPORQ           Z9, Z8, Z8
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z8
+	VSUBPD          Z1, Z8, Z8
+	VMULPD          Z3, Z8, Z9
+	VFMADD231PD     Z2, Z8, Z9
+	VMOVUPD         Z9, 128(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z9
+	VPERMD          Z9, Z6, Z8
+	VPSRLVQ         Z4, Z8, Z8
+	VPERMD          Z9, Z5, Z9
+	VPSLLVQ         Z7, Z9, Z9
+	VPORQ           Z9, Z8, Z8
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z8
+	VSUBPD          Z1, Z8, Z8
+	VMULPD          Z3, Z8, Z9
+	VFMADD231PD     Z2, Z8, Z9
+	VMOVUPD         Z9, 192(AX)
+	ADDQ            R8, SI
+	ADDQ            $+256, AX
+	SUBQ            $0x04, DX
+	CMPQ            DX, $0x04
+	JAE             wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU8.Z      (SI), K1, Z9
+	VPERMD          Z9, Z6, Z8
+	VPSRLVQ         Z4, Z8, Z8
+	VPERMD          Z9, Z5, Z9
+	VPSLLVQ         Z7, Z9, Z9
+	VPORQ           Z9, Z8, Z8
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z8
+	VSUBPD          Z1, Z8, Z8
+	VMULPD          Z3, Z8, Z9
+	VFMADD231PD     Z2, Z8, Z9
+	VMOVUPD         Z9, (AX)
+	ADDQ            R8, SI
+	ADDQ            $+64, AX
+	SUBQ            $0x01, DX
+	JNZ             wideOne
 
 wideRest:
-	TESTQ           DX, DX
+	TESTQ           CX, CX
 	JZ              wideEnd
-	MOVQ            DX, CX
-	MOVQ            $0x00000001, DX
-	SHLQ            CL, DX
-	DECQ            DX
+	MOVQ            $-1, DX
+	BZHIQ           CX, DX, DX
 	KMOVB           DX, K1
-	VMOVDQU8.Z      (DI), K2, Z8
+	VMOVDQU8.Z      (SI), K2, Z8
 	VPERMD          Z8, Z6, Z6
-	VPSRLVQ         Z5, Z6, Z6
-	VPERMD          Z8, Z4, Z8
+	VPSRLVQ         Z4, Z6, Z6
+	VPERMD          Z8, Z5, Z8
 	VPSLLVQ         Z7, Z8, Z8
 	VPORQ           Z8, Z6, Z6
 	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
@@ -3465,105 +6826,159 @@ wideEnd:
 	VZEROUPPER
 	RET
 
-// func addValues512(dst *float64, n int, bit *uint, off float64, div float64, inv float64, mul float64)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F
-TEXT ·addValues512(SB), NOSPLIT, $0-56
+// func addValues512(dst *float64, n int, bit *uint, off float64, r *float64)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
+TEXT ·addValues512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
-	VPBROADCASTQ X0, Z0
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
+	ANDQ         $0x07, CX
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VPBROADCASTQ R9, Z0
 	VPBROADCASTQ off+24(FP), Z1
-	LEAQ         7(R8)(R9*8), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	LEAQ         7(DI)(R8*8), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K1
-	MOVQ         R9, CX
-	IMULQ        DX, CX
-	LEAQ         7(R8)(CX*1), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         R8, R9
+	IMULQ        CX, R9
+	LEAQ         7(DI)(R9*1), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K2
-	VPBROADCASTQ inv+40(FP), Z2
-	VPBROADCASTQ div+32(FP), Z4
-	VPBROADCASTQ one<>+0(SB), Z3
-	VFNMADD231PD Z4, Z2, Z3
-	VMULPD       Z2, Z3, Z3
-	MOVQ         $0x3ff0000000000000, CX
-	MOVQ         mul+48(FP), R10
-	CMPQ         CX, R10
+	MOVQ         r+32(FP), R9
+	VPBROADCASTQ 16(R9), Z2
+	VPBROADCASTQ 24(R9), Z3
+	MOVQ         $0x3ff0000000000000, R10
+	CMPQ         R10, 8(R9)
 	JE           once
-	VPBROADCASTQ mul+48(FP), Z4
-	CMPQ         R9, $0x21
+	VPBROADCASTQ 8(R9), Z4
+	CMPQ         R8, $0x21
 	JA           timeswide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z6
-	VPMULUDQ     numbers<>+0(SB), Z6, Z6
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Z5
-	VPADDQ       Z5, Z6, Z6
-	VPSRLQ       $0x05, Z6, Z7
-	VPSLLQ       $0x05, Z7, Z5
-	VPSUBQ       Z5, Z6, Z6
-	VPSLLQ       $0x20, Z7, Z5
-	VPADDQ       Z5, Z7, Z7
-	VPBROADCASTQ next<>+0(SB), Z5
-	VPADDQ       Z5, Z7, Z7
-	TESTQ        BX, BX
-	JZ           timesnarrowRest
+	VPBROADCASTQ 8(BX), Z5
+	VPMULUDQ     numbers<>+0(SB), Z5, Z5
+	VPBROADCASTQ DI, Z6
+	VPADDQ       Z6, Z5, Z5
+	VPSRLQ       $0x05, Z5, Z7
+	VPSLLQ       $0x05, Z7, Z6
+	VPSUBQ       Z6, Z5, Z5
+	VPSLLQ       $0x20, Z7, Z6
+	VPADDQ       Z6, Z7, Z7
+	VPBROADCASTQ next<>+0(SB), Z6
+	VPADDQ       Z6, Z7, Z7
+	CMPQ         DX, $0x04
+	JB           timesnarrowFew
 
 timesnarrowLoop:
-	VMOVDQU8.Z      (DI), K1, Z5
-	VPERMD          Z5, Z7, Z5
-	VPSRLVQ         Z6, Z5, Z5
-	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
-	VSUBPD          Z1, Z5, Z5
-	VMULPD          Z3, Z5, Z8
-	VFMADD231PD     Z2, Z5, Z8
+	VMOVDQU8.Z      (SI), K1, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z8
+	VFMADD231PD     Z2, Z6, Z8
 	VMULPD          Z4, Z8, Z8
-	VMOVUPD         (AX), Z5
-	VADDPD          Z8, Z5, Z9
-	VCMPPD          $0x03, Z5, Z5, K3
+	VMOVUPD         (AX), Z6
+	VADDPD          Z8, Z6, Z9
+	VCMPPD          $0x03, Z6, Z6, K3
 	VBLENDMPD       Z8, Z9, K3, Z9
 	VMOVUPD         Z9, (AX)
-	ADDQ            $0x40, AX
-	ADDQ            R9, DI
-	DECQ            BX
-	JNZ             timesnarrowLoop
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z8
+	VFMADD231PD     Z2, Z6, Z8
+	VMULPD          Z4, Z8, Z8
+	VMOVUPD         64(AX), Z6
+	VADDPD          Z8, Z6, Z9
+	VCMPPD          $0x03, Z6, Z6, K3
+	VBLENDMPD       Z8, Z9, K3, Z9
+	VMOVUPD         Z9, 64(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z8
+	VFMADD231PD     Z2, Z6, Z8
+	VMULPD          Z4, Z8, Z8
+	VMOVUPD         128(AX), Z6
+	VADDPD          Z8, Z6, Z9
+	VCMPPD          $0x03, Z6, Z6, K3
+	VBLENDMPD       Z8, Z9, K3, Z9
+	VMOVUPD         Z9, 128(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z8
+	VFMADD231PD     Z2, Z6, Z8
+	VMULPD          Z4, Z8, Z8
+	VMOVUPD         192(AX), Z6
+	VADDPD          Z8, Z6, Z9
+	VCMPPD          $0x03, Z6, Z6, K3
+	VBLENDMPD       Z8, Z9, K3, Z9
+	VMOVUPD         Z9, 192(AX)
+	ADDQ            R8, SI
+	ADDQ            $+256, AX
+	SUBQ            $0x04, DX
+	CMPQ            DX, $0x04
+	JAE             timesnarrowLoop
+
+timesnarrowFew:
+	TESTQ DX, DX
+	JZ    timesnarrowRest
+
+timesnarrowOne:
+	VMOVDQU8.Z      (SI), K1, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z8
+	VFMADD231PD     Z2, Z6, Z8
+	VMULPD          Z4, Z8, Z8
+	VMOVUPD         (AX), Z6
+	VADDPD          Z8, Z6, Z9
+	VCMPPD          $0x03, Z6, Z6, K3
+	VBLENDMPD       Z8, Z9, K3, Z9
+	VMOVUPD         Z9, (AX)
+	ADDQ            R8, SI
+	ADDQ            $+64, AX
+	SUBQ            $0x01, DX
+	JNZ             timesnarrowOne
 
 timesnarrowRest:
-	TESTQ           DX, DX
+	TESTQ           CX, CX
 	JZ              timesnarrowEnd
-	MOVQ            DX, CX
-	MOVQ            $0x00000001, DX
-	SHLQ            CL, DX
-	DECQ            DX
+	MOVQ            $-1, DX
+	BZHIQ           CX, DX, DX
 	KMOVB           DX, K1
-	VMOVDQU8.Z      (DI), K2, Z5
-	VPERMD          Z5, Z7, Z5
-	VPSRLVQ         Z6, Z5, Z5
-	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
-	VSUBPD          Z1, Z5, Z5
-	VMULPD          Z3, Z5, Z0
-	VFMADD231PD     Z2, Z5, Z0
+	VMOVDQU8.Z      (SI), K2, Z6
+	VPERMD          Z6, Z7, Z6
+	VPSRLVQ         Z5, Z6, Z6
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
+	VSUBPD          Z1, Z6, Z6
+	VMULPD          Z3, Z6, Z0
+	VFMADD231PD     Z2, Z6, Z0
 	VMULPD          Z4, Z0, Z0
 	VMOVUPD.Z       (AX), K1, Z1
 	VADDPD          Z0, Z1, Z2
@@ -3576,32 +6991,30 @@ timesnarrowEnd:
 	RET
 
 timeswide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z6
-	VPMULUDQ     numbers<>+0(SB), Z6, Z6
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Z5
-	VPADDQ       Z5, Z6, Z6
-	VPSRLQ       $0x06, Z6, Z7
-	VPSLLQ       $0x06, Z7, Z5
-	VPSUBQ       Z5, Z6, Z6
+	VPBROADCASTQ 8(BX), Z5
+	VPMULUDQ     numbers<>+0(SB), Z5, Z5
+	VPBROADCASTQ DI, Z6
+	VPADDQ       Z6, Z5, Z5
+	VPSRLQ       $0x06, Z5, Z7
+	VPSLLQ       $0x06, Z7, Z6
+	VPSUBQ       Z6, Z5, Z5
 	VPBROADCASTQ n64<>+0(SB), Z8
-	VPSUBQ       Z6, Z8, Z8
+	VPSUBQ       Z5, Z8, Z8
 	VPADDQ       Z7, Z7, Z7
-	VPSLLQ       $0x20, Z7, Z5
-	VPADDQ       Z5, Z7, Z7
-	VPBROADCASTQ next<>+0(SB), Z5
-	VPADDQ       Z5, Z7, Z7
-	VPBROADCASTQ pair<>+0(SB), Z5
-	VPADDQ       Z5, Z7, Z5
-	TESTQ        BX, BX
-	JZ           timeswideRest
+	VPSLLQ       $0x20, Z7, Z6
+	VPADDQ       Z6, Z7, Z7
+	VPBROADCASTQ next<>+0(SB), Z6
+	VPADDQ       Z6, Z7, Z7
+	VPBROADCASTQ pair<>+0(SB), Z6
+	VPADDQ       Z6, Z7, Z6
+	CMPQ         DX, $0x04
+	JB           timeswideFew
 
 timeswideLoop:
-	VMOVDQU8.Z      (DI), K1, Z10
+	VMOVDQU8.Z      (SI), K1, Z10
 	VPERMD          Z10, Z7, Z9
-	VPSRLVQ         Z6, Z9, Z9
-	VPERMD          Z10, Z5, Z10
+	VPSRLVQ         Z5, Z9, Z9
+	VPERMD          Z10, Z6, Z10
 	VPSLLVQ         Z8, Z10, Z10
 	VPORQ           Z10, Z9, Z9
 	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z9
@@ -3614,23 +7027,99 @@ timeswideLoop:
 	VCMPPD          $0x03, Z9, Z9, K3
 	VBLENDMPD       Z10, Z11, K3, Z11
 	VMOVUPD         Z11, (AX)
-	ADDQ            $0x40, AX
-	ADDQ            R9, DI
-	DECQ            BX
-	JNZ             timeswideLoop
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z10
+	VPERMD          Z10, Z7, Z9
+	VPSRLVQ         Z5, Z9, Z9
+	VPERMD          Z10, Z6, Z10
+	VPSLLVQ         Z8, Z10, Z10
+	VPORQ           Z10, Z9, Z9
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z9
+	VSUBPD          Z1, Z9, Z9
+	VMULPD          Z3, Z9, Z10
+	VFMADD231PD     Z2, Z9, Z10
+	VMULPD          Z4, Z10, Z10
+	VMOVUPD         64(AX), Z9
+	VADDPD          Z10, Z9, Z11
+	VCMPPD          $0x03, Z9, Z9, K3
+	VBLENDMPD       Z10, Z11, K3, Z11
+	VMOVUPD         Z11, 64(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z10
+	VPERMD          Z10, Z7, Z9
+	VPSRLVQ         Z5, Z9, Z9
+	VPERMD          Z10, Z6, Z10
+	VPSLLVQ         Z8, Z10, Z10
+	VPORQ           Z10, Z9, Z9
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z9
+	VSUBPD          Z1, Z9, Z9
+	VMULPD          Z3, Z9, Z10
+	VFMADD231PD     Z2, Z9, Z10
+	VMULPD          Z4, Z10, Z10
+	VMOVUPD         128(AX), Z9
+	VADDPD          Z10, Z9, Z11
+	VCMPPD          $0x03, Z9, Z9, K3
+	VBLENDMPD       Z10, Z11, K3, Z11
+	VMOVUPD         Z11, 128(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z10
+	VPERMD          Z10, Z7, Z9
+	VPSRLVQ         Z5, Z9, Z9
+	VPERMD          Z10, Z6, Z10
+	VPSLLVQ         Z8, Z10, Z10
+	VPORQ           Z10, Z9, Z9
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z9
+	VSUBPD          Z1, Z9, Z9
+	VMULPD          Z3, Z9, Z10
+	VFMADD231PD     Z2, Z9, Z10
+	VMULPD          Z4, Z10, Z10
+	VMOVUPD         192(AX), Z9
+	VADDPD          Z10, Z9, Z11
+	VCMPPD          $0x03, Z9, Z9, K3
+	VBLENDMPD       Z10, Z11, K3, Z11
+	VMOVUPD         Z11, 192(AX)
+	ADDQ            R8, SI
+	ADDQ            $+256, AX
+	SUBQ            $0x04, DX
+	CMPQ            DX, $0x04
+	JAE             timeswideLoop
+
+timeswideFew:
+	TESTQ DX, DX
+	JZ    timeswideRest
+
+timeswideOne:
+	VMOVDQU8.Z      (SI), K1, Z10
+	VPERMD          Z10, Z7, Z9
+	VPSRLVQ         Z5, Z9, Z9
+	VPERMD          Z10, Z6, Z10
+	VPSLLVQ         Z8, Z10, Z10
+	VPORQ           Z10, Z9, Z9
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z9
+	VSUBPD          Z1, Z9, Z9
+	VMULPD          Z3, Z9, Z10
+	VFMADD231PD     Z2, Z9, Z10
+	VMULPD          Z4, Z10, Z10
+	VMOVUPD         (AX), Z9
+	VADDPD          Z10, Z9, Z11
+	VCMPPD          $0x03, Z9, Z9, K3
+	VBLENDMPD       Z10, Z11, K3, Z11
+	VMOVUPD         Z11, (AX)
+	ADDQ            R8, SI
+	ADDQ            $+64, AX
+	SUBQ            $0x01, DX
+	JNZ             timeswideOne
 
 timeswideRest:
-	TESTQ           DX, DX
+	TESTQ           CX, CX
 	JZ              timeswideEnd
-	MOVQ            DX, CX
-	MOVQ            $0x00000001, DX
-	SHLQ            CL, DX
-	DECQ            DX
+	MOVQ            $-1, DX
+	BZHIQ           CX, DX, DX
 	KMOVB           DX, K1
-	VMOVDQU8.Z      (DI), K2, Z9
+	VMOVDQU8.Z      (SI), K2, Z9
 	VPERMD          Z9, Z7, Z7
-	VPSRLVQ         Z6, Z7, Z7
-	VPERMD          Z9, Z5, Z9
+	VPSRLVQ         Z5, Z7, Z7
+	VPERMD          Z9, Z6, Z9
 	VPSLLVQ         Z8, Z9, Z9
 	VPORQ           Z9, Z7, Z7
 	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z7
@@ -3649,57 +7138,115 @@ timeswideEnd:
 	RET
 
 once:
-	CMPQ         R9, $0x21
+	CMPQ         R8, $0x21
 	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z5
-	VPMULUDQ     numbers<>+0(SB), Z5, Z5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Z4
-	VPADDQ       Z4, Z5, Z5
-	VPSRLQ       $0x05, Z5, Z6
-	VPSLLQ       $0x05, Z6, Z4
-	VPSUBQ       Z4, Z5, Z5
-	VPSLLQ       $0x20, Z6, Z4
-	VPADDQ       Z4, Z6, Z6
-	VPBROADCASTQ next<>+0(SB), Z4
-	VPADDQ       Z4, Z6, Z6
-	TESTQ        BX, BX
-	JZ           narrowRest
+	VPBROADCASTQ 8(BX), Z4
+	VPMULUDQ     numbers<>+0(SB), Z4, Z4
+	VPBROADCASTQ DI, Z5
+	VPADDQ       Z5, Z4, Z4
+	VPSRLQ       $0x05, Z4, Z6
+	VPSLLQ       $0x05, Z6, Z5
+	VPSUBQ       Z5, Z4, Z4
+	VPSLLQ       $0x20, Z6, Z5
+	VPADDQ       Z5, Z6, Z6
+	VPBROADCASTQ next<>+0(SB), Z5
+	VPADDQ       Z5, Z6, Z6
+	CMPQ         DX, $0x04
+	JB           narrowFew
 
 narrowLoop:
-	VMOVDQU8.Z      (DI), K1, Z4
-	VPERMD          Z4, Z6, Z4
-	VPSRLVQ         Z5, Z4, Z4
-	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z4
-	VSUBPD          Z1, Z4, Z4
-	VMULPD          Z3, Z4, Z7
-	VFMADD231PD     Z2, Z4, Z7
-	VMOVUPD         (AX), Z4
-	VADDPD          Z7, Z4, Z8
-	VCMPPD          $0x03, Z4, Z4, K3
+	VMOVDQU8.Z      (SI), K1, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z7
+	VFMADD231PD     Z2, Z5, Z7
+	VMOVUPD         (AX), Z5
+	VADDPD          Z7, Z5, Z8
+	VCMPPD          $0x03, Z5, Z5, K3
 	VBLENDMPD       Z7, Z8, K3, Z8
 	VMOVUPD         Z8, (AX)
-	ADDQ            $0x40, AX
-	ADDQ            R9, DI
-	DECQ            BX
-	JNZ             narrowLoop
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z7
+	VFMADD231PD     Z2, Z5, Z7
+	VMOVUPD         64(AX), Z5
+	VADDPD          Z7, Z5, Z8
+	VCMPPD          $0x03, Z5, Z5, K3
+	VBLENDMPD       Z7, Z8, K3, Z8
+	VMOVUPD         Z8, 64(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z7
+	VFMADD231PD     Z2, Z5, Z7
+	VMOVUPD         128(AX), Z5
+	VADDPD          Z7, Z5, Z8
+	VCMPPD          $0x03, Z5, Z5, K3
+	VBLENDMPD       Z7, Z8, K3, Z8
+	VMOVUPD         Z8, 128(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z7
+	VFMADD231PD     Z2, Z5, Z7
+	VMOVUPD         192(AX), Z5
+	VADDPD          Z7, Z5, Z8
+	VCMPPD          $0x03, Z5, Z5, K3
+	VBLENDMPD       Z7, Z8, K3, Z8
+	VMOVUPD         Z8, 192(AX)
+	ADDQ            R8, SI
+	ADDQ            $+256, AX
+	SUBQ            $0x04, DX
+	CMPQ            DX, $0x04
+	JAE             narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU8.Z      (SI), K1, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z7
+	VFMADD231PD     Z2, Z5, Z7
+	VMOVUPD         (AX), Z5
+	VADDPD          Z7, Z5, Z8
+	VCMPPD          $0x03, Z5, Z5, K3
+	VBLENDMPD       Z7, Z8, K3, Z8
+	VMOVUPD         Z8, (AX)
+	ADDQ            R8, SI
+	ADDQ            $+64, AX
+	SUBQ            $0x01, DX
+	JNZ             narrowOne
 
 narrowRest:
-	TESTQ           DX, DX
+	TESTQ           CX, CX
 	JZ              narrowEnd
-	MOVQ            DX, CX
-	MOVQ            $0x00000001, DX
-	SHLQ            CL, DX
-	DECQ            DX
+	MOVQ            $-1, DX
+	BZHIQ           CX, DX, DX
 	KMOVB           DX, K1
-	VMOVDQU8.Z      (DI), K2, Z4
-	VPERMD          Z4, Z6, Z4
-	VPSRLVQ         Z5, Z4, Z4
-	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z4
-	VSUBPD          Z1, Z4, Z4
-	VMULPD          Z3, Z4, Z0
-	VFMADD231PD     Z2, Z4, Z0
+	VMOVDQU8.Z      (SI), K2, Z5
+	VPERMD          Z5, Z6, Z5
+	VPSRLVQ         Z4, Z5, Z5
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z5
+	VSUBPD          Z1, Z5, Z5
+	VMULPD          Z3, Z5, Z0
+	VFMADD231PD     Z2, Z5, Z0
 	VMOVUPD.Z       (AX), K1, Z1
 	VADDPD          Z0, Z1, Z2
 	VCMPPD          $0x03, Z1, Z1, K2
@@ -3711,32 +7258,30 @@ narrowEnd:
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z5
-	VPMULUDQ     numbers<>+0(SB), Z5, Z5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Z4
-	VPADDQ       Z4, Z5, Z5
-	VPSRLQ       $0x06, Z5, Z6
-	VPSLLQ       $0x06, Z6, Z4
-	VPSUBQ       Z4, Z5, Z5
+	VPBROADCASTQ 8(BX), Z4
+	VPMULUDQ     numbers<>+0(SB), Z4, Z4
+	VPBROADCASTQ DI, Z5
+	VPADDQ       Z5, Z4, Z4
+	VPSRLQ       $0x06, Z4, Z6
+	VPSLLQ       $0x06, Z6, Z5
+	VPSUBQ       Z5, Z4, Z4
 	VPBROADCASTQ n64<>+0(SB), Z7
-	VPSUBQ       Z5, Z7, Z7
+	VPSUBQ       Z4, Z7, Z7
 	VPADDQ       Z6, Z6, Z6
-	VPSLLQ       $0x20, Z6, Z4
-	VPADDQ       Z4, Z6, Z6
-	VPBROADCASTQ next<>+0(SB), Z4
-	VPADDQ       Z4, Z6, Z6
-	VPBROADCASTQ pair<>+0(SB), Z4
-	VPADDQ       Z4, Z6, Z4
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPSLLQ       $0x20, Z6, Z5
+	VPADDQ       Z5, Z6, Z6
+	VPBROADCASTQ next<>+0(SB), Z5
+	VPADDQ       Z5, Z6, Z6
+	VPBROADCASTQ pair<>+0(SB), Z5
+	VPADDQ       Z5, Z6, Z5
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU8.Z      (DI), K1, Z9
+	VMOVDQU8.Z      (SI), K1, Z9
 	VPERMD          Z9, Z6, Z8
-	VPSRLVQ         Z5, Z8, Z8
-	VPERMD          Z9, Z4, Z9
+	VPSRLVQ         Z4, Z8, Z8
+	VPERMD          Z9, Z5, Z9
 	VPSLLVQ         Z7, Z9, Z9
 	VPORQ           Z9, Z8, Z8
 	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z8
@@ -3748,23 +7293,95 @@ wideLoop:
 	VCMPPD          $0x03, Z8, Z8, K3
 	VBLENDMPD       Z9, Z10, K3, Z10
 	VMOVUPD         Z10, (AX)
-	ADDQ            $0x40, AX
-	ADDQ            R9, DI
-	DECQ            BX
-	JNZ             wideLoop
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z9
+	VPERMD          Z9, Z6, Z8
+	VPSRLVQ         Z4, Z8, Z8
+	VPERMD          Z9, Z5, Z9
+	VPSLLVQ         Z7, Z9, Z9
+	VPORQ           Z9, Z8, Z8
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z8
+	VSUBPD          Z1, Z8, Z8
+	VMULPD          Z3, Z8, Z9
+	VFMADD231PD     Z2, Z8, Z9
+	VMOVUPD         64(AX), Z8
+	VADDPD          Z9, Z8, Z10
+	VCMPPD          $0x03, Z8, Z8, K3
+	VBLENDMPD       Z9, Z10, K3, Z10
+	VMOVUPD         Z10, 64(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z9
+	VPERMD          Z9, Z6, Z8
+	VPSRLVQ         Z4, Z8, Z8
+	VPERMD          Z9, Z5, Z9
+	VPSLLVQ         Z7, Z9, Z9
+	VPORQ           Z9, Z8, Z8
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z8
+	VSUBPD          Z1, Z8, Z8
+	VMULPD          Z3, Z8, Z9
+	VFMADD231PD     Z2, Z8, Z9
+	VMOVUPD         128(AX), Z8
+	VADDPD          Z9, Z8, Z10
+	VCMPPD          $0x03, Z8, Z8, K3
+	VBLENDMPD       Z9, Z10, K3, Z10
+	VMOVUPD         Z10, 128(AX)
+	ADDQ            R8, SI
+	VMOVDQU8.Z      (SI), K1, Z9
+	VPERMD          Z9, Z6, Z8
+	VPSRLVQ         Z4, Z8, Z8
+	VPERMD          Z9, Z5, Z9
+	VPSLLVQ         Z7, Z9, Z9
+	VPORQ           Z9, Z8, Z8
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z8
+	VSUBPD          Z1, Z8, Z8
+	VMULPD          Z3, Z8, Z9
+	VFMADD231PD     Z2, Z8, Z9
+	VMOVUPD         192(AX), Z8
+	VADDPD          Z9, Z8, Z10
+	VCMPPD          $0x03, Z8, Z8, K3
+	VBLENDMPD       Z9, Z10, K3, Z10
+	VMOVUPD         Z10, 192(AX)
+	ADDQ            R8, SI
+	ADDQ            $+256, AX
+	SUBQ            $0x04, DX
+	CMPQ            DX, $0x04
+	JAE             wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU8.Z      (SI), K1, Z9
+	VPERMD          Z9, Z6, Z8
+	VPSRLVQ         Z4, Z8, Z8
+	VPERMD          Z9, Z5, Z9
+	VPSLLVQ         Z7, Z9, Z9
+	VPORQ           Z9, Z8, Z8
+	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z8
+	VSUBPD          Z1, Z8, Z8
+	VMULPD          Z3, Z8, Z9
+	VFMADD231PD     Z2, Z8, Z9
+	VMOVUPD         (AX), Z8
+	VADDPD          Z9, Z8, Z10
+	VCMPPD          $0x03, Z8, Z8, K3
+	VBLENDMPD       Z9, Z10, K3, Z10
+	VMOVUPD         Z10, (AX)
+	ADDQ            R8, SI
+	ADDQ            $+64, AX
+	SUBQ            $0x01, DX
+	JNZ             wideOne
 
 wideRest:
-	TESTQ           DX, DX
+	TESTQ           CX, CX
 	JZ              wideEnd
-	MOVQ            DX, CX
-	MOVQ            $0x00000001, DX
-	SHLQ            CL, DX
-	DECQ            DX
+	MOVQ            $-1, DX
+	BZHIQ           CX, DX, DX
 	KMOVB           DX, K1
-	VMOVDQU8.Z      (DI), K2, Z8
+	VMOVDQU8.Z      (SI), K2, Z8
 	VPERMD          Z8, Z6, Z6
-	VPSRLVQ         Z5, Z6, Z6
-	VPERMD          Z8, Z4, Z8
+	VPSRLVQ         Z4, Z6, Z6
+	VPERMD          Z8, Z5, Z8
 	VPSLLVQ         Z7, Z8, Z8
 	VPORQ           Z8, Z6, Z6
 	VPTERNLOGQ.BCST $0xea, low<>+0(SB), Z0, Z6
@@ -3781,122 +7398,608 @@ wideEnd:
 	VZEROUPPER
 	RET
 
-// func sums512(dst *float64, n int, bit *uint, carry uint64, div float64, inv float64, mul float64) uint64
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F
-TEXT ·sums512(SB), NOSPLIT, $0-64
+// func sums512(dst *float64, n int, bit *uint, carry uint64, r *float64) uint64
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
+TEXT ·sums512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
-	VPBROADCASTQ X0, Z0
-	VPBROADCASTQ 16(SI), Z1
-	LEAQ         7(R8)(R9*8), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
+	ANDQ         $0x07, CX
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VPBROADCASTQ R9, Z0
+	VPBROADCASTQ 16(BX), Z1
+	LEAQ         7(DI)(R8*8), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K1
-	MOVQ         R9, CX
-	IMULQ        DX, CX
-	LEAQ         7(R8)(CX*1), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         R8, R9
+	IMULQ        CX, R9
+	LEAQ         7(DI)(R9*1), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K2
 	VPBROADCASTQ carry+24(FP), Z2
-	VPBROADCASTQ inv+40(FP), Z3
-	VPBROADCASTQ div+32(FP), Z5
-	VPBROADCASTQ one<>+0(SB), Z4
-	VFNMADD231PD Z5, Z3, Z4
-	VMULPD       Z3, Z4, Z4
-	MOVQ         $0x3ff0000000000000, CX
-	MOVQ         mul+48(FP), R10
-	CMPQ         CX, R10
+	MOVQ         r+32(FP), R9
+	VPBROADCASTQ 16(R9), Z3
+	VPBROADCASTQ 24(R9), Z4
+	MOVQ         $0x3ff0000000000000, R10
+	CMPQ         R10, 8(R9)
 	JE           once
-	VPBROADCASTQ mul+48(FP), Z5
-	CMPQ         R9, $0x21
+	VPBROADCASTQ 8(R9), Z5
+	CMPQ         R8, $0x21
 	JA           timeswide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z13
-	VPMULUDQ     numbers<>+0(SB), Z13, Z13
-	VMOVQ        CX, X12
-	VPBROADCASTQ X12, Z12
-	VPADDQ       Z12, Z13, Z13
-	VPSRLQ       $0x05, Z13, Z14
-	VPSLLQ       $0x05, Z14, Z12
-	VPSUBQ       Z12, Z13, Z13
-	VPSLLQ       $0x20, Z14, Z12
-	VPADDQ       Z12, Z14, Z14
-	VPBROADCASTQ next<>+0(SB), Z12
-	VPADDQ       Z12, Z14, Z14
-	TESTQ        BX, BX
-	JZ           timesnarrowRest
+	VPBROADCASTQ 8(BX), Z6
+	VPMULUDQ     numbers<>+0(SB), Z6, Z6
+	VPBROADCASTQ DI, Z7
+	VPADDQ       Z7, Z6, Z6
+	VPSRLQ       $0x05, Z6, Z8
+	VPSLLQ       $0x05, Z8, Z7
+	VPSUBQ       Z7, Z6, Z6
+	VPSLLQ       $0x20, Z8, Z7
+	VPADDQ       Z7, Z8, Z8
+	VPBROADCASTQ next<>+0(SB), Z7
+	VPADDQ       Z7, Z8, Z8
+	CMPQ         DX, $0x04
+	JB           timesnarrowFew
 
 timesnarrowLoop:
-	VMOVDQU8.Z  (DI), K1, Z12
-	VPERMD      Z12, Z14, Z12
-	VPSRLVQ     Z13, Z12, Z12
-	VPANDQ      Z0, Z12, Z12
-	VPADDQ      Z1, Z12, Z12
-	VPXORQ      Z6, Z6, Z6
-	VALIGNQ     $0x07, Z6, Z12, Z15
-	VPADDQ      Z15, Z12, Z12
-	VPXORQ      Z7, Z7, Z7
-	VALIGNQ     $0x06, Z7, Z12, Z15
-	VPADDQ      Z15, Z12, Z12
-	VPXORQ      Z8, Z8, Z8
-	VALIGNQ     $0x04, Z8, Z12, Z15
-	VPADDQ      Z15, Z12, Z12
-	VMOVDQU64   sevens<>+0(SB), Z15
-	VPERMQ      Z12, Z15, Z15
-	VPADDQ      Z2, Z12, Z12
-	VPADDQ      Z15, Z2, Z2
-	VCVTQQ2PD   Z12, Z12
-	VMULPD      Z4, Z12, Z15
-	VFMADD231PD Z3, Z12, Z15
-	VMULPD      Z5, Z15, Z15
-	VMOVUPD     Z15, (AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         timesnarrowLoop
+	VMOVDQU8.Z  (SI), K1, Z7
+	VPERMD      Z7, Z8, Z7
+	VPSRLVQ     Z6, Z7, Z7
+	VPANDQ      Z0, Z7, Z7
+	VPADDQ      Z1, Z7, Z7
+	VPXORQ      Z9, Z9, Z9
+	VALIGNQ     $0x07, Z9, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VPXORQ      Z10, Z10, Z10
+	VALIGNQ     $0x06, Z10, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VPXORQ      Z11, Z11, Z11
+	VALIGNQ     $0x04, Z11, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VMOVDQU64   sevens<>+0(SB), Z27
+	VPERMQ      Z7, Z27, Z27
+	VPADDQ      Z2, Z7, Z7
+	VPADDQ      Z27, Z2, Z2
+	VCVTQQ2PD   Z7, Z7
+	VMULPD      Z4, Z7, Z27
+	VFMADD231PD Z3, Z7, Z27
+	VMULPD      Z5, Z27, Z27
+	VMOVUPD     Z27, (AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z7
+	VPERMD      Z7, Z8, Z7
+	VPSRLVQ     Z6, Z7, Z7
+	VPANDQ      Z0, Z7, Z7
+	VPADDQ      Z1, Z7, Z7
+	VPXORQ      Z12, Z12, Z12
+	VALIGNQ     $0x07, Z12, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VPXORQ      Z13, Z13, Z13
+	VALIGNQ     $0x06, Z13, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VPXORQ      Z14, Z14, Z14
+	VALIGNQ     $0x04, Z14, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VMOVDQU64   sevens<>+0(SB), Z27
+	VPERMQ      Z7, Z27, Z27
+	VPADDQ      Z2, Z7, Z7
+	VPADDQ      Z27, Z2, Z2
+	VCVTQQ2PD   Z7, Z7
+	VMULPD      Z4, Z7, Z27
+	VFMADD231PD Z3, Z7, Z27
+	VMULPD      Z5, Z27, Z27
+	VMOVUPD     Z27, 64(AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z7
+	VPERMD      Z7, Z8, Z7
+	VPSRLVQ     Z6, Z7, Z7
+	VPANDQ      Z0, Z7, Z7
+	VPADDQ      Z1, Z7, Z7
+	VPXORQ      Z15, Z15, Z15
+	VALIGNQ     $0x07, Z15, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VPXORQ      Z16, Z16, Z16
+	VALIGNQ     $0x06, Z16, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VPXORQ      Z17, Z17, Z17
+	VALIGNQ     $0x04, Z17, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VMOVDQU64   sevens<>+0(SB), Z27
+	VPERMQ      Z7, Z27, Z27
+	VPADDQ      Z2, Z7, Z7
+	VPADDQ      Z27, Z2, Z2
+	VCVTQQ2PD   Z7, Z7
+	VMULPD      Z4, Z7, Z27
+	VFMADD231PD Z3, Z7, Z27
+	VMULPD      Z5, Z27, Z27
+	VMOVUPD     Z27, 128(AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z7
+	VPERMD      Z7, Z8, Z7
+	VPSRLVQ     Z6, Z7, Z7
+	VPANDQ      Z0, Z7, Z7
+	VPADDQ      Z1, Z7, Z7
+	VPXORQ      Z18, Z18, Z18
+	VALIGNQ     $0x07, Z18, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VPXORQ      Z19, Z19, Z19
+	VALIGNQ     $0x06, Z19, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VPXORQ      Z20, Z20, Z20
+	VALIGNQ     $0x04, Z20, Z7, Z27
+	VPADDQ      Z27, Z7, Z7
+	VMOVDQU64   sevens<>+0(SB), Z27
+	VPERMQ      Z7, Z27, Z27
+	VPADDQ      Z2, Z7, Z7
+	VPADDQ      Z27, Z2, Z2
+	VCVTQQ2PD   Z7, Z7
+	VMULPD      Z4, Z7, Z27
+	VFMADD231PD Z3, Z7, Z27
+	VMULPD      Z5, Z27, Z27
+	VMOVUPD     Z27, 192(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timesnarrowLoop
+
+timesnarrowFew:
+	TESTQ DX, DX
+	JZ    timesnarrowRest
+
+timesnarrowOne:
+	VMOVDQU8.Z  (SI), K1, Z7
+	VPERMD      Z7, Z8, Z7
+	VPSRLVQ     Z6, Z7, Z7
+	VPANDQ      Z0, Z7, Z7
+	VPADDQ      Z1, Z7, Z7
+	VPXORQ      Z21, Z21, Z21
+	VALIGNQ     $0x07, Z21, Z7, Z9
+	VPADDQ      Z9, Z7, Z7
+	VPXORQ      Z22, Z22, Z22
+	VALIGNQ     $0x06, Z22, Z7, Z9
+	VPADDQ      Z9, Z7, Z7
+	VPXORQ      Z23, Z23, Z23
+	VALIGNQ     $0x04, Z23, Z7, Z9
+	VPADDQ      Z9, Z7, Z7
+	VMOVDQU64   sevens<>+0(SB), Z9
+	VPERMQ      Z7, Z9, Z9
+	VPADDQ      Z2, Z7, Z7
+	VPADDQ      Z9, Z2, Z2
+	VCVTQQ2PD   Z7, Z7
+	VMULPD      Z4, Z7, Z9
+	VFMADD231PD Z3, Z7, Z9
+	VMULPD      Z5, Z9, Z9
+	VMOVUPD     Z9, (AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timesnarrowOne
 
 timesnarrowRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          timesnarrowEnd
-	MOVQ        DX, CX
-	MOVQ        $0x00000001, DX
-	SHLQ        CL, DX
-	DECQ        DX
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
 	KMOVB       DX, K1
-	VMOVDQU8.Z  (DI), K2, Z6
-	VPERMD      Z6, Z14, Z6
-	VPSRLVQ     Z13, Z6, Z6
+	VMOVDQU8.Z  (SI), K2, Z7
+	VPERMD      Z7, Z8, Z7
+	VPSRLVQ     Z6, Z7, Z7
+	VPANDQ      Z0, Z7, Z7
+	VPADDQ      Z1, Z7, Z7
+	VPXORQ      Z24, Z24, Z24
+	VALIGNQ     $0x07, Z24, Z7, Z0
+	VPADDQ      Z0, Z7, Z7
+	VPXORQ      Z25, Z25, Z25
+	VALIGNQ     $0x06, Z25, Z7, Z0
+	VPADDQ      Z0, Z7, Z7
+	VPXORQ      Z26, Z26, Z26
+	VALIGNQ     $0x04, Z26, Z7, Z0
+	VPADDQ      Z0, Z7, Z7
+	VMOVDQU64   sevens<>+0(SB), Z0
+	VPERMQ      Z7, Z0, Z0
+	VPADDQ      Z2, Z7, Z7
+	VPADDQ      Z0, Z2, Z2
+	VCVTQQ2PD   Z7, Z7
+	VMULPD      Z4, Z7, Z0
+	VFMADD231PD Z3, Z7, Z0
+	VMULPD      Z5, Z0, Z0
+	VMOVUPD     Z0, K1, (AX)
+
+timesnarrowEnd:
+	VMOVQ X2, AX
+	MOVQ  AX, ret+40(FP)
+	VZEROUPPER
+	RET
+
+timeswide:
+	VPBROADCASTQ 8(BX), Z6
+	VPMULUDQ     numbers<>+0(SB), Z6, Z6
+	VPBROADCASTQ DI, Z7
+	VPADDQ       Z7, Z6, Z6
+	VPSRLQ       $0x06, Z6, Z8
+	VPSLLQ       $0x06, Z8, Z7
+	VPSUBQ       Z7, Z6, Z6
+	VPBROADCASTQ n64<>+0(SB), Z27
+	VPSUBQ       Z6, Z27, Z27
+	VPADDQ       Z8, Z8, Z8
+	VPSLLQ       $0x20, Z8, Z7
+	VPADDQ       Z7, Z8, Z8
+	VPBROADCASTQ next<>+0(SB), Z7
+	VPADDQ       Z7, Z8, Z8
+	VPBROADCASTQ pair<>+0(SB), Z7
+	VPADDQ       Z7, Z8, Z7
+	CMPQ         DX, $0x04
+	JB           timeswideFew
+
+timeswideLoop:
+	VMOVDQU8.Z  (SI), K1, Z29
+	VPERMD      Z29, Z8, Z28
+	VPSRLVQ     Z6, Z28, Z28
+	VPERMD      Z29, Z7, Z29
+	VPSLLVQ     Z27, Z29, Z29
+	VPORQ       Z29, Z28, Z28
+	VPANDQ      Z0, Z28, Z28
+	VPADDQ      Z1, Z28, Z28
+	VPXORQ      Z9, Z9, Z9
+	VALIGNQ     $0x07, Z9, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VPXORQ      Z10, Z10, Z10
+	VALIGNQ     $0x06, Z10, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VPXORQ      Z11, Z11, Z11
+	VALIGNQ     $0x04, Z11, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VMOVDQU64   sevens<>+0(SB), Z29
+	VPERMQ      Z28, Z29, Z29
+	VPADDQ      Z2, Z28, Z28
+	VPADDQ      Z29, Z2, Z2
+	VCVTQQ2PD   Z28, Z28
+	VMULPD      Z4, Z28, Z29
+	VFMADD231PD Z3, Z28, Z29
+	VMULPD      Z5, Z29, Z29
+	VMOVUPD     Z29, (AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z29
+	VPERMD      Z29, Z8, Z28
+	VPSRLVQ     Z6, Z28, Z28
+	VPERMD      Z29, Z7, Z29
+	VPSLLVQ     Z27, Z29, Z29
+	VPORQ       Z29, Z28, Z28
+	VPANDQ      Z0, Z28, Z28
+	VPADDQ      Z1, Z28, Z28
+	VPXORQ      Z12, Z12, Z12
+	VALIGNQ     $0x07, Z12, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VPXORQ      Z13, Z13, Z13
+	VALIGNQ     $0x06, Z13, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VPXORQ      Z14, Z14, Z14
+	VALIGNQ     $0x04, Z14, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VMOVDQU64   sevens<>+0(SB), Z29
+	VPERMQ      Z28, Z29, Z29
+	VPADDQ      Z2, Z28, Z28
+	VPADDQ      Z29, Z2, Z2
+	VCVTQQ2PD   Z28, Z28
+	VMULPD      Z4, Z28, Z29
+	VFMADD231PD Z3, Z28, Z29
+	VMULPD      Z5, Z29, Z29
+	VMOVUPD     Z29, 64(AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z29
+	VPERMD      Z29, Z8, Z28
+	VPSRLVQ     Z6, Z28, Z28
+	VPERMD      Z29, Z7, Z29
+	VPSLLVQ     Z27, Z29, Z29
+	VPORQ       Z29, Z28, Z28
+	VPANDQ      Z0, Z28, Z28
+	VPADDQ      Z1, Z28, Z28
+	VPXORQ      Z15, Z15, Z15
+	VALIGNQ     $0x07, Z15, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VPXORQ      Z16, Z16, Z16
+	VALIGNQ     $0x06, Z16, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VPXORQ      Z17, Z17, Z17
+	VALIGNQ     $0x04, Z17, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VMOVDQU64   sevens<>+0(SB), Z29
+	VPERMQ      Z28, Z29, Z29
+	VPADDQ      Z2, Z28, Z28
+	VPADDQ      Z29, Z2, Z2
+	VCVTQQ2PD   Z28, Z28
+	VMULPD      Z4, Z28, Z29
+	VFMADD231PD Z3, Z28, Z29
+	VMULPD      Z5, Z29, Z29
+	VMOVUPD     Z29, 128(AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z29
+	VPERMD      Z29, Z8, Z28
+	VPSRLVQ     Z6, Z28, Z28
+	VPERMD      Z29, Z7, Z29
+	VPSLLVQ     Z27, Z29, Z29
+	VPORQ       Z29, Z28, Z28
+	VPANDQ      Z0, Z28, Z28
+	VPADDQ      Z1, Z28, Z28
+	VPXORQ      Z18, Z18, Z18
+	VALIGNQ     $0x07, Z18, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VPXORQ      Z19, Z19, Z19
+	VALIGNQ     $0x06, Z19, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VPXORQ      Z20, Z20, Z20
+	VALIGNQ     $0x04, Z20, Z28, Z29
+	VPADDQ      Z29, Z28, Z28
+	VMOVDQU64   sevens<>+0(SB), Z29
+	VPERMQ      Z28, Z29, Z29
+	VPADDQ      Z2, Z28, Z28
+	VPADDQ      Z29, Z2, Z2
+	VCVTQQ2PD   Z28, Z28
+	VMULPD      Z4, Z28, Z29
+	VFMADD231PD Z3, Z28, Z29
+	VMULPD      Z5, Z29, Z29
+	VMOVUPD     Z29, 192(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timeswideLoop
+
+timeswideFew:
+	TESTQ DX, DX
+	JZ    timeswideRest
+
+timeswideOne:
+	VMOVDQU8.Z  (SI), K1, Z10
+	VPERMD      Z10, Z8, Z9
+	VPSRLVQ     Z6, Z9, Z9
+	VPERMD      Z10, Z7, Z10
+	VPSLLVQ     Z27, Z10, Z10
+	VPORQ       Z10, Z9, Z9
+	VPANDQ      Z0, Z9, Z9
+	VPADDQ      Z1, Z9, Z9
+	VPXORQ      Z21, Z21, Z21
+	VALIGNQ     $0x07, Z21, Z9, Z10
+	VPADDQ      Z10, Z9, Z9
+	VPXORQ      Z22, Z22, Z22
+	VALIGNQ     $0x06, Z22, Z9, Z10
+	VPADDQ      Z10, Z9, Z9
+	VPXORQ      Z23, Z23, Z23
+	VALIGNQ     $0x04, Z23, Z9, Z10
+	VPADDQ      Z10, Z9, Z9
+	VMOVDQU64   sevens<>+0(SB), Z10
+	VPERMQ      Z9, Z10, Z10
+	VPADDQ      Z2, Z9, Z9
+	VPADDQ      Z10, Z2, Z2
+	VCVTQQ2PD   Z9, Z9
+	VMULPD      Z4, Z9, Z10
+	VFMADD231PD Z3, Z9, Z10
+	VMULPD      Z5, Z10, Z10
+	VMOVUPD     Z10, (AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timeswideOne
+
+timeswideRest:
+	TESTQ       CX, CX
+	JZ          timeswideEnd
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
+	KMOVB       DX, K1
+	VMOVDQU8.Z  (SI), K2, Z9
+	VPERMD      Z9, Z8, Z8
+	VPSRLVQ     Z6, Z8, Z8
+	VPERMD      Z9, Z7, Z9
+	VPSLLVQ     Z27, Z9, Z9
+	VPORQ       Z9, Z8, Z8
+	VPANDQ      Z0, Z8, Z8
+	VPADDQ      Z1, Z8, Z8
+	VPXORQ      Z24, Z24, Z24
+	VALIGNQ     $0x07, Z24, Z8, Z0
+	VPADDQ      Z0, Z8, Z8
+	VPXORQ      Z25, Z25, Z25
+	VALIGNQ     $0x06, Z25, Z8, Z0
+	VPADDQ      Z0, Z8, Z8
+	VPXORQ      Z26, Z26, Z26
+	VALIGNQ     $0x04, Z26, Z8, Z0
+	VPADDQ      Z0, Z8, Z8
+	VMOVDQU64   sevens<>+0(SB), Z0
+	VPERMQ      Z8, Z0, Z0
+	VPADDQ      Z2, Z8, Z8
+	VPADDQ      Z0, Z2, Z2
+	VCVTQQ2PD   Z8, Z8
+	VMULPD      Z4, Z8, Z0
+	VFMADD231PD Z3, Z8, Z0
+	VMULPD      Z5, Z0, Z0
+	VMOVUPD     Z0, K1, (AX)
+
+timeswideEnd:
+	VMOVQ X2, AX
+	MOVQ  AX, ret+40(FP)
+	VZEROUPPER
+	RET
+
+once:
+	CMPQ         R8, $0x21
+	JA           wide
+	VPBROADCASTQ 8(BX), Z5
+	VPMULUDQ     numbers<>+0(SB), Z5, Z5
+	VPBROADCASTQ DI, Z6
+	VPADDQ       Z6, Z5, Z5
+	VPSRLQ       $0x05, Z5, Z7
+	VPSLLQ       $0x05, Z7, Z6
+	VPSUBQ       Z6, Z5, Z5
+	VPSLLQ       $0x20, Z7, Z6
+	VPADDQ       Z6, Z7, Z7
+	VPBROADCASTQ next<>+0(SB), Z6
+	VPADDQ       Z6, Z7, Z7
+	CMPQ         DX, $0x04
+	JB           narrowFew
+
+narrowLoop:
+	VMOVDQU8.Z  (SI), K1, Z6
+	VPERMD      Z6, Z7, Z6
+	VPSRLVQ     Z5, Z6, Z6
 	VPANDQ      Z0, Z6, Z6
 	VPADDQ      Z1, Z6, Z6
+	VPXORQ      Z8, Z8, Z8
+	VALIGNQ     $0x07, Z8, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
 	VPXORQ      Z9, Z9, Z9
-	VALIGNQ     $0x07, Z9, Z6, Z0
-	VPADDQ      Z0, Z6, Z6
+	VALIGNQ     $0x06, Z9, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
 	VPXORQ      Z10, Z10, Z10
-	VALIGNQ     $0x06, Z10, Z6, Z0
-	VPADDQ      Z0, Z6, Z6
+	VALIGNQ     $0x04, Z10, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
+	VMOVDQU64   sevens<>+0(SB), Z26
+	VPERMQ      Z6, Z26, Z26
+	VPADDQ      Z2, Z6, Z6
+	VPADDQ      Z26, Z2, Z2
+	VCVTQQ2PD   Z6, Z6
+	VMULPD      Z4, Z6, Z26
+	VFMADD231PD Z3, Z6, Z26
+	VMOVUPD     Z26, (AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z6
+	VPERMD      Z6, Z7, Z6
+	VPSRLVQ     Z5, Z6, Z6
+	VPANDQ      Z0, Z6, Z6
+	VPADDQ      Z1, Z6, Z6
 	VPXORQ      Z11, Z11, Z11
-	VALIGNQ     $0x04, Z11, Z6, Z0
+	VALIGNQ     $0x07, Z11, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
+	VPXORQ      Z12, Z12, Z12
+	VALIGNQ     $0x06, Z12, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
+	VPXORQ      Z13, Z13, Z13
+	VALIGNQ     $0x04, Z13, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
+	VMOVDQU64   sevens<>+0(SB), Z26
+	VPERMQ      Z6, Z26, Z26
+	VPADDQ      Z2, Z6, Z6
+	VPADDQ      Z26, Z2, Z2
+	VCVTQQ2PD   Z6, Z6
+	VMULPD      Z4, Z6, Z26
+	VFMADD231PD Z3, Z6, Z26
+	VMOVUPD     Z26, 64(AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z6
+	VPERMD      Z6, Z7, Z6
+	VPSRLVQ     Z5, Z6, Z6
+	VPANDQ      Z0, Z6, Z6
+	VPADDQ      Z1, Z6, Z6
+	VPXORQ      Z14, Z14, Z14
+	VALIGNQ     $0x07, Z14, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
+	VPXORQ      Z15, Z15, Z15
+	VALIGNQ     $0x06, Z15, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
+	VPXORQ      Z16, Z16, Z16
+	VALIGNQ     $0x04, Z16, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
+	VMOVDQU64   sevens<>+0(SB), Z26
+	VPERMQ      Z6, Z26, Z26
+	VPADDQ      Z2, Z6, Z6
+	VPADDQ      Z26, Z2, Z2
+	VCVTQQ2PD   Z6, Z6
+	VMULPD      Z4, Z6, Z26
+	VFMADD231PD Z3, Z6, Z26
+	VMOVUPD     Z26, 128(AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z6
+	VPERMD      Z6, Z7, Z6
+	VPSRLVQ     Z5, Z6, Z6
+	VPANDQ      Z0, Z6, Z6
+	VPADDQ      Z1, Z6, Z6
+	VPXORQ      Z17, Z17, Z17
+	VALIGNQ     $0x07, Z17, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
+	VPXORQ      Z18, Z18, Z18
+	VALIGNQ     $0x06, Z18, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
+	VPXORQ      Z19, Z19, Z19
+	VALIGNQ     $0x04, Z19, Z6, Z26
+	VPADDQ      Z26, Z6, Z6
+	VMOVDQU64   sevens<>+0(SB), Z26
+	VPERMQ      Z6, Z26, Z26
+	VPADDQ      Z2, Z6, Z6
+	VPADDQ      Z26, Z2, Z2
+	VCVTQQ2PD   Z6, Z6
+	VMULPD      Z4, Z6, Z26
+	VFMADD231PD Z3, Z6, Z26
+	VMOVUPD     Z26, 192(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU8.Z  (SI), K1, Z6
+	VPERMD      Z6, Z7, Z6
+	VPSRLVQ     Z5, Z6, Z6
+	VPANDQ      Z0, Z6, Z6
+	VPADDQ      Z1, Z6, Z6
+	VPXORQ      Z20, Z20, Z20
+	VALIGNQ     $0x07, Z20, Z6, Z8
+	VPADDQ      Z8, Z6, Z6
+	VPXORQ      Z21, Z21, Z21
+	VALIGNQ     $0x06, Z21, Z6, Z8
+	VPADDQ      Z8, Z6, Z6
+	VPXORQ      Z22, Z22, Z22
+	VALIGNQ     $0x04, Z22, Z6, Z8
+	VPADDQ      Z8, Z6, Z6
+	VMOVDQU64   sevens<>+0(SB), Z8
+	VPERMQ      Z6, Z8, Z8
+	VPADDQ      Z2, Z6, Z6
+	VPADDQ      Z8, Z2, Z2
+	VCVTQQ2PD   Z6, Z6
+	VMULPD      Z4, Z6, Z8
+	VFMADD231PD Z3, Z6, Z8
+	VMOVUPD     Z8, (AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         narrowOne
+
+narrowRest:
+	TESTQ       CX, CX
+	JZ          narrowEnd
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
+	KMOVB       DX, K1
+	VMOVDQU8.Z  (SI), K2, Z6
+	VPERMD      Z6, Z7, Z6
+	VPSRLVQ     Z5, Z6, Z6
+	VPANDQ      Z0, Z6, Z6
+	VPADDQ      Z1, Z6, Z6
+	VPXORQ      Z23, Z23, Z23
+	VALIGNQ     $0x07, Z23, Z6, Z0
+	VPADDQ      Z0, Z6, Z6
+	VPXORQ      Z24, Z24, Z24
+	VALIGNQ     $0x06, Z24, Z6, Z0
+	VPADDQ      Z0, Z6, Z6
+	VPXORQ      Z25, Z25, Z25
+	VALIGNQ     $0x04, Z25, Z6, Z0
 	VPADDQ      Z0, Z6, Z6
 	VMOVDQU64   sevens<>+0(SB), Z0
 	VPERMQ      Z6, Z0, Z0
@@ -3905,271 +8008,201 @@ timesnarrowRest:
 	VCVTQQ2PD   Z6, Z6
 	VMULPD      Z4, Z6, Z0
 	VFMADD231PD Z3, Z6, Z0
-	VMULPD      Z5, Z0, Z0
-	VMOVUPD     Z0, K1, (AX)
-
-timesnarrowEnd:
-	VMOVQ X2, AX
-	MOVQ  AX, ret+56(FP)
-	VZEROUPPER
-	RET
-
-timeswide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z7
-	VPMULUDQ     numbers<>+0(SB), Z7, Z7
-	VMOVQ        CX, X6
-	VPBROADCASTQ X6, Z6
-	VPADDQ       Z6, Z7, Z7
-	VPSRLQ       $0x06, Z7, Z14
-	VPSLLQ       $0x06, Z14, Z6
-	VPSUBQ       Z6, Z7, Z7
-	VPBROADCASTQ n64<>+0(SB), Z15
-	VPSUBQ       Z7, Z15, Z15
-	VPADDQ       Z14, Z14, Z14
-	VPSLLQ       $0x20, Z14, Z6
-	VPADDQ       Z6, Z14, Z14
-	VPBROADCASTQ next<>+0(SB), Z6
-	VPADDQ       Z6, Z14, Z14
-	VPBROADCASTQ pair<>+0(SB), Z6
-	VPADDQ       Z6, Z14, Z6
-	TESTQ        BX, BX
-	JZ           timeswideRest
-
-timeswideLoop:
-	VMOVDQU8.Z  (DI), K1, Z17
-	VPERMD      Z17, Z14, Z16
-	VPSRLVQ     Z7, Z16, Z16
-	VPERMD      Z17, Z6, Z17
-	VPSLLVQ     Z15, Z17, Z17
-	VPORQ       Z17, Z16, Z16
-	VPANDQ      Z0, Z16, Z16
-	VPADDQ      Z1, Z16, Z16
-	VPXORQ      Z8, Z8, Z8
-	VALIGNQ     $0x07, Z8, Z16, Z17
-	VPADDQ      Z17, Z16, Z16
-	VPXORQ      Z9, Z9, Z9
-	VALIGNQ     $0x06, Z9, Z16, Z17
-	VPADDQ      Z17, Z16, Z16
-	VPXORQ      Z10, Z10, Z10
-	VALIGNQ     $0x04, Z10, Z16, Z17
-	VPADDQ      Z17, Z16, Z16
-	VMOVDQU64   sevens<>+0(SB), Z17
-	VPERMQ      Z16, Z17, Z17
-	VPADDQ      Z2, Z16, Z16
-	VPADDQ      Z17, Z2, Z2
-	VCVTQQ2PD   Z16, Z16
-	VMULPD      Z4, Z16, Z17
-	VFMADD231PD Z3, Z16, Z17
-	VMULPD      Z5, Z17, Z17
-	VMOVUPD     Z17, (AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         timeswideLoop
-
-timeswideRest:
-	TESTQ       DX, DX
-	JZ          timeswideEnd
-	MOVQ        DX, CX
-	MOVQ        $0x00000001, DX
-	SHLQ        CL, DX
-	DECQ        DX
-	KMOVB       DX, K1
-	VMOVDQU8.Z  (DI), K2, Z8
-	VPERMD      Z8, Z14, Z9
-	VPSRLVQ     Z7, Z9, Z9
-	VPERMD      Z8, Z6, Z8
-	VPSLLVQ     Z15, Z8, Z8
-	VPORQ       Z8, Z9, Z9
-	VPANDQ      Z0, Z9, Z9
-	VPADDQ      Z1, Z9, Z9
-	VPXORQ      Z11, Z11, Z11
-	VALIGNQ     $0x07, Z11, Z9, Z0
-	VPADDQ      Z0, Z9, Z9
-	VPXORQ      Z12, Z12, Z12
-	VALIGNQ     $0x06, Z12, Z9, Z0
-	VPADDQ      Z0, Z9, Z9
-	VPXORQ      Z13, Z13, Z13
-	VALIGNQ     $0x04, Z13, Z9, Z0
-	VPADDQ      Z0, Z9, Z9
-	VMOVDQU64   sevens<>+0(SB), Z0
-	VPERMQ      Z9, Z0, Z0
-	VPADDQ      Z2, Z9, Z9
-	VPADDQ      Z0, Z2, Z2
-	VCVTQQ2PD   Z9, Z9
-	VMULPD      Z4, Z9, Z0
-	VFMADD231PD Z3, Z9, Z0
-	VMULPD      Z5, Z0, Z0
-	VMOVUPD     Z0, K1, (AX)
-
-timeswideEnd:
-	VMOVQ X2, AX
-	MOVQ  AX, ret+56(FP)
-	VZEROUPPER
-	RET
-
-once:
-	CMPQ         R9, $0x21
-	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z12
-	VPMULUDQ     numbers<>+0(SB), Z12, Z12
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Z5
-	VPADDQ       Z5, Z12, Z12
-	VPSRLQ       $0x05, Z12, Z13
-	VPSLLQ       $0x05, Z13, Z5
-	VPSUBQ       Z5, Z12, Z12
-	VPSLLQ       $0x20, Z13, Z5
-	VPADDQ       Z5, Z13, Z13
-	VPBROADCASTQ next<>+0(SB), Z5
-	VPADDQ       Z5, Z13, Z13
-	TESTQ        BX, BX
-	JZ           narrowRest
-
-narrowLoop:
-	VMOVDQU8.Z  (DI), K1, Z5
-	VPERMD      Z5, Z13, Z5
-	VPSRLVQ     Z12, Z5, Z5
-	VPANDQ      Z0, Z5, Z5
-	VPADDQ      Z1, Z5, Z5
-	VPXORQ      Z6, Z6, Z6
-	VALIGNQ     $0x07, Z6, Z5, Z14
-	VPADDQ      Z14, Z5, Z5
-	VPXORQ      Z7, Z7, Z7
-	VALIGNQ     $0x06, Z7, Z5, Z14
-	VPADDQ      Z14, Z5, Z5
-	VPXORQ      Z8, Z8, Z8
-	VALIGNQ     $0x04, Z8, Z5, Z14
-	VPADDQ      Z14, Z5, Z5
-	VMOVDQU64   sevens<>+0(SB), Z14
-	VPERMQ      Z5, Z14, Z14
-	VPADDQ      Z2, Z5, Z5
-	VPADDQ      Z14, Z2, Z2
-	VCVTQQ2PD   Z5, Z5
-	VMULPD      Z4, Z5, Z14
-	VFMADD231PD Z3, Z5, Z14
-	VMOVUPD     Z14, (AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         narrowLoop
-
-narrowRest:
-	TESTQ       DX, DX
-	JZ          narrowEnd
-	MOVQ        DX, CX
-	MOVQ        $0x00000001, DX
-	SHLQ        CL, DX
-	DECQ        DX
-	KMOVB       DX, K1
-	VMOVDQU8.Z  (DI), K2, Z5
-	VPERMD      Z5, Z13, Z5
-	VPSRLVQ     Z12, Z5, Z5
-	VPANDQ      Z0, Z5, Z5
-	VPADDQ      Z1, Z5, Z5
-	VPXORQ      Z9, Z9, Z9
-	VALIGNQ     $0x07, Z9, Z5, Z0
-	VPADDQ      Z0, Z5, Z5
-	VPXORQ      Z10, Z10, Z10
-	VALIGNQ     $0x06, Z10, Z5, Z0
-	VPADDQ      Z0, Z5, Z5
-	VPXORQ      Z11, Z11, Z11
-	VALIGNQ     $0x04, Z11, Z5, Z0
-	VPADDQ      Z0, Z5, Z5
-	VMOVDQU64   sevens<>+0(SB), Z0
-	VPERMQ      Z5, Z0, Z0
-	VPADDQ      Z2, Z5, Z5
-	VPADDQ      Z0, Z2, Z2
-	VCVTQQ2PD   Z5, Z5
-	VMULPD      Z4, Z5, Z0
-	VFMADD231PD Z3, Z5, Z0
 	VMOVUPD     Z0, K1, (AX)
 
 narrowEnd:
 	VMOVQ X2, AX
-	MOVQ  AX, ret+56(FP)
+	MOVQ  AX, ret+40(FP)
 	VZEROUPPER
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z12
-	VPMULUDQ     numbers<>+0(SB), Z12, Z12
-	VMOVQ        CX, X5
-	VPBROADCASTQ X5, Z5
-	VPADDQ       Z5, Z12, Z12
-	VPSRLQ       $0x06, Z12, Z13
-	VPSLLQ       $0x06, Z13, Z5
-	VPSUBQ       Z5, Z12, Z12
-	VPBROADCASTQ n64<>+0(SB), Z14
-	VPSUBQ       Z12, Z14, Z14
-	VPADDQ       Z13, Z13, Z13
-	VPSLLQ       $0x20, Z13, Z5
-	VPADDQ       Z5, Z13, Z13
-	VPBROADCASTQ next<>+0(SB), Z5
-	VPADDQ       Z5, Z13, Z13
-	VPBROADCASTQ pair<>+0(SB), Z5
-	VPADDQ       Z5, Z13, Z5
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPBROADCASTQ 8(BX), Z5
+	VPMULUDQ     numbers<>+0(SB), Z5, Z5
+	VPBROADCASTQ DI, Z6
+	VPADDQ       Z6, Z5, Z5
+	VPSRLQ       $0x06, Z5, Z7
+	VPSLLQ       $0x06, Z7, Z6
+	VPSUBQ       Z6, Z5, Z5
+	VPBROADCASTQ n64<>+0(SB), Z26
+	VPSUBQ       Z5, Z26, Z26
+	VPADDQ       Z7, Z7, Z7
+	VPSLLQ       $0x20, Z7, Z6
+	VPADDQ       Z6, Z7, Z7
+	VPBROADCASTQ next<>+0(SB), Z6
+	VPADDQ       Z6, Z7, Z7
+	VPBROADCASTQ pair<>+0(SB), Z6
+	VPADDQ       Z6, Z7, Z6
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU8.Z  (DI), K1, Z16
-	VPERMD      Z16, Z13, Z15
-	VPSRLVQ     Z12, Z15, Z15
-	VPERMD      Z16, Z5, Z16
-	VPSLLVQ     Z14, Z16, Z16
-	VPORQ       Z16, Z15, Z15
-	VPANDQ      Z0, Z15, Z15
-	VPADDQ      Z1, Z15, Z15
-	VPXORQ      Z6, Z6, Z6
-	VALIGNQ     $0x07, Z6, Z15, Z16
-	VPADDQ      Z16, Z15, Z15
-	VPXORQ      Z7, Z7, Z7
-	VALIGNQ     $0x06, Z7, Z15, Z16
-	VPADDQ      Z16, Z15, Z15
+	VMOVDQU8.Z  (SI), K1, Z28
+	VPERMD      Z28, Z7, Z27
+	VPSRLVQ     Z5, Z27, Z27
+	VPERMD      Z28, Z6, Z28
+	VPSLLVQ     Z26, Z28, Z28
+	VPORQ       Z28, Z27, Z27
+	VPANDQ      Z0, Z27, Z27
+	VPADDQ      Z1, Z27, Z27
 	VPXORQ      Z8, Z8, Z8
-	VALIGNQ     $0x04, Z8, Z15, Z16
-	VPADDQ      Z16, Z15, Z15
-	VMOVDQU64   sevens<>+0(SB), Z16
-	VPERMQ      Z15, Z16, Z16
-	VPADDQ      Z2, Z15, Z15
-	VPADDQ      Z16, Z2, Z2
-	VCVTQQ2PD   Z15, Z15
-	VMULPD      Z4, Z15, Z16
-	VFMADD231PD Z3, Z15, Z16
-	VMOVUPD     Z16, (AX)
-	ADDQ        $0x40, AX
-	ADDQ        R9, DI
-	DECQ        BX
-	JNZ         wideLoop
+	VALIGNQ     $0x07, Z8, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VPXORQ      Z9, Z9, Z9
+	VALIGNQ     $0x06, Z9, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VPXORQ      Z10, Z10, Z10
+	VALIGNQ     $0x04, Z10, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VMOVDQU64   sevens<>+0(SB), Z28
+	VPERMQ      Z27, Z28, Z28
+	VPADDQ      Z2, Z27, Z27
+	VPADDQ      Z28, Z2, Z2
+	VCVTQQ2PD   Z27, Z27
+	VMULPD      Z4, Z27, Z28
+	VFMADD231PD Z3, Z27, Z28
+	VMOVUPD     Z28, (AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z28
+	VPERMD      Z28, Z7, Z27
+	VPSRLVQ     Z5, Z27, Z27
+	VPERMD      Z28, Z6, Z28
+	VPSLLVQ     Z26, Z28, Z28
+	VPORQ       Z28, Z27, Z27
+	VPANDQ      Z0, Z27, Z27
+	VPADDQ      Z1, Z27, Z27
+	VPXORQ      Z11, Z11, Z11
+	VALIGNQ     $0x07, Z11, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VPXORQ      Z12, Z12, Z12
+	VALIGNQ     $0x06, Z12, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VPXORQ      Z13, Z13, Z13
+	VALIGNQ     $0x04, Z13, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VMOVDQU64   sevens<>+0(SB), Z28
+	VPERMQ      Z27, Z28, Z28
+	VPADDQ      Z2, Z27, Z27
+	VPADDQ      Z28, Z2, Z2
+	VCVTQQ2PD   Z27, Z27
+	VMULPD      Z4, Z27, Z28
+	VFMADD231PD Z3, Z27, Z28
+	VMOVUPD     Z28, 64(AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z28
+	VPERMD      Z28, Z7, Z27
+	VPSRLVQ     Z5, Z27, Z27
+	VPERMD      Z28, Z6, Z28
+	VPSLLVQ     Z26, Z28, Z28
+	VPORQ       Z28, Z27, Z27
+	VPANDQ      Z0, Z27, Z27
+	VPADDQ      Z1, Z27, Z27
+	VPXORQ      Z14, Z14, Z14
+	VALIGNQ     $0x07, Z14, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VPXORQ      Z15, Z15, Z15
+	VALIGNQ     $0x06, Z15, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VPXORQ      Z16, Z16, Z16
+	VALIGNQ     $0x04, Z16, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VMOVDQU64   sevens<>+0(SB), Z28
+	VPERMQ      Z27, Z28, Z28
+	VPADDQ      Z2, Z27, Z27
+	VPADDQ      Z28, Z2, Z2
+	VCVTQQ2PD   Z27, Z27
+	VMULPD      Z4, Z27, Z28
+	VFMADD231PD Z3, Z27, Z28
+	VMOVUPD     Z28, 128(AX)
+	ADDQ        R8, SI
+	VMOVDQU8.Z  (SI), K1, Z28
+	VPERMD      Z28, Z7, Z27
+	VPSRLVQ     Z5, Z27, Z27
+	VPERMD      Z28, Z6, Z28
+	VPSLLVQ     Z26, Z28, Z28
+	VPORQ       Z28, Z27, Z27
+	VPANDQ      Z0, Z27, Z27
+	VPADDQ      Z1, Z27, Z27
+	VPXORQ      Z17, Z17, Z17
+	VALIGNQ     $0x07, Z17, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VPXORQ      Z18, Z18, Z18
+	VALIGNQ     $0x06, Z18, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VPXORQ      Z19, Z19, Z19
+	VALIGNQ     $0x04, Z19, Z27, Z28
+	VPADDQ      Z28, Z27, Z27
+	VMOVDQU64   sevens<>+0(SB), Z28
+	VPERMQ      Z27, Z28, Z28
+	VPADDQ      Z2, Z27, Z27
+	VPADDQ      Z28, Z2, Z2
+	VCVTQQ2PD   Z27, Z27
+	VMULPD      Z4, Z27, Z28
+	VFMADD231PD Z3, Z27, Z28
+	VMOVUPD     Z28, 192(AX)
+	ADDQ        R8, SI
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU8.Z  (SI), K1, Z9
+	VPERMD      Z9, Z7, Z8
+	VPSRLVQ     Z5, Z8, Z8
+	VPERMD      Z9, Z6, Z9
+	VPSLLVQ     Z26, Z9, Z9
+	VPORQ       Z9, Z8, Z8
+	VPANDQ      Z0, Z8, Z8
+	VPADDQ      Z1, Z8, Z8
+	VPXORQ      Z20, Z20, Z20
+	VALIGNQ     $0x07, Z20, Z8, Z9
+	VPADDQ      Z9, Z8, Z8
+	VPXORQ      Z21, Z21, Z21
+	VALIGNQ     $0x06, Z21, Z8, Z9
+	VPADDQ      Z9, Z8, Z8
+	VPXORQ      Z22, Z22, Z22
+	VALIGNQ     $0x04, Z22, Z8, Z9
+	VPADDQ      Z9, Z8, Z8
+	VMOVDQU64   sevens<>+0(SB), Z9
+	VPERMQ      Z8, Z9, Z9
+	VPADDQ      Z2, Z8, Z8
+	VPADDQ      Z9, Z2, Z2
+	VCVTQQ2PD   Z8, Z8
+	VMULPD      Z4, Z8, Z9
+	VFMADD231PD Z3, Z8, Z9
+	VMOVUPD     Z9, (AX)
+	ADDQ        R8, SI
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         wideOne
 
 wideRest:
-	TESTQ       DX, DX
+	TESTQ       CX, CX
 	JZ          wideEnd
-	MOVQ        DX, CX
-	MOVQ        $0x00000001, DX
-	SHLQ        CL, DX
-	DECQ        DX
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
 	KMOVB       DX, K1
-	VMOVDQU8.Z  (DI), K2, Z6
-	VPERMD      Z6, Z13, Z7
-	VPSRLVQ     Z12, Z7, Z7
-	VPERMD      Z6, Z5, Z6
-	VPSLLVQ     Z14, Z6, Z6
-	VPORQ       Z6, Z7, Z7
+	VMOVDQU8.Z  (SI), K2, Z8
+	VPERMD      Z8, Z7, Z7
+	VPSRLVQ     Z5, Z7, Z7
+	VPERMD      Z8, Z6, Z8
+	VPSLLVQ     Z26, Z8, Z8
+	VPORQ       Z8, Z7, Z7
 	VPANDQ      Z0, Z7, Z7
 	VPADDQ      Z1, Z7, Z7
-	VPXORQ      Z9, Z9, Z9
-	VALIGNQ     $0x07, Z9, Z7, Z0
+	VPXORQ      Z23, Z23, Z23
+	VALIGNQ     $0x07, Z23, Z7, Z0
 	VPADDQ      Z0, Z7, Z7
-	VPXORQ      Z10, Z10, Z10
-	VALIGNQ     $0x06, Z10, Z7, Z0
+	VPXORQ      Z24, Z24, Z24
+	VALIGNQ     $0x06, Z24, Z7, Z0
 	VPADDQ      Z0, Z7, Z7
-	VPXORQ      Z11, Z11, Z11
-	VALIGNQ     $0x04, Z11, Z7, Z0
+	VPXORQ      Z25, Z25, Z25
+	VALIGNQ     $0x04, Z25, Z7, Z0
 	VPADDQ      Z0, Z7, Z7
 	VMOVDQU64   sevens<>+0(SB), Z0
 	VPERMQ      Z7, Z0, Z0
@@ -4182,30 +8215,27 @@ wideRest:
 
 wideEnd:
 	VMOVQ X2, AX
-	MOVQ  AX, ret+56(FP)
+	MOVQ  AX, ret+40(FP)
 	VZEROUPPER
 	RET
 
-// func valuesOf512(dst *float64, n int, div float64, inv float64, mul float64)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·valuesOf512(SB), NOSPLIT, $0-40
+// func valuesOf512(dst *float64, n int, r *float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·valuesOf512(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+8(FP), CX
 	MOVQ         CX, DX
 	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
-	VPBROADCASTQ inv+24(FP), Z0
-	VPBROADCASTQ div+16(FP), Z2
-	VPBROADCASTQ one<>+0(SB), Z1
-	VFNMADD231PD Z2, Z0, Z1
-	VMULPD       Z0, Z1, Z1
-	MOVQ         $0x3ff0000000000000, BX
-	MOVQ         mul+32(FP), SI
-	CMPQ         BX, SI
+	MOVQ         r+16(FP), BX
+	VPBROADCASTQ 16(BX), Z0
+	VPBROADCASTQ 24(BX), Z1
+	MOVQ         $0x3ff0000000000000, SI
+	CMPQ         SI, 8(BX)
 	JE           once
-	VPBROADCASTQ mul+32(FP), Z2
-	TESTQ        DX, DX
-	JZ           timesRest
+	VPBROADCASTQ 8(BX), Z2
+	CMPQ         DX, $0x04
+	JB           timesFew
 
 timesLoop:
 	VMOVUPD     (AX), Z3
@@ -4214,16 +8244,49 @@ timesLoop:
 	VFMADD231PD Z0, Z3, Z4
 	VMULPD      Z2, Z4, Z4
 	VMOVUPD     Z4, (AX)
-	ADDQ        $0x40, AX
-	DECQ        DX
-	JNZ         timesLoop
+	VMOVUPD     64(AX), Z3
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z1, Z3, Z4
+	VFMADD231PD Z0, Z3, Z4
+	VMULPD      Z2, Z4, Z4
+	VMOVUPD     Z4, 64(AX)
+	VMOVUPD     128(AX), Z3
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z1, Z3, Z4
+	VFMADD231PD Z0, Z3, Z4
+	VMULPD      Z2, Z4, Z4
+	VMOVUPD     Z4, 128(AX)
+	VMOVUPD     192(AX), Z3
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z1, Z3, Z4
+	VFMADD231PD Z0, Z3, Z4
+	VMULPD      Z2, Z4, Z4
+	VMOVUPD     Z4, 192(AX)
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timesLoop
+
+timesFew:
+	TESTQ DX, DX
+	JZ    timesRest
+
+timesOne:
+	VMOVUPD     (AX), Z3
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z1, Z3, Z4
+	VFMADD231PD Z0, Z3, Z4
+	VMULPD      Z2, Z4, Z4
+	VMOVUPD     Z4, (AX)
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timesOne
 
 timesRest:
 	TESTQ       CX, CX
 	JZ          timesEnd
-	MOVQ        $0x00000001, DX
-	SHLQ        CL, DX
-	DECQ        DX
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
 	KMOVB       DX, K1
 	VMOVUPD.Z   (AX), K1, Z3
 	VCVTQQ2PD   Z3, Z3
@@ -4237,8 +8300,8 @@ timesEnd:
 	RET
 
 once:
-	TESTQ DX, DX
-	JZ    Rest
+	CMPQ DX, $0x04
+	JB   Few
 
 Loop:
 	VMOVUPD     (AX), Z2
@@ -4246,16 +8309,45 @@ Loop:
 	VMULPD      Z1, Z2, Z3
 	VFMADD231PD Z0, Z2, Z3
 	VMOVUPD     Z3, (AX)
-	ADDQ        $0x40, AX
-	DECQ        DX
-	JNZ         Loop
+	VMOVUPD     64(AX), Z2
+	VCVTQQ2PD   Z2, Z2
+	VMULPD      Z1, Z2, Z3
+	VFMADD231PD Z0, Z2, Z3
+	VMOVUPD     Z3, 64(AX)
+	VMOVUPD     128(AX), Z2
+	VCVTQQ2PD   Z2, Z2
+	VMULPD      Z1, Z2, Z3
+	VFMADD231PD Z0, Z2, Z3
+	VMOVUPD     Z3, 128(AX)
+	VMOVUPD     192(AX), Z2
+	VCVTQQ2PD   Z2, Z2
+	VMULPD      Z1, Z2, Z3
+	VFMADD231PD Z0, Z2, Z3
+	VMOVUPD     Z3, 192(AX)
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD     (AX), Z2
+	VCVTQQ2PD   Z2, Z2
+	VMULPD      Z1, Z2, Z3
+	VFMADD231PD Z0, Z2, Z3
+	VMOVUPD     Z3, (AX)
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         One
 
 Rest:
 	TESTQ       CX, CX
 	JZ          End
-	MOVQ        $0x00000001, DX
-	SHLQ        CL, DX
-	DECQ        DX
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
 	KMOVB       DX, K1
 	VMOVUPD.Z   (AX), K1, Z2
 	VCVTQQ2PD   Z2, Z2
@@ -4267,68 +8359,150 @@ End:
 	VZEROUPPER
 	RET
 
-// func sumsOf512(dst *float64, n int, carry uint64, div float64, inv float64, mul float64) uint64
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·sumsOf512(SB), NOSPLIT, $0-56
+// func sumsOf512(dst *float64, n int, carry uint64, r *float64) uint64
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sumsOf512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+8(FP), CX
 	MOVQ         CX, DX
 	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
 	VPBROADCASTQ carry+16(FP), Z0
-	VPBROADCASTQ inv+32(FP), Z1
-	VPBROADCASTQ div+24(FP), Z3
-	VPBROADCASTQ one<>+0(SB), Z2
-	VFNMADD231PD Z3, Z1, Z2
-	VMULPD       Z1, Z2, Z2
-	MOVQ         $0x3ff0000000000000, BX
-	MOVQ         mul+40(FP), SI
-	CMPQ         BX, SI
+	MOVQ         r+24(FP), BX
+	VPBROADCASTQ 16(BX), Z1
+	VPBROADCASTQ 24(BX), Z2
+	MOVQ         $0x3ff0000000000000, SI
+	CMPQ         SI, 8(BX)
 	JE           once
-	VPBROADCASTQ mul+40(FP), Z3
-	TESTQ        DX, DX
-	JZ           timesRest
+	VPBROADCASTQ 8(BX), Z3
+	CMPQ         DX, $0x04
+	JB           timesFew
 
 timesLoop:
-	VMOVUPD     (AX), Z10
-	VPXORQ      Z4, Z4, Z4
-	VALIGNQ     $0x07, Z4, Z10, Z11
-	VPADDQ      Z11, Z10, Z10
-	VPXORQ      Z5, Z5, Z5
-	VALIGNQ     $0x06, Z5, Z10, Z11
-	VPADDQ      Z11, Z10, Z10
+	VMOVUPD     (AX), Z4
 	VPXORQ      Z6, Z6, Z6
-	VALIGNQ     $0x04, Z6, Z10, Z11
-	VPADDQ      Z11, Z10, Z10
-	VMOVDQU64   sevens<>+0(SB), Z11
-	VPERMQ      Z10, Z11, Z11
-	VPADDQ      Z0, Z10, Z10
-	VPADDQ      Z11, Z0, Z0
-	VCVTQQ2PD   Z10, Z10
-	VMULPD      Z2, Z10, Z11
-	VFMADD231PD Z1, Z10, Z11
-	VMULPD      Z3, Z11, Z11
-	VMOVUPD     Z11, (AX)
-	ADDQ        $0x40, AX
-	DECQ        DX
-	JNZ         timesLoop
+	VALIGNQ     $0x07, Z6, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VPXORQ      Z7, Z7, Z7
+	VALIGNQ     $0x06, Z7, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VPXORQ      Z8, Z8, Z8
+	VALIGNQ     $0x04, Z8, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VMOVDQU64   sevens<>+0(SB), Z5
+	VPERMQ      Z4, Z5, Z5
+	VPADDQ      Z0, Z4, Z4
+	VPADDQ      Z5, Z0, Z0
+	VCVTQQ2PD   Z4, Z4
+	VMULPD      Z2, Z4, Z5
+	VFMADD231PD Z1, Z4, Z5
+	VMULPD      Z3, Z5, Z5
+	VMOVUPD     Z5, (AX)
+	VMOVUPD     64(AX), Z4
+	VPXORQ      Z9, Z9, Z9
+	VALIGNQ     $0x07, Z9, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VPXORQ      Z10, Z10, Z10
+	VALIGNQ     $0x06, Z10, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VPXORQ      Z11, Z11, Z11
+	VALIGNQ     $0x04, Z11, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VMOVDQU64   sevens<>+0(SB), Z5
+	VPERMQ      Z4, Z5, Z5
+	VPADDQ      Z0, Z4, Z4
+	VPADDQ      Z5, Z0, Z0
+	VCVTQQ2PD   Z4, Z4
+	VMULPD      Z2, Z4, Z5
+	VFMADD231PD Z1, Z4, Z5
+	VMULPD      Z3, Z5, Z5
+	VMOVUPD     Z5, 64(AX)
+	VMOVUPD     128(AX), Z4
+	VPXORQ      Z12, Z12, Z12
+	VALIGNQ     $0x07, Z12, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VPXORQ      Z13, Z13, Z13
+	VALIGNQ     $0x06, Z13, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VPXORQ      Z14, Z14, Z14
+	VALIGNQ     $0x04, Z14, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VMOVDQU64   sevens<>+0(SB), Z5
+	VPERMQ      Z4, Z5, Z5
+	VPADDQ      Z0, Z4, Z4
+	VPADDQ      Z5, Z0, Z0
+	VCVTQQ2PD   Z4, Z4
+	VMULPD      Z2, Z4, Z5
+	VFMADD231PD Z1, Z4, Z5
+	VMULPD      Z3, Z5, Z5
+	VMOVUPD     Z5, 128(AX)
+	VMOVUPD     192(AX), Z4
+	VPXORQ      Z15, Z15, Z15
+	VALIGNQ     $0x07, Z15, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VPXORQ      Z16, Z16, Z16
+	VALIGNQ     $0x06, Z16, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VPXORQ      Z17, Z17, Z17
+	VALIGNQ     $0x04, Z17, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VMOVDQU64   sevens<>+0(SB), Z5
+	VPERMQ      Z4, Z5, Z5
+	VPADDQ      Z0, Z4, Z4
+	VPADDQ      Z5, Z0, Z0
+	VCVTQQ2PD   Z4, Z4
+	VMULPD      Z2, Z4, Z5
+	VFMADD231PD Z1, Z4, Z5
+	VMULPD      Z3, Z5, Z5
+	VMOVUPD     Z5, 192(AX)
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timesLoop
+
+timesFew:
+	TESTQ DX, DX
+	JZ    timesRest
+
+timesOne:
+	VMOVUPD     (AX), Z4
+	VPXORQ      Z18, Z18, Z18
+	VALIGNQ     $0x07, Z18, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VPXORQ      Z19, Z19, Z19
+	VALIGNQ     $0x06, Z19, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VPXORQ      Z20, Z20, Z20
+	VALIGNQ     $0x04, Z20, Z4, Z5
+	VPADDQ      Z5, Z4, Z4
+	VMOVDQU64   sevens<>+0(SB), Z5
+	VPERMQ      Z4, Z5, Z5
+	VPADDQ      Z0, Z4, Z4
+	VPADDQ      Z5, Z0, Z0
+	VCVTQQ2PD   Z4, Z4
+	VMULPD      Z2, Z4, Z5
+	VFMADD231PD Z1, Z4, Z5
+	VMULPD      Z3, Z5, Z5
+	VMOVUPD     Z5, (AX)
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         timesOne
 
 timesRest:
 	TESTQ       CX, CX
 	JZ          timesEnd
-	MOVQ        $0x00000001, DX
-	SHLQ        CL, DX
-	DECQ        DX
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
 	KMOVB       DX, K1
 	VMOVUPD.Z   (AX), K1, Z4
-	VPXORQ      Z7, Z7, Z7
-	VALIGNQ     $0x07, Z7, Z4, Z5
+	VPXORQ      Z21, Z21, Z21
+	VALIGNQ     $0x07, Z21, Z4, Z5
 	VPADDQ      Z5, Z4, Z4
-	VPXORQ      Z8, Z8, Z8
-	VALIGNQ     $0x06, Z8, Z4, Z5
+	VPXORQ      Z22, Z22, Z22
+	VALIGNQ     $0x06, Z22, Z4, Z5
 	VPADDQ      Z5, Z4, Z4
-	VPXORQ      Z9, Z9, Z9
-	VALIGNQ     $0x04, Z9, Z4, Z5
+	VPXORQ      Z23, Z23, Z23
+	VALIGNQ     $0x04, Z23, Z4, Z5
 	VPADDQ      Z5, Z4, Z4
 	VMOVDQU64   sevens<>+0(SB), Z5
 	VPERMQ      Z4, Z5, Z5
@@ -4342,53 +8516,134 @@ timesRest:
 
 timesEnd:
 	VMOVQ X0, AX
-	MOVQ  AX, ret+48(FP)
+	MOVQ  AX, ret+32(FP)
 	VZEROUPPER
 	RET
 
 once:
-	TESTQ DX, DX
-	JZ    Rest
+	CMPQ DX, $0x04
+	JB   Few
 
 Loop:
 	VMOVUPD     (AX), Z3
-	VPXORQ      Z4, Z4, Z4
-	VALIGNQ     $0x07, Z4, Z3, Z10
-	VPADDQ      Z10, Z3, Z3
 	VPXORQ      Z5, Z5, Z5
-	VALIGNQ     $0x06, Z5, Z3, Z10
-	VPADDQ      Z10, Z3, Z3
+	VALIGNQ     $0x07, Z5, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
 	VPXORQ      Z6, Z6, Z6
-	VALIGNQ     $0x04, Z6, Z3, Z10
-	VPADDQ      Z10, Z3, Z3
-	VMOVDQU64   sevens<>+0(SB), Z10
-	VPERMQ      Z3, Z10, Z10
+	VALIGNQ     $0x06, Z6, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VPXORQ      Z7, Z7, Z7
+	VALIGNQ     $0x04, Z7, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VMOVDQU64   sevens<>+0(SB), Z4
+	VPERMQ      Z3, Z4, Z4
 	VPADDQ      Z0, Z3, Z3
-	VPADDQ      Z10, Z0, Z0
+	VPADDQ      Z4, Z0, Z0
 	VCVTQQ2PD   Z3, Z3
-	VMULPD      Z2, Z3, Z10
-	VFMADD231PD Z1, Z3, Z10
-	VMOVUPD     Z10, (AX)
-	ADDQ        $0x40, AX
-	DECQ        DX
-	JNZ         Loop
+	VMULPD      Z2, Z3, Z4
+	VFMADD231PD Z1, Z3, Z4
+	VMOVUPD     Z4, (AX)
+	VMOVUPD     64(AX), Z3
+	VPXORQ      Z8, Z8, Z8
+	VALIGNQ     $0x07, Z8, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VPXORQ      Z9, Z9, Z9
+	VALIGNQ     $0x06, Z9, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VPXORQ      Z10, Z10, Z10
+	VALIGNQ     $0x04, Z10, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VMOVDQU64   sevens<>+0(SB), Z4
+	VPERMQ      Z3, Z4, Z4
+	VPADDQ      Z0, Z3, Z3
+	VPADDQ      Z4, Z0, Z0
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z2, Z3, Z4
+	VFMADD231PD Z1, Z3, Z4
+	VMOVUPD     Z4, 64(AX)
+	VMOVUPD     128(AX), Z3
+	VPXORQ      Z11, Z11, Z11
+	VALIGNQ     $0x07, Z11, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VPXORQ      Z12, Z12, Z12
+	VALIGNQ     $0x06, Z12, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VPXORQ      Z13, Z13, Z13
+	VALIGNQ     $0x04, Z13, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VMOVDQU64   sevens<>+0(SB), Z4
+	VPERMQ      Z3, Z4, Z4
+	VPADDQ      Z0, Z3, Z3
+	VPADDQ      Z4, Z0, Z0
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z2, Z3, Z4
+	VFMADD231PD Z1, Z3, Z4
+	VMOVUPD     Z4, 128(AX)
+	VMOVUPD     192(AX), Z3
+	VPXORQ      Z14, Z14, Z14
+	VALIGNQ     $0x07, Z14, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VPXORQ      Z15, Z15, Z15
+	VALIGNQ     $0x06, Z15, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VPXORQ      Z16, Z16, Z16
+	VALIGNQ     $0x04, Z16, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VMOVDQU64   sevens<>+0(SB), Z4
+	VPERMQ      Z3, Z4, Z4
+	VPADDQ      Z0, Z3, Z3
+	VPADDQ      Z4, Z0, Z0
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z2, Z3, Z4
+	VFMADD231PD Z1, Z3, Z4
+	VMOVUPD     Z4, 192(AX)
+	ADDQ        $+256, AX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD     (AX), Z3
+	VPXORQ      Z17, Z17, Z17
+	VALIGNQ     $0x07, Z17, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VPXORQ      Z18, Z18, Z18
+	VALIGNQ     $0x06, Z18, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VPXORQ      Z19, Z19, Z19
+	VALIGNQ     $0x04, Z19, Z3, Z4
+	VPADDQ      Z4, Z3, Z3
+	VMOVDQU64   sevens<>+0(SB), Z4
+	VPERMQ      Z3, Z4, Z4
+	VPADDQ      Z0, Z3, Z3
+	VPADDQ      Z4, Z0, Z0
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z2, Z3, Z4
+	VFMADD231PD Z1, Z3, Z4
+	VMOVUPD     Z4, (AX)
+	ADDQ        $+64, AX
+	SUBQ        $0x01, DX
+	JNZ         One
 
 Rest:
 	TESTQ       CX, CX
 	JZ          End
-	MOVQ        $0x00000001, DX
-	SHLQ        CL, DX
-	DECQ        DX
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
 	KMOVB       DX, K1
 	VMOVUPD.Z   (AX), K1, Z3
-	VPXORQ      Z7, Z7, Z7
-	VALIGNQ     $0x07, Z7, Z3, Z4
+	VPXORQ      Z20, Z20, Z20
+	VALIGNQ     $0x07, Z20, Z3, Z4
 	VPADDQ      Z4, Z3, Z3
-	VPXORQ      Z8, Z8, Z8
-	VALIGNQ     $0x06, Z8, Z3, Z4
+	VPXORQ      Z21, Z21, Z21
+	VALIGNQ     $0x06, Z21, Z3, Z4
 	VPADDQ      Z4, Z3, Z3
-	VPXORQ      Z9, Z9, Z9
-	VALIGNQ     $0x04, Z9, Z3, Z4
+	VPXORQ      Z22, Z22, Z22
+	VALIGNQ     $0x04, Z22, Z3, Z4
 	VPADDQ      Z4, Z3, Z3
 	VMOVDQU64   sevens<>+0(SB), Z4
 	VPERMQ      Z3, Z4, Z4
@@ -4401,131 +8656,170 @@ Rest:
 
 End:
 	VMOVQ X0, AX
-	MOVQ  AX, ret+48(FP)
+	MOVQ  AX, ret+32(FP)
 	VZEROUPPER
 	RET
 
 // func doubles512(dst *float64, n int, bit *uint, zeros uint64)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
 TEXT ·doubles512(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
-	VPBROADCASTQ X0, Z0
-	VPBROADCASTQ 16(SI), Z1
-	LEAQ         7(R8)(R9*8), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
+	ANDQ         $0x07, CX
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VPBROADCASTQ R9, Z0
+	VPBROADCASTQ 16(BX), Z1
+	LEAQ         7(DI)(R8*8), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K1
-	MOVQ         R9, CX
-	IMULQ        DX, CX
-	LEAQ         7(R8)(CX*1), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         R8, R9
+	IMULQ        CX, R9
+	LEAQ         7(DI)(R9*1), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K2
 	VPBROADCASTQ zeros+24(FP), Z2
 	VPBROADCASTQ noData<>+0(SB), Z3
-	CMPQ         R9, $0x21
+	CMPQ         R8, $0x21
 	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z5
-	VPMULUDQ     numbers<>+0(SB), Z5, Z5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Z4
-	VPADDQ       Z4, Z5, Z5
-	VPSRLQ       $0x05, Z5, Z6
-	VPSLLQ       $0x05, Z6, Z4
-	VPSUBQ       Z4, Z5, Z5
-	VPSLLQ       $0x20, Z6, Z4
-	VPADDQ       Z4, Z6, Z6
-	VPBROADCASTQ next<>+0(SB), Z4
-	VPADDQ       Z4, Z6, Z6
-	TESTQ        BX, BX
-	JZ           narrowRest
+	VPBROADCASTQ 8(BX), Z4
+	VPMULUDQ     numbers<>+0(SB), Z4, Z4
+	VPBROADCASTQ DI, Z5
+	VPADDQ       Z5, Z4, Z4
+	VPSRLQ       $0x05, Z4, Z6
+	VPSLLQ       $0x05, Z6, Z5
+	VPSUBQ       Z5, Z4, Z4
+	VPSLLQ       $0x20, Z6, Z5
+	VPADDQ       Z5, Z6, Z6
+	VPBROADCASTQ next<>+0(SB), Z5
+	VPADDQ       Z5, Z6, Z6
+	CMPQ         DX, $0x04
+	JB           narrowFew
 
 narrowLoop:
-	VMOVDQU8.Z (DI), K1, Z4
-	VPERMD     Z4, Z6, Z4
-	VPSRLVQ    Z5, Z4, Z4
-	VPANDQ     Z0, Z4, Z4
-	VPADDQ     Z1, Z4, Z4
-	VPSLLVQ    Z2, Z4, Z4
-	VCMPPD     $0x03, Z4, Z4, K3
-	VBLENDMPD  Z3, Z4, K3, Z4
-	VMOVUPD    Z4, (AX)
-	ADDQ       $0x40, AX
-	ADDQ       R9, DI
-	DECQ       BX
-	JNZ        narrowLoop
+	VMOVDQU8.Z (SI), K1, Z5
+	VPERMD     Z5, Z6, Z5
+	VPSRLVQ    Z4, Z5, Z5
+	VPANDQ     Z0, Z5, Z5
+	VPADDQ     Z1, Z5, Z5
+	VPSLLVQ    Z2, Z5, Z5
+	VCMPPD     $0x03, Z5, Z5, K3
+	VBLENDMPD  Z3, Z5, K3, Z5
+	VMOVUPD    Z5, (AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z5
+	VPERMD     Z5, Z6, Z5
+	VPSRLVQ    Z4, Z5, Z5
+	VPANDQ     Z0, Z5, Z5
+	VPADDQ     Z1, Z5, Z5
+	VPSLLVQ    Z2, Z5, Z5
+	VCMPPD     $0x03, Z5, Z5, K3
+	VBLENDMPD  Z3, Z5, K3, Z5
+	VMOVUPD    Z5, 64(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z5
+	VPERMD     Z5, Z6, Z5
+	VPSRLVQ    Z4, Z5, Z5
+	VPANDQ     Z0, Z5, Z5
+	VPADDQ     Z1, Z5, Z5
+	VPSLLVQ    Z2, Z5, Z5
+	VCMPPD     $0x03, Z5, Z5, K3
+	VBLENDMPD  Z3, Z5, K3, Z5
+	VMOVUPD    Z5, 128(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z5
+	VPERMD     Z5, Z6, Z5
+	VPSRLVQ    Z4, Z5, Z5
+	VPANDQ     Z0, Z5, Z5
+	VPADDQ     Z1, Z5, Z5
+	VPSLLVQ    Z2, Z5, Z5
+	VCMPPD     $0x03, Z5, Z5, K3
+	VBLENDMPD  Z3, Z5, K3, Z5
+	VMOVUPD    Z5, 192(AX)
+	ADDQ       R8, SI
+	ADDQ       $+256, AX
+	SUBQ       $0x04, DX
+	CMPQ       DX, $0x04
+	JAE        narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU8.Z (SI), K1, Z5
+	VPERMD     Z5, Z6, Z5
+	VPSRLVQ    Z4, Z5, Z5
+	VPANDQ     Z0, Z5, Z5
+	VPADDQ     Z1, Z5, Z5
+	VPSLLVQ    Z2, Z5, Z5
+	VCMPPD     $0x03, Z5, Z5, K3
+	VBLENDMPD  Z3, Z5, K3, Z5
+	VMOVUPD    Z5, (AX)
+	ADDQ       R8, SI
+	ADDQ       $+64, AX
+	SUBQ       $0x01, DX
+	JNZ        narrowOne
 
 narrowRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         narrowEnd
-	MOVQ       DX, CX
-	MOVQ       $0x00000001, DX
-	SHLQ       CL, DX
-	DECQ       DX
+	MOVQ       $-1, DX
+	BZHIQ      CX, DX, DX
 	KMOVB      DX, K1
-	VMOVDQU8.Z (DI), K2, Z4
-	VPERMD     Z4, Z6, Z4
-	VPSRLVQ    Z5, Z4, Z4
-	VPANDQ     Z0, Z4, Z4
-	VPADDQ     Z1, Z4, Z4
-	VPSLLVQ    Z2, Z4, Z4
-	VCMPPD     $0x03, Z4, Z4, K2
-	VBLENDMPD  Z3, Z4, K2, Z4
-	VMOVUPD    Z4, K1, (AX)
+	VMOVDQU8.Z (SI), K2, Z5
+	VPERMD     Z5, Z6, Z5
+	VPSRLVQ    Z4, Z5, Z5
+	VPANDQ     Z0, Z5, Z5
+	VPADDQ     Z1, Z5, Z5
+	VPSLLVQ    Z2, Z5, Z5
+	VCMPPD     $0x03, Z5, Z5, K2
+	VBLENDMPD  Z3, Z5, K2, Z5
+	VMOVUPD    Z5, K1, (AX)
 
 narrowEnd:
 	VZEROUPPER
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z5
-	VPMULUDQ     numbers<>+0(SB), Z5, Z5
-	VMOVQ        CX, X4
-	VPBROADCASTQ X4, Z4
-	VPADDQ       Z4, Z5, Z5
-	VPSRLQ       $0x06, Z5, Z6
-	VPSLLQ       $0x06, Z6, Z4
-	VPSUBQ       Z4, Z5, Z5
+	VPBROADCASTQ 8(BX), Z4
+	VPMULUDQ     numbers<>+0(SB), Z4, Z4
+	VPBROADCASTQ DI, Z5
+	VPADDQ       Z5, Z4, Z4
+	VPSRLQ       $0x06, Z4, Z6
+	VPSLLQ       $0x06, Z6, Z5
+	VPSUBQ       Z5, Z4, Z4
 	VPBROADCASTQ n64<>+0(SB), Z7
-	VPSUBQ       Z5, Z7, Z7
+	VPSUBQ       Z4, Z7, Z7
 	VPADDQ       Z6, Z6, Z6
-	VPSLLQ       $0x20, Z6, Z4
-	VPADDQ       Z4, Z6, Z6
-	VPBROADCASTQ next<>+0(SB), Z4
-	VPADDQ       Z4, Z6, Z6
-	VPBROADCASTQ pair<>+0(SB), Z4
-	VPADDQ       Z4, Z6, Z4
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPSLLQ       $0x20, Z6, Z5
+	VPADDQ       Z5, Z6, Z6
+	VPBROADCASTQ next<>+0(SB), Z5
+	VPADDQ       Z5, Z6, Z6
+	VPBROADCASTQ pair<>+0(SB), Z5
+	VPADDQ       Z5, Z6, Z5
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU8.Z (DI), K1, Z9
+	VMOVDQU8.Z (SI), K1, Z9
 	VPERMD     Z9, Z6, Z8
-	VPSRLVQ    Z5, Z8, Z8
-	VPERMD     Z9, Z4, Z9
+	VPSRLVQ    Z4, Z8, Z8
+	VPERMD     Z9, Z5, Z9
 	VPSLLVQ    Z7, Z9, Z9
 	VPORQ      Z9, Z8, Z8
 	VPANDQ     Z0, Z8, Z8
@@ -4534,23 +8828,83 @@ wideLoop:
 	VCMPPD     $0x03, Z8, Z8, K3
 	VBLENDMPD  Z3, Z8, K3, Z8
 	VMOVUPD    Z8, (AX)
-	ADDQ       $0x40, AX
-	ADDQ       R9, DI
-	DECQ       BX
-	JNZ        wideLoop
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z9
+	VPERMD     Z9, Z6, Z8
+	VPSRLVQ    Z4, Z8, Z8
+	VPERMD     Z9, Z5, Z9
+	VPSLLVQ    Z7, Z9, Z9
+	VPORQ      Z9, Z8, Z8
+	VPANDQ     Z0, Z8, Z8
+	VPADDQ     Z1, Z8, Z8
+	VPSLLVQ    Z2, Z8, Z8
+	VCMPPD     $0x03, Z8, Z8, K3
+	VBLENDMPD  Z3, Z8, K3, Z8
+	VMOVUPD    Z8, 64(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z9
+	VPERMD     Z9, Z6, Z8
+	VPSRLVQ    Z4, Z8, Z8
+	VPERMD     Z9, Z5, Z9
+	VPSLLVQ    Z7, Z9, Z9
+	VPORQ      Z9, Z8, Z8
+	VPANDQ     Z0, Z8, Z8
+	VPADDQ     Z1, Z8, Z8
+	VPSLLVQ    Z2, Z8, Z8
+	VCMPPD     $0x03, Z8, Z8, K3
+	VBLENDMPD  Z3, Z8, K3, Z8
+	VMOVUPD    Z8, 128(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z9
+	VPERMD     Z9, Z6, Z8
+	VPSRLVQ    Z4, Z8, Z8
+	VPERMD     Z9, Z5, Z9
+	VPSLLVQ    Z7, Z9, Z9
+	VPORQ      Z9, Z8, Z8
+	VPANDQ     Z0, Z8, Z8
+	VPADDQ     Z1, Z8, Z8
+	VPSLLVQ    Z2, Z8, Z8
+	VCMPPD     $0x03, Z8, Z8, K3
+	VBLENDMPD  Z3, Z8, K3, Z8
+	VMOVUPD    Z8, 192(AX)
+	ADDQ       R8, SI
+	ADDQ       $+256, AX
+	SUBQ       $0x04, DX
+	CMPQ       DX, $0x04
+	JAE        wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU8.Z (SI), K1, Z9
+	VPERMD     Z9, Z6, Z8
+	VPSRLVQ    Z4, Z8, Z8
+	VPERMD     Z9, Z5, Z9
+	VPSLLVQ    Z7, Z9, Z9
+	VPORQ      Z9, Z8, Z8
+	VPANDQ     Z0, Z8, Z8
+	VPADDQ     Z1, Z8, Z8
+	VPSLLVQ    Z2, Z8, Z8
+	VCMPPD     $0x03, Z8, Z8, K3
+	VBLENDMPD  Z3, Z8, K3, Z8
+	VMOVUPD    Z8, (AX)
+	ADDQ       R8, SI
+	ADDQ       $+64, AX
+	SUBQ       $0x01, DX
+	JNZ        wideOne
 
 wideRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         wideEnd
-	MOVQ       DX, CX
-	MOVQ       $0x00000001, DX
-	SHLQ       CL, DX
-	DECQ       DX
+	MOVQ       $-1, DX
+	BZHIQ      CX, DX, DX
 	KMOVB      DX, K1
-	VMOVDQU8.Z (DI), K2, Z8
+	VMOVDQU8.Z (SI), K2, Z8
 	VPERMD     Z8, Z6, Z6
-	VPSRLVQ    Z5, Z6, Z6
-	VPERMD     Z8, Z4, Z8
+	VPSRLVQ    Z4, Z6, Z6
+	VPERMD     Z8, Z5, Z8
 	VPSLLVQ    Z7, Z8, Z8
 	VPORQ      Z8, Z6, Z6
 	VPANDQ     Z0, Z6, Z6
@@ -4565,127 +8919,170 @@ wideEnd:
 	RET
 
 // func nudge512(dst *float64, n int, bit *uint)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
 TEXT ·nudge512(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
-	MOVQ         n+8(FP), DX
-	MOVQ         DX, BX
-	SHRQ         $0x03, BX
-	ANDQ         $0x07, DX
-	MOVQ         bit+16(FP), SI
-	MOVQ         -24(SI), DI
-	MOVQ         (SI), R8
-	MOVQ         8(SI), R9
-	MOVQ         R8, CX
-	SHRQ         $0x03, CX
-	ADDQ         CX, DI
-	ANDQ         $0x07, R8
-	MOVQ         R9, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VMOVQ        R10, X0
-	VPBROADCASTQ X0, Z0
-	VPBROADCASTQ 16(SI), Z1
-	LEAQ         7(R8)(R9*8), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         n+8(FP), CX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
+	ANDQ         $0x07, CX
+	MOVQ         bit+16(FP), BX
+	MOVQ         -24(BX), SI
+	MOVQ         (BX), DI
+	MOVQ         8(BX), R8
+	MOVQ         DI, R9
+	SHRQ         $0x03, R9
+	ADDQ         R9, SI
+	ANDQ         $0x07, DI
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	VPBROADCASTQ R9, Z0
+	VPBROADCASTQ 16(BX), Z1
+	LEAQ         7(DI)(R8*8), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K1
-	MOVQ         R9, CX
-	IMULQ        DX, CX
-	LEAQ         7(R8)(CX*1), CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         R8, R9
+	IMULQ        CX, R9
+	LEAQ         7(DI)(R9*1), R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K2
 	VPBROADCASTQ noData<>+0(SB), Z2
-	CMPQ         R9, $0x21
+	CMPQ         R8, $0x21
 	JA           wide
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z4
-	VPMULUDQ     numbers<>+0(SB), Z4, Z4
-	VMOVQ        CX, X3
-	VPBROADCASTQ X3, Z3
-	VPADDQ       Z3, Z4, Z4
-	VPSRLQ       $0x05, Z4, Z5
-	VPSLLQ       $0x05, Z5, Z3
-	VPSUBQ       Z3, Z4, Z4
-	VPSLLQ       $0x20, Z5, Z3
-	VPADDQ       Z3, Z5, Z5
-	VPBROADCASTQ next<>+0(SB), Z3
-	VPADDQ       Z3, Z5, Z5
-	TESTQ        BX, BX
-	JZ           narrowRest
+	VPBROADCASTQ 8(BX), Z3
+	VPMULUDQ     numbers<>+0(SB), Z3, Z3
+	VPBROADCASTQ DI, Z4
+	VPADDQ       Z4, Z3, Z3
+	VPSRLQ       $0x05, Z3, Z5
+	VPSLLQ       $0x05, Z5, Z4
+	VPSUBQ       Z4, Z3, Z3
+	VPSLLQ       $0x20, Z5, Z4
+	VPADDQ       Z4, Z5, Z5
+	VPBROADCASTQ next<>+0(SB), Z4
+	VPADDQ       Z4, Z5, Z5
+	CMPQ         DX, $0x04
+	JB           narrowFew
 
 narrowLoop:
-	VMOVDQU8.Z (DI), K1, Z3
-	VPERMD     Z3, Z5, Z3
-	VPSRLVQ    Z4, Z3, Z3
-	VPANDQ     Z0, Z3, Z3
-	VPADDQ     Z1, Z3, Z3
+	VMOVDQU8.Z (SI), K1, Z4
+	VPERMD     Z4, Z5, Z4
+	VPSRLVQ    Z3, Z4, Z4
+	VPANDQ     Z0, Z4, Z4
+	VPADDQ     Z1, Z4, Z4
 	VMOVUPD    (AX), Z6
-	VPADDQ     Z6, Z3, Z3
-	VCMPPD     $0x03, Z3, Z3, K3
-	VBLENDMPD  Z2, Z3, K3, Z3
-	VMOVUPD    Z3, (AX)
-	ADDQ       $0x40, AX
-	ADDQ       R9, DI
-	DECQ       BX
-	JNZ        narrowLoop
+	VPADDQ     Z6, Z4, Z4
+	VCMPPD     $0x03, Z4, Z4, K3
+	VBLENDMPD  Z2, Z4, K3, Z4
+	VMOVUPD    Z4, (AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z4
+	VPERMD     Z4, Z5, Z4
+	VPSRLVQ    Z3, Z4, Z4
+	VPANDQ     Z0, Z4, Z4
+	VPADDQ     Z1, Z4, Z4
+	VMOVUPD    64(AX), Z6
+	VPADDQ     Z6, Z4, Z4
+	VCMPPD     $0x03, Z4, Z4, K3
+	VBLENDMPD  Z2, Z4, K3, Z4
+	VMOVUPD    Z4, 64(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z4
+	VPERMD     Z4, Z5, Z4
+	VPSRLVQ    Z3, Z4, Z4
+	VPANDQ     Z0, Z4, Z4
+	VPADDQ     Z1, Z4, Z4
+	VMOVUPD    128(AX), Z6
+	VPADDQ     Z6, Z4, Z4
+	VCMPPD     $0x03, Z4, Z4, K3
+	VBLENDMPD  Z2, Z4, K3, Z4
+	VMOVUPD    Z4, 128(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z4
+	VPERMD     Z4, Z5, Z4
+	VPSRLVQ    Z3, Z4, Z4
+	VPANDQ     Z0, Z4, Z4
+	VPADDQ     Z1, Z4, Z4
+	VMOVUPD    192(AX), Z6
+	VPADDQ     Z6, Z4, Z4
+	VCMPPD     $0x03, Z4, Z4, K3
+	VBLENDMPD  Z2, Z4, K3, Z4
+	VMOVUPD    Z4, 192(AX)
+	ADDQ       R8, SI
+	ADDQ       $+256, AX
+	SUBQ       $0x04, DX
+	CMPQ       DX, $0x04
+	JAE        narrowLoop
+
+narrowFew:
+	TESTQ DX, DX
+	JZ    narrowRest
+
+narrowOne:
+	VMOVDQU8.Z (SI), K1, Z4
+	VPERMD     Z4, Z5, Z4
+	VPSRLVQ    Z3, Z4, Z4
+	VPANDQ     Z0, Z4, Z4
+	VPADDQ     Z1, Z4, Z4
+	VMOVUPD    (AX), Z6
+	VPADDQ     Z6, Z4, Z4
+	VCMPPD     $0x03, Z4, Z4, K3
+	VBLENDMPD  Z2, Z4, K3, Z4
+	VMOVUPD    Z4, (AX)
+	ADDQ       R8, SI
+	ADDQ       $+64, AX
+	SUBQ       $0x01, DX
+	JNZ        narrowOne
 
 narrowRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         narrowEnd
-	MOVQ       DX, CX
-	MOVQ       $0x00000001, DX
-	SHLQ       CL, DX
-	DECQ       DX
+	MOVQ       $-1, DX
+	BZHIQ      CX, DX, DX
 	KMOVB      DX, K1
-	VMOVDQU8.Z (DI), K2, Z3
-	VPERMD     Z3, Z5, Z3
-	VPSRLVQ    Z4, Z3, Z3
-	VPANDQ     Z0, Z3, Z3
-	VPADDQ     Z1, Z3, Z3
+	VMOVDQU8.Z (SI), K2, Z4
+	VPERMD     Z4, Z5, Z4
+	VPSRLVQ    Z3, Z4, Z4
+	VPANDQ     Z0, Z4, Z4
+	VPADDQ     Z1, Z4, Z4
 	VMOVUPD.Z  (AX), K1, Z0
-	VPADDQ     Z0, Z3, Z3
-	VCMPPD     $0x03, Z3, Z3, K2
-	VBLENDMPD  Z2, Z3, K2, Z3
-	VMOVUPD    Z3, K1, (AX)
+	VPADDQ     Z0, Z4, Z4
+	VCMPPD     $0x03, Z4, Z4, K2
+	VBLENDMPD  Z2, Z4, K2, Z4
+	VMOVUPD    Z4, K1, (AX)
 
 narrowEnd:
 	VZEROUPPER
 	RET
 
 wide:
-	MOVQ         R8, CX
-	VPBROADCASTQ 8(SI), Z4
-	VPMULUDQ     numbers<>+0(SB), Z4, Z4
-	VMOVQ        CX, X3
-	VPBROADCASTQ X3, Z3
-	VPADDQ       Z3, Z4, Z4
-	VPSRLQ       $0x06, Z4, Z5
-	VPSLLQ       $0x06, Z5, Z3
-	VPSUBQ       Z3, Z4, Z4
+	VPBROADCASTQ 8(BX), Z3
+	VPMULUDQ     numbers<>+0(SB), Z3, Z3
+	VPBROADCASTQ DI, Z4
+	VPADDQ       Z4, Z3, Z3
+	VPSRLQ       $0x06, Z3, Z5
+	VPSLLQ       $0x06, Z5, Z4
+	VPSUBQ       Z4, Z3, Z3
 	VPBROADCASTQ n64<>+0(SB), Z6
-	VPSUBQ       Z4, Z6, Z6
+	VPSUBQ       Z3, Z6, Z6
 	VPADDQ       Z5, Z5, Z5
-	VPSLLQ       $0x20, Z5, Z3
-	VPADDQ       Z3, Z5, Z5
-	VPBROADCASTQ next<>+0(SB), Z3
-	VPADDQ       Z3, Z5, Z5
-	VPBROADCASTQ pair<>+0(SB), Z3
-	VPADDQ       Z3, Z5, Z3
-	TESTQ        BX, BX
-	JZ           wideRest
+	VPSLLQ       $0x20, Z5, Z4
+	VPADDQ       Z4, Z5, Z5
+	VPBROADCASTQ next<>+0(SB), Z4
+	VPADDQ       Z4, Z5, Z5
+	VPBROADCASTQ pair<>+0(SB), Z4
+	VPADDQ       Z4, Z5, Z4
+	CMPQ         DX, $0x04
+	JB           wideFew
 
 wideLoop:
-	VMOVDQU8.Z (DI), K1, Z8
+	VMOVDQU8.Z (SI), K1, Z8
 	VPERMD     Z8, Z5, Z7
-	VPSRLVQ    Z4, Z7, Z7
-	VPERMD     Z8, Z3, Z8
+	VPSRLVQ    Z3, Z7, Z7
+	VPERMD     Z8, Z4, Z8
 	VPSLLVQ    Z6, Z8, Z8
 	VPORQ      Z8, Z7, Z7
 	VPANDQ     Z0, Z7, Z7
@@ -4695,23 +9092,87 @@ wideLoop:
 	VCMPPD     $0x03, Z7, Z7, K3
 	VBLENDMPD  Z2, Z7, K3, Z7
 	VMOVUPD    Z7, (AX)
-	ADDQ       $0x40, AX
-	ADDQ       R9, DI
-	DECQ       BX
-	JNZ        wideLoop
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z8
+	VPERMD     Z8, Z5, Z7
+	VPSRLVQ    Z3, Z7, Z7
+	VPERMD     Z8, Z4, Z8
+	VPSLLVQ    Z6, Z8, Z8
+	VPORQ      Z8, Z7, Z7
+	VPANDQ     Z0, Z7, Z7
+	VPADDQ     Z1, Z7, Z7
+	VMOVUPD    64(AX), Z8
+	VPADDQ     Z8, Z7, Z7
+	VCMPPD     $0x03, Z7, Z7, K3
+	VBLENDMPD  Z2, Z7, K3, Z7
+	VMOVUPD    Z7, 64(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z8
+	VPERMD     Z8, Z5, Z7
+	VPSRLVQ    Z3, Z7, Z7
+	VPERMD     Z8, Z4, Z8
+	VPSLLVQ    Z6, Z8, Z8
+	VPORQ      Z8, Z7, Z7
+	VPANDQ     Z0, Z7, Z7
+	VPADDQ     Z1, Z7, Z7
+	VMOVUPD    128(AX), Z8
+	VPADDQ     Z8, Z7, Z7
+	VCMPPD     $0x03, Z7, Z7, K3
+	VBLENDMPD  Z2, Z7, K3, Z7
+	VMOVUPD    Z7, 128(AX)
+	ADDQ       R8, SI
+	VMOVDQU8.Z (SI), K1, Z8
+	VPERMD     Z8, Z5, Z7
+	VPSRLVQ    Z3, Z7, Z7
+	VPERMD     Z8, Z4, Z8
+	VPSLLVQ    Z6, Z8, Z8
+	VPORQ      Z8, Z7, Z7
+	VPANDQ     Z0, Z7, Z7
+	VPADDQ     Z1, Z7, Z7
+	VMOVUPD    192(AX), Z8
+	VPADDQ     Z8, Z7, Z7
+	VCMPPD     $0x03, Z7, Z7, K3
+	VBLENDMPD  Z2, Z7, K3, Z7
+	VMOVUPD    Z7, 192(AX)
+	ADDQ       R8, SI
+	ADDQ       $+256, AX
+	SUBQ       $0x04, DX
+	CMPQ       DX, $0x04
+	JAE        wideLoop
+
+wideFew:
+	TESTQ DX, DX
+	JZ    wideRest
+
+wideOne:
+	VMOVDQU8.Z (SI), K1, Z8
+	VPERMD     Z8, Z5, Z7
+	VPSRLVQ    Z3, Z7, Z7
+	VPERMD     Z8, Z4, Z8
+	VPSLLVQ    Z6, Z8, Z8
+	VPORQ      Z8, Z7, Z7
+	VPANDQ     Z0, Z7, Z7
+	VPADDQ     Z1, Z7, Z7
+	VMOVUPD    (AX), Z8
+	VPADDQ     Z8, Z7, Z7
+	VCMPPD     $0x03, Z7, Z7, K3
+	VBLENDMPD  Z2, Z7, K3, Z7
+	VMOVUPD    Z7, (AX)
+	ADDQ       R8, SI
+	ADDQ       $+64, AX
+	SUBQ       $0x01, DX
+	JNZ        wideOne
 
 wideRest:
-	TESTQ      DX, DX
+	TESTQ      CX, CX
 	JZ         wideEnd
-	MOVQ       DX, CX
-	MOVQ       $0x00000001, DX
-	SHLQ       CL, DX
-	DECQ       DX
+	MOVQ       $-1, DX
+	BZHIQ      CX, DX, DX
 	KMOVB      DX, K1
-	VMOVDQU8.Z (DI), K2, Z7
+	VMOVDQU8.Z (SI), K2, Z7
 	VPERMD     Z7, Z5, Z5
-	VPSRLVQ    Z4, Z5, Z5
-	VPERMD     Z7, Z3, Z7
+	VPSRLVQ    Z3, Z5, Z5
+	VPERMD     Z7, Z4, Z7
 	VPSLLVQ    Z6, Z7, Z7
 	VPORQ      Z7, Z5, Z5
 	VPANDQ     Z0, Z5, Z5
@@ -4727,19 +9188,19 @@ wideEnd:
 	RET
 
 // func add512(dst *float64, n int, src *float64)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·add512(SB), NOSPLIT, $0-24
-	MOVQ  dst+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  CX, BX
-	SHRQ  $0x03, BX
-	ANDQ  $0x07, CX
-	MOVQ  src+16(FP), DX
-	TESTQ BX, BX
-	JZ    Rest
+	MOVQ dst+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ CX, DX
+	SHRQ $0x03, DX
+	ANDQ $0x07, CX
+	MOVQ src+16(FP), BX
+	CMPQ DX, $0x04
+	JB   Few
 
 Loop:
-	VMOVUPD   (DX), Z0
+	VMOVUPD   (BX), Z0
 	VMOVUPD   (AX), Z1
 	VADDPD    Z0, Z1, Z2
 	VCMPPD    $0x03, Z0, Z0, K1
@@ -4747,19 +9208,61 @@ Loop:
 	VCMPPD    $0x03, Z1, Z1, K1
 	VBLENDMPD Z0, Z2, K1, Z2
 	VMOVUPD   Z2, (AX)
-	ADDQ      $0x40, AX
-	ADDQ      $0x40, DX
-	DECQ      BX
-	JNZ       Loop
+	VMOVUPD   64(BX), Z0
+	VMOVUPD   64(AX), Z1
+	VADDPD    Z0, Z1, Z2
+	VCMPPD    $0x03, Z0, Z0, K1
+	VBLENDMPD Z1, Z2, K1, Z2
+	VCMPPD    $0x03, Z1, Z1, K1
+	VBLENDMPD Z0, Z2, K1, Z2
+	VMOVUPD   Z2, 64(AX)
+	VMOVUPD   128(BX), Z0
+	VMOVUPD   128(AX), Z1
+	VADDPD    Z0, Z1, Z2
+	VCMPPD    $0x03, Z0, Z0, K1
+	VBLENDMPD Z1, Z2, K1, Z2
+	VCMPPD    $0x03, Z1, Z1, K1
+	VBLENDMPD Z0, Z2, K1, Z2
+	VMOVUPD   Z2, 128(AX)
+	VMOVUPD   192(BX), Z0
+	VMOVUPD   192(AX), Z1
+	VADDPD    Z0, Z1, Z2
+	VCMPPD    $0x03, Z0, Z0, K1
+	VBLENDMPD Z1, Z2, K1, Z2
+	VCMPPD    $0x03, Z1, Z1, K1
+	VBLENDMPD Z0, Z2, K1, Z2
+	VMOVUPD   Z2, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, BX
+	SUBQ      $0x04, DX
+	CMPQ      DX, $0x04
+	JAE       Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD   (BX), Z0
+	VMOVUPD   (AX), Z1
+	VADDPD    Z0, Z1, Z2
+	VCMPPD    $0x03, Z0, Z0, K1
+	VBLENDMPD Z1, Z2, K1, Z2
+	VCMPPD    $0x03, Z1, Z1, K1
+	VBLENDMPD Z0, Z2, K1, Z2
+	VMOVUPD   Z2, (AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, BX
+	SUBQ      $0x01, DX
+	JNZ       One
 
 Rest:
 	TESTQ     CX, CX
 	JZ        End
-	MOVQ      $0x00000001, BX
-	SHLQ      CL, BX
-	DECQ      BX
-	KMOVB     BX, K1
-	VMOVUPD.Z (DX), K1, Z0
+	MOVQ      $-1, DX
+	BZHIQ     CX, DX, DX
+	KMOVB     DX, K1
+	VMOVUPD.Z (BX), K1, Z0
 	VMOVUPD.Z (AX), K1, Z1
 	VADDPD    Z0, Z1, Z2
 	VCMPPD    $0x03, Z0, Z0, K2
@@ -4772,30 +9275,27 @@ End:
 	VZEROUPPER
 	RET
 
-// func addValuesOf512(dst *float64, n int, src *float64, div float64, inv float64, mul float64)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·addValuesOf512(SB), NOSPLIT, $0-48
+// func addValuesOf512(dst *float64, n int, src *float64, r *float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·addValuesOf512(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+8(FP), CX
-	MOVQ         CX, BX
-	SHRQ         $0x03, BX
+	MOVQ         CX, DX
+	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
-	MOVQ         src+16(FP), DX
-	VPBROADCASTQ inv+32(FP), Z0
-	VPBROADCASTQ div+24(FP), Z2
-	VPBROADCASTQ one<>+0(SB), Z1
-	VFNMADD231PD Z2, Z0, Z1
-	VMULPD       Z0, Z1, Z1
-	MOVQ         $0x3ff0000000000000, SI
-	MOVQ         mul+40(FP), DI
-	CMPQ         SI, DI
+	MOVQ         src+16(FP), BX
+	MOVQ         r+24(FP), SI
+	VPBROADCASTQ 16(SI), Z0
+	VPBROADCASTQ 24(SI), Z1
+	MOVQ         $0x3ff0000000000000, DI
+	CMPQ         DI, 8(SI)
 	JE           once
-	VPBROADCASTQ mul+40(FP), Z2
-	TESTQ        BX, BX
-	JZ           timesRest
+	VPBROADCASTQ 8(SI), Z2
+	CMPQ         DX, $0x04
+	JB           timesFew
 
 timesLoop:
-	VMOVUPD     (DX), Z3
+	VMOVUPD     (BX), Z3
 	VCVTQQ2PD   Z3, Z3
 	VMULPD      Z1, Z3, Z4
 	VFMADD231PD Z0, Z3, Z4
@@ -4805,19 +9305,69 @@ timesLoop:
 	VCMPPD      $0x03, Z3, Z3, K1
 	VBLENDMPD   Z4, Z5, K1, Z5
 	VMOVUPD     Z5, (AX)
-	ADDQ        $0x40, AX
-	ADDQ        $0x40, DX
-	DECQ        BX
-	JNZ         timesLoop
+	VMOVUPD     64(BX), Z3
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z1, Z3, Z4
+	VFMADD231PD Z0, Z3, Z4
+	VMULPD      Z2, Z4, Z4
+	VMOVUPD     64(AX), Z3
+	VADDPD      Z4, Z3, Z5
+	VCMPPD      $0x03, Z3, Z3, K1
+	VBLENDMPD   Z4, Z5, K1, Z5
+	VMOVUPD     Z5, 64(AX)
+	VMOVUPD     128(BX), Z3
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z1, Z3, Z4
+	VFMADD231PD Z0, Z3, Z4
+	VMULPD      Z2, Z4, Z4
+	VMOVUPD     128(AX), Z3
+	VADDPD      Z4, Z3, Z5
+	VCMPPD      $0x03, Z3, Z3, K1
+	VBLENDMPD   Z4, Z5, K1, Z5
+	VMOVUPD     Z5, 128(AX)
+	VMOVUPD     192(BX), Z3
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z1, Z3, Z4
+	VFMADD231PD Z0, Z3, Z4
+	VMULPD      Z2, Z4, Z4
+	VMOVUPD     192(AX), Z3
+	VADDPD      Z4, Z3, Z5
+	VCMPPD      $0x03, Z3, Z3, K1
+	VBLENDMPD   Z4, Z5, K1, Z5
+	VMOVUPD     Z5, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, BX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         timesLoop
+
+timesFew:
+	TESTQ DX, DX
+	JZ    timesRest
+
+timesOne:
+	VMOVUPD     (BX), Z3
+	VCVTQQ2PD   Z3, Z3
+	VMULPD      Z1, Z3, Z4
+	VFMADD231PD Z0, Z3, Z4
+	VMULPD      Z2, Z4, Z4
+	VMOVUPD     (AX), Z3
+	VADDPD      Z4, Z3, Z5
+	VCMPPD      $0x03, Z3, Z3, K1
+	VBLENDMPD   Z4, Z5, K1, Z5
+	VMOVUPD     Z5, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, BX
+	SUBQ        $0x01, DX
+	JNZ         timesOne
 
 timesRest:
 	TESTQ       CX, CX
 	JZ          timesEnd
-	MOVQ        $0x00000001, BX
-	SHLQ        CL, BX
-	DECQ        BX
-	KMOVB       BX, K1
-	VMOVUPD.Z   (DX), K1, Z3
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
+	KMOVB       DX, K1
+	VMOVUPD.Z   (BX), K1, Z3
 	VCVTQQ2PD   Z3, Z3
 	VMULPD      Z1, Z3, Z1
 	VFMADD231PD Z0, Z3, Z1
@@ -4833,11 +9383,11 @@ timesEnd:
 	RET
 
 once:
-	TESTQ BX, BX
-	JZ    Rest
+	CMPQ DX, $0x04
+	JB   Few
 
 Loop:
-	VMOVUPD     (DX), Z2
+	VMOVUPD     (BX), Z2
 	VCVTQQ2PD   Z2, Z2
 	VMULPD      Z1, Z2, Z3
 	VFMADD231PD Z0, Z2, Z3
@@ -4846,19 +9396,65 @@ Loop:
 	VCMPPD      $0x03, Z2, Z2, K1
 	VBLENDMPD   Z3, Z4, K1, Z4
 	VMOVUPD     Z4, (AX)
-	ADDQ        $0x40, AX
-	ADDQ        $0x40, DX
-	DECQ        BX
-	JNZ         Loop
+	VMOVUPD     64(BX), Z2
+	VCVTQQ2PD   Z2, Z2
+	VMULPD      Z1, Z2, Z3
+	VFMADD231PD Z0, Z2, Z3
+	VMOVUPD     64(AX), Z2
+	VADDPD      Z3, Z2, Z4
+	VCMPPD      $0x03, Z2, Z2, K1
+	VBLENDMPD   Z3, Z4, K1, Z4
+	VMOVUPD     Z4, 64(AX)
+	VMOVUPD     128(BX), Z2
+	VCVTQQ2PD   Z2, Z2
+	VMULPD      Z1, Z2, Z3
+	VFMADD231PD Z0, Z2, Z3
+	VMOVUPD     128(AX), Z2
+	VADDPD      Z3, Z2, Z4
+	VCMPPD      $0x03, Z2, Z2, K1
+	VBLENDMPD   Z3, Z4, K1, Z4
+	VMOVUPD     Z4, 128(AX)
+	VMOVUPD     192(BX), Z2
+	VCVTQQ2PD   Z2, Z2
+	VMULPD      Z1, Z2, Z3
+	VFMADD231PD Z0, Z2, Z3
+	VMOVUPD     192(AX), Z2
+	VADDPD      Z3, Z2, Z4
+	VCMPPD      $0x03, Z2, Z2, K1
+	VBLENDMPD   Z3, Z4, K1, Z4
+	VMOVUPD     Z4, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, BX
+	SUBQ        $0x04, DX
+	CMPQ        DX, $0x04
+	JAE         Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD     (BX), Z2
+	VCVTQQ2PD   Z2, Z2
+	VMULPD      Z1, Z2, Z3
+	VFMADD231PD Z0, Z2, Z3
+	VMOVUPD     (AX), Z2
+	VADDPD      Z3, Z2, Z4
+	VCMPPD      $0x03, Z2, Z2, K1
+	VBLENDMPD   Z3, Z4, K1, Z4
+	VMOVUPD     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, BX
+	SUBQ        $0x01, DX
+	JNZ         One
 
 Rest:
 	TESTQ       CX, CX
 	JZ          End
-	MOVQ        $0x00000001, BX
-	SHLQ        CL, BX
-	DECQ        BX
-	KMOVB       BX, K1
-	VMOVUPD.Z   (DX), K1, Z2
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
+	KMOVB       DX, K1
+	VMOVUPD.Z   (BX), K1, Z2
 	VCVTQQ2PD   Z2, Z2
 	VMULPD      Z1, Z2, Z1
 	VFMADD231PD Z0, Z2, Z1
@@ -4873,7 +9469,7 @@ End:
 	RET
 
 // func addSame512(dst *float64, n int, v float64)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·addSame512(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+8(FP), CX
@@ -4881,8 +9477,8 @@ TEXT ·addSame512(SB), NOSPLIT, $0-24
 	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
 	VPBROADCASTQ v+16(FP), Z0
-	TESTQ        DX, DX
-	JZ           Rest
+	CMPQ         DX, $0x04
+	JB           Few
 
 Loop:
 	VMOVUPD   (AX), Z1
@@ -4890,16 +9486,45 @@ Loop:
 	VCMPPD    $0x03, Z1, Z1, K1
 	VBLENDMPD Z0, Z2, K1, Z2
 	VMOVUPD   Z2, (AX)
-	ADDQ      $0x40, AX
-	DECQ      DX
-	JNZ       Loop
+	VMOVUPD   64(AX), Z1
+	VADDPD    Z0, Z1, Z2
+	VCMPPD    $0x03, Z1, Z1, K1
+	VBLENDMPD Z0, Z2, K1, Z2
+	VMOVUPD   Z2, 64(AX)
+	VMOVUPD   128(AX), Z1
+	VADDPD    Z0, Z1, Z2
+	VCMPPD    $0x03, Z1, Z1, K1
+	VBLENDMPD Z0, Z2, K1, Z2
+	VMOVUPD   Z2, 128(AX)
+	VMOVUPD   192(AX), Z1
+	VADDPD    Z0, Z1, Z2
+	VCMPPD    $0x03, Z1, Z1, K1
+	VBLENDMPD Z0, Z2, K1, Z2
+	VMOVUPD   Z2, 192(AX)
+	ADDQ      $+256, AX
+	SUBQ      $0x04, DX
+	CMPQ      DX, $0x04
+	JAE       Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD   (AX), Z1
+	VADDPD    Z0, Z1, Z2
+	VCMPPD    $0x03, Z1, Z1, K1
+	VBLENDMPD Z0, Z2, K1, Z2
+	VMOVUPD   Z2, (AX)
+	ADDQ      $+64, AX
+	SUBQ      $0x01, DX
+	JNZ       One
 
 Rest:
 	TESTQ     CX, CX
 	JZ        End
-	MOVQ      $0x00000001, DX
-	SHLQ      CL, DX
-	DECQ      DX
+	MOVQ      $-1, DX
+	BZHIQ     CX, DX, DX
 	KMOVB     DX, K1
 	VMOVUPD.Z (AX), K1, Z1
 	VADDPD    Z0, Z1, Z2
@@ -4912,7 +9537,7 @@ End:
 	RET
 
 // func fill512(dst *float64, n int, v float64)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fill512(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+8(FP), CX
@@ -4920,21 +9545,34 @@ TEXT ·fill512(SB), NOSPLIT, $0-24
 	SHRQ         $0x03, DX
 	ANDQ         $0x07, CX
 	VPBROADCASTQ v+16(FP), Z0
-	TESTQ        DX, DX
-	JZ           Rest
+	CMPQ         DX, $0x04
+	JB           Few
 
 Loop:
 	VMOVUPD Z0, (AX)
-	ADDQ    $0x40, AX
-	DECQ    DX
-	JNZ     Loop
+	VMOVUPD Z0, 64(AX)
+	VMOVUPD Z0, 128(AX)
+	VMOVUPD Z0, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $0x04, DX
+	CMPQ    DX, $0x04
+	JAE     Loop
+
+Few:
+	TESTQ DX, DX
+	JZ    Rest
+
+One:
+	VMOVUPD Z0, (AX)
+	ADDQ    $+64, AX
+	SUBQ    $0x01, DX
+	JNZ     One
 
 Rest:
 	TESTQ   CX, CX
 	JZ      End
-	MOVQ    $0x00000001, DX
-	SHLQ    CL, DX
-	DECQ    DX
+	MOVQ    $-1, DX
+	BZHIQ   CX, DX, DX
 	KMOVB   DX, K1
 	VMOVUPD Z0, K1, (AX)
 
@@ -4943,179 +9581,159 @@ End:
 	RET
 
 // func putInts512(dst *float64, n int, bit *uint)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV
 TEXT ·putInts512(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
-	MOVQ         bit+16(FP), DX
+	MOVQ         bit+16(FP), CX
 	VPBROADCASTQ n+8(FP), Z0
-	MOVQ         -24(DX), BX
-	MOVQ         24(DX), SI
-	MOVQ         8(DX), DI
-	MOVQ         48(DX), R8
-	MOVQ         56(DX), R9
-	MOVQ         DI, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VPBROADCASTQ R10, Z1
-	VPBROADCASTQ 16(DX), Z2
-	XORQ         CX, CX
-	VPBROADCASTQ 8(DX), Z4
-	VPMULUDQ     numbers<>+0(SB), Z4, Z4
-	VMOVQ        CX, X3
-	VPBROADCASTQ X3, Z3
-	VPADDQ       Z3, Z4, Z4
-	VPSRLQ       $0x06, Z4, Z5
-	VPSLLQ       $0x06, Z5, Z3
-	VPSUBQ       Z3, Z4, Z4
+	MOVQ         -24(CX), DX
+	MOVQ         24(CX), BX
+	MOVQ         8(CX), SI
+	MOVQ         48(CX), DI
+	MOVQ         56(CX), R8
+	MOVQ         $-1, R9
+	BZHIQ        SI, R9, R9
+	VPBROADCASTQ R9, Z1
+	VPBROADCASTQ 16(CX), Z2
+	XORQ         R9, R9
+	VPBROADCASTQ 8(CX), Z3
+	VPMULUDQ     numbers<>+0(SB), Z3, Z3
+	VPBROADCASTQ R9, Z4
+	VPADDQ       Z4, Z3, Z3
+	VPSRLQ       $0x06, Z3, Z5
+	VPSLLQ       $0x06, Z5, Z4
+	VPSUBQ       Z4, Z3, Z3
 	VPBROADCASTQ n64<>+0(SB), Z6
-	VPSUBQ       Z4, Z6, Z6
+	VPSUBQ       Z3, Z6, Z6
 	VPADDQ       Z5, Z5, Z5
-	VPSLLQ       $0x20, Z5, Z3
-	VPADDQ       Z3, Z5, Z5
-	VPBROADCASTQ next<>+0(SB), Z3
-	VPADDQ       Z3, Z5, Z5
-	VPBROADCASTQ pair<>+0(SB), Z3
-	VPADDQ       Z3, Z5, Z3
-	MOVQ         R8, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VPBROADCASTQ R10, Z8
-	VPBROADCASTQ 48(DX), Z7
+	VPSLLQ       $0x20, Z5, Z4
+	VPADDQ       Z4, Z5, Z5
+	VPBROADCASTQ next<>+0(SB), Z4
+	VPADDQ       Z4, Z5, Z5
+	VPBROADCASTQ pair<>+0(SB), Z4
+	VPADDQ       Z4, Z5, Z4
+	MOVQ         $-1, R9
+	BZHIQ        DI, R9, R9
+	VPBROADCASTQ R9, Z8
+	VPBROADCASTQ 48(CX), Z7
 	VPMULUDQ     numbers<>+0(SB), Z7, Z7
 
 loop:
-	MOVQ         R9, DX
-	MOVQ         $0x00000008, CX
-	CMPQ         DX, CX
-	CMOVQHI      CX, DX
-	MOVQ         DX, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	KMOVB        R10, K1
 	MOVQ         R8, CX
-	IMULQ        DX, CX
-	ADDQ         $0x07, CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         $0x00000008, R9
+	CMPQ         CX, R9
+	CMOVQHI      R9, CX
+	MOVQ         $-1, R9
+	BZHIQ        CX, R9, R9
+	KMOVB        R9, K1
+	MOVQ         DI, R9
+	IMULQ        CX, R9
+	ADDQ         $0x07, R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K2
-	VMOVDQU8.Z   (SI), K2, X9
+	VMOVDQU8.Z   (BX), K2, X9
 	VPBROADCASTQ X9, Z9
 	VPSRLVQ      Z7, Z9, Z9
 	VPANDQ       Z8, Z9, Z9
 	VPCMPUQ      $0x01, Z0, Z9, K1, K1
-	MOVQ         DI, CX
-	IMULQ        DX, CX
-	ADDQ         $0x07, CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, DX
-	SHLQ         CL, DX
-	DECQ         DX
-	KMOVQ        DX, K2
-	VMOVDQU8.Z   (BX), K2, Z11
+	MOVQ         SI, R9
+	IMULQ        CX, R9
+	ADDQ         $0x07, R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, CX
+	BZHIQ        R9, CX, CX
+	KMOVQ        CX, K2
+	VMOVDQU8.Z   (DX), K2, Z11
 	VPERMD       Z11, Z5, Z10
-	VPSRLVQ      Z4, Z10, Z10
-	VPERMD       Z11, Z3, Z11
+	VPSRLVQ      Z3, Z10, Z10
+	VPERMD       Z11, Z4, Z11
 	VPSLLVQ      Z6, Z11, Z11
 	VPORQ        Z11, Z10, Z10
 	VPANDQ       Z1, Z10, Z10
 	VPADDQ       Z2, Z10, Z10
 	VPSCATTERQQ  Z10, K1, (AX)(Z9*8)
+	ADDQ         SI, DX
 	ADDQ         DI, BX
-	ADDQ         R8, SI
-	SUBQ         $0x08, R9
+	SUBQ         $0x08, R8
 	JHI          loop
 	VZEROUPPER
 	RET
 
-// func put512(dst *float64, n int, bit *uint, div float64, inv float64, mul float64)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·put512(SB), NOSPLIT, $0-48
+// func put512(dst *float64, n int, bit *uint, r *float64)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·put512(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
-	MOVQ         bit+16(FP), DX
-	VPBROADCASTQ inv+32(FP), Z0
-	VPBROADCASTQ div+24(FP), Z2
-	VPBROADCASTQ one<>+0(SB), Z1
-	VFNMADD231PD Z2, Z0, Z1
-	VMULPD       Z0, Z1, Z1
-	VPBROADCASTQ mul+40(FP), Z2
+	MOVQ         bit+16(FP), CX
+	MOVQ         r+24(FP), DX
+	VPBROADCASTQ 16(DX), Z0
+	VPBROADCASTQ 24(DX), Z1
+	VPBROADCASTQ 8(DX), Z2
 	VPBROADCASTQ n+8(FP), Z3
-	MOVQ         -24(DX), BX
-	MOVQ         24(DX), SI
-	MOVQ         8(DX), DI
-	MOVQ         48(DX), R8
-	MOVQ         56(DX), R9
-	MOVQ         DI, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VPBROADCASTQ R10, Z4
-	VPBROADCASTQ 16(DX), Z5
-	XORQ         CX, CX
-	VPBROADCASTQ 8(DX), Z7
-	VPMULUDQ     numbers<>+0(SB), Z7, Z7
-	VMOVQ        CX, X6
-	VPBROADCASTQ X6, Z6
-	VPADDQ       Z6, Z7, Z7
-	VPSRLQ       $0x06, Z7, Z8
-	VPSLLQ       $0x06, Z8, Z6
-	VPSUBQ       Z6, Z7, Z7
+	MOVQ         -24(CX), DX
+	MOVQ         24(CX), BX
+	MOVQ         8(CX), SI
+	MOVQ         48(CX), DI
+	MOVQ         56(CX), R8
+	MOVQ         $-1, R9
+	BZHIQ        SI, R9, R9
+	VPBROADCASTQ R9, Z4
+	VPBROADCASTQ 16(CX), Z5
+	XORQ         R9, R9
+	VPBROADCASTQ 8(CX), Z6
+	VPMULUDQ     numbers<>+0(SB), Z6, Z6
+	VPBROADCASTQ R9, Z7
+	VPADDQ       Z7, Z6, Z6
+	VPSRLQ       $0x06, Z6, Z8
+	VPSLLQ       $0x06, Z8, Z7
+	VPSUBQ       Z7, Z6, Z6
 	VPBROADCASTQ n64<>+0(SB), Z9
-	VPSUBQ       Z7, Z9, Z9
+	VPSUBQ       Z6, Z9, Z9
 	VPADDQ       Z8, Z8, Z8
-	VPSLLQ       $0x20, Z8, Z6
-	VPADDQ       Z6, Z8, Z8
-	VPBROADCASTQ next<>+0(SB), Z6
-	VPADDQ       Z6, Z8, Z8
-	VPBROADCASTQ pair<>+0(SB), Z6
-	VPADDQ       Z6, Z8, Z6
-	MOVQ         R8, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	VPBROADCASTQ R10, Z11
-	VPBROADCASTQ 48(DX), Z10
+	VPSLLQ       $0x20, Z8, Z7
+	VPADDQ       Z7, Z8, Z8
+	VPBROADCASTQ next<>+0(SB), Z7
+	VPADDQ       Z7, Z8, Z8
+	VPBROADCASTQ pair<>+0(SB), Z7
+	VPADDQ       Z7, Z8, Z7
+	MOVQ         $-1, R9
+	BZHIQ        DI, R9, R9
+	VPBROADCASTQ R9, Z11
+	VPBROADCASTQ 48(CX), Z10
 	VPMULUDQ     numbers<>+0(SB), Z10, Z10
 
 loop:
-	MOVQ         R9, DX
-	MOVQ         $0x00000008, CX
-	CMPQ         DX, CX
-	CMOVQHI      CX, DX
-	MOVQ         DX, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
-	KMOVB        R10, K1
 	MOVQ         R8, CX
-	IMULQ        DX, CX
-	ADDQ         $0x07, CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, R10
-	SHLQ         CL, R10
-	DECQ         R10
+	MOVQ         $0x00000008, R9
+	CMPQ         CX, R9
+	CMOVQHI      R9, CX
+	MOVQ         $-1, R9
+	BZHIQ        CX, R9, R9
+	KMOVB        R9, K1
+	MOVQ         DI, R9
+	IMULQ        CX, R9
+	ADDQ         $0x07, R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
 	KMOVQ        R10, K2
-	VMOVDQU8.Z   (SI), K2, X12
+	VMOVDQU8.Z   (BX), K2, X12
 	VPBROADCASTQ X12, Z12
 	VPSRLVQ      Z10, Z12, Z12
 	VPANDQ       Z11, Z12, Z12
 	VPCMPUQ      $0x01, Z3, Z12, K1, K1
-	MOVQ         DI, CX
-	IMULQ        DX, CX
-	ADDQ         $0x07, CX
-	SHRQ         $0x03, CX
-	MOVQ         $0x00000001, DX
-	SHLQ         CL, DX
-	DECQ         DX
-	KMOVQ        DX, K2
-	VMOVDQU8.Z   (BX), K2, Z14
+	MOVQ         SI, R9
+	IMULQ        CX, R9
+	ADDQ         $0x07, R9
+	SHRQ         $0x03, R9
+	MOVQ         $-1, CX
+	BZHIQ        R9, CX, CX
+	KMOVQ        CX, K2
+	VMOVDQU8.Z   (DX), K2, Z14
 	VPERMD       Z14, Z8, Z13
-	VPSRLVQ      Z7, Z13, Z13
-	VPERMD       Z14, Z6, Z14
+	VPSRLVQ      Z6, Z13, Z13
+	VPERMD       Z14, Z7, Z14
 	VPSLLVQ      Z9, Z14, Z14
 	VPORQ        Z14, Z13, Z13
 	VPANDQ       Z4, Z13, Z13
@@ -5125,15 +9743,15 @@ loop:
 	VFMADD231PD  Z0, Z13, Z14
 	VMULPD       Z2, Z14, Z14
 	VSCATTERQPD  Z14, K1, (AX)(Z12*8)
+	ADDQ         SI, DX
 	ADDQ         DI, BX
-	ADDQ         R8, SI
-	SUBQ         $0x08, R9
+	SUBQ         $0x08, R8
 	JHI          loop
 	VZEROUPPER
 	RET
 
 // func spread512(dst *float64, n int, bitmap *byte, present int, v float64)
-// Requires: AVX, AVX512DQ, AVX512F, POPCNT
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, POPCNT
 TEXT ·spread512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+8(FP), CX
@@ -5148,9 +9766,8 @@ TEXT ·spread512(SB), NOSPLIT, $0-40
 	ADDQ         AX, DI
 	TESTQ        CX, CX
 	JZ           whole
-	MOVQ         $0x00000001, R8
-	SHLQ         CL, R8
-	DECQ         R8
+	MOVQ         $-1, R8
+	BZHIQ        CX, R8, R8
 	KMOVB        R8, K1
 	MOVBQZX      (DX)(SI*1), CX
 	POPCNTQ      CX, R8

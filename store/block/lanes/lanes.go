@@ -56,7 +56,18 @@ func Choose(name string) Tier {
 // than z/Div only if the middle between two doubles were as near to z/Div. But
 // z/Div is no such middle, which would have 54 bits, and as a fraction with the odd
 // part of Div below the line it is 2^-49 ULP away at least.
-type Ratio struct{ Div, Mul float64 }
+//
+// Kernels know the order of the fields.
+type Ratio struct {
+	Div, Mul  float64
+	inv, more float64 // r and s
+}
+
+// Over returns the arithmetic that divides by div and multiplies by mul.
+func Over(div, mul float64) Ratio {
+	inv := 1 / div
+	return Ratio{div, mul, inv, math.FMA(-inv, div, 1) * inv}
+}
 
 // Value returns what i stands for.
 func (r Ratio) Value(i int64) float64 {
@@ -73,78 +84,81 @@ func (r Ratio) Value(i int64) float64 {
 // fewest is how many values a kernel is worth calling for.
 const fewest = 8
 
+// wide reports whether a kernel is called for dst.
+func (t Tier) wide(dst []float64) bool { return t != Plain && len(dst) >= fewest }
+
 // Ints puts len(dst) integers into the bits of dst.
 func (t Tier) Ints(dst []float64, p *Packed) {
-	if p.check(len(dst)); t == Plain || len(dst) < fewest {
-		plainInts(dst, p)
-		return
+	n := 0
+	if p.check(len(dst)); t.wide(dst) {
+		n = t.ints(dst, p)
 	}
-	if n := t.ints(dst, p); n < len(dst) {
+	if n < len(dst) {
 		rest := p.after(n)
 		plainInts(dst[n:], &rest)
 	}
 }
 
 // Values sets dst to the values of len(dst) integers.
-func (t Tier) Values(dst []float64, p *Packed, r Ratio) {
-	if p.check(len(dst)); t == Plain || len(dst) < fewest {
-		plainValues(dst, p, r)
-		return
+func (t Tier) Values(dst []float64, p *Packed, r *Ratio) {
+	n := 0
+	if p.check(len(dst)); t.wide(dst) {
+		n = t.values(dst, p, r)
 	}
-	if n := t.values(dst, p, r); n < len(dst) {
+	if n < len(dst) {
 		rest := p.after(n)
-		plainValues(dst[n:], &rest, r)
+		plainValues(dst[n:], &rest, *r)
 	}
 }
 
 // ValuesOf is Values for integers in the bits of dst.
-func (t Tier) ValuesOf(dst []float64, r Ratio) {
-	if t == Plain || len(dst) < fewest || !t.valuesOf(dst, r) {
-		plainValuesOf(dst, r)
+func (t Tier) ValuesOf(dst []float64, r *Ratio) {
+	if !t.wide(dst) || !t.valuesOf(dst, r) {
+		plainValuesOf(dst, *r)
 	}
 }
 
 // AddValues adds the values of len(acc) integers to acc, in which NaN means
 // nothing yet.
-func (t Tier) AddValues(acc []float64, p *Packed, r Ratio) {
-	if p.check(len(acc)); t == Plain || len(acc) < fewest {
-		plainAddValues(acc, p, r)
-		return
+func (t Tier) AddValues(acc []float64, p *Packed, r *Ratio) {
+	n := 0
+	if p.check(len(acc)); t.wide(acc) {
+		n = t.addValues(acc, p, r)
 	}
-	if n := t.addValues(acc, p, r); n < len(acc) {
+	if n < len(acc) {
 		rest := p.after(n)
-		plainAddValues(acc[n:], &rest, r)
+		plainAddValues(acc[n:], &rest, *r)
 	}
 }
 
 // Sums sets dst to the values of running sums: of first and one, two and so on
 // of len(dst) integers.
-func (t Tier) Sums(dst []float64, p *Packed, first uint64, r Ratio) {
-	if p.check(len(dst)); t == Plain || len(dst) < fewest {
-		plainSums(dst, p, first, r)
-		return
+func (t Tier) Sums(dst []float64, p *Packed, first uint64, r *Ratio) {
+	n := 0
+	if p.check(len(dst)); t.wide(dst) {
+		n, first = t.sums(dst, p, first, r)
 	}
-	if n, first := t.sums(dst, p, first, r); n < len(dst) {
+	if n < len(dst) {
 		rest := p.after(n)
-		plainSums(dst[n:], &rest, first, r)
+		plainSums(dst[n:], &rest, first, *r)
 	}
 }
 
 // SumsOf is Sums for integers in the bits of dst.
-func (t Tier) SumsOf(dst []float64, first uint64, r Ratio) {
-	if t == Plain || len(dst) < fewest || !t.sumsOf(dst, first, r) {
-		plainSumsOf(dst, first, r)
+func (t Tier) SumsOf(dst []float64, first uint64, r *Ratio) {
+	if !t.wide(dst) || !t.sumsOf(dst, first, r) {
+		plainSumsOf(dst, first, *r)
 	}
 }
 
 // Doubles sets dst to the doubles whose bits are the integers shifted left by
 // zeros, which is below 64. Every NaN is the one of math.NaN.
 func (t Tier) Doubles(dst []float64, p *Packed, zeros uint) {
-	if p.check(len(dst)); t == Plain || len(dst) < fewest {
-		plainDoubles(dst, p, zeros)
-		return
+	n := 0
+	if p.check(len(dst)); t.wide(dst) {
+		n = t.doubles(dst, p, zeros)
 	}
-	if n := t.doubles(dst, p, zeros); n < len(dst) {
+	if n < len(dst) {
 		rest := p.after(n)
 		plainDoubles(dst[n:], &rest, zeros)
 	}
@@ -153,11 +167,11 @@ func (t Tier) Doubles(dst []float64, p *Packed, zeros uint) {
 // Nudge adds len(dst) integers to the bits of dst. Every NaN becomes the one of
 // math.NaN.
 func (t Tier) Nudge(dst []float64, p *Packed) {
-	if p.check(len(dst)); t == Plain || len(dst) < fewest {
-		plainNudge(dst, p)
-		return
+	n := 0
+	if p.check(len(dst)); t.wide(dst) {
+		n = t.nudge(dst, p)
 	}
-	if n := t.nudge(dst, p); n < len(dst) {
+	if n < len(dst) {
 		rest := p.after(n)
 		plainNudge(dst[n:], &rest)
 	}
@@ -165,17 +179,17 @@ func (t Tier) Nudge(dst []float64, p *Packed) {
 
 // AddValuesOf is AddValues for integers in the bits of ints, which is as long as
 // acc.
-func (t Tier) AddValuesOf(acc, ints []float64, r Ratio) {
+func (t Tier) AddValuesOf(acc, ints []float64, r *Ratio) {
 	ints = ints[:len(acc)]
-	if t == Plain || len(acc) < fewest || !t.addValuesOf(acc, ints, r) {
-		plainAddValuesOf(acc, ints, r)
+	if !t.wide(acc) || !t.addValuesOf(acc, ints, r) {
+		plainAddValuesOf(acc, ints, *r)
 	}
 }
 
 // Add adds values to acc, which is as long. NaN means nothing in both.
 func (t Tier) Add(acc, values []float64) {
 	values = values[:len(acc)]
-	if t == Plain || len(acc) < fewest || !t.add(acc, values) {
+	if !t.wide(acc) || !t.add(acc, values) {
 		plainAdd(acc, values)
 	}
 }
@@ -183,14 +197,14 @@ func (t Tier) Add(acc, values []float64) {
 // AddSame adds v, which is not NaN, to every element of acc, in which NaN means
 // nothing yet.
 func (t Tier) AddSame(acc []float64, v float64) {
-	if t == Plain || len(acc) < fewest || !t.addSame(acc, v) {
+	if !t.wide(acc) || !t.addSame(acc, v) {
 		plainAddSame(acc, v)
 	}
 }
 
 // Fill sets every element of dst to v.
 func (t Tier) Fill(dst []float64, v float64) {
-	if t == Plain || len(dst) < fewest || !t.fill(dst, v) {
+	if !t.wide(dst) || !t.fill(dst, v) {
 		plainFill(dst, v)
 	}
 }
@@ -201,7 +215,7 @@ func (t Tier) Fill(dst []float64, v float64) {
 // caller.
 func (t Tier) Spread(dst []float64, bitmap []byte, present int, v float64) {
 	bitmap = bitmap[:(len(dst)+7)/8]
-	if t == Plain || len(dst) < fewest || !t.spread(dst, bitmap, present, v) {
+	if !t.wide(dst) || !t.spread(dst, bitmap, present, v) {
 		plainSpread(dst, bitmap, present, v)
 	}
 }

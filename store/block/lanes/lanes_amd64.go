@@ -8,7 +8,7 @@ import "golang.org/x/sys/cpu"
 func widest() Tier {
 	x := &cpu.X86
 	switch {
-	case !x.HasAVX2 || !x.HasFMA:
+	case !x.HasAVX2 || !x.HasFMA || !x.HasBMI2:
 		return Plain
 	case !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512DQ || !x.HasAVX512VL || !x.HasPOPCNT:
 		return AVX2
@@ -55,7 +55,7 @@ func (p *Packed) direct() (off float64, ok bool) {
 	return most - float64(base), p.Width <= 52 && base >= -most && base <= most
 }
 
-func (t Tier) values(dst []float64, p *Packed, r Ratio) int {
+func (t Tier) values(dst []float64, p *Packed, r *Ratio) int {
 	off, ok := p.direct()
 	if !ok {
 		return 0
@@ -63,14 +63,14 @@ func (t Tier) values(dst []float64, p *Packed, r Ratio) int {
 	n := t.reach(len(dst), p)
 	switch {
 	case t == AVX512:
-		values512(&dst[0], n, &p.Bit, off, r.Div, 1/r.Div, r.Mul)
+		values512(&dst[0], n, &p.Bit, off, &r.Div)
 	case n > 0:
-		values256(&dst[0], n, &p.Bit, off, r.Div, 1/r.Div, r.Mul)
+		values256(&dst[0], n, &p.Bit, off, &r.Div)
 	}
 	return n
 }
 
-func (t Tier) addValues(acc []float64, p *Packed, r Ratio) int {
+func (t Tier) addValues(acc []float64, p *Packed, r *Ratio) int {
 	off, ok := p.direct()
 	if !ok {
 		return 0
@@ -78,40 +78,40 @@ func (t Tier) addValues(acc []float64, p *Packed, r Ratio) int {
 	n := t.reach(len(acc), p)
 	switch {
 	case t == AVX512:
-		addValues512(&acc[0], n, &p.Bit, off, r.Div, 1/r.Div, r.Mul)
+		addValues512(&acc[0], n, &p.Bit, off, &r.Div)
 	case n > 0:
-		addValues256(&acc[0], n, &p.Bit, off, r.Div, 1/r.Div, r.Mul)
+		addValues256(&acc[0], n, &p.Bit, off, &r.Div)
 	}
 	return n
 }
 
 // sums also returns the last sum, which holds where the number of sums is a
 // multiple of eight; with AVX-512 nothing is left to go on with.
-func (t Tier) sums(dst []float64, p *Packed, first uint64, r Ratio) (n int, last uint64) {
+func (t Tier) sums(dst []float64, p *Packed, first uint64, r *Ratio) (n int, last uint64) {
 	n, last = t.reach(len(dst), p), first
 	switch {
 	case t == AVX512:
-		last = sums512(&dst[0], n, &p.Bit, first, r.Div, 1/r.Div, r.Mul)
+		last = sums512(&dst[0], n, &p.Bit, first, &r.Div)
 	case n > 0:
-		last = sums256(&dst[0], n, &p.Bit, first, r.Div, 1/r.Div, r.Mul)
+		last = sums256(&dst[0], n, &p.Bit, first, &r.Div)
 	}
 	return n, last
 }
 
-func (t Tier) valuesOf(dst []float64, r Ratio) bool {
+func (t Tier) valuesOf(dst []float64, r *Ratio) bool {
 	if t == AVX512 {
-		valuesOf512(&dst[0], len(dst), r.Div, 1/r.Div, r.Mul)
+		valuesOf512(&dst[0], len(dst), &r.Div)
 	} else {
-		valuesOf256(&dst[0], len(dst), r.Div, 1/r.Div, r.Mul)
+		valuesOf256(&dst[0], len(dst), &r.Div)
 	}
 	return true
 }
 
-func (t Tier) sumsOf(dst []float64, first uint64, r Ratio) bool {
+func (t Tier) sumsOf(dst []float64, first uint64, r *Ratio) bool {
 	if t == AVX512 {
-		sumsOf512(&dst[0], len(dst), first, r.Div, 1/r.Div, r.Mul)
+		sumsOf512(&dst[0], len(dst), first, &r.Div)
 	} else {
-		sumsOf256(&dst[0], len(dst), first, r.Div, 1/r.Div, r.Mul)
+		sumsOf256(&dst[0], len(dst), first, &r.Div)
 	}
 	return true
 }
@@ -147,11 +147,11 @@ func (t Tier) add(acc, values []float64) bool {
 	return true
 }
 
-func (t Tier) addValuesOf(acc, ints []float64, r Ratio) bool {
+func (t Tier) addValuesOf(acc, ints []float64, r *Ratio) bool {
 	if t == AVX512 {
-		addValuesOf512(&acc[0], len(acc), &ints[0], r.Div, 1/r.Div, r.Mul)
+		addValuesOf512(&acc[0], len(acc), &ints[0], &r.Div)
 	} else {
-		addValuesOf256(&acc[0], len(acc), &ints[0], r.Div, 1/r.Div, r.Mul)
+		addValuesOf256(&acc[0], len(acc), &ints[0], &r.Div)
 	}
 	return true
 }
@@ -182,8 +182,8 @@ func (t Tier) spread(dst []float64, bitmap []byte, present int, v float64) bool 
 	return true
 }
 
-func (t Tier) put(dst []float64, x *Exceptions, r Ratio) {
-	put512(&dst[0], len(dst), &x.Bit, r.Div, 1/r.Div, r.Mul)
+func (t Tier) put(dst []float64, x *Exceptions, r *Ratio) {
+	put512(&dst[0], len(dst), &x.Bit, &r.Div)
 }
 
 func (t Tier) putInts(dst []float64, x *Exceptions) { putInts512(&dst[0], len(dst), &x.Bit) }

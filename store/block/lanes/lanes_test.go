@@ -39,13 +39,13 @@ func operations() []operation {
 	return []operation{
 		{"Ints", func(t lanes.Tier, dst []float64, in *input) { t.Ints(dst, &in.p) },
 			each(func(_ float64, i int, in *input) float64 { return math.Float64frombits(integer(&in.p, i)) })},
-		{"Values", func(t lanes.Tier, dst []float64, in *input) { t.Values(dst, &in.p, in.r) },
+		{"Values", func(t lanes.Tier, dst []float64, in *input) { t.Values(dst, &in.p, &in.r) },
 			each(func(_ float64, i int, in *input) float64 { return value(integer(&in.p, i), in.r) })},
-		{"ValuesOf", func(t lanes.Tier, dst []float64, in *input) { t.ValuesOf(dst, in.r) },
+		{"ValuesOf", func(t lanes.Tier, dst []float64, in *input) { t.ValuesOf(dst, &in.r) },
 			each(func(i float64, _ int, in *input) float64 { return value(math.Float64bits(i), in.r) })},
-		{"AddValues", func(t lanes.Tier, dst []float64, in *input) { t.AddValues(dst, &in.p, in.r) },
+		{"AddValues", func(t lanes.Tier, dst []float64, in *input) { t.AddValues(dst, &in.p, &in.r) },
 			each(func(a float64, i int, in *input) float64 { return sum(a, value(integer(&in.p, i), in.r)) })},
-		{"Sums", func(t lanes.Tier, dst []float64, in *input) { t.Sums(dst, &in.p, in.first, in.r) },
+		{"Sums", func(t lanes.Tier, dst []float64, in *input) { t.Sums(dst, &in.p, in.first, &in.r) },
 			func(dst []float64, in *input) {
 				last := in.first
 				for i := range dst {
@@ -53,7 +53,7 @@ func operations() []operation {
 					dst[i] = value(last, in.r)
 				}
 			}},
-		{"SumsOf", func(t lanes.Tier, dst []float64, in *input) { t.SumsOf(dst, in.first, in.r) },
+		{"SumsOf", func(t lanes.Tier, dst []float64, in *input) { t.SumsOf(dst, in.first, &in.r) },
 			func(dst []float64, in *input) {
 				last := in.first
 				for i, d := range dst {
@@ -69,13 +69,13 @@ func operations() []operation {
 			each(func(a float64, i int, in *input) float64 {
 				return oneNaN(math.Float64frombits(math.Float64bits(a) + integer(&in.p, i)))
 			})},
-		{"Put", func(t lanes.Tier, dst []float64, in *input) { t.Put(dst, &in.except, in.r) },
+		{"Put", func(t lanes.Tier, dst []float64, in *input) { t.Put(dst, &in.except, &in.r) },
 			put(func(i uint64, in *input) float64 { return value(i, in.r) })},
 		{"PutInts", func(t lanes.Tier, dst []float64, in *input) { t.PutInts(dst, &in.except) },
 			put(func(i uint64, in *input) float64 { return math.Float64frombits(i) })},
 		{"Add", func(t lanes.Tier, dst []float64, in *input) { t.Add(dst, in.values[:len(dst)]) },
 			each(func(a float64, i int, in *input) float64 { return sum(a, in.values[i]) })},
-		{"AddValuesOf", func(t lanes.Tier, dst []float64, in *input) { t.AddValuesOf(dst, in.values, in.r) },
+		{"AddValuesOf", func(t lanes.Tier, dst []float64, in *input) { t.AddValuesOf(dst, in.values, &in.r) },
 			each(func(a float64, i int, in *input) float64 { return sum(a, value(math.Float64bits(in.values[i]), in.r)) })},
 		{"AddSame", func(t lanes.Tier, dst []float64, in *input) { t.AddSame(dst, in.v) },
 			each(func(a float64, _ int, in *input) float64 { return sum(a, in.v) })},
@@ -153,13 +153,13 @@ var allRatios = ratios()
 
 // ratios are those that blocks use, and some at the limit.
 func ratios() (out []lanes.Ratio) {
-	out = []lanes.Ratio{{1, 1}}
+	out = []lanes.Ratio{lanes.Over(1, 1)}
 	for k, p := 0, 1.0; k <= 14; k, p = k+1, p*10 {
-		out = append(out, lanes.Ratio{Div: p, Mul: 1})
+		out = append(out, lanes.Over(p, 1))
 	}
 	for _, s := range []float64{1, 2, 3, 5, 7, 10, 15, 30, 60, 300, 3600, 86_400, 86_400 * 399, 86_400*400 - 1, 86_400 * 400} {
-		out = append(out, lanes.Ratio{Div: s, Mul: 1}, lanes.Ratio{Div: s, Mul: 1e-9}, lanes.Ratio{Div: s, Mul: 1e-18},
-			lanes.Ratio{Div: s * 1e3, Mul: 1}, lanes.Ratio{Div: s * 1e9, Mul: 1})
+		out = append(out, lanes.Over(s, 1), lanes.Over(s, 1e-9), lanes.Over(s, 1e-18),
+			lanes.Over(s*1e3, 1), lanes.Over(s*1e9, 1))
 	}
 	return out
 }
@@ -370,7 +370,7 @@ func TestTooShort(t *testing.T) {
 							t.Errorf("%s with %v of %d bits from bit %d of %d bytes was let through", op.name, tier, p.Width, p.Bit, len(p.Data))
 						}
 					}()
-					op.run(tier, make([]float64, 16), &input{p: p, r: lanes.Ratio{Div: 1, Mul: 1}})
+					op.run(tier, make([]float64, 16), &input{p: p, r: lanes.Over(1, 1)})
 				}()
 			}
 		}
@@ -389,7 +389,7 @@ func TestExceptionsTooShort(t *testing.T) {
 		func(x *lanes.Exceptions) { x.Places = x.Places[:8] },
 	} {
 		for _, tier := range lanes.Tiers() {
-			x := whole
+			x, in := whole, lanes.Over(1, 1)
 			tier.PutInts(make([]float64, 16), &x)
 			change(&x)
 			func() {
@@ -398,7 +398,7 @@ func TestExceptionsTooShort(t *testing.T) {
 						t.Errorf("change %d was let through with %v", i, tier)
 					}
 				}()
-				tier.Put(make([]float64, 16), &x, lanes.Ratio{Div: 1, Mul: 1})
+				tier.Put(make([]float64, 16), &x, &in)
 			}()
 		}
 	}
@@ -409,16 +409,17 @@ func TestNothingIsAllocated(t *testing.T) {
 	for _, tier := range lanes.Tiers() {
 		n := testing.AllocsPerRun(100, func() {
 			var dst, acc [120]float64
+			sixtieths := lanes.Over(60, 1)
 			var data [200]byte
 			p := &lanes.Packed{Data: data[:], Width: 13}
 			tier.Ints(dst[:], p)
-			tier.Values(dst[:], p, lanes.Ratio{Div: 60, Mul: 1})
-			tier.AddValues(acc[:], p, lanes.Ratio{Div: 60, Mul: 1})
-			tier.Sums(dst[:], p, 1, lanes.Ratio{Div: 60, Mul: 1})
+			tier.Values(dst[:], p, &sixtieths)
+			tier.AddValues(acc[:], p, &sixtieths)
+			tier.Sums(dst[:], p, 1, &sixtieths)
 			tier.Doubles(dst[:], p, 1)
 			tier.Nudge(dst[:], p)
 			x := &lanes.Exceptions{Packed: *p, Places: data[:], PlaceBits: 7, Count: 9}
-			tier.Put(dst[:], x, lanes.Ratio{Div: 60, Mul: 1})
+			tier.Put(dst[:], x, &sixtieths)
 			tier.PutInts(dst[:], x)
 			tier.Add(acc[:], dst[:])
 			tier.AddSame(acc[:], 1)
@@ -461,7 +462,7 @@ func BenchmarkTiers(b *testing.B) {
 	for _, op := range operations() {
 		for _, width := range []uint{3, 7, 14, 20, 33, 45} {
 			in := draw(rng, n, width, 64)
-			in.p.Bit, in.r, in.zeros = 0, lanes.Ratio{Div: 60, Mul: 1}, 3
+			in.p.Bit, in.r, in.zeros = 0, lanes.Over(60, 1), 3
 			for i := range n {
 				in.before[i], in.values[i] = float64(i), float64(i)
 			}

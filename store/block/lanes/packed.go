@@ -32,11 +32,17 @@ func (p *Packed) Int(i int) uint64 {
 
 // check panics unless there are n integers.
 func (p *Packed) check(n int) {
-	if bits := 8 * uint(len(p.Data)); p.Width > MaxWidth || p.Bit > bits || uint(n)*p.Width > bits-p.Bit {
+	if !p.has(n) {
 		p.tooShort(n)
 	}
 }
 
+func (p *Packed) has(n int) bool {
+	bits := 8 * uint(len(p.Data))
+	return p.Width <= MaxWidth && p.Bit <= bits && uint(n)*p.Width <= bits-p.Bit
+}
+
+//go:noinline
 func (p *Packed) tooShort(n int) {
 	panic(fmt.Sprintf("BUG: %d integers of %d bits from bit %d of %d bytes", n, p.Width, p.Bit, len(p.Data)))
 }

@@ -11,7 +11,6 @@ import (
 // data is the numbers that vectors are loaded from.
 type data struct {
 	numbers operand.Mem // 0 to 7
-	one     operand.Mem // as a double
 	n64     operand.Mem
 	next    operand.Mem // 1 in the high dword
 	pair    operand.Mem // 2 in both dwords
@@ -26,7 +25,6 @@ type data struct {
 func writeData() *data {
 	return &data{
 		numbers: table("numbers", 0, 1, 2, 3, 4, 5, 6, 7),
-		one:     table("one", math.Float64bits(1)),
 		n64:     table("n64", 64),
 		next:    table("next", 1<<32),
 		pair:    table("pair", 2<<32|2),

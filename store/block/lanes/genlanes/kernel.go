@@ -8,6 +8,9 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
+// unrolled is how many groups a round of a loop has.
+const unrolled = 4
+
 type source int
 
 const (
@@ -80,7 +83,7 @@ func (k *kernel) signature(m machine) string {
 	}
 	switch k.meaning {
 	case ratio:
-		s += ", div, inv, mul float64"
+		s += ", r *float64"
 	case shifted:
 		s += ", zeros uint64"
 	}
@@ -122,6 +125,7 @@ type body struct {
 	u              unpacker
 	value          reg.VecVirtual // constant
 	carry          reg.VecVirtual
+	r              reg.GPVirtual  // ratio
 	inv, more, mul reg.VecVirtual // more: what inv is less than 1/div
 	times          bool           // mul is not 1
 	zeros          reg.VecVirtual
@@ -156,12 +160,11 @@ func (k *kernel) write(m machine) {
 // multiplied.
 func (b *body) loops(times string) {
 	if times != "" {
-		one, mul := GP64(), GP64()
+		one := GP64()
 		MOVQ(operand.U64(math.Float64bits(1)), one)
-		MOVQ(address("mul"), mul)
-		CMPQ(one, mul)
+		CMPQ(one, operand.Mem{Base: b.r, Disp: fieldMul})
 		JE(operand.LabelRef("once"))
-		b.mul = everywhere(b.m, "mul")
+		b.mul = b.factor(fieldMul)
 	}
 	if b.source != packed {
 		b.loop(times)
@@ -179,6 +182,20 @@ func (b *body) loops(times string) {
 	b.end()
 }
 
+// Where the fields of a Ratio are.
+const (
+	fieldMul  = 8
+	fieldInv  = 16
+	fieldMore = 24
+)
+
+// factor returns a vector whose every lane is a field of the ratio.
+func (b *body) factor(field int) reg.VecVirtual {
+	v := b.m.vector()
+	VPBROADCASTQ(operand.Mem{Base: b.r, Disp: field}, v)
+	return v
+}
+
 func (b *body) constants() {
 	switch b.source {
 	case array:
@@ -191,11 +208,8 @@ func (b *body) constants() {
 	}
 	switch b.meaning {
 	case ratio:
-		b.inv, b.more = everywhere(b.m, "inv"), b.m.vector()
-		div := everywhere(b.m, "div")
-		VPBROADCASTQ(b.m.words().one, b.more)
-		VFNMADD231PD(div, b.inv, b.more)
-		VMULPD(b.inv, b.more, b.more)
+		b.r = Load(Param("r"), GP64()).(reg.GPVirtual)
+		b.inv, b.more = b.factor(fieldInv), b.factor(fieldMore)
 	case shifted:
 		b.zeros = everywhere(b.m, "zeros")
 	}
@@ -205,27 +219,40 @@ func (b *body) constants() {
 	}
 }
 
-// loop writes the turns of whole groups and of what is left over.
+// loop writes the turns of whole groups, several to a round so that a processor
+// foresees how many rounds there are, and of what is left over.
 func (b *body) loop(name string) {
+	CMPQ(b.groups, operand.U8(unrolled))
+	JB(operand.LabelRef(name + "Few"))
+	Label(name + "Loop")
+	for i := range unrolled {
+		b.turn(i, false)
+	}
+	b.step(unrolled)
+	CMPQ(b.groups, operand.U8(unrolled))
+	JAE(operand.LabelRef(name + "Loop"))
+	Label(name + "Few")
 	TESTQ(b.groups, b.groups)
 	JZ(operand.LabelRef(name + "Rest"))
-	Label(name + "Loop")
-	b.turn(false)
-	ADDQ(operand.U8(8*group), b.dst)
-	switch b.source {
-	case packed:
-		ADDQ(b.u.width, b.u.data)
-	case array:
-		ADDQ(operand.U8(8*group), b.src)
-	}
-	DECQ(b.groups)
-	JNZ(operand.LabelRef(name + "Loop"))
+	Label(name + "One")
+	b.turn(0, false)
+	b.step(1)
+	JNZ(operand.LabelRef(name + "One"))
 	Label(name + "Rest")
 	TESTQ(b.rest, b.rest)
 	JZ(operand.LabelRef(name + "End"))
 	b.m.tail(b.rest)
-	b.turn(true)
+	b.turn(0, true)
 	Label(name + "End")
+}
+
+// step moves on by some groups and sets the flags of how many are left.
+func (b *body) step(groups int) {
+	ADDQ(operand.I32(8*group*groups), b.dst)
+	if b.source == array {
+		ADDQ(operand.I32(8*group*groups), b.src)
+	}
+	SUBQ(operand.U8(groups), b.groups)
 }
 
 func (b *body) end() {
@@ -238,10 +265,11 @@ func (b *body) end() {
 	RET()
 }
 
-// turn handles a group.
-func (b *body) turn(last bool) {
+// turn handles the group numbered i of a round.
+func (b *body) turn(i int, last bool) {
 	for h := range group / b.m.lanes() {
-		at := operand.Mem{Base: b.dst, Disp: 8 * b.m.lanes() * h}
+		disp := 8 * (group*i + b.m.lanes()*h)
+		at := operand.Mem{Base: b.dst, Disp: disp}
 		x := b.m.vector()
 		switch b.source {
 		case packed:
@@ -249,7 +277,7 @@ func (b *body) turn(last bool) {
 		case inPlace:
 			b.m.load(at, h, last, x)
 		case array:
-			b.m.load(operand.Mem{Base: b.src, Disp: 8 * b.m.lanes() * h}, h, last, x)
+			b.m.load(operand.Mem{Base: b.src, Disp: disp}, h, last, x)
 		case constant:
 			x = b.value
 		}
@@ -272,6 +300,9 @@ func (b *body) turn(last bool) {
 			x = b.sum(x, at, h, last)
 		}
 		b.m.store(x, at, h, last)
+	}
+	if b.source == packed && !last {
+		ADDQ(b.u.width, b.u.data)
 	}
 }
 

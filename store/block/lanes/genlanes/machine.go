@@ -15,6 +15,8 @@ type machine interface {
 	suffix() string
 	lanes() int
 	vector() reg.VecVirtual
+	// spread returns a vector whose every lane is x.
+	spread(x reg.GPVirtual) reg.VecVirtual
 	// limit prepares loadBytes for integers of width bits from bit on, of which the
 	// last group has rest.
 	limit(bit, width, rest reg.GPVirtual)
@@ -39,7 +41,7 @@ type machine interface {
 	highest(x, dst reg.VecVirtual)
 }
 
-// avx512 needs the sets F, BW, DQ and VL. Its masked loads touch only the bytes
+// avx512 needs the sets F, BW, DQ and VL, and BMI2. Its masked loads touch only the bytes
 // that they are told of.
 type avx512 struct {
 	*data
@@ -50,6 +52,12 @@ func (*avx512) suffix() string         { return "512" }
 func (m *avx512) words() *data         { return m.data }
 func (*avx512) lanes() int             { return 8 }
 func (*avx512) vector() reg.VecVirtual { return ZMM() }
+
+func (m *avx512) spread(x reg.GPVirtual) reg.VecVirtual {
+	v := ZMM()
+	VPBROADCASTQ(x, v)
+	return v
+}
 
 func (m *avx512) limit(bit, width, rest reg.GPVirtual) {
 	m.whole, m.last = K(), K()
@@ -124,7 +132,7 @@ func (m *avx512) highest(x, dst reg.VecVirtual) {
 	VPERMQ(x, top, dst)
 }
 
-// avx2 needs FMA too. A group is two vectors; its loads of bytes go beyond what
+// avx2 needs FMA and BMI2 too. A group is two vectors; its loads of bytes go beyond what
 // they need.
 type avx2 struct {
 	*data
@@ -136,6 +144,13 @@ func (m *avx2) words() *data              { return m.data }
 func (*avx2) lanes() int                  { return 4 }
 func (*avx2) vector() reg.VecVirtual      { return YMM() }
 func (*avx2) limit(_, _, _ reg.GPVirtual) {}
+
+func (*avx2) spread(x reg.GPVirtual) reg.VecVirtual {
+	v := YMM()
+	VMOVQ(x, v.AsX())
+	VPBROADCASTQ(v.AsX(), v)
+	return v
+}
 
 func (m *avx2) tail(rest reg.GPVirtual) {
 	m.at = GP64()

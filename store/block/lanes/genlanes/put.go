@@ -23,7 +23,7 @@ func writePut(m *avx512, k kernel) {
 	x := Load(Param("bit"), GP64()).(reg.GPVirtual)
 	b.constants()
 	if k.meaning == ratio {
-		b.mul = everywhere(m, "mul")
+		b.mul = b.factor(fieldMul)
 	}
 	n := everywhere(m, "n")
 	data, places, width, placeBits, left := GP64(), GP64(), GP64(), GP64(), GP64()
@@ -79,10 +79,9 @@ func writePut(m *avx512, k kernel) {
 
 // lowBitsOf returns a vector whose every lane has n bits set.
 func (m *avx512) lowBitsOf(n reg.GPVirtual) reg.VecVirtual {
-	mask, v := GP64(), m.vector()
+	mask := GP64()
 	lowBits(n, mask)
-	VPBROADCASTQ(mask, v)
-	return v
+	return m.spread(mask)
 }
 
 // bytesOf returns a mask of the bytes that some integers of width bits take.

@@ -50,15 +50,14 @@ func (u *unpacker) begin(m machine, direct bool, rest reg.GPVirtual) {
 	MOVQ(operand.Mem{Base: u.p, Disp: fieldData}, u.data)
 	MOVQ(operand.Mem{Base: u.p, Disp: fieldBit}, u.bit)
 	MOVQ(operand.Mem{Base: u.p, Disp: fieldWidth}, u.width)
-	skip, mask := GP64(), GP64()
+	skip := GP64()
 	MOVQ(u.bit, skip)
 	SHRQ(operand.U8(3), skip)
 	ADDQ(skip, u.data)
 	ANDQ(operand.U8(7), u.bit)
+	mask := GP64()
 	lowBits(u.width, mask)
-	u.mask = u.m.vector()
-	VMOVQ(mask, u.mask.AsX())
-	VPBROADCASTQ(u.mask.AsX(), u.mask)
+	u.mask = u.m.spread(mask)
 	if direct {
 		u.base = everywhere(m, "off")
 	} else {
@@ -70,10 +69,8 @@ func (u *unpacker) begin(m machine, direct bool, rest reg.GPVirtual) {
 
 // lowBits sets dst to n bits, n below 64.
 func lowBits(n, dst reg.GPVirtual) {
-	MOVQ(n, reg.RCX)
-	MOVQ(operand.U32(1), dst)
-	SHLQ(reg.CL, dst)
-	DECQ(dst)
+	MOVQ(operand.I32(-1), dst)
+	BZHIQ(n, dst, dst)
 }
 
 // places prepares for a loop of narrow or wide integers.
@@ -98,12 +95,10 @@ func (u *unpacker) places(wide bool) {
 // placesOf returns the places of integers of which the first begins at bit.
 func (u *unpacker) placesOf(at operand.Mem, bit reg.GPVirtual) half {
 	m := u.m
-	first, place, x := m.vector(), m.vector(), m.vector()
+	place, x := m.vector(), m.vector()
 	VPBROADCASTQ(operand.Mem{Base: u.p, Disp: fieldWidth}, place)
 	VPMULUDQ(m.words().numbers, place, place)
-	VMOVQ(bit, first.AsX())
-	VPBROADCASTQ(first.AsX(), first)
-	VPADDQ(first, place, place)
+	VPADDQ(m.spread(bit), place, place)
 	h := half{at: at, pick: m.vector(), right: m.vector()}
 	shift := uint8(5)
 	if u.wide {
