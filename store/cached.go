@@ -331,8 +331,9 @@ func (c *cachedLines) read(r *run, b *sealedBlock) (int64, error) {
 	rd.pins.arenas = b.arenas
 	err := rd.pins.read(func() error {
 		for _, a := range b.arenas {
-			rd.pins.at = a
-			if err := rd.arena(a, &r.parts[a.part]); err != nil {
+			rd.strips = rd.strips[:0]
+			rd.addArena(a)
+			if err := rd.sweep(&r.parts[a.part]); err != nil {
 				return err
 			}
 		}

@@ -2,6 +2,29 @@ package store
 
 import "math"
 
+const headTile = 64 // slots whose rows stay cached while columns are folded
+
+// head folds the columns [from, to) of an open block. Slots are taken in tiles
+// so that their rows stay in the cache while column after column is read.
+func (r *reader) head(p *partition, b *openBlock, sel *selected, from, to int) {
+	at := r.index(r.grid.stamp(b.number, from)) - from
+	for lo := 0; lo < len(sel.slots); lo += headTile {
+		hi := min(lo+headTile, len(sel.slots))
+		slots := sel.slots[lo:hi]
+		pos := from
+		for ; r.Agg == AggSum && sel.groups == nil && pos+sumColumns <= to; pos += sumColumns {
+			r.sumHead((*[sumColumns]float64)(r.values[at+pos:]), (*[sumColumns]column)(b.columns[pos:]), slots, p.flags)
+		}
+		for ; pos < to; pos++ {
+			if sel.groups == nil {
+				r.foldHead(&r.values[at+pos], b.columns[pos], slots, p.flags)
+			} else {
+				r.foldGroups(r.values[at+pos:], b.columns[pos], slots, sel.groups[lo:hi], p.flags)
+			}
+		}
+	}
+}
+
 // foldHead folds the given slots of a column, which ascend, into acc.
 func (r *run) foldHead(acc *float64, c column, slots []uint32, flags []uint8) {
 	a, agg, secs := *acc, r.Agg, r.store.grid.secs

@@ -2,11 +2,8 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"sync"
-
-	"pulse/store/block"
 )
 
 // run is a scan under way: what was selected, and the lines to come.
@@ -32,19 +29,13 @@ type reader struct {
 	*run
 	start, end int64
 	blocks     int64
-	pins       pins      // of the partition at hand, in range
-	row        []float64 // of one series, for ZeroFill
-	zeros      []bool    // of a sum, by line: a block of the arena at hand is 0 throughout
+	pins       pins         // of the partition at hand, in range
+	minis      []pinnedMini // likewise
+	row        []float64    // of one series, for ZeroFill
 	scratch    decoded
 	mini       miniLoad
-	minis      []pinnedMini // of the partition at hand, in range
-}
-
-// pinnedMini is a mini-block of an open block that is read without the lock.
-type pinnedMini struct {
-	mini
-	number int64 // of the block
-	k      int
+	strips     []strip  // what is read at once of the partition at hand
+	zeros      [][]bool // of a sum, by strip and line: a block is 0 throughout
 }
 
 const parallelFrom = 1 << 20 // datapoints that are worth a second reader
@@ -96,11 +87,7 @@ func (r *run) readSpan(s span) error {
 
 // reader returns what reads the steps in (start, end].
 func (r *run) reader(start, end int64) reader {
-	rd := reader{run: r, start: start, end: end}
-	if r.Agg == AggSum && len(r.lines)*manyZeros <= r.stats.Series {
-		rd.zeros = make([]bool, len(r.lines))
-	}
-	return rd
+	return reader{run: r, start: start, end: end}
 }
 
 // all reads partition after partition.
@@ -113,13 +100,7 @@ func (r *reader) all() error {
 	return nil
 }
 
-const (
-	headTile  = 64   // slots whose rows stay cached while columns are folded
-	checkEach = 1024 // blocks between two looks at ctx
-
-	maxReaders = 4 // of one scan
-	manyZeros  = 4 // series per line from which blocks of zeros are added once for all
-)
+const maxReaders = 4 // of one scan
 
 // partition folds the values of one partition. The head is read under the
 // lock; sealed blocks, which cannot change, without.
@@ -159,151 +140,18 @@ func (r *reader) partition(part int) error {
 		}
 	}
 	p.mu.RUnlock()
-	for i, m := range r.minis {
-		r.fold(m, sel)
-		m.hold.Release()
-		r.minis[i] = pinnedMini{}
-	}
-	r.minis = r.minis[:0]
+	defer r.dropMinis()
 	return r.pins.read(func() error {
-		for _, a := range r.pins.arenas {
-			r.pins.at = a
-			if err := r.arena(a, sel); err != nil {
-				return err
-			}
+		r.strips = r.strips[:0]
+		for _, m := range r.minis {
+			r.addMini(m)
 		}
-		return nil
+		for _, a := range r.pins.arenas {
+			r.addArena(a)
+		}
+		return r.sweep(sel)
 	})
 }
 
 // index returns the place of a stamp in the values of a line.
 func (r *run) index(stamp int64) int { return int((stamp-r.Start)/r.grid.step) - 1 }
-
-// head folds the columns [from, to) of an open block. Slots are taken in tiles
-// so that their rows stay in the cache while column after column is read.
-func (r *reader) head(p *partition, b *openBlock, sel *selected, from, to int) {
-	at := r.index(r.grid.stamp(b.number, from)) - from
-	for lo := 0; lo < len(sel.slots); lo += headTile {
-		hi := min(lo+headTile, len(sel.slots))
-		slots := sel.slots[lo:hi]
-		pos := from
-		for ; r.Agg == AggSum && sel.groups == nil && pos+sumColumns <= to; pos += sumColumns {
-			r.sumHead((*[sumColumns]float64)(r.values[at+pos:]), (*[sumColumns]column)(b.columns[pos:]), slots, p.flags)
-		}
-		for ; pos < to; pos++ {
-			if sel.groups == nil {
-				r.foldHead(&r.values[at+pos], b.columns[pos], slots, p.flags)
-			} else {
-				r.foldGroups(r.values[at+pos:], b.columns[pos], slots, sel.groups[lo:hi], p.flags)
-			}
-		}
-	}
-}
-
-// fold folds the values of a mini-block.
-func (r *reader) fold(m pinnedMini, sel *selected) {
-	from, to := r.grid.overlap(m.number, r.start, r.end)
-	from, to = max(from, m.k*miniSteps), min(to, (m.k+1)*miniSteps)
-	at := r.index(r.grid.stamp(m.number, from))
-	values := r.mini.row[from-m.k*miniSteps : to-m.k*miniSteps]
-	for i, n := range sel.slots {
-		if !m.load(&r.mini.row, &r.mini.inline, n) {
-			continue
-		}
-		first := at
-		if sel.groups != nil {
-			first += int(sel.groups[i]) * r.steps
-		}
-		acc := r.values[first : first+len(values)]
-		if r.Agg == AggSum {
-			for i, v := range values {
-				acc[i] = add(acc[i], v)
-			}
-			continue
-		}
-		for i, v := range values {
-			if v == v {
-				acc[i] = r.Agg.fold(acc[i], v)
-			}
-		}
-	}
-}
-
-// arena folds the sealed blocks of one block time.
-func (r *reader) arena(a *arena, sel *selected) error {
-	from, to := r.grid.overlap(a.number, r.start, r.end)
-	at := r.index(r.grid.stamp(a.number, from))
-	plain := a.fields == 1 && len(a.patches) == 0
-	zeros := r.zeros
-	if len(zeros)*manyZeros > len(sel.slots) {
-		zeros = nil
-	}
-	clear(zeros)
-	for k, n := range sel.slots {
-		if k%checkEach == checkEach-1 {
-			if err := r.ctx.Err(); err != nil {
-				return err
-			}
-		}
-		var src []byte
-		if plain {
-			if word := a.word(n); word != 0 {
-				src = a.block(word, &r.scratch.inline)
-			}
-		} else {
-			src = a.blockOf(n, int(r.Field), &r.scratch.inline)
-		}
-		if src == nil {
-			continue
-		}
-		line := 0
-		if sel.groups != nil {
-			line = int(sel.groups[k])
-		}
-		r.blocks++
-		if zeros != nil && block.Zero(src) {
-			zeros[line] = true
-			continue
-		}
-		first := at + line*r.steps
-		acc := r.values[first : first+to-from]
-		if err := r.block(acc, src, from, to); err != nil {
-			return fmt.Errorf("read block %d of slot %d: %w", a.number, n, err)
-		}
-	}
-	r.addZeros(zeros, at, to-from)
-	return nil
-}
-
-// addZeros adds 0 to the n values from place at on of each line that a block of
-// zeros belongs to. A sum is the same whenever that is done, to the last bit.
-func (r *reader) addZeros(zeros []bool, at, n int) {
-	for line, found := range zeros {
-		if !found {
-			continue
-		}
-		acc := r.values[at+line*r.steps:][:n]
-		for i, v := range acc {
-			acc[i] = AggSum.fold(v, 0)
-		}
-	}
-}
-
-// block folds the steps [from, to) of one sealed block into acc.
-func (r *reader) block(acc []float64, src []byte, from, to int) error {
-	switch r.Agg {
-	case AggSum:
-		return block.Sum(acc, src, from, to, &r.scratch.row)
-	case AggCount:
-		return block.Count(acc, src, from, to, &r.scratch.row)
-	case AggMin:
-		return block.Min(acc, src, from, to, &r.scratch.row)
-	case AggMax:
-		return block.Max(acc, src, from, to, &r.scratch.row)
-	}
-	if _, err := block.Decode(r.scratch.row[:], src); err != nil {
-		return err
-	}
-	copy(acc, r.scratch.row[from:to])
-	return nil
-}

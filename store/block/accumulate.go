@@ -17,23 +17,30 @@ import (
 
 // Sum adds the values of src to acc.
 func Sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
-	check(acc, from, to)
+	return SumOf(acc, src, Size, from, to, scratch)
+}
+
+// SumOf is Sum for a block of n values, n being Size or less.
+func SumOf(acc []float64, src []byte, n, from, to int, scratch *[Size]float64) error {
+	if check(acc, from, to); to > n {
+		panic(fmt.Sprintf("BUG: steps [%d,%d) of a block of %d", from, to, n))
+	}
 	if v, ok := small(src); ok {
 		tier.AddSame(acc, v)
 		return nil
 	}
 	var b simple
-	if b.read(src, Size) > 0 {
+	if b.read(src, n) > 0 {
 		b.addTo(acc, from, scratch)
 		return nil
 	}
-	return sum(acc, src, from, to, scratch)
+	return sum(acc, src, n, from, to, scratch)
 }
 
-// sum is Sum for any block.
-func sum(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
+// sum is SumOf for any block.
+func sum(acc []float64, src []byte, n, from, to int, scratch *[Size]float64) error {
 	var b view
-	err := b.open(acc, src, from, to)
+	_, err := b.parse(src, n)
 	if err != nil || b.kind == absent {
 		return err
 	}
@@ -158,7 +165,7 @@ func check(acc []float64, from, to int) {
 func (b *view) window(scratch *[Size]float64, from, to int) []float64 {
 	switch {
 	case b.mask != maskNone:
-		b.decode(scratch[:])
+		b.decode(scratch[:b.n])
 	case b.kind == layered:
 		b.present(scratch[:to], 0) // integers may depend on those before
 	default:

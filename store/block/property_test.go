@@ -304,3 +304,35 @@ func TestNothingIsAllocated(t *testing.T) {
 		}
 	}
 }
+
+// Blocks of fewer values add up as they decode.
+func TestSumOfShortBlocks(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		values, step := drawValues(r)
+		values = values[:min(len(values), block.Size)]
+		n := len(values)
+		from := rapid.IntRange(0, n).Draw(r, "from")
+		to := rapid.IntRange(from, n).Draw(r, "to")
+		got, want := make([]float64, to-from), make([]float64, to-from)
+		for i := range got {
+			got[i] = []float64{math.NaN(), 0, 1.5}[i%3]
+			want[i] = got[i]
+			switch v := values[from+i]; {
+			case v != v:
+			case want[i] != want[i]:
+				want[i] = v
+			default:
+				want[i] += v
+			}
+		}
+		var scratch [block.Size]float64
+		if err := block.SumOf(got, block.AppendTo(nil, values, step), n, from, to, &scratch); err != nil {
+			r.Fatal(err)
+		}
+		for i := range want {
+			if !sameBits(got[i], want[i]) {
+				r.Fatalf("step %d of [%d,%d) of %d: %v, want %v", from+i, from, to, n, got[i], want[i])
+			}
+		}
+	})
+}
