@@ -1,59 +1,87 @@
 package store
 
 import (
+	"slices"
+
 	"pulse/store/index"
 	"pulse/store/norm"
 	"pulse/store/tags"
 )
 
 // grouper numbers the distinct combinations of the values of some keys in
-// order of appearance. Tag pairs have numbers, so a combination is a path
-// through them: a node per prefix. Who keeps a grouper keeps the pairs of its
-// groups as a user of the index.
+// order of appearance. Tag pairs have numbers, so a combination is as many numbers
+// as there are keys. Who keeps a grouper keeps the pairs of its groups as a user of
+// the index.
 type grouper struct {
 	by    []string
-	nodes map[uint64]int32 // node of the prefix and pair number; the root is 0
-	last  int32            // newest node
-	group map[int32]int32  // group of a node that is a whole combination
-	keys  [][]uint32       // pair numbers of each group, in the order of by
+	at    []int    // where each key was in the pairs of the series before
+	pairs []uint32 // of all groups, in the order of by, one group behind the other
+	last  int32    // the group that was found before
+	count int32
+	table []int32 // group numbers and 1, by hash; 0: free. Its length is a power of two
 }
 
 func newGrouper(by []string) *grouper {
-	return &grouper{by: by, nodes: map[uint64]int32{}, group: map[int32]int32{}}
+	return &grouper{by: by, at: make([]int, len(by)), last: -1}
 }
 
 // find returns the number of the group that a series with the given pairs
 // belongs to, and false when it lacks one of the keys.
 func (g *grouper) find(dict index.Dictionary, pairs []uint32) (int32, bool) {
-	for _, key := range g.by {
-		if _, ok := dict.Find(pairs, key); !ok {
+	begin := len(g.pairs)
+	for i, key := range g.by {
+		pair, at, ok := dict.Find(pairs, key, g.at[i])
+		if !ok {
+			g.pairs = g.pairs[:begin]
 			return 0, false
 		}
+		g.at[i] = at
+		g.pairs = append(g.pairs, pair)
 	}
-	node := int32(0)
-	for _, key := range g.by {
-		pair, _ := dict.Find(pairs, key)
-		step := uint64(node)<<32 | uint64(pair)
-		next, ok := g.nodes[step]
-		if !ok {
-			g.last++
-			next = g.last
-			g.nodes[step] = next
+	wanted := g.pairs[begin:]
+	g.pairs = g.pairs[:begin]
+	if g.last >= 0 && slices.Equal(g.key(g.last), wanted) {
+		return g.last, true
+	}
+	if int(g.count) >= len(g.table)/2 {
+		g.grow()
+	}
+	place := g.place(wanted)
+	if g.table[place] == 0 {
+		g.pairs = g.pairs[:begin+len(wanted)] // it is there already
+		g.count++
+		g.table[place] = g.count
+	}
+	g.last = g.table[place] - 1
+	return g.last, true
+}
+
+// key returns the pair numbers of a group.
+func (g *grouper) key(group int32) []uint32 {
+	n := len(g.by)
+	return g.pairs[int(group)*n : (int(group)+1)*n : (int(group)+1)*n]
+}
+
+// place returns where in the table the group with a key is, or would be.
+func (g *grouper) place(key []uint32) int {
+	h := uint64(0)
+	for _, pair := range key {
+		h = (h ^ uint64(pair)) * 0x9E3779B97F4A7C15
+		h ^= h >> 32
+	}
+	for i := h; ; i++ {
+		i &= uint64(len(g.table) - 1)
+		if n := g.table[i]; n == 0 || slices.Equal(g.key(n-1), key) {
+			return int(i)
 		}
-		node = next
 	}
-	n, ok := g.group[node]
-	if !ok {
-		n = int32(len(g.keys))
-		g.group[node] = n
-		key := make([]uint32, 0, len(g.by))
-		for _, k := range g.by {
-			pair, _ := dict.Find(pairs, k)
-			key = append(key, pair)
-		}
-		g.keys = append(g.keys, key)
+}
+
+func (g *grouper) grow() {
+	g.table = make([]int32, max(16, 4*len(g.table)))
+	for n := range g.count {
+		g.table[g.place(g.key(n))] = n + 1
 	}
-	return n, true
 }
 
 // groupTags returns the tags that make up a group.

@@ -9,18 +9,22 @@ import (
 // run is a scan under way: what was selected, and the lines to come.
 type run struct {
 	Scan
-	ctx    context.Context
-	store  *Store
-	grid   grid // of the tier
-	steps  int
-	parts  [partitions]selected
-	lines  []Line
-	values []float64 // of all lines: the step i of line n is at n*steps+i
-	keys   []string  // of groups, to order their lines
-	groups groupNames
-	epoch  uint64 // the last of an arena when the series were selected
-	pruned int64  // the latest value of a series that was dropped
-	stats  ScanStats
+	ctx     context.Context
+	store   *Store
+	grid    grid // of the tier
+	steps   int
+	parts   [partitions]selected
+	count   int    // of lines
+	gauge   []bool // by line: every member is a gauge
+	grouper *grouper
+	series  []Ref // of the lines of AggAll
+	lines   []Line
+	values  []float64 // of all lines: the step i of line n is at n*steps+i
+	keys    []string  // of groups, to order their lines
+	groups  groupNames
+	epoch   uint64 // the last of an arena when the series were selected
+	pruned  int64  // the latest value of a series that was dropped
+	stats   ScanStats
 }
 
 // reader reads the steps in (start, end] of a run. Readers of different steps

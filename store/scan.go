@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"pulse/store/index"
 	"pulse/store/match"
 	"pulse/store/tags"
 )
@@ -70,21 +71,11 @@ type ScanStats struct {
 // soon after ctx ends.
 func (s *Store) Scan(ctx context.Context, q Scan) ([]Line, ScanStats, error) {
 	defer s.Hold().Release()
-	if q.Tier < 0 || q.Tier >= len(s.tiers) || q.Field >= fields || q.Tier == primary && q.Field != FieldSum {
-		return nil, ScanStats{}, fmt.Errorf("scan: there is no field %d of tier %d", q.Field, q.Tier)
-	}
-	g := s.tiers[q.Tier].grid
-	if q.Start%g.step != 0 || q.End%g.step != 0 || q.Start > q.End {
-		return nil, ScanStats{}, fmt.Errorf("scan (%d, %d]: not an ascending range of multiples of %d ms", q.Start, q.End, g.step)
-	}
-	if q.Agg == AggAll && len(q.By) > 0 {
-		return nil, ScanStats{}, fmt.Errorf("scan: all series cannot be grouped")
-	}
-	if steps := uint64(q.End-q.Start) / uint64(g.step); steps > maxSteps {
-		return nil, ScanStats{}, &LimitError{"datapoints", int64(steps), maxSteps}
-	}
 	r, err := s.newRun(ctx, q)
-	if err != nil || len(r.lines) == 0 {
+	if err != nil || r.count == 0 {
+		return nil, r.stats, err
+	}
+	if err := r.makeLines(); err != nil {
 		return nil, r.stats, err
 	}
 	for err = r.read(); err == errLost; err = r.read() {
@@ -98,17 +89,39 @@ func (s *Store) Scan(ctx context.Context, q Scan) ([]Line, ScanStats, error) {
 	return r.lines, r.stats, nil
 }
 
+// check returns an error for a scan that makes no sense, and a *LimitError for one
+// that is endless.
+func (s *Store) check(q *Scan) error {
+	if q.Tier < 0 || q.Tier >= len(s.tiers) || q.Field >= fields || q.Tier == primary && q.Field != FieldSum {
+		return fmt.Errorf("scan: there is no field %d of tier %d", q.Field, q.Tier)
+	}
+	g := s.tiers[q.Tier].grid
+	if q.Start%g.step != 0 || q.End%g.step != 0 || q.Start > q.End {
+		return fmt.Errorf("scan (%d, %d]: not an ascending range of multiples of %d ms", q.Start, q.End, g.step)
+	}
+	if q.Agg == AggAll && len(q.By) > 0 {
+		return fmt.Errorf("scan: all series cannot be grouped")
+	}
+	if steps := uint64(q.End-q.Start) / uint64(g.step); steps > maxSteps {
+		return &LimitError{"datapoints", int64(steps), maxSteps}
+	}
+	return nil
+}
+
 // selected is the series of one partition that a scan reads.
 type selected struct {
 	slots  []uint32 // ascending
 	groups []int32  // line of each slot; nil when all belong to line 0
 }
 
-// newRun selects and groups series and checks the limits. Without an error it
-// has either no lines or lines of NaN.
+// newRun selects and groups series and checks the limits. The caller holds the store.
 func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
-	g := s.tiers[q.Tier].grid
-	r := &run{Scan: q, ctx: ctx, store: s, grid: g, steps: int((q.End - q.Start) / g.step), epoch: s.epochs.Load()}
+	r := &run{Scan: q, ctx: ctx, store: s, epoch: s.epochs.Load()}
+	if err := s.check(&q); err != nil {
+		return r, err
+	}
+	r.grid = s.tiers[q.Tier].grid
+	r.steps = int((q.End - q.Start) / r.grid.step)
 	found, err := s.index.SelectUntil(q.Query, ctx.Err)
 	if err != nil {
 		return r, err
@@ -124,18 +137,42 @@ func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
 	if q.MaxDatapoints > 0 && r.stats.Datapoints > q.MaxDatapoints {
 		return r, &LimitError{"datapoints", r.stats.Datapoints, q.MaxDatapoints}
 	}
-	if err := r.reserve(int64(len(r.lines)) * (lineBytes + 8*int64(r.steps))); err != nil {
-		return r, err
-	}
 	if r.Begin != nil {
 		r.Begin(r.stats.Series, r.stats.Datapoints)
 	}
-	r.values = make([]float64, len(r.lines)*r.steps)
-	fillNaN(r.values)
-	for i := range r.lines {
-		r.lines[i].Values = r.values[i*r.steps : (i+1)*r.steps : (i+1)*r.steps]
-	}
 	return r, nil
+}
+
+// makeLines makes the lines, of NaN.
+func (r *run) makeLines() error {
+	if err := r.reserve(int64(r.count) * (lineBytes + 8*int64(r.steps))); err != nil {
+		return err
+	}
+	r.values = make([]float64, r.count*r.steps)
+	fillNaN(r.values)
+	r.lines = make([]Line, r.count)
+	dict := r.store.index.Dictionary()
+	for i := range r.lines {
+		r.lines[i] = Line{Tags: r.tagsOf(dict, i), Gauge: r.gauge[i], Values: r.values[i*r.steps : (i+1)*r.steps : (i+1)*r.steps]}
+		if len(r.By) > 0 {
+			r.keys = append(r.keys, groupText(dict, r.grouper.key(int32(i))))
+		}
+	}
+	return nil
+}
+
+// tagsOf returns the tags of line i.
+func (r *run) tagsOf(dict index.Dictionary, i int) tags.Tags {
+	switch {
+	case len(r.By) > 0:
+		return groupTags(dict, r.grouper.key(int32(i)))
+	case r.Agg != AggAll:
+		return nil
+	}
+	p := &r.store.parts[r.series[i].partition()]
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return dict.Tags(p.pairsOf(r.series[i].slot()))
 }
 
 const (
@@ -178,52 +215,67 @@ func (r *run) split(seats []uint32) {
 }
 
 // group decides which line each series belongs to, and drops the series that
-// lack a key.
+// lack a key. Lines are numbered in the order of their first series.
 func (r *run) group() error {
-	g := newGrouper(r.By)
+	r.grouper = newGrouper(r.By)
+	var at []uint32
+	var flags []uint8
 	for part := range r.parts {
 		sel := &r.parts[part]
 		if len(sel.slots) == 0 {
 			continue
 		}
 		p := &r.store.parts[part]
+		at, flags = at[:0], flags[:0]
 		p.mu.RLock()
 		r.prune(p, sel)
-		dict := r.store.index.Dictionary()
-		pairs, at, flags := p.pairs, slices.Clone(p.pairAt), slices.Clone(p.flags)
+		dict, pairs := r.store.index.Dictionary(), p.pairs
+		for _, n := range sel.slots {
+			at, flags = append(at, p.pairAt[n]), append(flags, p.flags[n])
+		}
 		p.mu.RUnlock()
-		if r.Agg != AggAll && len(r.By) == 0 {
+		switch {
+		case r.Agg == AggAll:
+			r.single(part, sel)
+		case len(r.By) > 0:
+			flags = r.keyed(sel, dict, pairs, at, flags)
+		default:
 			r.ensure(0)
-			r.gauges(sel, flags)
-			continue
 		}
-		kept := sel.slots[:0]
-		sel.groups = make([]int32, 0, len(sel.slots))
-		for _, slot := range sel.slots {
-			n, ok := int32(len(r.lines)), true
-			if r.Agg != AggAll {
-				n, ok = g.find(dict, pairsOf(pairs, at[slot]))
-			}
-			if !ok {
-				continue
-			}
-			if r.ensure(int(n)) && r.Agg == AggAll {
-				r.lines[n].Tags = dict.Tags(pairsOf(pairs, at[slot]))
-			}
-			kept, sel.groups = append(kept, slot), append(sel.groups, n)
-		}
-		sel.slots = kept
 		r.gauges(sel, flags)
-		if r.MaxLines > 0 && int64(len(r.lines)) > r.MaxLines {
-			return &LimitError{"lines", int64(len(r.lines)), r.MaxLines}
+		if r.MaxLines > 0 && int64(r.count) > r.MaxLines {
+			return &LimitError{"lines", int64(r.count), r.MaxLines}
 		}
-	}
-	dict := r.store.index.Dictionary()
-	for i, key := range g.keys {
-		r.lines[i].Tags = groupTags(dict, key)
-		r.keys = append(r.keys, groupText(dict, key))
 	}
 	return nil
+}
+
+// single makes a line of each series.
+func (r *run) single(part int, sel *selected) {
+	sel.groups = make([]int32, len(sel.slots))
+	for i, n := range sel.slots {
+		sel.groups[i] = int32(r.count)
+		r.series = append(r.series, makeRef(part, n))
+		r.ensure(r.count)
+	}
+}
+
+// keyed finds the line of each series, whose pairs begin at the given places, and
+// drops those that lack a key. It returns the flags of those that are left.
+func (r *run) keyed(sel *selected, dict index.Dictionary, pairs, at []uint32, flags []uint8) []uint8 {
+	sel.groups = make([]int32, 0, len(sel.slots))
+	kept := sel.slots[:0]
+	for i, n := range sel.slots {
+		line, ok := r.grouper.find(dict, pairsOf(pairs, at[i]))
+		if !ok {
+			continue
+		}
+		flags[len(kept)] = flags[i]
+		kept, sel.groups = append(kept, n), append(sel.groups, line)
+		r.ensure(int(line))
+	}
+	sel.slots = kept
+	return flags[:len(kept)]
 }
 
 // prune drops the series that were last written before the range and that only
@@ -244,25 +296,25 @@ func (r *run) prune(p *partition, sel *selected) {
 	sel.slots = kept
 }
 
-// ensure makes line n exist, and reports whether it is new.
-func (r *run) ensure(n int) bool {
-	if n < len(r.lines) {
-		return false
+// ensure makes line n exist, which is at most the next one.
+func (r *run) ensure(n int) {
+	if n == r.count {
+		r.count++
+		r.gauge = append(r.gauge, true)
 	}
-	r.lines = append(r.lines, Line{Gauge: true})
-	return true
 }
 
-// gauges takes note of the members that are no gauges.
+// gauges takes note of the members that are no gauges. flags are those of the
+// selected slots.
 func (r *run) gauges(sel *selected, flags []uint8) {
 	r.stats.Series += len(sel.slots)
-	for i, slot := range sel.slots {
-		if !isGauge(flags[slot]) {
+	for i, f := range flags {
+		if !isGauge(f) {
 			if sel.groups == nil {
-				r.lines[0].Gauge = false
+				r.gauge[0] = false
 				return
 			}
-			r.lines[sel.groups[i]].Gauge = false
+			r.gauge[sel.groups[i]] = false
 		}
 	}
 }

@@ -119,11 +119,11 @@ func (r *reader) sweepSome(strips []strip, sel *selected) error {
 // zerosFor returns a list by line for each of n strips, nil when blocks of zeros are
 // read like any other.
 func (r *reader) zerosFor(n int, sel *selected) [][]bool {
-	if r.Agg != AggSum || len(r.lines)*manyZeros > len(sel.slots) {
+	if r.Agg != AggSum || r.count*manyZeros > len(sel.slots) {
 		return nil
 	}
 	for len(r.zeros) < n {
-		r.zeros = append(r.zeros, make([]bool, len(r.lines)))
+		r.zeros = append(r.zeros, make([]bool, r.count))
 	}
 	for _, z := range r.zeros[:n] {
 		clear(z)

@@ -80,9 +80,7 @@ func (w *Watch) Close() {
 	w.store.changing.Lock()
 	defer w.store.changing.Unlock()
 	w.store.watches.remove(w)
-	for _, pairs := range w.grouper.keys {
-		w.store.index.Release(pairs)
-	}
+	w.store.index.Release(w.grouper.pairs)
 	w.store.settleIndex()
 }
 
@@ -160,9 +158,9 @@ func (w *Watch) groupOf(dict index.Dictionary, pairs []uint32) (int32, bool) {
 			return 0, false
 		}
 		if int(n) == len(w.groups) {
-			w.store.index.Retain(w.grouper.keys[n])
+			w.store.index.Retain(w.grouper.key(n))
 			if len(w.spec.By) > 0 {
-				t = groupTags(dict, w.grouper.keys[n])
+				t = groupTags(dict, w.grouper.key(n))
 			}
 		}
 	}

@@ -254,9 +254,11 @@ func TestDictionary(t *testing.T) {
 	if !d.Equal(pairs, ts) || d.Equal(pairs, tags.Of("name", "sps")) || d.Equal(pairs, tags.Of("name", "sps", "app", "w")) {
 		t.Error("Equal is wrong")
 	}
-	n, ok := d.Find(pairs, "app")
-	if _, no := d.Find(pairs, "zone"); !ok || no || d.Value(n) != "www" {
-		t.Errorf("Find(app) = %q, %v", d.Value(n), ok)
+	for place := range 4 { // wherever it is looked for first
+		n, at, ok := d.Find(pairs, "app", place)
+		if _, _, no := d.Find(pairs, "zone", place); !ok || no || d.Value(n) != "www" || pairs[at] != n {
+			t.Errorf("Find(app) from %d = %q at %d, %v", place, d.Value(n), at, ok)
+		}
 	}
 }
 

@@ -125,15 +125,19 @@ func (d Dictionary) Equal(pairs []uint32, t tags.Tags) bool {
 	return true
 }
 
-// Find returns the pair number whose key is name, and false when pairs have no
-// such key.
-func (d Dictionary) Find(pairs []uint32, name string) (uint32, bool) {
-	for _, n := range pairs {
+// Find returns the pair number whose key is name and where in pairs it is, and false
+// when pairs have no such key. It looks at the given place first: series that are
+// alike have a key at the same one.
+func (d Dictionary) Find(pairs []uint32, name string, place int) (pair uint32, at int, ok bool) {
+	if place < len(pairs) && d.pairs[pairs[place]].key.name == name {
+		return pairs[place], place, true
+	}
+	for i, n := range pairs {
 		if d.pairs[n].key.name == name {
-			return n, true
+			return n, i, true
 		}
 	}
-	return 0, false
+	return 0, place, false
 }
 
 // Tag returns what a pair number stands for.
