@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strings"
 
 	"pulse/store/index"
 	"pulse/store/norm"
@@ -100,6 +101,21 @@ func groupText(dict index.Dictionary, pairs []uint32) string {
 		text = append(append(append(text, tag.Key...), '='), tag.Value...)
 	}
 	return string(append(text, ')'))
+}
+
+// compareGroups compares the groupText of two groups.
+func compareGroups(dict index.Dictionary, a, b []uint32) int {
+	for i, pair := range a {
+		if pair == b[i] {
+			continue
+		}
+		x, y := dict.Value(pair), dict.Value(b[i])
+		if strings.HasPrefix(x, y) || strings.HasPrefix(y, x) {
+			break // what follows decides
+		}
+		return strings.Compare(x, y)
+	}
+	return strings.Compare(groupText(dict, a), groupText(dict, b))
 }
 
 func isGauge(flags uint8) bool { return kindOf(flags) == norm.Gauge }

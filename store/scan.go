@@ -70,23 +70,13 @@ type ScanStats struct {
 // It fails with a *LimitError before any value is read, and with ctx.Err()
 // soon after ctx ends.
 func (s *Store) Scan(ctx context.Context, q Scan) ([]Line, ScanStats, error) {
-	defer s.Hold().Release()
-	r, err := s.newRun(ctx, q)
-	if err != nil || r.count == 0 {
-		return nil, r.stats, err
-	}
-	if err := r.makeLines(); err != nil {
-		return nil, r.stats, err
-	}
-	for err = r.read(); err == errLost; err = r.read() {
-		r.stats.Blocks, r.stats.Cached = 0, 0
-		fillNaN(r.values)
-	}
+	rows, err := s.Rows(ctx, q)
 	if err != nil {
-		return nil, r.stats, err
+		return nil, ScanStats{}, err
 	}
-	r.order()
-	return r.lines, r.stats, nil
+	defer rows.Close()
+	lines, err := rows.All()
+	return lines, rows.Stats(), err
 }
 
 // check returns an error for a scan that makes no sense, and a *LimitError for one
@@ -126,7 +116,7 @@ func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := r.reserve(int64(found.GetCardinality()) * r.perSeries()); err != nil {
+	if err := r.reserve(int64(found.GetCardinality()) * int64(selectedBytes+keyBytes*len(q.By))); err != nil {
 		return r, err
 	}
 	r.split(found.ToArray())
@@ -145,6 +135,9 @@ func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
 
 // makeLines makes the lines, of NaN.
 func (r *run) makeLines() error {
+	if r.MaxLines > 0 && int64(r.count) > r.MaxLines {
+		return &LimitError{"lines", int64(r.count), r.MaxLines}
+	}
 	if err := r.reserve(int64(r.count) * (lineBytes + 8*int64(r.steps))); err != nil {
 		return err
 	}
@@ -176,17 +169,10 @@ func (r *run) tagsOf(dict index.Dictionary, i int) tags.Tags {
 }
 
 const (
-	selectedBytes = 12  // of a selected series: its reference and group
+	selectedBytes = 25  // of a selected series: its reference, its line and what that is found by
+	keyBytes      = 4   // of each key of its line
 	lineBytes     = 256 // of a line without its values, about
 )
-
-// perSeries is the memory that selecting and grouping takes for each series.
-func (r *run) perSeries() int64 {
-	if r.Agg == AggAll && r.MaxLines == 0 {
-		return selectedBytes + lineBytes
-	}
-	return selectedBytes
-}
 
 func (r *run) reserve(bytes int64) error {
 	if r.Reserve == nil {
@@ -243,9 +229,6 @@ func (r *run) group() error {
 			r.ensure(0)
 		}
 		r.gauges(sel, flags)
-		if r.MaxLines > 0 && int64(r.count) > r.MaxLines {
-			return &LimitError{"lines", int64(r.count), r.MaxLines}
-		}
 	}
 	return nil
 }

@@ -1,0 +1,89 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"pulse/store"
+	"pulse/store/match"
+)
+
+// Lines that are read some at a time are those that are read at once, in the order
+// of their first series.
+func TestRows(t *testing.T) {
+	const n, steps = 1500, 2*120 + 70
+	f := fillWith(t, store.Options{NewSeriesRate: -1}, n, steps)
+	for range 64 {
+		f.s.Advance(f.now)
+	}
+	span := func(steps int64) store.Scan {
+		return store.Scan{Query: match.True, Start: f.now - steps*10_000, End: f.now}
+	}
+	all, single, few, grouped, most := span(1000), span(1000), span(50), span(1000), span(1000)
+	all.Agg = store.AggAll
+	few.Agg, few.ZeroFill = store.AggAll, true
+	single.By = []string{"id", "region"}
+	grouped.By = []string{"cell"}
+	most.By, most.Agg = []string{"id"}, store.AggMax
+	for name, q := range map[string]store.Scan{"all": all, "single": single, "zero fill": few, "grouped": grouped, "max": most, "one": span(300)} {
+		want := scan(t, f.s, q)
+		rows, err := f.s.Rows(context.Background(), q)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		for pass := range 2 {
+			var got []store.Line
+			var order []int
+			err := rows.Each(func(i int, values []float64) error {
+				if i != len(got) {
+					t.Fatalf("%s: line %d, want %d", name, i, len(got))
+				}
+				l := rows.Line(i)
+				l.Values = slices.Clone(values)
+				got, order = append(got, l), append(order, i)
+				return nil
+			})
+			if err != nil || len(got) != len(want) || rows.Len() != len(want) {
+				t.Fatalf("%s, pass %d: %v, %d lines, want %d", name, pass, err, len(got), len(want))
+			}
+			slices.SortFunc(order, rows.Compare)
+			for i, at := range order {
+				l := got[at]
+				if !l.Tags.Equal(want[i].Tags) || l.Gauge != want[i].Gauge || l.Gauge != rows.Gauge(at) || !same(l.Values, want[i].Values) {
+					t.Fatalf("%s: line %d is %v %v, want %v %v", name, i, l.Tags, l.Values[:3], want[i].Tags, want[i].Values[:3])
+				}
+			}
+		}
+		rows.Close()
+	}
+}
+
+// Reading ends with the context, and with an error of whoever reads.
+func TestRowsEnd(t *testing.T) {
+	f := fillWith(t, store.Options{NewSeriesRate: -1}, 2000, 10)
+	ctx, cancel := context.WithCancel(context.Background())
+	rows, err := f.s.Rows(ctx, store.Scan{Query: match.True, Agg: store.AggAll, Start: f.now - 1000*10_000, End: f.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	seen, stop := 0, errors.New("enough")
+	visit := func(err error) error {
+		seen = 0
+		return rows.Each(func(int, []float64) error {
+			if seen++; seen == 300 {
+				cancel()
+				return err
+			}
+			return nil
+		})
+	}
+	if err := visit(stop); err != stop || seen != 300 {
+		t.Errorf("%v after %d lines, want %v", err, seen, stop)
+	}
+	if err := visit(nil); !errors.Is(err, context.Canceled) || seen != 0 {
+		t.Errorf("%v after %d lines of a canceled context", err, seen)
+	}
+}
