@@ -63,8 +63,8 @@ func (s *Store) CheckMemory() error {
 				live++
 			}
 		}
-		if len(p.byTags) != len(p.slots)-len(p.free) {
-			return fmt.Errorf("partition %d: %d names of %d series", i, len(p.byTags), len(p.slots)-len(p.free))
+		if p.byTags.used != len(p.slots)-len(p.free) {
+			return fmt.Errorf("partition %d: %d names of %d series", i, p.byTags.used, len(p.slots)-len(p.free))
 		}
 	}
 	want += active * s.costs.active

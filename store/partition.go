@@ -1,7 +1,6 @@
 package store
 
 import (
-	"hash/maphash"
 	"sync"
 	"sync/atomic"
 
@@ -17,11 +16,11 @@ type partition struct {
 	flags   []uint8
 	slots   []slot
 	states  []norm.State
-	pairs   []uint32          // per series the number of its tags and their pair numbers; append-only, or replaced
-	pairAt  []uint32          // where those of a slot begin in pairs; 0: the slot is free
-	garbage int               // entries of pairs that no slot has any more
-	free    []uint32          // slots without a series; one that has got one meanwhile is skipped
-	byTags  map[uint64]uint32 // hash of canonical tags to slot; a collision goes to the next number
+	pairs   []uint32 // per series the number of its tags and their pair numbers; append-only, or replaced
+	pairAt  []uint32 // where those of a slot begin in pairs; 0: the slot is free
+	garbage int      // entries of pairs that no slot has any more
+	free    []uint32 // slots without a series; one that has got one meanwhile is skipped
+	byTags  byTags   // the slots that are not free
 
 	more   map[uint32][]link   // sources beyond the first, by slot
 	linked map[uint64]struct{} // slot and source of each in more
@@ -75,7 +74,7 @@ const (
 	fewestLinks  = 1 << 15 // and however few series it has
 )
 
-// add makes a slot for a series, which nobody finds before name: a free one, or
+// add makes a slot for a series, which nobody finds before it is in byTags: a free one, or
 // else a new one. The caller holds the lock.
 func (p *partition) add(kind norm.Kind, pairs []uint32, now int64) uint32 {
 	for len(p.free) > 0 {
@@ -143,40 +142,6 @@ func (p *partition) tidy() {
 		}
 	}
 	p.pairs, p.garbage = fresh, 0
-}
-
-// name makes find return slot n for the tags with the given hash. The caller
-// holds the lock.
-func (p *partition) name(n uint32, hash uint64) {
-	for {
-		if _, taken := p.byTags[hash]; !taken {
-			p.byTags[hash] = n
-			return
-		}
-		hash++
-	}
-}
-
-// unname undoes name. The caller holds the lock and s.changing.
-func (p *partition) unname(s *Store, n uint32, hash uint64) {
-	for p.byTags[hash] != n {
-		hash++
-	}
-	delete(p.byTags, hash)
-	for hash++; ; hash++ { // who comes next may have been pushed on
-		next, ok := p.byTags[hash]
-		if !ok {
-			return
-		}
-		delete(p.byTags, hash)
-		p.name(next, s.hashOf(p, next))
-	}
-}
-
-// hashOf returns the hash of the tags of slot n. The caller holds s.changing.
-func (s *Store) hashOf(p *partition, n uint32) uint64 {
-	var buf [512]byte
-	return maphash.Bytes(s.lookup.seeds[0], s.index.Dictionary().Tags(p.pairsOf(n)).AppendKey(buf[:0]))
 }
 
 // pairsOf returns the tag pairs of a slot that is not free. The caller holds

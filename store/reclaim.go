@@ -174,7 +174,7 @@ func (s *Store) clear(p *partition, n uint32) {
 	var buf [512]byte
 	hash := maphash.Bytes(s.lookup.seeds[0], t.AppendKey(buf[:0]))
 	p.mu.Lock()
-	p.unname(s, n, hash)
+	p.byTags.remove(hash, n)
 	active := p.flags[n]&flagIdle == 0
 	p.free = append(p.free, n)
 	p.garbage += len(pairs) + 1

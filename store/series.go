@@ -43,16 +43,7 @@ func (s *Store) Resolve(h Hash, _ Ref, t tags.Tags, now int64) (Ref, error) {
 // find returns the slot of the series with tags t. The caller holds the lock
 // and took dict under it, so that dict knows the pairs of every slot.
 func (p *partition) find(dict index.Dictionary, hash uint64, t tags.Tags) (uint32, bool) {
-	for {
-		slot, ok := p.byTags[hash]
-		if !ok {
-			return 0, false
-		}
-		if dict.Equal(p.pairsOf(slot), t) {
-			return slot, true
-		}
-		hash++
-	}
+	return p.byTags.find(hash, func(slot uint32) bool { return dict.Equal(p.pairsOf(slot), t) })
 }
 
 // create makes a series searchable that was not found, or finds it after all.
@@ -88,7 +79,7 @@ func (s *Store) create(part int, hash uint64, t tags.Tags, now int64) (Ref, *Lim
 	ref := s.settle(part, NoRef, t, pairs, now)
 	s.enter(ref, pairs)
 	p.mu.Lock()
-	p.name(ref.slot(), hash)
+	p.byTags.add(hash, ref.slot())
 	p.mu.Unlock()
 	return ref, nil
 }
@@ -170,7 +161,7 @@ func (s *Store) define(ref Ref, t tags.Tags, now int64) {
 	s.settle(part, ref, t, pairs, now)
 	s.enter(ref, pairs)
 	p.mu.Lock()
-	p.name(ref.slot(), hash)
+	p.byTags.add(hash, ref.slot())
 	p.mu.Unlock()
 }
 

@@ -242,7 +242,7 @@ func (l *loading) slot(n uint32, flags uint8, set tags.Tags, own []uint32) error
 	p.mu.Lock()
 	p.slots[n], p.flags[n] = slot, flags
 	var buf [512]byte
-	p.name(n, maphash.Bytes(s.lookup.seeds[0], set.AppendKey(buf[:0])))
+	p.byTags.add(maphash.Bytes(s.lookup.seeds[0], set.AppendKey(buf[:0])), n)
 	p.mu.Unlock()
 	if flags&flagIdle != 0 {
 		s.rest(1)

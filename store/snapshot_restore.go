@@ -90,7 +90,7 @@ func (p *partition) wipe() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.flags, p.slots, p.states, p.pairs, p.pairAt, p.garbage, p.free = nil, nil, nil, nil, nil, 0, nil
-	clear(p.byTags)
+	p.byTags = byTags{}
 	clear(p.more)
 	clear(p.linked)
 	p.applied = 0

@@ -109,7 +109,6 @@ func New(o Options) (*Store, error) {
 		p.pool = &s.pool
 		p.patches = &s.importing.patches
 		p.epochs = &s.epochs
-		p.byTags = map[uint64]uint32{}
 		p.more = map[uint32][]link{}
 		p.linked = map[uint64]struct{}{}
 	}
