@@ -325,9 +325,14 @@ func (s *server) loop(name string, f func() error) {
 	}()
 }
 
+// longestAge is the time after which the store is told the time whatever its step:
+// each time it packs and seals a few partitions, and what waits for that takes
+// memory.
+const longestAge = 10 * time.Second
+
 // age lets the store seal and expire as time passes.
 func (s *server) age(ctx context.Context) error {
-	every := max(time.Duration(s.store.Step())*time.Millisecond, 100*time.Millisecond)
+	every := min(max(time.Duration(s.store.Step())*time.Millisecond, 100*time.Millisecond), longestAge)
 	for {
 		s.store.Advance(s.clock.Now().UnixMilli()) // at the start, too: imports must find what the tiers keep
 		select {
