@@ -14,8 +14,8 @@ type costs struct {
 
 // Bytes of a series that do not depend on the options, with room to grow.
 const (
-	slotCost   = 170 // of a slot, for good: slices of the partition, lookup, entry of byTags
-	seriesCost = 90  // of a series in it: places in the table of hashes, start of its pairs
+	slotCost   = 130 // of a slot, for good: slices of the partition, lookup, place in byTags
+	seriesCost = 50  // of a series in it: another name in the lookup, start of its pairs
 	tagCost    = 18  // of each of its tags: number and posting, beside the tag itself
 
 	sealAhead  = 24  // steps until a block that is over is sealed, since Advance seals a few partitions at a time
