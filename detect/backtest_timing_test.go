@@ -22,7 +22,7 @@ func (r *rig) month(groups int) (start, end int64) {
 	var refs []store.Ref
 	for i := range groups {
 		ts := tags.Of("name", "sps", "atlas.dstype", "gauge", "node", fmt.Sprint("n-", i))
-		ref, err := r.store.Resolve(r.store.HashTags(store.Hash{}, ts.AppendKey(nil)), 0, ts, r.now())
+		ref, err := r.store.Resolve(r.store.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, r.now())
 		if err != nil {
 			r.t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ func (r *rig) many(n int, value float64, refs []store.Ref) []store.Ref {
 	r.t.Helper()
 	for i := len(refs); i < n; i++ {
 		t := tags.Of("name", "sps", "atlas.dstype", "sum", "node", "n-"+strconv.Itoa(i))
-		ref, err := r.store.Resolve(r.store.HashTags(store.Hash{}, t.AppendKey(nil)), 0, t, r.now())
+		ref, err := r.store.Resolve(r.store.HashTags(store.Hash{}, t.AppendKey(nil)), t, r.now())
 		if err != nil {
 			r.t.Fatal(err)
 		}

@@ -204,7 +204,7 @@ func (r *rig) publish(source string, at, now int64, points ...point) {
 		ref, ok := r.store.Find(h)
 		if !ok {
 			var err error
-			if ref, err = r.store.Resolve(h, store.NoRef, t, now); err != nil {
+			if ref, err = r.store.Resolve(h, t, now); err != nil {
 				r.t.Fatal(err)
 			}
 		}

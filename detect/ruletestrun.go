@@ -163,7 +163,7 @@ func (w *world) send(t *ruleTest, i, at int64) error {
 				continue
 			}
 			if w.refs[j] == store.NoRef {
-				ref, err := w.store.Resolve(w.store.HashTags(store.Hash{}, s.tags.AppendKey(nil)), store.NoRef, s.tags, at)
+				ref, err := w.store.Resolve(w.store.HashTags(store.Hash{}, s.tags.AppendKey(nil)), s.tags, at)
 				if err != nil {
 					return fmt.Errorf("series %s: %w", s.tags, err)
 				}

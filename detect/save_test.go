@@ -23,7 +23,7 @@ func (r *rig) fleet(nodes []int, value func(node int) float64) {
 		v := value(n)
 		ts := tags.Of("name", "sps", "atlas.dstype", "gauge", "node", fmt.Sprintf("n-%03d", n))
 		points = append(points, point{ts, v})
-		ref, err := r.store.Resolve(r.store.HashTags(store.Hash{}, ts.AppendKey(nil)), 0, ts, r.now())
+		ref, err := r.store.Resolve(r.store.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, r.now())
 		if err != nil {
 			r.t.Fatal(err)
 		}

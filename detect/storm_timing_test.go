@@ -129,7 +129,7 @@ func newStormRig(b *testing.B, rules, groups int) *stormRig {
 	}
 	for i := range groups {
 		t := tags.Of("name", "starts", "atlas.dstype", "sum", "rule", fmt.Sprint("r", i%rules), "group", fmt.Sprintf("g%05d", i), "nf.node", "node-1")
-		ref, err := s.store.Resolve(s.store.HashTags(store.Hash{}, t.AppendKey(nil)), 0, t, s.now())
+		ref, err := s.store.Resolve(s.store.HashTags(store.Hash{}, t.AppendKey(nil)), t, s.now())
 		if err != nil {
 			b.Fatal(err)
 		}

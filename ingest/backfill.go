@@ -268,7 +268,7 @@ func (b *backfill) resolve(text []byte) (store.Ref, *Violation) {
 	if bad := p.check(&p.publish, set); bad != nil {
 		return store.NoRef, bad
 	}
-	ref, err := p.store.Resolve(p.store.HashTags(p.imports.seed, text), store.NoRef, set, b.now)
+	ref, err := p.store.Resolve(p.store.HashTags(p.imports.seed, text), set, b.now)
 	if err != nil {
 		return store.NoRef, &Violation{Reason: SeriesLimit, Err: err}
 	}

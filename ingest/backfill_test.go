@@ -53,7 +53,7 @@ func taken(t testing.TB, o ingest.Options) (*ingest.Pipeline, *[]string) {
 
 func nameOf(t testing.TB, st *store.Store, ref store.Ref) string {
 	for i, name := range []string{"aa", "bb"} {
-		got, err := st.Resolve(store.Hash{1, uint64(i)}, store.NoRef, tags.Of("name", name), now)
+		got, err := st.Resolve(store.Hash{1, uint64(i)}, tags.Of("name", name), now)
 		if err != nil {
 			t.Fatal(err)
 		}

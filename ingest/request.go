@@ -184,7 +184,7 @@ func (r *request) meet(h store.Hash, t int64, v float64, set tags.Tags) {
 	p := r.pipeline
 	bad := p.check(r.route, set)
 	if bad == nil && v == v {
-		ref, err := p.store.Resolve(h, store.NoRef, set, r.now)
+		ref, err := p.store.Resolve(h, set, r.now)
 		if err == nil {
 			r.admit(ref, t, v)
 			return

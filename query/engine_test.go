@@ -33,7 +33,7 @@ func open(t testing.TB) *store.Store {
 func load(t testing.TB, st *store.Store, first int64, ts tags.Tags, values ...float64) {
 	t.Helper()
 	step := st.Step()
-	ref, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, first)
+	ref, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, first)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func TestSimpleLegends(t *testing.T) {
 func ExampleEngine_Eval() {
 	st, _ := store.New(store.Options{Step: 60_000})
 	ts := tags.Of("name", "starts", "atlas.dstype", "gauge")
-	ref, _ := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, 60_000)
+	ref, _ := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, 60_000)
 	b := store.Batch{Arrival: 60_000}
 	b.Add(ref, 60_000, 21)
 	st.Append(&b, 60_000)

@@ -99,7 +99,7 @@ func TestExplainOverTheTierBorder(t *testing.T) {
 	var refs []store.Ref
 	for i := range 7 {
 		ts := tags.Of("name", "x", "id", fmt.Sprint(i), "node", fmt.Sprint(i%2), "atlas.dstype", []string{"sum", "gauge"}[i/4])
-		ref, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, begin)
+		ref, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, begin)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +163,7 @@ func TestExplainOfCachedScans(t *testing.T) {
 		refs := make([]store.Ref, series)
 		for k := range refs {
 			ts := tags.Of("name", "x", "id", fmt.Sprint(k), "node", fmt.Sprint(k%5), "atlas.dstype", "gauge")
-			if refs[k], err = st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, now); err != nil {
+			if refs[k], err = st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, now); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -46,7 +46,7 @@ func newFleet(b *testing.B, n int) *fleet {
 		t := tags.Of("name", "app."+c.Name, "atlas.dstype", "gauge", "endpoint", fmt.Sprintf("endpoint-%03d", id/4), "id", strconv.Itoa(id),
 			"nf.app", fmt.Sprintf("app-%02d", node%10), "nf.cluster", fmt.Sprintf("app-%02d-main-%02d", node%10, node%100/10),
 			"nf.node", fmt.Sprintf("i-%05d", node), "nf.region", []string{"us-east-1", "us-west-2", "eu-west-1", "sa-east-1"}[node/10%4], "nf.stack", "prod")
-		ref, err := st.Resolve(st.HashTags(store.Hash{}, t.AppendKey(nil)), store.NoRef, t, f.now)
+		ref, err := st.Resolve(st.HashTags(store.Hash{}, t.AppendKey(nil)), t, f.now)
 		if err != nil {
 			b.Fatal(err)
 		}

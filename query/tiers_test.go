@@ -69,7 +69,7 @@ func newTwin(t testing.TB) *twin {
 			s.gap = 2 + i%5
 		}
 		for k, st := range []*store.Store{w.tiered, w.full} {
-			if s.ref[k], err = st.Resolve(st.HashTags(store.Hash{}, s.ts.AppendKey(nil)), store.NoRef, s.ts, w.now); err != nil {
+			if s.ref[k], err = st.Resolve(st.HashTags(store.Hash{}, s.ts.AppendKey(nil)), s.ts, w.now); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -430,7 +430,7 @@ func TestFadedLines(t *testing.T) {
 	var refs [100]store.Ref
 	for i := range refs {
 		ts := tags.FromMap(map[string]string{"name": "m", "id": fmt.Sprint(i)})
-		if refs[i], err = st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, now); err != nil {
+		if refs[i], err = st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, now); err != nil {
 			t.Fatal(err)
 		}
 	}

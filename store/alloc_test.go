@@ -70,7 +70,7 @@ func TestFindAllocatesNothing(t *testing.T) {
 	s := open(t, store.Options{})
 	raw := []byte(`{"name":"sps","id":"1"}`)
 	h := s.HashTags(store.Hash{}, raw)
-	ref, err := s.Resolve(h, store.NoRef, tags.Of("name", "sps", "id", "1"), start)
+	ref, err := s.Resolve(h, tags.Of("name", "sps", "id", "1"), start)
 	if err != nil {
 		t.Fatal(err)
 	}

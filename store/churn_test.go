@@ -133,7 +133,7 @@ func (c *churner) send(now int64) {
 			c.met++
 			var err error
 			ts := tags.Of("name", "m", "id", fmt.Sprint(id), "atlas.dstype", "gauge")
-			if ref, err = c.s.Resolve(c.s.HashTags(store.Hash{}, raw), store.NoRef, ts, now); err != nil {
+			if ref, err = c.s.Resolve(c.s.HashTags(store.Hash{}, raw), ts, now); err != nil {
 				c.t.Error(err)
 				return
 			}

@@ -88,7 +88,7 @@ func TestSeriesAfterAClockThatWasAhead(t *testing.T) {
 	series(t, s, start+leap, "name", "m", "id", "ahead")
 	now := start + 10*sec
 	late := tags.Of("name", "m", "id", "late")
-	if _, err := s.Resolve(store.Hash{1, 1}, store.NoRef, late, now); !errors.Is(err, store.ErrLimit) {
+	if _, err := s.Resolve(store.Hash{1, 1}, late, now); !errors.Is(err, store.ErrLimit) {
 		t.Errorf("error %v: going back gives no tokens", err)
 	}
 	resolve(t, s, now+sec, late)

@@ -66,7 +66,7 @@ func writeBusily(t *testing.T, s *store.Store, k int, from, to int64) {
 			if !ok {
 				ts := tags.Of("name", "m", "writer", fmt.Sprint(k), "id", fmt.Sprint(id), "atlas.dstype", "sum")
 				var err error
-				if ref, err = s.Resolve(s.HashTags(store.Hash{}, raw), store.NoRef, ts, now); err != nil {
+				if ref, err = s.Resolve(s.HashTags(store.Hash{}, raw), ts, now); err != nil {
 					t.Error(err)
 					return
 				}

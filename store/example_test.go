@@ -24,7 +24,7 @@ func Example() {
 		raw := []byte(`{"name":"sps","region":"` + region + `"}`)
 		ref, ok := s.Follow(&trail, store.Hash{}, raw)
 		if !ok { // first sight: only now the tags are looked at
-			ref, err = s.Resolve(s.HashTags(store.Hash{}, raw), store.NoRef, tags.Of("name", "sps", "region", region, "atlas.dstype", "sum"), now)
+			ref, err = s.Resolve(s.HashTags(store.Hash{}, raw), tags.Of("name", "sps", "region", region, "atlas.dstype", "sum"), now)
 			if err != nil {
 				panic(err)
 			}

@@ -56,7 +56,7 @@ func TestTagLimits(t *testing.T) {
 // refusal returns the error of a new series.
 func refusal(s *store.Store, keysAndValues ...string) error {
 	ts := tags.Of(keysAndValues...)
-	_, err := s.Resolve(s.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, start)
+	_, err := s.Resolve(s.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, start)
 	return err
 }
 

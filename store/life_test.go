@@ -179,7 +179,7 @@ func wantLimit(t *testing.T, err error, what string) {
 func TestLimits(t *testing.T) {
 	resolve := func(s *store.Store, now int64, keysAndValues ...string) error {
 		ts := tags.Of(keysAndValues...)
-		_, err := s.Resolve(s.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, now)
+		_, err := s.Resolve(s.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, now)
 		return err
 	}
 	want := func(err error, what string) { t.Helper(); wantLimit(t, err, what) }

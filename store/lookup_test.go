@@ -26,7 +26,7 @@ func learn(t *testing.T, n int) *known {
 		if _, ok := k.s.Follow(&trail, store.Hash{}, raw); ok {
 			t.Fatalf("series %d was found before it existed", i)
 		}
-		ref, err := k.s.Resolve(k.s.HashTags(store.Hash{}, raw), store.NoRef, tags.Of("name", fmt.Sprintf("m%d", i%7), "n", fmt.Sprint(i)), start)
+		ref, err := k.s.Resolve(k.s.HashTags(store.Hash{}, raw), tags.Of("name", fmt.Sprintf("m%d", i%7), "n", fmt.Sprint(i)), start)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func TestSpellingsAreBounded(t *testing.T) {
 	want, ts := k.refs[1], tags.Of("name", "m1", "n", "1")
 	for i := range 100_000 {
 		h := k.s.HashTags(store.Hash{1, 2}, fmt.Appendf(nil, "spelling %d", i))
-		ref, err := k.s.Resolve(h, store.NoRef, ts, start)
+		ref, err := k.s.Resolve(h, ts, start)
 		if err != nil || ref != want {
 			t.Fatalf("spelling %d: %d, %v", i, ref, err)
 		}
@@ -189,7 +189,7 @@ func TestFindWhileLearning(t *testing.T) {
 		defer close(done)
 		for i := range 20_000 {
 			h := k.s.HashTags(store.Hash{3, 4}, fmt.Appendf(nil, "spelling %d", i))
-			if _, err := k.s.Resolve(h, store.NoRef, tags.Of("name", "more", "n", fmt.Sprint(i/8)), start); err != nil {
+			if _, err := k.s.Resolve(h, tags.Of("name", "more", "n", fmt.Sprint(i/8)), start); err != nil {
 				t.Error(err)
 			}
 		}

@@ -28,7 +28,7 @@ func TestMemoryOfSeries(t *testing.T) {
 	var refused error
 	for i := range 100_000 {
 		ts := idTags(i)
-		ref, err := s.Resolve(s.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, start)
+		ref, err := s.Resolve(s.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, start)
 		if err != nil {
 			refused = err
 			break
@@ -42,7 +42,7 @@ func TestMemoryOfSeries(t *testing.T) {
 	before, pairs := b.Used(), s.Stats().Pairs
 	for i := range 1000 {
 		ts := tags.Of("name", "bomb", "id", fmt.Sprint("x", i), "region", "eu", "zone", "eu-1a")
-		if _, err := s.Resolve(store.Hash{1, uint64(i)}, store.NoRef, ts, start); !errors.Is(err, store.ErrLimit) {
+		if _, err := s.Resolve(store.Hash{1, uint64(i)}, ts, start); !errors.Is(err, store.ErrLimit) {
 			t.Fatal(err)
 		}
 	}
@@ -205,7 +205,7 @@ func TestReturnObeysMaxSeries(t *testing.T) {
 	if ref := resolve(t, s, now, idTags(3)); ref != old[3] {
 		t.Errorf("%d came back as %d", old[3], ref)
 	}
-	_, err := s.Resolve(hash(4), store.NoRef, idTags(4), now)
+	_, err := s.Resolve(hash(4), idTags(4), now)
 	wantLimit(t, err, "series")
 }
 
@@ -259,7 +259,7 @@ func TestOffenders(t *testing.T) {
 		if r.IntN(10) == 0 {
 			ts = tags.Of("name", "frequent", "task", fmt.Sprint(i))
 		}
-		_, err := s.Resolve(store.Hash{1, 2}, store.NoRef, ts, start)
+		_, err := s.Resolve(store.Hash{1, 2}, ts, start)
 		wantLimit(t, err, "series")
 	}
 	top := s.Stats().Refusals
@@ -272,7 +272,7 @@ func TestOffenders(t *testing.T) {
 	for range 3 { // hours later, others are worse
 		start := int64(start) + 5*3600*sec
 		for i := range 500 {
-			_, _ = s.Resolve(store.Hash{1, 2}, store.NoRef, tags.Of("name", "new", "x", fmt.Sprint(i)), start)
+			_, _ = s.Resolve(store.Hash{1, 2}, tags.Of("name", "new", "x", fmt.Sprint(i)), start)
 		}
 	}
 	if got := s.Stats().Refusals.Total; got != 21_500 {

@@ -25,7 +25,7 @@ func TestResolveAtOnce(t *testing.T) {
 		for k := range senders {
 			sending.Go(func() {
 				begin.Wait()
-				ref, err := s.Resolve(h, store.NoRef, ts, start)
+				ref, err := s.Resolve(h, ts, start)
 				if err != nil {
 					t.Error(err)
 				}

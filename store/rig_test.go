@@ -295,7 +295,7 @@ func resolveIn(s *store.Store, t tags.Tags, now int64) (store.Ref, error) {
 	if ref, ok := s.Find(h); ok {
 		return ref, nil
 	}
-	return s.Resolve(h, store.NoRef, t, now)
+	return s.Resolve(h, t, now)
 }
 
 func (r *rig) mark() error {

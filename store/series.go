@@ -14,9 +14,9 @@ const dstype = "atlas.dstype"
 
 // Resolve returns the series with the canonical tags t, which it creates if
 // need be, and learns that h names it. A new series is searchable, and watched,
-// when Resolve returns. The Ref of the signature is not looked at any more. t is
-// not kept. A refusal is a *LimitError; it is cheap and leaves nothing behind.
-func (s *Store) Resolve(h Hash, _ Ref, t tags.Tags, now int64) (Ref, error) {
+// when Resolve returns. t is not kept. A refusal is a *LimitError; it is cheap
+// and leaves nothing behind.
+func (s *Store) Resolve(h Hash, t tags.Tags, now int64) (Ref, error) {
 	hold := s.Hold()
 	defer hold.Release()
 	var buf [512]byte

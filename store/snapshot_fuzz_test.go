@@ -36,7 +36,7 @@ func snapshotSections(t testing.TB) (o Options, partition int, series, senders, 
 			if set.Hash()>>58 != want {
 				continue
 			}
-			ref, err := s.Resolve(s.HashTags(Hash{}, set.AppendKey(nil)), NoRef, set, at)
+			ref, err := s.Resolve(s.HashTags(Hash{}, set.AppendKey(nil)), set, at)
 			if err != nil {
 				t.Fatal(err)
 			}

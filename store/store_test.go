@@ -30,7 +30,7 @@ func series(t testing.TB, s *store.Store, now int64, keysAndValues ...string) st
 
 func resolve(t testing.TB, s *store.Store, now int64, ts tags.Tags) store.Ref {
 	t.Helper()
-	ref, err := s.Resolve(s.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, now)
+	ref, err := s.Resolve(s.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, now)
 	if err != nil {
 		t.Fatal(err)
 	}

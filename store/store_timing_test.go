@@ -93,7 +93,7 @@ func BenchmarkFind(b *testing.B) {
 		learnt := make([][]byte, n)
 		for i := range learnt {
 			learnt[i] = fmt.Appendf(nil, `{"name":"http.server.requests","nf.app":"www","nf.node":"i-0123456789","status":"200","id":"%d"}`, i)
-			if _, err := s.Resolve(s.HashTags(store.Hash{}, learnt[i]), store.NoRef, tags.Of("name", "m", "id", fmt.Sprint(i)), start); err != nil {
+			if _, err := s.Resolve(s.HashTags(store.Hash{}, learnt[i]), tags.Of("name", "m", "id", fmt.Sprint(i)), start); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -181,7 +181,7 @@ func BenchmarkResolve(b *testing.B) {
 func meet(b *testing.B, s *store.Store, i int) {
 	ts := tags.Of("name", fmt.Sprint("m", i%50), "nf.app", "www", "nf.cluster", fmt.Sprint("www-", i/200%40), "nf.node", fmt.Sprint("i-", i/200), "region", "eu", "id", fmt.Sprint(i%200))
 	h := s.HashTags(store.Hash{}, ts.AppendKey(nil))
-	if _, err := s.Resolve(h, store.NoRef, ts, start); err != nil {
+	if _, err := s.Resolve(h, ts, start); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -97,7 +97,7 @@ func crowdedWith(t *testing.T, n int, s settings) *rig {
 	}
 	for i := range n {
 		ts := tags.Of("name", "load", "node", fmt.Sprintf("aaaaaaaaaaaaaaaaaaaaaaaa-%d", i), "percentile", fmt.Sprintf("T%04X", i%276))
-		ref, err := r.store.Resolve(r.store.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, epoch)
+		ref, err := r.store.Resolve(r.store.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, epoch)
 		if err != nil {
 			t.Fatal(err)
 		}

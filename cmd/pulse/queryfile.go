@@ -331,13 +331,13 @@ func storeOf(ctx context.Context, all []*fileSeries, every int64) (st *store.Sto
 		return nil, 0, 0, err
 	}
 	now := last + 2*primary
-	after := store.NoRef
 	for _, s := range all {
+		ref := store.NoRef
 		if err = ctx.Err(); err == nil {
-			after, err = st.Resolve(st.HashTags(store.Hash{}, s.tags.AppendKey(nil)), after, s.tags, now)
+			ref, err = st.Resolve(st.HashTags(store.Hash{}, s.tags.AppendKey(nil)), s.tags, now)
 		}
 		if err == nil {
-			err = fill(ctx, st, store.ImportLine{Ref: after, Step: every, Times: s.times, Values: s.values}, now)
+			err = fill(ctx, st, store.ImportLine{Ref: ref, Step: every, Times: s.times, Values: s.values}, now)
 		}
 		if err != nil {
 			st.Close()

@@ -321,7 +321,7 @@ func BenchmarkStep(b *testing.B) {
 func ExampleHub_OpenProgram() {
 	st, _ := store.New(store.Options{Step: 1000})
 	ts := tags.Of("name", "starts", "atlas.dstype", "gauge")
-	ref, _ := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, 1000)
+	ref, _ := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, 1000)
 	s, _ := stream.NewHub(st).OpenProgram("name,starts,:eq,2,:rolling-sum", 1000, stream.Options{Rule: true})
 	defer s.Close()
 	for i := int64(1); i <= 3; i++ {

@@ -22,7 +22,7 @@ func TestHistoryOverTiers(t *testing.T) {
 	}
 	begin := step.Floor(1_700_000_000_000, 60*minute)
 	ts := tags.Of("name", "sps", "atlas.dstype", "sum")
-	ref, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, begin)
+	ref, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, begin)
 	if err != nil {
 		t.Fatal(err)
 	}

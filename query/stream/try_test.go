@@ -20,7 +20,7 @@ func TestTry(t *testing.T) {
 	}
 	defer st.Close()
 	ts := tags.Of("name", "load", "node", "a")
-	if _, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, 1000); err != nil {
+	if _, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, 1000); err != nil {
 		t.Fatal(err)
 	}
 	h := stream.NewHub(st)

@@ -45,7 +45,7 @@ func newWorld(t testing.TB, services int) *world {
 func (w *world) add(name string, i int) {
 	w.t.Helper()
 	ts := tags.Of("name", name, "region", []string{"us", "eu", "ap"}[i%3], "node", fmt.Sprint(i), "atlas.dstype", []string{"gauge", "sum"}[i%2])
-	ref, err := w.st.Resolve(w.st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, w.now)
+	ref, err := w.st.Resolve(w.st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, w.now)
 	if err != nil {
 		w.t.Fatal(err)
 	}
