@@ -17,6 +17,7 @@ const role = (name) => getComputedStyle(document.documentElement).getPropertyVal
 //   lines    [{label, values, hidden}]
 //   past     [{label, values}] aligned with lines, drawn dashed; may be empty
 //   band     {expected, lower, upper, out} or null, arrays as long as times
+//   spans    [{from, to}] in ms, marked along the top; may be absent
 //   onZoom   called with (startMs, endMs) after a drag
 export function chart(el, tip, model) {
   const series = [{}], data = [model.times], bands = [];
@@ -44,7 +45,7 @@ export function chart(el, tip, model) {
     axes: [{ ...axis, space: (u) => (u.width < 500 ? 48 : 64), values: (_, ticks, __, ___, distance) => clock(ticks, distance) }, { ...axis, size: 62, values: (_, ticks) => ticks.map((v) => (v === null ? "" : number(v))) }],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
     hooks: {
-      drawClear: [(u) => drawOut(u, model)],
+      drawClear: [(u) => { drawOut(u, model); drawSpans(u, model); }],
       setCursor: [(u) => showTip(u, tip, model, start, first)],
       setSelect: [(u) => {
         if (u.select.width > 4) {
@@ -95,6 +96,16 @@ function drawOut(u, model) {
     i = j;
   }
   u.ctx.restore();
+}
+
+// drawSpans marks times along the top, with a line where each begins.
+function drawSpans(u, { spans = [] }) {
+  const { left, top, width, height } = u.bbox, at = (ms) => Math.max(left, Math.min(left + width, u.valToPos(ms / 1000, "x", true)));
+  u.ctx.fillStyle = role("bad");
+  for (const { from, to } of spans) {
+    u.ctx.fillRect(at(from), top, Math.max(2, at(to) - at(from)), 3 * devicePixelRatio);
+    u.ctx.fillRect(at(from), top, devicePixelRatio, height);
+  }
 }
 
 // showTip lists the values under the cursor, largest first. Text reaches the page as text only.

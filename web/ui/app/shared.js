@@ -6,6 +6,7 @@ export const alertList = signal([]);
 export const rules = signal([]);
 export const status = signal(null);
 export const closedToUs = signal(false); // the status is for operators, and our token is not one's
+export const trouble = signal("");       // why the alerts are not known
 export const silent = signal(false);     // the server does not answer
 export const locked = signal(false);     // the server wants another token
 export const opened = signal(0);         // counts the tokens that were given
@@ -34,6 +35,7 @@ async function poll() {
   if (locked.peek()) return;
   const [alerts, all, server] = await Promise.allSettled([api.alerts(), api.rules(), api.status()]);
   if (alerts.status === "fulfilled") alertList.value = alerts.value;
+  trouble.value = alerts.reason?.message || "";
   if (all.status === "fulfilled") rules.value = all.value;
   if (server.status === "fulfilled") status.value = server.value;
   silent.value = server.reason?.status === 0;

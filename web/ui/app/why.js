@@ -32,7 +32,7 @@ export function Why({ id, list, onClose }) {
 
 const kind = (detector) => (detector?.kind ? "· " + detector.kind : "");
 
-function Breakdown({ b }) {
+export function Breakdown({ b }) {
   if (!b || b.values.length === 0) return null;
   const others = b.keys.slice(1).filter((k) => k.explained > 0.1);
   return html`<h3>Who carries the change</h3>
@@ -50,7 +50,7 @@ function fact(why, step, name) {
 
 const wait = (w) => duration(w.passed / 1000) + " of " + duration(w.needs / 1000);
 
-function Decisions({ why }) {
+export function Decisions({ why }) {
   const clock = (d) => [d.for && d.for.needs > 0 && "lasted " + wait(d.for), d.keep && "in band " + wait(d.keep), d.absent && "no data " + wait(d.absent)].filter(Boolean).join(", ");
   const hold = (d) => { const h = fact(why, d, "hold"); return h > 1 ? fact(why, d, "held") + " of " + h + " steps" : ""; };
   const shown = why.decisions.filter((d, i, all) => d.kind !== "pending" || all[i + 1]?.t !== d.t); // it fired at once
@@ -71,7 +71,7 @@ function score(s) {
 }
 
 // Facts shows what the detector knew at the beginning and at the last decision.
-function Facts({ why }) {
+export function Facts({ why }) {
   const first = why.decisions.find((d) => d.facts), last = why.decisions.findLast((d) => d.facts);
   if (!first || why.facts.length === 0) return null;
   const name = (d) => (d.t === last.t && d.t === first.t ? "" : words[d.kind] + " ") + time(d.t);
@@ -79,7 +79,7 @@ function Facts({ why }) {
     <tbody>${why.facts.map((f, i) => html`<tr key=${f}><td>${f.replaceAll("_", " ")}</td><td class="num">${number(first.facts[i])}</td>${last.t !== first.t && html`<td class="num">${number(last.facts[i])}</td>`}</tr>`)}</tbody></table></div></details>`;
 }
 
-function Steps({ why }) {
+export function Steps({ why }) {
   if (why.steps.length === 0) return null;
   const hold = fact(why, why.steps[why.steps.length - 1], "hold");
   return html`<details><summary>${why.steps.length} steps around it</summary><div class="scroll"><table class="parts steps"><thead><tr><th>step</th><th class="num">value</th><th class="num">expected</th><th class="num">band</th>
