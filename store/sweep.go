@@ -89,6 +89,7 @@ func (r *reader) sweepSome(strips []strip, sel *selected) error {
 		}
 		for i := range strips {
 			s := &strips[i]
+			r.pins.at = s.arena // its directory may be in a file, too
 			var src []byte
 			if s.plain {
 				word := s.word(n)
@@ -105,7 +106,6 @@ func (r *reader) sweepSome(strips []strip, sel *selected) error {
 				continue
 			}
 			r.blocks += s.counts
-			r.pins.at = s.arena
 			first := line*r.steps + s.at
 			if err := r.block(r.values[first:first+s.to-s.from], src, s); err != nil {
 				return fmt.Errorf("read block %d of slot %d: %w", s.number, n, err)
