@@ -53,7 +53,7 @@ func (r *Rows) Stats() ScanStats { return r.run.stats }
 
 // Line returns a line without values.
 func (r *Rows) Line(i int) Line {
-	return Line{Tags: r.run.tagsOf(r.run.store.index.Dictionary(), i), Gauge: r.run.gauge[i]}
+	return Line{Tags: r.run.tagsOf(r.run.store.index.Dictionary(), i), Gauge: r.run.gauge[i], Place: int32(i)}
 }
 
 // Gauge reports whether every member of a line is a gauge.

@@ -45,11 +45,13 @@ const maxSteps = 1 << 31 // of one scan, and of the retention
 //
 //	Tags    the pairs of By; the series' tags for AggAll; nil when not grouped
 //	Gauge   every member is a gauge
+//	Place   orders lines by their first series, as aggregates are folded
 //	Values  (End-Start)/step numbers, Values[i] stamped Start+(i+1)*step, step
 //	        being the tier's; per second for rate, counter and sum; NaN = no data
 type Line struct {
 	Tags   tags.Tags
 	Gauge  bool
+	Place  int32
 	Values []float64
 }
 
@@ -146,7 +148,7 @@ func (r *run) makeLines() error {
 	r.lines = make([]Line, r.count)
 	dict := r.store.index.Dictionary()
 	for i := range r.lines {
-		r.lines[i] = Line{Tags: r.tagsOf(dict, i), Gauge: r.gauge[i], Values: r.values[i*r.steps : (i+1)*r.steps : (i+1)*r.steps]}
+		r.lines[i] = Line{Tags: r.tagsOf(dict, i), Gauge: r.gauge[i], Place: int32(i), Values: r.values[i*r.steps : (i+1)*r.steps : (i+1)*r.steps]}
 		if len(r.By) > 0 {
 			r.keys = append(r.keys, groupText(dict, r.grouper.key(int32(i))))
 		}

@@ -59,6 +59,9 @@ type Line struct {
 	// Gauge says how an average over time treats gaps: left out for a gauge,
 	// zero for a rate.
 	Gauge bool
+	// Place orders the lines of one data expression as a store folds them, which is
+	// not the order in which they stand; all 0 where that is not known.
+	Place int32
 }
 
 // DataExprs returns the data expressions t needs, in the order they occur,

@@ -117,6 +117,49 @@ func (s Stats) Get(name string) (float64, bool) {
 	return 0, false
 }
 
+// Statistic returns what computes the statistic of that name, in less time than
+// SummaryStats but with the same result; nil when there is none.
+func Statistic(name string) func(values []float64) float64 {
+	switch name {
+	case "max":
+		return func(values []float64) float64 {
+			m := math.NaN()
+			for _, v := range values {
+				if v > m || m != m {
+					m = v
+				}
+			}
+			return canonicalNaN(m)
+		}
+	case "min":
+		return func(values []float64) float64 {
+			m := math.NaN()
+			for _, v := range values {
+				if v < m || m != m {
+					m = v
+				}
+			}
+			return canonicalNaN(m)
+		}
+	case "last":
+		return func(values []float64) float64 {
+			for i := len(values) - 1; i >= 0; i-- {
+				if v := values[i]; v == v {
+					return v
+				}
+			}
+			return math.NaN()
+		}
+	}
+	if _, ok := (Stats{}).Get(name); !ok {
+		return nil
+	}
+	return func(values []float64) float64 {
+		v, _ := SummaryStats(values).Get(name)
+		return v
+	}
+}
+
 // compareTotal orders doubles as Java's Double.compare does: -0 before 0 and
 // NaN above everything.
 func compareTotal(a, b float64) int {

@@ -3,6 +3,7 @@ package expr_test
 import (
 	"math"
 	"math/bits"
+	"math/rand/v2"
 	"testing"
 
 	"pulse/query/expr"
@@ -139,5 +140,26 @@ func TestBuckets(t *testing.T) {
 	}
 	if expr.BucketTag(25, true) != "T0019" || expr.BucketTag(175, false) != "D00AF" {
 		t.Error("tags of buckets")
+	}
+}
+
+// A statistic by itself is that of all of them, to the last bit.
+func TestStatistic(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	from := []float64{math.NaN(), 0, math.Copysign(0, -1), 1.5, -2, math.Inf(1), math.Inf(-1), 1e300, 0.1}
+	for range 5000 {
+		values := make([]float64, r.IntN(6))
+		for i := range values {
+			values[i] = from[r.IntN(len(from))]
+		}
+		for _, name := range []string{"avg", "max", "min", "last", "count", "total"} {
+			want, _ := expr.SummaryStats(values).Get(name)
+			if got := expr.Statistic(name)(values); math.Float64bits(got) != math.Float64bits(want) && (got == got || want == want) {
+				t.Fatalf("%s of %v: %v, want %v", name, values, got, want)
+			}
+		}
+	}
+	if expr.Statistic("most") != nil {
+		t.Error("there is a statistic most")
 	}
 }

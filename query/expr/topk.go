@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"cmp"
 	"slices"
 
 	"pulse/store/match"
@@ -58,14 +59,18 @@ func (k *topKernel) shape([]*result, *result) error { return nil }
 
 func (k *topKernel) run(w Window, in []*result, out *result) error {
 	lines := in[0].lines
+	if len(lines) == 0 {
+		selectLines(nil, lines, out)
+		return nil
+	}
+	stat := Statistic(k.expr.Stat)
+	if stat == nil {
+		return errUnknownStat(k.expr.Stat)
+	}
 	h := &rankHeap{k: k.expr.K, bottom: k.expr.Bottom}
 	var rest []int32
 	for i, l := range lines {
-		v, ok := SummaryStats(l.Values).Get(k.expr.Stat)
-		if !ok {
-			return errUnknownStat(k.expr.Stat)
-		}
-		if left := h.add(ranked{v, int32(i)}); left >= 0 {
+		if left := h.add(ranked{stat(l.Values), int32(i)}); left >= 0 {
 			rest = append(rest, left)
 		}
 	}
@@ -76,7 +81,7 @@ func (k *topKernel) run(w Window, in []*result, out *result) error {
 	slices.Sort(chosen)
 	selectLines(chosen, lines, out)
 	if k.expr.Others != "" && len(rest) > 0 {
-		slices.Sort(rest)
+		slices.SortFunc(rest, func(a, b int32) int { return cmp.Or(cmp.Compare(lines[a].Place, lines[b].Place), cmp.Compare(a, b)) })
 		out.lines = slices.Insert(out.lines, 0, k.others(w, lines, rest))
 	}
 	return nil
@@ -89,20 +94,11 @@ func (k *topKernel) others(w Window, lines []Line, rest []int32) Line {
 	for _, i := range rest[1:] {
 		t = sharedTags(t, lines[i].Tags)
 	}
-	for _, key := range k.expr.Keys() {
-		t = t.With(key, "--others--")
+	r := k.expr.Rest(w.Len())
+	for _, i := range rest {
+		r.Add(lines[i].Values, lines[i].Gauge)
 	}
-	l := Line{Tags: t, Label: TagsLabel(t), Values: make([]float64, w.Len()), Gauge: lines[rest[0]].Gauge}
-	agg := map[string]Agg{"min": AggMin, "max": AggMax}[k.expr.Others] // sum otherwise
-	foldLines(agg, l.Values, lines, rest)
-	if k.expr.Others == "avg" {
-		counts := make([]float64, w.Len())
-		foldLines(AggCount, counts, lines, rest)
-		for i, n := range counts {
-			l.Values[i] /= n
-		}
-	}
-	return l
+	return r.Line(t)
 }
 
 // ranked is a line and the statistic it is ordered by.
@@ -115,6 +111,7 @@ type ranked struct {
 type rankHeap struct {
 	k      int
 	bottom bool
+	later  func(a, b int32) bool // of two lines that are equal otherwise; nil: the greater number
 	items  []ranked
 }
 
@@ -124,7 +121,10 @@ func (h *rankHeap) worse(a, b ranked) bool {
 	if h.bottom {
 		c = -c
 	}
-	return c < 0 || c == 0 && a.line > b.line
+	if c != 0 || h.later == nil {
+		return c < 0 || c == 0 && a.line > b.line
+	}
+	return h.later(a.line, b.line)
 }
 
 // add takes r and returns the line that has no place any more, or -1.
