@@ -65,11 +65,15 @@ func (x *execution) window(ev *expr.Evaluator) (*Result, error) {
 	x.explain = Explain{}
 	begun := x.now()
 	for i, d := range ev.Data() {
-		lines, err := x.fetch(d)
+		f, err := x.fetch(d, ev.Chooser(i))
 		if err != nil {
 			return nil, err
 		}
-		ev.SetData(i, lines, true)
+		if f.Chosen {
+			ev.SetChosen(i, f.Lines)
+		} else {
+			ev.SetData(i, f.Lines, true)
+		}
 	}
 	x.explain.DataFetchMs = x.now().Sub(begun).Milliseconds()
 	ev.Budget = max(x.engine.options.Limits.MemoryBytes-x.held, 1)
@@ -93,8 +97,9 @@ func (x *execution) now() time.Time {
 	return x.engine.options.Clock.Now()
 }
 
-// fetch reads the lines of one data expression at the query's step.
-func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
+// fetch reads the lines of one data expression at the query's step, or those that
+// top, if there is one, leaves of them.
+func (x *execution) fetch(d expr.DataExpr, top *expr.TopK) (f Fetched, err error) {
 	r, limits := x.request, x.engine.options.Limits
 	primary := x.engine.store.Step()
 	offset := step.Floor(d.OffsetMs(), primary)
@@ -105,15 +110,15 @@ func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
 	perLine := expr.LineBytes + StepsRead(x.engine.store, start, end, r.Step)*8 // while it is read
 	most := (limits.MemoryBytes - x.held) / perLine
 	if most < 1 {
-		return nil, limits.tooLarge(x.held + perLine)
+		return f, limits.tooLarge(x.held + perLine)
 	}
-	f, err := Fetch(x.ctx, x.engine.store, d, FetchRange{
+	f, err = Fetch(x.ctx, x.engine.store, d, FetchRange{
 		Start: start, End: end, Step: r.Step,
 		MaxDatapoints: max(limits.DatapointsRead-x.read, 1), MaxLines: most, Reserve: r.Lease.Take,
-		Begin: r.Progress.add,
+		Begin: r.Progress.add, Choose: top,
 	})
 	if err != nil {
-		return nil, x.scanError(err, perLine)
+		return f, x.scanError(err, perLine)
 	}
 	lines, stats := f.Lines, f.Stats
 	x.notices = addNotices(x.notices, f.Notices...)
@@ -126,7 +131,7 @@ func (x *execution) fetch(d expr.DataExpr) ([]expr.Line, error) {
 		x.explain.IntermediateLines += int64(len(lines))
 		x.explain.IntermediateDatapoints += int64(len(lines)) * n
 	}
-	return lines, nil
+	return f, nil
 }
 
 // scanError says a limit of the store in terms of the query.

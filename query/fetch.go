@@ -20,11 +20,15 @@ type FetchRange struct {
 	MaxDatapoints int64                   // series × steps read, of all tiers; 0: no limit
 	Reserve       func(bytes int64) error // see store.Scan
 	Begin         func(series int, datapoints int64)
+	// Choose, if set, is the only use of the lines: if few are chosen of many, only
+	// those are returned, as it returns them.
+	Choose *expr.TopK
 }
 
 // Fetched is the lines of a data expression.
 type Fetched struct {
 	Lines   []expr.Line
+	Chosen  bool // they are what FetchRange.Choose leaves of them
 	Stats   store.ScanStats
 	Notices []string // what is to be known about values from coarser tiers
 }
@@ -143,8 +147,17 @@ func fetchPrimary(ctx context.Context, st *store.Store, d expr.DataExpr, r Fetch
 	}
 	scan.Start, scan.End, scan.ZeroFill = r.Start, r.End, r.ZeroFill
 	scan.MaxLines, scan.MaxDatapoints, scan.Reserve, scan.Begin = r.MaxLines, r.MaxDatapoints, r.Reserve, r.Begin
-	found, stats, err := st.Scan(ctx, scan)
-	f := Fetched{Stats: stats}
+	f := Fetched{}
+	rows, err := st.Rows(ctx, scan)
+	if err != nil {
+		return f, err
+	}
+	defer rows.Close()
+	if r.chooses(d, rows.Len()) && !perSeries {
+		return f, f.choose(rows, d, r, int(r.Step/st.Step()))
+	}
+	found, err := rows.All()
+	f.Stats = rows.Stats()
 	if err != nil {
 		return f, err
 	}
@@ -158,6 +171,7 @@ func fetchPrimary(ctx context.Context, st *store.Store, d expr.DataExpr, r Fetch
 			f.Lines[i] = expr.Line{Tags: l.Tags, Gauge: l.Gauge}
 		} else {
 			f.Lines[i] = LineOf(d, l.Tags, l.Gauge)
+			f.Lines[i].Place = l.Place
 		}
 		f.Lines[i].Values = values
 	}

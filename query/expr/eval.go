@@ -203,6 +203,40 @@ func (e *Evaluator) SetData(i int, lines []Line, changed bool) {
 	out.lines = lines
 }
 
+// Chooser returns the TopK that is the only reader of data expression i, if there is
+// one: whoever supplies the data may then choose the lines, see SetChosen.
+func (e *Evaluator) Chooser(i int) *TopK {
+	var found *TopK
+	for _, n := range e.nodes {
+		for _, j := range n.in {
+			if j != e.dataAt[i] {
+				continue
+			}
+			t, ok := n.expr.(*TopK)
+			if !ok || found != nil {
+				return nil
+			}
+			found = t
+		}
+	}
+	if slices.Contains(e.roots, e.dataAt[i]) {
+		return nil
+	}
+	return found
+}
+
+// SetChosen is SetData with the lines that the Chooser of i leaves, for the only Eval.
+func (e *Evaluator) SetChosen(i int, lines []Line) {
+	e.SetData(i, nil, true)
+	for _, n := range e.nodes {
+		if _, ok := n.expr.(*TopK); ok && n.in[0] == e.dataAt[i] {
+			n.kernel = supplied{}
+			n.out.reset(lines)
+		}
+	}
+	e.plan()
+}
+
 // Eval evaluates the roots over w, which must not begin before the end of the
 // window before and must have the same step.
 func (e *Evaluator) Eval(w Window) error {

@@ -1,0 +1,169 @@
+package query_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"pulse/query"
+	"pulse/query/expr"
+	"pulse/store"
+	"pulse/store/tags"
+)
+
+// newCrowd fills a store with series of all kinds over sealed and open blocks: with
+// gaps, with values that are alike, and some that have none at the end.
+func newCrowd(t testing.TB, tiers []store.Tier) (*store.Store, int64) {
+	const n, steps, stepMs = 700, 3*120 + 50, 10_000
+	st, err := store.New(store.Options{Tiers: tiers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	now := int64(1_700_000_400_000)
+	type member struct {
+		ref   store.Ref
+		shape int
+	}
+	var all []member
+	for i := range n {
+		kv := []string{"name", "crowd", "id", fmt.Sprint(i), "pair", fmt.Sprint(i / 2), "half", fmt.Sprint(i % 2), "atlas.dstype", []string{"gauge", "sum", "gauge"}[i%3]}
+		if i%5 > 0 {
+			kv = append(kv, "zone", fmt.Sprint(i%350))
+		}
+		ts := tags.Of(kv...)
+		ref, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, member{ref, r.IntN(7)})
+	}
+	for k := range steps {
+		now += stepMs
+		var b store.Batch
+		for i, m := range all {
+			v := float64(r.IntN(1000)) / 8
+			switch m.shape {
+			case 0:
+				v = 0
+			case 1:
+				v = float64(i % 4)
+			case 2:
+				v = -v
+			case 3:
+				if v = math.Copysign(0, -1); k%3 == 0 {
+					continue
+				}
+			case 4:
+				if k > steps/2 {
+					continue
+				}
+			case 5:
+				v = r.NormFloat64() * 1e9
+			}
+			b.Add(m.ref, now, v)
+		}
+		st.Append(&b, now)
+		st.Advance(now)
+	}
+	for range 64 {
+		st.Advance(now)
+	}
+	return st, now
+}
+
+// chosen returns the lines of the TopK of a program.
+func chosen(t testing.TB, e *query.Engine, program string, start, end, stepMs int64) []query.ResultLine {
+	t.Helper()
+	r, err := e.Eval(context.Background(), query.Request{Program: program, Start: start, End: end, Step: stepMs})
+	if err != nil {
+		t.Fatalf("%s: %v", program, err)
+	}
+	return slices.DeleteFunc(r.Lines, func(l query.ResultLine) bool {
+		_, ok := l.Style.Expr.(*expr.TopK)
+		return !ok
+	})
+}
+
+// Lines that are chosen one by one are those that are chosen of all lines together,
+// which a program asks for by having another use of them.
+func TestChoosing(t *testing.T) {
+	tiers := map[string][]store.Tier{
+		"one tier":  {{Step: 10_000, Retention: 48 * hour}},
+		"two tiers": {{Step: 10_000, Retention: 20 * minute}, {Step: minute, Retention: 48 * hour}},
+	}
+	data := []string{
+		":sum,(,id,),:by", ":sum,(,pair,half,),:by", ":max,(,pair,),:by", ":min,:cf-max,(,id,),:by", ":count,(,zone,),:by",
+		":sum,:cf-sum,(,pair,),:by", ":sum,:cf-max,(,id,),:by", ":all", ":sum,(,id,),:by,5m,:offset",
+	}
+	stats := []string{"avg", "max", "min", "last", "count", "total"}
+	for name, tiers := range tiers {
+		st, now := newCrowd(t, tiers)
+		e := query.New(st, query.Options{Limits: query.Limits{Lines: 10_000, MemoryBytes: 1 << 30}})
+		r := rand.New(rand.NewPCG(7, 8))
+		for i, d := range slices.Concat(data, data) {
+			for _, word := range []string{":topk", ":bottomk", ":topk-others-sum", ":topk-others-avg", ":bottomk-others-min", ":bottomk-others-max"} {
+				stepMs := []int64{10_000, 60_000}[i/len(data)%2]
+				end := now/60_000*60_000 - 60_000*r.Int64N(20)
+				start := end - 60_000*(1+r.Int64N(40))
+				words := fmt.Sprintf("%s,%d,%s", stats[r.IntN(len(stats))], []int{1, 5, 60, 300}[r.IntN(4)], word)
+				got := chosen(t, e, "name,crowd,:eq,"+d+","+words, start, end, stepMs)
+				want := chosen(t, e, "name,crowd,:eq,"+d+",:dup,"+words, start, end, stepMs)
+				if len(got) == 0 {
+					t.Fatalf("%s: %s,%s: nothing", name, d, words)
+				}
+				sameLines(t, fmt.Sprintf("%s: %s,%s by %d", name, d, words, stepMs), got, want)
+			}
+		}
+	}
+}
+
+func sameLines(t *testing.T, what string, got, want []query.ResultLine) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d lines, want %d", what, len(got), len(want))
+	}
+	for i, w := range want {
+		g := got[i]
+		if g.Label != w.Label || g.Legend != w.Legend || !g.Tags.Equal(w.Tags) {
+			t.Fatalf("%s: line %d is %s %s, want %s %s", what, i, g.Label, g.Tags, w.Label, w.Tags)
+		}
+		for k, v := range w.Values {
+			if math.Float64bits(g.Values[k]) != math.Float64bits(v) && (v == v || g.Values[k] == g.Values[k]) {
+				t.Fatalf("%s: %s at %d: %v, want %v", what, w.Label, k, g.Values[k], v)
+			}
+		}
+	}
+}
+
+// Few lines of many need no room for all of them, and no more time than a query has.
+func TestChoosingTakesLittleMemory(t *testing.T) {
+	st, now := newCrowd(t, []store.Tier{{Step: 10_000, Retention: 48 * hour}})
+	e := query.New(st, query.Options{Limits: query.Limits{MemoryBytes: 256 << 10}})
+	ask := func(ctx context.Context, words string) (*query.Result, error) {
+		return e.Eval(ctx, query.Request{Program: "name,crowd,:eq,:sum,(,id,),:by," + words, Start: now - 300*10_000, End: now, Step: 10_000})
+	}
+	for words, lines := range map[string]int{"max,3,:topk": 3, "max,3,:topk,100,:mul": 3, "min,3,:bottomk-others-sum": 4, "max,5,:topk,max,2,:topk": 2} {
+		if r, err := ask(context.Background(), words); err != nil || len(r.Lines) != lines {
+			t.Errorf("%s: %v, want %d lines", words, err, lines)
+		}
+	}
+	for _, words := range []string{":dup,max,3,:topk", "max,300,:topk"} {
+		if _, err := ask(context.Background(), words); !errors.Is(err, query.ErrLimit) {
+			t.Errorf("%s: %v, want a limit", words, err)
+		}
+	}
+	if _, err := ask(context.Background(), "most,3,:topk"); err == nil || !strings.Contains(err.Error(), "most") {
+		t.Errorf("a statistic that there is not: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := ask(ctx, "max,3,:topk"); !errors.Is(err, context.Canceled) {
+		t.Errorf("a canceled query: %v", err)
+	}
+}
