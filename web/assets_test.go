@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -54,9 +55,15 @@ func TestAssets(t *testing.T) {
 		if a.header.Get("ETag") == "" || again.status != 304 || len(again.body) != 0 {
 			t.Errorf("%s: ETag %q, again %s", target, a.header.Get("ETag"), again)
 		}
-		packed := r.call("GET", target, nil, "Accept-Encoding: gzip")
-		if len(a.body) > 2000 && (packed.header.Get("Content-Encoding") != "gzip" || len(packed.body) >= len(a.body)) {
-			t.Errorf("%s: %d bytes, packed %d as %q", target, len(a.body), len(packed.body), packed.header.Get("Content-Encoding"))
+		for _, encoding := range []string{"gzip", "zstd"} {
+			packed := r.call("GET", target, nil, "Accept-Encoding: "+encoding)
+			text, err := packed.unpacked()
+			if err != nil || !bytes.Equal(text, a.body) || packed.header.Get("ETag") != a.header.Get("ETag") || packed.header.Get("Vary") != "Accept-Encoding" {
+				t.Errorf("%s as %s: %d bytes, want %d; %v, %v", target, encoding, len(text), len(a.body), err, packed.header)
+			}
+			if len(a.body) > 2000 && (packed.header.Get("Content-Encoding") != encoding || len(packed.body) >= len(a.body)) {
+				t.Errorf("%s: %d bytes, packed %d as %q", target, len(a.body), len(packed.body), packed.header.Get("Content-Encoding"))
+			}
 		}
 	}
 }

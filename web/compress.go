@@ -9,12 +9,15 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
+// leastPacked is how long an answer is that is packed.
+const leastPacked = 1 << 10
+
 // compress packs the answer with zstd or gzip when the client takes it and it
 // pays.
 func compress(c *fasthttp.RequestCtx) {
 	body := c.Response.Body()
 	c.Response.Header.Add("Vary", "Accept-Encoding")
-	if len(body) < 1<<10 {
+	if len(body) < leastPacked {
 		return
 	}
 	switch encoding := accepted(string(c.Request.Header.Peek("Accept-Encoding"))); encoding {
@@ -36,6 +39,15 @@ var packer = sync.OnceValue(func() *zstd.Encoder {
 	}
 	return e
 })
+
+// packSmall packs what is sent again and again, taking its time.
+func packSmall(body []byte) []byte {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		panic("BUG: options of the zstd encoder: " + err.Error())
+	}
+	return e.EncodeAll(body, nil)
+}
 
 // accepted returns which of zstd and gzip a client prefers, "" when it takes
 // neither: that of the higher quality, of equal ones zstd. `*` stands for gzip,

@@ -131,6 +131,7 @@ type Server struct {
 	failures  *failures
 	strangers zerolog.Logger // for lines that anybody can cause
 	stats     counters
+	uiFiles   sync.Map // name → *uiFile
 
 	stop     context.Context // ends when the server shuts down; every stream and query hangs on it
 	stopFunc context.CancelFunc
