@@ -125,6 +125,7 @@ var matrix = map[string]entry{
 	"GET /receivers/{name}": {"open", 200, "", ""},
 	"GET /server":           {"open", 200, "", ""},
 	"GET /ui/{file}":        {"open", 200, "", ""},
+	"GET /ui/editor/{file}": {"open", 404, "", ""},
 	"GET /ui/pages/{file}":  {"open", 404, "", ""},
 	"GET /ui/vendor/{file}": {"open", 404, "", ""},
 }

@@ -145,6 +145,7 @@ func routes() []route {
 		{"GET", "/receivers/{name}", watches, open, noBody, false, (*Server).page},
 		{"GET", "/server", watches, open, noBody, false, (*Server).page},
 		{"GET", "/ui/{file}", watches, open, noBody, false, (*Server).asset},
+		{"GET", "/ui/editor/{file}", watches, open, noBody, false, (*Server).asset},
 		{"GET", "/ui/pages/{file}", watches, open, noBody, false, (*Server).asset},
 		{"GET", "/ui/vendor/{file}", watches, open, noBody, false, (*Server).asset},
 	}

@@ -16,9 +16,10 @@ const headers = (accept) => (token ? { Accept: accept, Authorization: "Bearer " 
 function look(res, sent) { if (res.status === 401 && sent === token) denied(); return res; }
 
 // ask throws an Error whose member passing says that asking again later may help,
-// and status the one that the server answered with, 0 when it did not.
+// status the one that the server answered with, 0 when it did not, and program, of one
+// about an expression, where in it: {message, offset, token, hint}, offset in bytes.
 async function ask(method, path, content, signal) {
-  const failed = (text, passing, status) => Object.assign(new Error(text), { passing, status });
+  const failed = (text, passing, status, program) => Object.assign(new Error(text), { passing, status, program });
   const sent = token, change = method === "GET" ? {} : { "Content-Type": "application/json" };
   const res = await fetch(path, { method, signal, headers: { ...headers("application/json"), ...change }, body: content === undefined ? undefined : JSON.stringify(content) }).catch((err) => {
     throw err.name === "AbortError" ? err : failed("the server does not answer", true, 0);
@@ -29,7 +30,7 @@ async function ask(method, path, content, signal) {
     const text = Array.isArray(body.message) ? body.message.join("; ") : body.message;
     const where = body.offset >= 0 ? " (at " + (body.offset + 1) + (body.token ? ": " + body.token : "") + ")" : "";
     const hint = body.hint ? " — " + body.hint : "";
-    throw failed(text ? text + where + hint : res.status + " " + res.statusText, res.status === 429 || res.status >= 500, res.status);
+    throw failed(text ? text + where + hint : res.status + " " + res.statusText, res.status === 429 || res.status >= 500, res.status, body.offset >= 0 ? body : null);
   }
   return { body, next: /<([^>]+)>; rel="next"/.exec(res.headers.get("Link") || "")?.[1] || "" };
 }
@@ -73,6 +74,14 @@ export const rules = () => get("/api/v1/rules");
 export const alerts = () => get("/api/v1/alerts");
 export const alert = (id) => get("/api/v1/alerts/" + encodeURIComponent(id)); // with why
 export const status = () => get("/api/v1/status");
+
+// What an expression that is being written has left so far, what may come next, all words,
+// and the values of a key with how many series have each.
+const about = (path, p) => get(path + "?" + new URLSearchParams(p));
+export const trace = (q) => about("/api/v1/expr/debug", { typed: "1", q });
+export const complete = (q, limit) => about("/api/v1/expr/complete", { typed: "1", q, limit: String(limit) });
+export const words = () => get("/api/v1/expr/words");
+export const values = (key, q, limit) => about("/api/v1/tags/" + encodeURIComponent(key), { verbose: "1", limit: String(limit), ...(q ? { q } : {}) });
 
 // events calls onEvent with id and data of each event of a body, until that ends.
 async function events(body, onEvent) {

@@ -2,8 +2,8 @@
 import { html, batch, signal, computed, effect, untracked, useEffect, useRef, useState } from "/ui/vendor/preact.js";
 import * as api from "/ui/api.js";
 import { chart, color } from "/ui/chart.js";
+import { mount } from "/ui/editor.js";
 import { Alerts } from "/ui/alerts.js";
-import { Why } from "/ui/why.js";
 import { fits, ms, number } from "/ui/format.js";
 import { useKeys } from "/ui/keys.js";
 import { note, place } from "/ui/router.js";
@@ -40,6 +40,7 @@ const data = signal(null);      // {q, step, times, lines, notices}
 const past = signal([]);        // lines of the overlay
 const bandData = signal(null);  // groups of the rule's band
 const failure = signal("");     // why there is no new graph
+const refused = signal(null);   // where in the expression that is
 const aside = signal([]);       // why there is no overlay or band
 const connected = signal(false);
 const attempts = signal(0);     // counts how often following was tried again
@@ -75,12 +76,14 @@ async function load() {
   try {
     const g = await api.graph(state.q.value, s, e, width(), abort.signal);
     failure.value = "";
+    refused.value = null;
     hidden.value = new Set([...hidden.value].filter((key) => g.lines.some((l) => l.key === key)));
     data.value = g;
     focus();
   } catch (err) {
     if (err.name === "AbortError") return;
     failure.value = err.status === 401 ? "" : err.message;
+    refused.value = err.program || null;
     again = Boolean(err.passing);
     return;
   }
@@ -259,16 +262,26 @@ function Legend() {
     ${g.lines.length > 50 && html`<p class="keys">… and ${g.lines.length - 50} more lines</p>`}</div>`;
 }
 
+const inspecting = signal(false); // the stack is shown
+const stackView = signal(null);   // the component for it, loaded for that
+effect(() => { if (inspecting.value && !stackView.peek()) import("/ui/editor/stack.js").then(({ Stack }) => { stackView.value = Stack; }, () => { inspecting.value = false; }); });
+let query = null;                 // the box of the expression, while the page is shown
+
 function Ask() {
-  const box = useRef(null), [text, setText] = useState(state.q.value);
-  useEffect(() => setText(state.q.value), [state.q.value]);
-  const submit = () => { if (text.trim() === state.q.value) void load(); else state.q.value = text.trim() || fallback; };
+  const host = useRef(null), [caret, setCaret] = useState({ text: state.q.value, at: null });
+  const submit = (text) => { if (text.trim() === state.q.value) void load(); else state.q.value = text.trim() || fallback; };
+  useEffect(() => {
+    query = mount(host.current, { value: state.q.value, onSubmit: submit, onCaret: (text, at) => setCaret({ text, at }), onChange: (text) => setCaret((c) => ({ ...c, text })),
+      onInspect: () => { inspecting.value = !inspecting.value; } });
+    return () => { query.destroy(); query = null; };
+  }, []);
+  useEffect(() => { query.setValue(state.q.value); setCaret((c) => ({ ...c, text: state.q.value })); }, [state.q.value]);
+  useEffect(() => query.setError(refused.value), [refused.value]);
   const overlays = ["", "1h", "1d", "1w"];
   if (!overlays.includes(state.overlay.value)) overlays.push(state.overlay.value);
   return html`<section class="panel ask" aria-label="Query">
-    <div class="line"><textarea id="query" ref=${box} rows="1" spellcheck="false" aria-label="Expression of the Atlas Stack Language" value=${text}
-      onInput=${(e) => setText(e.target.value)} onKeyDown=${(e) => { if (e.key === "Enter" && !e.shiftKey) { e.preventDefault(); submit(); } }}></textarea>
-      <button class="primary" onClick=${submit}>Graph</button></div>
+    <div class="line"><div class="editor" ref=${host}></div><button class="primary" onClick=${() => submit(query.value())}>Graph</button></div>
+    ${inspecting.value && stackView.value && html`<${stackView.value} text=${caret.text} at=${caret.at} />`}
     ${failure.value && html`<div class="error" role="alert">${failure.value}</div>`}
     ${[...(data.value?.notices || []), ...aside.value].map((n) => html`<div class="notice">${n}</div>`)}
     <div class="options">
@@ -281,18 +294,23 @@ function Ask() {
         <option value="">none</option>${rules.value.map((r) => html`<option value=${r.id} selected=${r.id === state.band.value}>${r.id}</option>`)}</select></label>
       <label>Compare with <select id="overlay" value=${state.overlay.value} onChange=${(e) => { state.overlay.value = e.target.value; }}>
         ${overlays.map((o) => html`<option value=${o} selected=${o === state.overlay.value}>${o === "" ? "nothing" : o === "1w" ? "1 week before" : o === "1d" ? "1 day before" : o + " before"}</option>`)}</select></label>
+      <button aria-pressed=${String(inspecting.value)} title="what each token leaves on the stack (s, or Ctrl+I while writing)" onClick=${() => { inspecting.value = !inspecting.value; }}>Stack</button>
       <span class="keys"><kbd>?</kbd> lists the keys</span>
     </div></section>`;
 }
 
+const why = signal(null); // the component that explains an alert, loaded for that
+effect(() => { if (state.alert.value && !why.peek()) import("/ui/why.js").then(({ Why }) => { why.value = Why; }, () => { state.alert.value = ""; }); });
+
 export function Page() {
   useKeys({
-    "/": ["write the query", () => document.getElementById("query").focus()],
+    "/": ["write the query", () => query.focus()],
+    s: ["what each token leaves on the stack; Ctrl+I while writing", () => { inspecting.value = !inspecting.value; }],
     l: ["follow the steps, or stop", () => { state.live.value = !state.live.value; }],
     w: ["the week before", () => { state.overlay.value = state.overlay.value === "1w" ? "" : "1w"; }],
   });
   return html`<${Ask} /><section class="panel" aria-label="Graph"><${Graph} /><${Legend} /></section>
-    ${state.alert.value && html`<${Why} id=${state.alert.value} list=${alertList.value} onClose=${() => { state.alert.value = ""; }} />`}
+    ${state.alert.value && why.value && html`<${why.value} id=${state.alert.value} list=${alertList.value} onClose=${() => { state.alert.value = ""; }} />`}
     <${Alerts} list=${alertList} onShow=${show} />`;
 }
 
