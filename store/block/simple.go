@@ -30,10 +30,11 @@ func small(src []byte) (v float64, ok bool) {
 // It is small, since it is cleared for each block that is read.
 type simple struct {
 	kind      simpleKind
-	zeros     uint8 // doubles
-	count     uint8 // exceptions
+	zeros     uint8  // doubles
+	n         uint16 // integers
+	count     uint8  // exceptions
 	moreWidth uint8
-	placeBits uint8
+	placeBits uint8  // 0: a bitmap
 	places    uint32 // of the exceptions, from ints.Data on
 	more      uint32 // the exceptions, likewise
 	r         lanes.Ratio
@@ -195,7 +196,7 @@ func (b *simple) readLayers(src []byte, x uint64, n int) (size int) {
 }
 
 // readExceptions reads the exceptions of a stream of n integers, at a place from
-// its data on, if their places are a list.
+// its data on.
 func (b *simple) readExceptions(at, n int) (end int) {
 	data := b.ints.Data
 	if len(data)-at < headBytes {
@@ -204,17 +205,20 @@ func (b *simple) readExceptions(at, n int) (end int) {
 	count, w := int(data[at]), int(data[at+1])
 	base, k := field.WordUvarint(binary.LittleEndian.Uint64(data[at+2:]))
 	at += 2 + k
-	if k == 0 || count < 1 || count > n || w > maxWidth || !listed(n, count) {
+	if k == 0 || count < 1 || count > n || n < shortStream || w > maxWidth {
 		return 0
 	}
 	bits := placeWidth(n)
 	more := at + (count*bits+7)/8
+	if !listed(n, count) {
+		bits, more = 0, at+(n+7)/8
+	}
 	end = more + (count*w+7)/8
-	if end > len(data) {
+	if end > len(data) || bits == 0 && (marks(data[at:more]) != count || beyond(data[at:more], n)) {
 		return 0
 	}
 	b.count, b.moreWidth, b.placeBits = uint8(count), uint8(w), uint8(bits)
-	b.places, b.more, b.moreBase = uint32(at), uint32(more), b.ints.Base+uint64(field.Zigzag(base))
+	b.n, b.places, b.more, b.moreBase = uint16(n), uint32(at), uint32(more), b.ints.Base+uint64(field.Zigzag(base))
 	return end
 }
 
@@ -245,11 +249,13 @@ func (b *simple) decode(dst []float64) {
 	case ofOne:
 		tier.Fill(dst, b.r.Value(int64(b.ints.Base)))
 	case ofIntegers:
+		if b.placeBits == 0 && b.count > 0 && b.ints.Width == 0 && len(dst) == int(b.n) && tier == lanes.AVX512 {
+			b.spread(dst)
+			return
+		}
 		tier.Values(dst, &b.ints, &b.r)
 		if b.count > 0 {
-			var x lanes.Exceptions
-			b.exceptions(&x)
-			tier.Put(dst, &x, &b.r)
+			b.put(dst, &b.r)
 		}
 	case ofDifferences:
 		b.sums(dst)
@@ -258,9 +264,43 @@ func (b *simple) decode(dst []float64) {
 	}
 }
 
+// put puts exceptions into dst: their values, or without r the integers.
+func (b *simple) put(dst []float64, r *lanes.Ratio) {
+	var x lanes.Exceptions
+	b.exceptions(&x)
+	if b.placeBits == 0 {
+		b.putMarked(dst, &x, r)
+		return
+	}
+	x.Places, x.PlaceBits = b.ints.Data[b.places:], uint(b.placeBits)
+	putAll(dst, &x, r)
+}
+
 func (b *simple) exceptions(x *lanes.Exceptions) {
-	x.Count, x.Width, x.Base, x.PlaceBits = uint(b.count), uint(b.moreWidth), b.moreBase, uint(b.placeBits)
-	x.Places, x.Data = b.ints.Data[b.places:], b.ints.Data[b.more:]
+	x.Count, x.Width, x.Base, x.Data = uint(b.count), uint(b.moreWidth), b.moreBase, b.ints.Data[b.more:]
+}
+
+func putAll(dst []float64, x *lanes.Exceptions, r *lanes.Ratio) {
+	if r != nil {
+		tier.Put(dst, x, r)
+	} else {
+		tier.PutInts(dst, x)
+	}
+}
+
+// putMarked is put for places that a bitmap has.
+func (b *simple) putMarked(dst []float64, x *lanes.Exceptions, r *lanes.Ratio) {
+	var places [MaxValues]uint8
+	listMarks(places[:b.count], b.ints.Data[b.places:], int(b.n))
+	x.Places, x.PlaceBits = places[:], 8
+	putAll(dst, x, r)
+}
+
+// spread is decode for one integer but for exceptions that a bitmap has.
+func (b *simple) spread(dst []float64) {
+	more := lanes.Packed{Data: b.ints.Data[b.more:], Width: uint(b.moreWidth), Base: b.moreBase}
+	tier.Values(dst[:b.count], &more, &b.r)
+	tier.Spread(dst, b.ints.Data[b.places:], int(b.count), b.r.Value(int64(b.ints.Base)))
 }
 
 // sums is decode for differences.
@@ -271,9 +311,7 @@ func (b *simple) sums(dst []float64) {
 		return
 	}
 	tier.Ints(dst[1:], &b.ints)
-	var x lanes.Exceptions
-	b.exceptions(&x)
-	tier.PutInts(dst[1:], &x)
+	b.put(dst[1:], nil)
 	tier.SumsOf(dst[1:], b.first, &b.r)
 }
 

@@ -46,15 +46,26 @@ func (s *stream) parse(c *cursor, n int) error {
 	if c.bad || listed(n, count) {
 		return nil
 	}
-	marked := 0
-	for _, x := range places {
-		marked += bits.OnesCount8(x)
-	}
-	if marked != count || n&7 != 0 && places[len(places)-1]>>(n&7) != 0 {
+	if marked := marks(places); marked != count || beyond(places, n) {
 		return corrupt("%d of %d positions marked, want %d", marked, n, count)
 	}
 	return nil
 }
+
+// marks returns how many positions a bitmap marks.
+func marks(bitmap []byte) (count int) {
+	for len(bitmap) >= 8 {
+		count += bits.OnesCount64(binary.LittleEndian.Uint64(bitmap))
+		bitmap = bitmap[8:]
+	}
+	for _, x := range bitmap {
+		count += bits.OnesCount8(x)
+	}
+	return count
+}
+
+// beyond reports whether a bitmap marks any position that is not among n.
+func beyond(bitmap []byte, n int) bool { return n&7 != 0 && bitmap[len(bitmap)-1]>>(n&7) != 0 }
 
 // at returns the integer numbered i of a stream of src without exceptions.
 func (s *stream) at(src []byte, i int) int64 {
@@ -149,10 +160,15 @@ func (s *stream) placesOf(places []uint8, src []byte) {
 		}
 		return
 	}
+	listMarks(places, src[s.places:], int(s.n))
+}
+
+// listMarks sets places to the positions among n that a bitmap marks.
+func listMarks(places []uint8, bitmap []byte, n int) {
 	k := 0
 	for first := 0; k < len(places); first += 64 {
-		x := loadEnd(src[s.places:], uint(first))
-		if left := int(s.n) - first; left < 64 {
+		x := loadEnd(bitmap, uint(first))
+		if left := n - first; left < 64 {
 			x &= 1<<left - 1
 		}
 		for ; x != 0; x &= x - 1 {

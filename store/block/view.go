@@ -1,9 +1,6 @@
 package block
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
 // view is a block whose every length was checked: reading through it cannot
 // leave src.
@@ -88,11 +85,8 @@ func (b *view) parseMask(c *cursor) error {
 			b.m -= size
 		}
 	} else {
-		b.m = 0
-		for _, x := range b.gaps {
-			b.m += bits.OnesCount8(x)
-		}
-		if b.n&7 != 0 && b.gaps[len(b.gaps)-1]>>(b.n&7) != 0 {
+		b.m = marks(b.gaps)
+		if beyond(b.gaps, b.n) {
 			return corrupt("bitmap goes beyond %d values", b.n)
 		}
 	}
