@@ -57,7 +57,7 @@ func sum(acc []float64, src []byte, n, from, to int, scratch *[Size]float64) err
 // adds reports whether integers that are quick to unpack are all that a block is
 // made of.
 func (b *view) adds() bool {
-	return b.kind == layered && b.mask == maskNone && b.l.mode == direct && !b.l.main.mostly() && !b.l.nudged && b.l.patched == 0
+	return b.kind == layered && b.mask == maskNone && b.l.mode == direct && !b.l.nudged && b.l.patched == 0
 }
 
 // Zero reports whether src is the block of zeros that AppendTo writes, which is

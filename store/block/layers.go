@@ -1,5 +1,7 @@
 package block
 
+import "pulse/store/block/lanes"
+
 // mode is how the integers of a layered block make a stream, bits 0 and 1 of
 // its first byte.
 type mode uint8
@@ -121,8 +123,10 @@ func (l *layers) parseIntegers(c *cursor, m int) error {
 		return corrupt("runs with exceptions")
 	}
 	left := int64(m)
+	var sizes lanes.Packed
+	l.runs.packed(&sizes, c.src)
 	for i := range n {
-		size := l.runs.at(c.src, i) + 1
+		size := int64(sizes.Int(i)) + 1
 		if size < 1 || size > left {
 			return corrupt("run of %d values, want 1 to %d", size, left)
 		}

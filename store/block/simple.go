@@ -29,18 +29,12 @@ func small(src []byte) (v float64, ok bool) {
 // integers and differences, with exceptions or without, but no nudges and patches.
 // It is small, since it is cleared for each block that is read.
 type simple struct {
-	kind      simpleKind
-	zeros     uint8  // doubles
-	n         uint16 // integers
-	count     uint8  // exceptions
-	moreWidth uint8
-	placeBits uint8  // 0: a bitmap
-	places    uint32 // of the exceptions, from ints.Data on
-	more      uint32 // the exceptions, likewise
-	r         lanes.Ratio
-	first     uint64 // differences
-	moreBase  uint64
-	ints      lanes.Packed // of ofOne: only the base
+	kind  simpleKind
+	zeros uint8 // doubles
+	r     lanes.Ratio
+	first uint64       // differences
+	ints  lanes.Packed // of ofOne: only the base
+	more  stream       // its exceptions, in ints.Data
 }
 
 type simpleKind uint8
@@ -205,20 +199,17 @@ func (b *simple) readExceptions(at, n int) (end int) {
 	count, w := int(data[at]), int(data[at+1])
 	base, k := field.WordUvarint(binary.LittleEndian.Uint64(data[at+2:]))
 	at += 2 + k
-	if k == 0 || count < 1 || count > n || n < shortStream || w > maxWidth {
+	if k == 0 || count < 1 || count > n || w > maxWidth {
 		return 0
 	}
-	bits := placeWidth(n)
-	more := at + (count*bits+7)/8
-	if !listed(n, count) {
-		bits, more = 0, at+(n+7)/8
-	}
+	more := at + placesSize(n, count)
 	end = more + (count*w+7)/8
-	if end > len(data) || bits == 0 && (marks(data[at:more]) != count || beyond(data[at:more], n)) {
+	if end > len(data) || !listed(n, count) && (marks(data[at:more]) != count || beyond(data[at:more], n)) {
 		return 0
 	}
-	b.count, b.moreWidth, b.placeBits = uint8(count), uint8(w), uint8(bits)
-	b.n, b.places, b.more, b.moreBase = uint16(n), uint32(at), uint32(more), b.ints.Base+uint64(field.Zigzag(base))
+	x := &b.more
+	x.n, x.count, x.width, x.moreWidth = uint16(n), uint16(count), uint8(b.ints.Width), uint8(w)
+	x.places, x.more, x.moreBase = uint32(at), uint32(more), b.ints.Base+uint64(field.Zigzag(base))
 	return end
 }
 
@@ -249,13 +240,13 @@ func (b *simple) decode(dst []float64) {
 	case ofOne:
 		tier.Fill(dst, b.r.Value(int64(b.ints.Base)))
 	case ofIntegers:
-		if b.placeBits == 0 && b.count > 0 && b.ints.Width == 0 && len(dst) == int(b.n) && tier == lanes.AVX512 {
+		if b.more.count > 0 && b.more.spreads(dst) {
 			b.spread(dst)
 			return
 		}
 		tier.Values(dst, &b.ints, &b.r)
-		if b.count > 0 {
-			b.put(dst, &b.r)
+		if b.more.count > 0 {
+			b.more.put(dst, b.ints.Data, &b.r)
 		}
 	case ofDifferences:
 		b.sums(dst)
@@ -264,54 +255,23 @@ func (b *simple) decode(dst []float64) {
 	}
 }
 
-// put puts exceptions into dst: their values, or without r the integers.
-func (b *simple) put(dst []float64, r *lanes.Ratio) {
-	var x lanes.Exceptions
-	b.exceptions(&x)
-	if b.placeBits == 0 {
-		b.putMarked(dst, &x, r)
-		return
-	}
-	x.Places, x.PlaceBits = b.ints.Data[b.places:], uint(b.placeBits)
-	putAll(dst, &x, r)
-}
-
-func (b *simple) exceptions(x *lanes.Exceptions) {
-	x.Count, x.Width, x.Base, x.Data = uint(b.count), uint(b.moreWidth), b.moreBase, b.ints.Data[b.more:]
-}
-
-func putAll(dst []float64, x *lanes.Exceptions, r *lanes.Ratio) {
-	if r != nil {
-		tier.Put(dst, x, r)
-	} else {
-		tier.PutInts(dst, x)
-	}
-}
-
-// putMarked is put for places that a bitmap has.
-func (b *simple) putMarked(dst []float64, x *lanes.Exceptions, r *lanes.Ratio) {
-	var places [MaxValues]uint8
-	listMarks(places[:b.count], b.ints.Data[b.places:], int(b.n))
-	x.Places, x.PlaceBits = places[:], 8
-	putAll(dst, x, r)
-}
-
 // spread is decode for one integer but for exceptions that a bitmap has.
 func (b *simple) spread(dst []float64) {
-	more := lanes.Packed{Data: b.ints.Data[b.more:], Width: uint(b.moreWidth), Base: b.moreBase}
-	tier.Values(dst[:b.count], &more, &b.r)
-	tier.Spread(dst, b.ints.Data[b.places:], int(b.count), b.r.Value(int64(b.ints.Base)))
+	var p lanes.Packed
+	b.more.exceptions(&p, b.ints.Data)
+	tier.Values(dst[:b.more.count], &p, &b.r)
+	tier.Spread(dst, b.ints.Data[b.more.places:], int(b.more.count), b.r.Value(int64(b.ints.Base)))
 }
 
 // sums is decode for differences.
 func (b *simple) sums(dst []float64) {
 	dst[0] = b.r.Value(int64(b.first))
-	if b.count == 0 {
+	if b.more.count == 0 {
 		tier.Sums(dst[1:], &b.ints, b.first, &b.r)
 		return
 	}
 	tier.Ints(dst[1:], &b.ints)
-	b.put(dst[1:], nil)
+	b.more.put(dst[1:], b.ints.Data, nil)
 	tier.SumsOf(dst[1:], b.first, &b.r)
 }
 
@@ -320,7 +280,7 @@ func (b *simple) addTo(acc []float64, from int, scratch *[Size]float64) {
 	switch {
 	case b.kind == ofOne:
 		tier.AddSame(acc, b.r.Value(int64(b.ints.Base)))
-	case b.kind == ofIntegers && b.count == 0:
+	case b.kind == ofIntegers && b.more.count == 0:
 		b.ints.Bit = uint(from) * b.ints.Width
 		tier.AddValues(acc, &b.ints, &b.r)
 	case len(acc) > 0:

@@ -92,87 +92,76 @@ func (s *stream) unpack(dst []float64, src []byte) {
 	s.packed(&p, src)
 	tier.Ints(dst, &p)
 	if s.count > 0 {
-		s.except(dst, src, nil)
+		s.put(dst, src, nil)
 	}
 }
 
 // convert puts the values of the first len(dst) integers into dst.
 func (s *stream) convert(dst []float64, src []byte, t transform) {
-	if tier == lanes.AVX512 && s.mostly() && len(dst) == int(s.n) { // where Spread is quick
-		var p lanes.Packed
-		s.exceptions(&p, src)
-		t.convert(dst[:s.count], &p)
-		tier.Spread(dst, src[s.places:], int(s.count), canonical(t.value(int64(s.base))))
+	var p lanes.Packed
+	s.packed(&p, src)
+	var r lanes.Ratio
+	switch ok := t.ratio(&r); {
+	case s.count == 0:
+		t.convert(dst, &p)
+	case !ok:
+		s.unpack(dst, src)
+		t.values(dst)
+	default:
+		tier.Values(dst, &p, &r)
+		s.put(dst, src, &r)
+	}
+}
+
+// spreads reports whether dst, of all values, is one integer but for the exceptions,
+// in places that a bitmap has, and Spread is quick.
+func (s *stream) spreads(dst []float64) bool {
+	return s.width == 0 && tier == lanes.AVX512 && !listed(int(s.n), int(s.count)) && len(dst) == int(s.n)
+}
+
+// put puts the exceptions into dst: what r makes of them, or without r the
+// integers.
+func (s *stream) put(dst []float64, src []byte, r *lanes.Ratio) {
+	if !listed(int(s.n), int(s.count)) {
+		s.putMarked(dst, src, r)
 		return
 	}
-	if s.width == 0 {
-		tier.Fill(dst, canonical(t.value(int64(s.base))))
+	x := lanes.Exceptions{Count: uint(s.count), Places: src[s.places:], PlaceBits: uint(placeWidth(int(s.n)))}
+	s.exceptions(&x.Packed, src)
+	putAll(dst, &x, r)
+}
+
+// putMarked is put for places that a bitmap has.
+func (s *stream) putMarked(dst []float64, src []byte, r *lanes.Ratio) {
+	var places [MaxValues]uint8
+	s.placesOf(places[:s.count], src)
+	x := lanes.Exceptions{Count: uint(s.count), Places: places[:], PlaceBits: 8}
+	s.exceptions(&x.Packed, src)
+	putAll(dst, &x, r)
+}
+
+func putAll(dst []float64, x *lanes.Exceptions, r *lanes.Ratio) {
+	if r != nil {
+		tier.Put(dst, x, r)
 	} else {
-		var p lanes.Packed
-		s.packed(&p, src)
-		t.convert(dst, &p)
-	}
-	if s.count > 0 {
-		s.except(dst, src, &t)
-	}
-}
-
-// mostly reports whether the stream is one integer but for exceptions in places
-// that a bitmap has.
-func (s *stream) mostly() bool {
-	return s.count > 0 && s.width == 0 && !listed(int(s.n), int(s.count))
-}
-
-// except puts the exceptions into dst, with t their values.
-func (s *stream) except(dst []float64, src []byte, t *transform) {
-	var memory [MaxValues]uint8
-	places := memory[:s.count]
-	s.placesOf(places, src)
-	var some [16]float64
-	var p lanes.Packed
-	s.exceptions(&p, src)
-	for k := 0; k < len(places); k += len(some) {
-		part := places[k:min(k+len(some), len(places))]
-		ints := some[:len(part)]
-		p.Bit = uint(k) * p.Width
-		tier.Ints(ints, &p)
-		if t != nil {
-			t.values(ints)
-		}
-		for j, place := range part {
-			if int(place) < len(dst) {
-				dst[place] = ints[j]
-			}
-		}
+		tier.PutInts(dst, x)
 	}
 }
 
 // placesOf puts the positions of all exceptions into places.
 func (s *stream) placesOf(places []uint8, src []byte) {
+	p := lanes.Packed{Data: src[s.places:s.more]}
 	if listed(int(s.n), int(s.count)) {
-		width := uint(placeWidth(int(s.n)))
-		for k := 0; k < len(places); { // a load has seven, of up to 8 bits
-			x := loadEnd(src[s.places:], uint(k)*width)
-			for end := min(k+7, len(places)); k < end; k++ {
-				places[k] = uint8(x & (1<<width - 1))
-				x >>= width
-			}
+		p.Width = uint(placeWidth(int(s.n)))
+		for k := range places {
+			places[k] = uint8(p.Int(k))
 		}
 		return
 	}
-	listMarks(places, src[s.places:], int(s.n))
-}
-
-// listMarks sets places to the positions among n that a bitmap marks.
-func listMarks(places []uint8, bitmap []byte, n int) {
-	k := 0
-	for first := 0; k < len(places); first += 64 {
-		x := loadEnd(bitmap, uint(first))
-		if left := n - first; left < 64 {
-			x &= 1<<left - 1
-		}
-		for ; x != 0; x &= x - 1 {
-			places[k] = uint8(first + bits.TrailingZeros64(x))
+	p.Width = 32
+	for i, k := 0, 0; k < len(places); i++ {
+		for x := p.Int(i); x != 0; x &= x - 1 {
+			places[k] = uint8(32*i + bits.TrailingZeros64(x))
 			k++
 		}
 	}
@@ -203,17 +192,4 @@ func (s *stream) nudgeExceptions(dst []float64, src []byte) {
 		by := p.Int(k) - uint64(s.at(src, int(place)))
 		dst[place] = math.Float64frombits(math.Float64bits(dst[place]) + by)
 	}
-}
-
-// loadEnd is load for places near the end of data: what lies beyond it is zero.
-func loadEnd(data []byte, bit uint) uint64 {
-	i := int(bit >> 3)
-	if i+8 <= len(data) {
-		return binary.LittleEndian.Uint64(data[i:]) >> (bit & 7)
-	}
-	var x uint64
-	for k, c := range data[min(i, len(data)):] {
-		x |= uint64(c) << (8 * k)
-	}
-	return x >> (bit & 7)
 }
