@@ -171,6 +171,8 @@ func TestPageHistory(t *testing.T) {
 	p.do("open", chromedp.Navigate(base+"/alerts"), chromedp.WaitVisible(".tabs"))
 	p.shows("header", "60 firing")
 	p.until("groups are folded", `document.querySelectorAll(".alert-row").length === 20`)
+	p.until("little graphs", `document.querySelectorAll(".alert-row .spark-line").length > 5`)
+	p.shoot("alerts-storm")
 	p.click(".more", "40 more groups")
 	p.until("all", `document.querySelectorAll(".alert-row").length === 60`)
 	for i := range 60 {

@@ -24,6 +24,7 @@ const typing = (e) => e.composedPath()[0].matches?.("textarea, input, select, [c
 addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented) return;
   if (typing(e)) { if (e.key === "Escape") e.composedPath()[0].blur(); return; }
+  if (document.querySelector("dialog[open]") || (e.key === "Enter" && e.composedPath()[0].matches?.("a, button, summary"))) return;
   if (e.key === "?") { listing.value = !listing.value; return; }
   const sequence = started + e.key, hit = bound.get(sequence) || bound.get(e.key);
   started = "";

@@ -23,7 +23,7 @@ export function Why({ id, list, onClose }) {
   }, [id, settled, known?.state]);
   const a = got.id === id ? got.a : undefined, why = a?.why;
   return html`<section class="panel why" id="why" aria-label="Why"><h2>Why ${a && html`<span class=${"badge " + a.state}>${words[a.state] || a.state}</span>`}
-      <button class="close" aria-label="Close" onClick=${onClose}>✕</button></h2>
+      ${a && html`<a href=${"/alerts/" + encodeURIComponent(id)}>all of it</a>`}<button class="close" aria-label="Close" onClick=${onClose}>✕</button></h2>
     ${got.error && got.id === id ? html`<p class="notice">${got.error}</p>` : !why ? html`<p class="keys">…</p>` : html`
       <p class="words">${why.text}</p><p class="tags">${a.rule} ${tags(a.tags)} ${kind(a.detector)}</p>
       ${why.note && html`<p class="notice">${why.note}</p>`}

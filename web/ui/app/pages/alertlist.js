@@ -11,11 +11,12 @@ import { SilenceDialog } from "/ui/pages/silencing.js";
 import { Spark, useDetail } from "/ui/pages/spark.js";
 
 const recent = 36e5;   // ms for which what is over is listed here
-const few = 20;        // alerts of a group, and groups, that are shown at first
+const few = 20;        // alerts of a group, and groups, that are shown at first,
+const further = 200;   // and how many more at a time
 const titles = { firing: "Firing", nodata: "No data", pending: "Pending", resolved: "Over within the hour" };
 
 export function Now({ search, say }) {
-  const [f, setF] = useState(() => read(search)), [wide, setWide] = useState(new Set());
+  const [f, setF] = useState(() => read(search)), [wide, setWide] = useState(new Map());
   useEffect(() => setF(read(place.value.search)), [place.value]);
   const picked = useRef(f.sel); // known before the next drawing, to keys that follow at once
   const change = (part) => { const next = { ...f, ...part }; setF(next); note(write(next, "now")); };
@@ -24,8 +25,8 @@ export function Now({ search, say }) {
   const sections = order.filter((s) => f.states.length === 0 || f.states.includes(s))
     .map((state) => ({ state, list: meant.filter((a) => a.state === state) })).filter((s) => s.list.length > 0)
     .map((s) => ({ ...s, groups: grouped(s.list, f.by) }));
-  const shown = sections.flatMap((s) => s.groups.slice(0, wide.has(s.state) ? undefined : few).flatMap((g) => g.list.slice(0, wide.has(s.state + g.name) ? undefined : few)));
-  const widen = (key) => setWide(new Set([...wide, key]));
+  const most = (key) => wide.get(key) || few, widen = (key) => setWide(new Map(wide).set(key, most(key) + further));
+  const shown = sections.flatMap((s) => s.groups.slice(0, most(s.state)).flatMap((g) => g.list.slice(0, most(s.state + g.name))));
   const move = (by) => {
     const at = shown.findIndex((a) => a.incident === picked.current), next = shown[at < 0 ? 0 : Math.max(0, Math.min(shown.length - 1, at + by))];
     if (!next) return;
@@ -44,8 +45,8 @@ export function Now({ search, say }) {
     ${trouble.value && html`<div class="error" role="alert">${trouble.value}</div>`}
     ${shown.length === 0 && !trouble.value && html`<${None} f=${f} all=${all} />`}
     ${sections.map((s) => html`<section key=${s.state} class=${"panel alert-section " + s.state} aria-label=${titles[s.state]}><h2>${titles[s.state]} <span class=${"badge " + s.state}>${s.list.length}</span></h2>
-      ${s.groups.slice(0, wide.has(s.state) ? undefined : few).map((g) => html`<${Group} key=${g.name} g=${g} f=${f} wide=${wide.has(s.state + g.name)} widen=${() => widen(s.state + g.name)} change=${change} />`)}
-      ${s.groups.length > few && !wide.has(s.state) && html`<button class="more" onClick=${() => widen(s.state)}>${s.groups.length - few} more groups</button>`}</section>`)}
+      ${s.groups.slice(0, most(s.state)).map((g) => html`<${Group} key=${g.name} g=${g} f=${f} most=${most(s.state + g.name)} widen=${() => widen(s.state + g.name)} change=${change} />`)}
+      ${s.groups.length > most(s.state) && html`<button class="more" onClick=${() => widen(s.state)}>${s.groups.length - most(s.state)} more groups</button>`}</section>`)}
     ${target && html`<${SilenceDialog} key=${target.incident + f.whole} alert=${target} whole=${f.whole} say=${say} onClose=${() => change({ silence: "", whole: false })} />`}`;
 }
 
@@ -55,14 +56,14 @@ function None({ f, all }) {
   return html`<section class="panel empty calm"><p class="big">Nothing fires.</p><p>What was is in the <a href="/alerts?view=history">history</a>. Something should have? <a href="/alerts?view=why">Why was I not paged?</a></p></section>`;
 }
 
-function Group({ g, f, wide, widen, change }) {
+function Group({ g, f, most, widen, change }) {
   const first = g.list[0], plain = f.by === "rule", alone = plain && g.list.length === 1, same = g.list.every((a) => a.rule === first.rule);
   const name = plain ? html`<a href=${"/rules/" + encodeURIComponent(first.rule)}>${first.rule}</a>` : g.name ? f.by + "=" + g.name : "without " + f.by;
   return html`<div class="alert-group" role="group" aria-label=${g.name}>${!alone && html`<h3>${name} <span class="count">${g.list.length}</span>
       ${same && html`<${Of} a=${first} />`}
       ${open(first) && plain && html`<button class="plain whole" onClick=${() => change({ silence: first.incident, whole: true })}>Silence all</button>`}</h3>`}
-    ${g.list.slice(0, wide ? undefined : few).map((a) => html`<${Row} key=${a.incident} a=${a} alone=${alone} by=${f.by} of=${alone || !same} selected=${a.incident === f.sel} change=${change} />`)}
-    ${g.list.length > few && !wide && html`<button class="more" onClick=${widen}>${g.list.length - few} more</button>`}</div>`;
+    ${g.list.slice(0, most).map((a) => html`<${Row} key=${a.incident} a=${a} alone=${alone} by=${f.by} of=${alone || !same} selected=${a.incident === f.sel} change=${change} />`)}
+    ${g.list.length > most && html`<button class="more" onClick=${widen}>${g.list.length - most} more</button>`}</div>`;
 }
 
 // Of says whose alert it is, and what to do about it.

@@ -14,6 +14,17 @@ const titles = { "rule-not-there": "the rule was not there", "no-such-group": "n
   silenced: "silenced", inhibited: "inhibited", muted: "muted", "no-route": "no route", "no-receiver": "no receiver", grouped: "waits for its group", "over-rate": "over the receiver's rate", "host-down": "host is down", retrying: "being retried",
   queued: "on its way", "dead-letter": "given up", summary: "counted in a summary", "over-before-sent": "over before it was sent", "not-known": "not known any more" };
 const utc = (t) => (t > 0 ? new Date(t).toISOString().slice(0, 19) : "");
+// bounds is a band, a side of which may have none.
+const bounds = (s) => (s.lower === null && s.upper === null ? "–" : s.lower === null ? "at most " + number(s.upper) : s.upper === null ? "at least " + number(s.lower) : number(s.lower) + " to " + number(s.upper));
+// rich is a sentence with its alerts and silences as links, and times as people write them.
+function rich(text) {
+  return text.split(/((?:alert|Alert) [0-9a-f]{32}|(?:silence|Silence) [0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/).map((part, i) => {
+    if (i % 2 === 0) return part;
+    const [what, id] = part.split(" ");
+    if (!id) return html`<${When} t=${Date.parse(part)} />`;
+    return html`<a href=${what.toLowerCase() === "alert" ? pathOf(id) : "/silences?id=" + id}>${what} ${id.slice(0, 8)}</a>`;
+  });
+}
 const tagText = (t) => Object.entries(t || {}).map((kv) => kv.join("=")).join(",");
 
 export function WhyNot({ search }) {
@@ -62,11 +73,11 @@ function Answer({ w, stale }) {
   const step = (by) => "/alerts?" + new URLSearchParams({ view: "why", rule: w.rule, tags: tagText(w.tags), t: String(w.t + by * w.step) });
   return html`<section class="panel answer" aria-label="Answer" aria-busy=${String(stale)}><h2><span class=${"badge " + (was ? "quiet" : "pending")}>${titles[w.reason] || w.reason}</span> <code class="soft">${w.reason}</code>
       <span class="soft">${w.rule} ${tags(w.tags)} <${When} t=${w.t} /> UTC</span></h2>
-    <p class="words">${w.text}</p>
-    <ol class="chain">${w.sentences.map((s, i) => html`<li key=${i}>${s}</li>`)}</ol>
+    <p class="words">${rich(w.text)}</p>
+    <ol class="chain">${w.sentences.map((s, i) => html`<li key=${i}>${rich(s)}</li>`)}</ol>
     <${Seen} w=${w} />
-    ${w.alerts.length > 0 && html`<h3>Alerts of the group about then</h3><ul class="plain-list">${w.alerts.map((a) => html`<li key=${a.incident}><span class=${"badge " + a.state}>${words[a.state]}</span> <a href=${pathOf(a.incident)}>${a.noData ? "no data" : "alert"}</a> since <${When} t=${a.startsAt || a.pendingSince} />
-      ${a.held?.length > 0 && html`<span class="held">held back by ${a.held.join(", ")}</span>`} ${a.untold?.length > 0 && html`<span class="stuck">not told: ${a.untold.join(", ")}</span>`}</li>`)}</ul>`}
+    ${w.alerts.length > 0 && html`<h3>Alerts of the group about then</h3><ul class="plain-list">${w.alerts.map((a) => html`<li key=${a.incident}><span class=${"badge " + a.state}>${words[a.state]}</span> <a href=${pathOf(a.incident)}>${a.noData ? "no data" : "alert"}</a> since <${When} t=${a.startsAt || a.pendingSince} />${" "}
+      ${a.held?.length > 0 && html`<span class="held">held back by ${rich(a.held.join(", "))}</span>`} ${a.untold?.length > 0 && html`<span class="stuck">not told: ${a.untold.join(", ")}</span>`}</li>`)}</ul>`}
     ${w.silences.length > 0 && html`<h3>Silences that meant it</h3><ul class="plain-list">${w.silences.map((s) => html`<li key=${s.id}><a href=${"/silences?id=" + encodeURIComponent(s.id)}>${s.comment}</a> of ${s.author}, until <${When} t=${s.endsAt} /></li>`)}</ul>`}
     <div class="acts"><a class="button" href=${step(-1)}>a step before</a><a class="button" href=${step(1)}>a step later</a><a class="button" href=${"/?" + near}>Explore</a><a class="button" href=${"/rules/" + encodeURIComponent(w.rule)}>The rule</a></div></section>`;
 }
@@ -74,7 +85,7 @@ function Answer({ w, stale }) {
 function Seen({ w }) {
   if (!w.seen) return null;
   const s = w.seen, clock = (name, c) => c && html`<div><dt>${name}</dt><dd>${duration(c.passed / 1000)} of ${duration(c.needs / 1000)}</dd></div>`;
-  return html`<dl class="facts-line"><div><dt>value</dt><dd><b>${number(s.value)}</b></dd></div><div><dt>expected</dt><dd>${number(s.expected)}</dd></div><div><dt>band</dt><dd>${number(s.lower)} to ${number(s.upper)}</dd></div>
+  return html`<dl class="facts-line"><div><dt>value</dt><dd><b>${number(s.value)}</b></dd></div><div><dt>expected</dt><dd>${number(s.expected)}</dd></div><div><dt>band</dt><dd>${bounds(s)}</dd></div>
     <div><dt>the detector</dt><dd>${{ nodata: "had no data", training: "was learning", in: "saw it in band", hold: "waited", out: "saw it out of band" }[w.detector] || "–"}</dd></div>
     ${clock("hold", w.hold)}${clock("for", w.for)}${clock("keep", w.keep)}${clock("without data", w.absent)}${w.sources > 0 && html`<div><dt>sources</dt><dd>${w.reported} of ${w.sources}</dd></div>`}</dl>`;
 }
