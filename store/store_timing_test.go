@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+	"time"
 
 	"pulse/store"
 	"pulse/store/match"
@@ -35,8 +36,10 @@ func benchmarkAppend(b *testing.B, dstype string, size int) {
 	source := s.Source("a", start)
 	b.ReportAllocs()
 	b.ResetTimer()
+	cpu := time.Duration(0)
 	for i := 0; i < b.N; {
 		now += 10_000
+		cpu -= cpuTime(b)
 		for k := range batches {
 			batch := &batches[k]
 			batch.Source = source
@@ -49,10 +52,12 @@ func benchmarkAppend(b *testing.B, dstype string, size int) {
 				break
 			}
 		}
+		cpu += cpuTime(b)
 		b.StopTimer()
 		s.Advance(now)
 		b.StartTimer()
 	}
+	b.ReportMetric(float64(cpu)/float64(b.N), "cpu-ns/op")
 }
 
 // BenchmarkScanSum reads 100,000 series × 180 points, of which the last 60 or
