@@ -7,6 +7,7 @@ import (
 
 	"pulse/store"
 	"pulse/store/block"
+	"pulse/store/budget"
 	"pulse/store/match"
 )
 
@@ -52,5 +53,32 @@ func TestScansAreCached(t *testing.T) {
 	read(3)
 	if st := f.s.Stats().Cache; st.Hits != 8 || st.Misses != 7 || st.Bytes == 0 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// The memory of the cache is part of the store's, and goes when the store is closed.
+func TestMemoryOfTheCache(t *testing.T) {
+	const cache = 32 << 20
+	used := func(cache int64) int64 {
+		o := store.Options{NewSeriesRate: -1, Cache: cache, Memory: budget.New(1 << 30)}
+		open(t, o)
+		return o.Memory.Used()
+	}
+	if n := used(cache) - used(0); n != cache {
+		t.Errorf("%d bytes are charged for a cache of %d", n, cache)
+	}
+	f := fillWith(t, store.Options{NewSeriesRate: -1, Cache: cache}, 1000, 2*block.Size)
+	for range 100 {
+		f.s.Advance(f.now)
+	}
+	scan(t, f.s, store.Scan{Query: match.True, Start: f.now - 2*block.Size*10*sec, End: f.now})
+	if f.s.Stats().Cache.Bytes == 0 {
+		t.Fatal("nothing is in the cache")
+	}
+	if err := f.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.s.Stats().Cache.Bytes; n != 0 {
+		t.Errorf("the cache of a closed store has %d bytes", n)
 	}
 }

@@ -41,6 +41,14 @@ func (c *columnCache) bytes() int64 {
 	return int64(st.BytesSize)
 }
 
+// reset gives the memory of c back to whoever makes a cache next: it lies outside
+// the heap and does not go with c.
+func (c *columnCache) reset() {
+	if c != nil {
+		c.lines.Reset()
+	}
+}
+
 // CacheStats describes the cache of aggregated columns.
 type CacheStats struct {
 	Hits, Misses int64 // block times

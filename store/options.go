@@ -27,7 +27,7 @@ type Options struct {
 	MaxPairs        int            // distinct tags of searchable series; default 4 × MaxSeries
 	NewSeriesRate   float64        // new series per second; default 5,000; negative: no limit
 	NewSeriesBurst  float64        // default 50,000
-	Cache           int64          // bytes of aggregated columns kept for scans to come; 0: none
+	Cache           int64          // bytes of aggregated columns kept for scans to come, taken from Memory; 0: none
 	Memory          *budget.Budget // bytes of series, their columns and blocks; nil: no limit
 	MaxSources      int            // default 20,000, fewer when their presence bits would take more than 256 MiB
 }

@@ -99,6 +99,7 @@ func New(o Options) (*Store, error) {
 	s.sources.floor = &s.tiers[primary].floor
 	if o.Cache > 0 {
 		s.cache = newColumnCache(o.Cache)
+		s.memory.Force(o.Cache)
 	}
 	s.lookup.init()
 	s.pool.init()
