@@ -237,6 +237,29 @@ func TestTotals(t *testing.T) {
 	}
 }
 
+// Series beyond the courses have those of others, with tags of their own.
+func TestFleetSharesCourses(t *testing.T) {
+	f := gen.NewFleet(1, gen.FleetOptions{Series: 500, PerNode: 50, Steps: 8, Courses: 100, Apps: 3})
+	apps := map[string]bool{}
+	for i := range f.Len() {
+		app, _ := f.Tags(i).Get("nf.app")
+		apps[app] = true
+		name, _ := f.Tags(i).Get("name")
+		other, _ := f.Tags(i % 110).Get("name")
+		if name != other {
+			t.Fatalf("series %d is %s, that of its course %s", i, name, other)
+		}
+		for at := int64(monday); at < monday+80_000; at += 10_000 {
+			if v, want := f.Value(i, at), f.Value(i%110, at); math.Float64bits(v) != math.Float64bits(want) {
+				t.Fatalf("series %d has %v, that of its course %v", i, v, want)
+			}
+		}
+	}
+	if len(apps) != 3 {
+		t.Errorf("applications %v", apps)
+	}
+}
+
 func TestFleetBodies(t *testing.T) {
 	f := gen.NewFleet(1, gen.FleetOptions{Series: 2300, PerNode: 500, Steps: 8})
 	if f.Nodes() != 5 || f.Len() != 2300 {
