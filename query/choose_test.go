@@ -37,7 +37,7 @@ func newCrowd(t testing.TB, tiers []store.Tier) (*store.Store, int64) {
 			kv = append(kv, "zone", fmt.Sprint(i%350))
 		}
 		ts := tags.Of(kv...)
-		ref, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), store.NoRef, ts, now)
+		ref, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, now)
 		if err != nil {
 			t.Fatal(err)
 		}
