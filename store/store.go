@@ -186,13 +186,14 @@ type Stats struct {
 	Archive ArchiveStats
 	Cache   CacheStats
 
-	OpenBlocks int   // partitions × block times that can still change
-	Blocks     int   // sealed, with data
-	BlockBytes int64 // of sealed blocks and their directories
-	Trimmed    int64 // times that the oldest blocks were dropped since the memory was full
-	ArenaBytes int64 // of those, what is in memory and not in a file
-	HeadBytes  int64 // of open blocks
-	PatchBytes int64 // of what imports put on sealed blocks and is not merged into them yet
+	OpenBlocks int             // partitions × block times that can still change
+	Blocks     int             // sealed, with data
+	BlockBytes int64           // of sealed blocks and their directories
+	TierBytes  [maxTiers]int64 // BlockBytes by tier
+	Trimmed    int64           // times that the oldest blocks were dropped since the memory was full
+	ArenaBytes int64           // of those, what is in memory and not in a file
+	HeadBytes  int64           // of open blocks
+	PatchBytes int64           // of what imports put on sealed blocks and is not merged into them yet
 
 	Sources        int
 	SourcesRefused uint64 // reports of senders that found the table full
@@ -209,10 +210,11 @@ func (s *Store) Stats() Stats {
 		p.mu.RLock()
 		st.OpenBlocks += len(p.open)
 		st.Slots += len(p.slots)
-		for _, list := range p.sealed {
+		for tier, list := range p.sealed {
 			for _, a := range list {
 				st.Blocks += a.blocks
 				st.BlockBytes += a.bytes()
+				st.TierBytes[tier] += a.bytes()
 				if a.file == nil {
 					st.ArenaBytes += a.bytes()
 				}

@@ -104,11 +104,17 @@ func (q *queries) remove(x *runningQuery, now time.Time) {
 		return
 	}
 	q.forget(now)
-	took := now.Sub(x.begun)
-	if n := len(q.slow); n == slowest && millis(took) <= q.slow[n-1].TookMs {
+	s := x.shown(now)
+	same := func(o shownQuery) bool { return o.Path == s.Path && o.Expr == s.Expr && o.StepMs == s.StepMs }
+	if i := slices.IndexFunc(q.slow, same); i >= 0 {
+		if q.slow[i].TookMs >= s.TookMs {
+			return
+		}
+		q.slow = slices.Delete(q.slow, i, i+1)
+	}
+	if n := len(q.slow); n == slowest && s.TookMs <= q.slow[n-1].TookMs {
 		return
 	}
-	s := x.shown(now)
 	s.Bytes = 0
 	at, _ := slices.BinarySearchFunc(q.slow, s, func(a, b shownQuery) int { return cmp.Compare(b.TookMs, a.TookMs) })
 	q.slow = slices.Insert(q.slow, at, s)

@@ -37,13 +37,14 @@ type tierAnswer struct {
 	RetentionMs int64  `json:"retentionMs"`
 	From        string `json:"from"`
 	To          string `json:"to,omitempty"` // absent when it goes on
+	Bytes       int64  `json:"bytes"`        // of sealed blocks, in memory or in files
 }
 
-func (s *Server) tiers() []tierAnswer {
+func (s *Server) tiers(st *store.Stats) []tierAnswer {
 	var out []tierAnswer
 	readable := s.opts.Store.Tiers()
 	for i, t := range s.opts.Store.Options().Tiers {
-		a := tierAnswer{t.Step, t.Retention, rfc3339(readable[i].From), ""}
+		a := tierAnswer{t.Step, t.Retention, rfc3339(readable[i].From), "", st.TierBytes[i]}
 		if to := readable[i].To; to <= s.nowMs() {
 			a.To = rfc3339(to)
 		}
@@ -147,7 +148,7 @@ func (s *Server) status(r *request) {
 		"maxFutureMs": o.MaxFuture,
 		"durability":  d.Mode.String(),
 		"timezone":    s.opts.Zone.String(),
-		"tiers":       s.tiers(),
+		"tiers":       s.tiers(&st),
 		"series":      st.Series,
 		"blocks":      st.Blocks,
 		"blockBytes":  st.BlockBytes,

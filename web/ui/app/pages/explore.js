@@ -7,7 +7,7 @@ import { Alerts } from "/ui/alerts.js";
 import { fits, ms, number } from "/ui/format.js";
 import { useKeys } from "/ui/keys.js";
 import { note, place } from "/ui/router.js";
-import { alertList, away, locked, opened, polled, redraw, rules, silent } from "/ui/shared.js";
+import { alertList, away, locked, opened, polled, redraw, rules, silent, status } from "/ui/shared.js";
 
 const fallback = "name,pulse.ingest.points,:eq,:sum";
 const ranges = ["5m", "15m", "30m", "1h", "3h", "6h", "1d", "2d"];
@@ -309,10 +309,18 @@ export function Page() {
     l: ["follow the steps, or stop", () => { state.live.value = !state.live.value; }],
     w: ["the week before", () => { state.overlay.value = state.overlay.value === "1w" ? "" : "1w"; }],
   });
-  return html`<${Ask} /><section class="panel" aria-label="Graph"><${Graph} /><${Legend} /></section>
+  const First = firstRun.value;
+  return html`${First && html`<${First} />`}<${Ask} /><section class="panel" aria-label="Graph"><${Graph} /><${Legend} /></section>
     ${state.alert.value && why.value && html`<${why.value} id=${state.alert.value} list=${alertList.value} onClose=${() => { state.alert.value = ""; }} />`}
     <${Alerts} list=${alertList} onShow=${show} />`;
 }
+
+// A server with few series may have nothing but its own: then it shows the way on.
+const firstRun = signal(null);
+effect(() => {
+  if (!on.value || firstRun.peek() || polled.value === 0 || status.value?.series > 500) return;
+  import("/ui/pages/firstrun.js").then((m) => { firstRun.value = m.FirstRun; }, () => { /* at the next poll */ });
+});
 
 function show(alert) { // opens why an alert is there, and its graph: its rule's expression, from before it began
   state.alert.value = alert.incident;
