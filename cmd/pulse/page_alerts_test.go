@@ -48,8 +48,8 @@ func TestPageAlerts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a browser")
 	}
-	demo := startDemo(t, "--outage-after", "4s", "--outage-for", "10m", "--outage-depth", "0.9")
 	p := newTab(t)
+	demo := startDemo(t, "--outage-after", "8s", "--outage-for", "10m", "--outage-depth", "0.9")
 	base, _, _ := strings.Cut(demo.waitFor(t, `Pulse is live: (http\S+)`)[1], "/?")
 	p.desk()
 	p.do("open", chromedp.Navigate(base+"/alerts"), chromedp.WaitVisible(".tabs"))

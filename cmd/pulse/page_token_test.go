@@ -54,6 +54,9 @@ func TestPageToken(t *testing.T) {
 	p.shows(".lock", "not known")
 	enter(pusher)
 	p.shows(".error", "lacks the scope query")
+	p.do("alerts", chromedp.Navigate(base+"/alerts"), chromedp.WaitVisible(".tabs"))
+	p.shows("main .error", "lacks the scope query")
+	p.do("back", chromedp.Navigate(link), chromedp.WaitVisible("header .forget"))
 	p.do("forget", chromedp.Click("header .forget"))
 	enter(reader)
 	p.do("graph", chromedp.WaitVisible(".chart canvas"))
@@ -63,6 +66,14 @@ func TestPageToken(t *testing.T) {
 	if text := eval[string](p, `document.querySelector("header").textContent`); strings.Contains(text, "does not answer") || strings.Contains(text, "connecting") {
 		t.Errorf("a reader sees %q", text)
 	}
+	p.do("alerts", chromedp.Navigate(base+"/alerts"), chromedp.WaitVisible(".calm"))
+	p.do("a silence", chromedp.Navigate(base+"/silences?new=1"), chromedp.WaitVisible("dialog"))
+	p.fill(".matcher .value", "x")
+	p.shows("dialog .hits", "It hits no alert now")
+	p.fill("dialog [name=author]", "ann")
+	p.fill("dialog [name=comment]", "not ours to silence")
+	p.click("dialog button[type=submit]", "Silence")
+	p.shows("dialog .error", "lacks the scope admin")
 	p.do("again", chromedp.Navigate(link), chromedp.WaitVisible(".chart canvas"))
 	if kept := eval[string](p, `localStorage.length + " " + document.cookie + " " + location.href.includes("pulse_")`); kept != "0  false" {
 		t.Errorf("the token is kept elsewhere: %q", kept)

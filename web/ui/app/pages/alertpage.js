@@ -81,7 +81,7 @@ function Picture({ a }) {
 }
 
 function Labels({ a }) {
-  const notes = Object.entries(a.annotations || {}).filter(([k, v]) => k !== "summary" && v !== a.why?.text);
+  const notes = Object.entries(a.annotations || {}).filter(([k, v]) => k !== "summary" && !(k === "why" && a.why) && v !== a.why?.text);
   return html`<div class="chips">${Object.entries(labels(a)).filter(([k]) => k !== "alertname").map(([k, v]) => html`<span key=${k} class="label">${k}=${v}</span>`)}</div>
     ${notes.length > 0 && html`<dl class="notes">${notes.map(([k, v]) => html`<div key=${k}><dt>${k}</dt><dd>${link(v) ? html`<a href=${link(v)} target="_blank" rel="noopener noreferrer">${v}</a>` : v}</dd></div>`)}</dl>`}`;
 }

@@ -1,5 +1,5 @@
 // A silence in the making: what it means, how long, why, and what it would hit.
-import { html, useEffect, useRef, useState } from "/ui/vendor/preact.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "/ui/vendor/preact.js";
 import * as api from "/ui/api.js";
 import { duration, ms, tags } from "/ui/format.js";
 import { open, labels, loadSilences, pathOf, words } from "/ui/pages/alertdata.js";
@@ -39,12 +39,12 @@ export function Form({ alert, whole, silence, onDone, onClose }) {
     e.preventDefault();
     if (missing || busy) { setError(missing); return; }
     setBusy(true);
-    author(by.trim());
     const body = { matchers: bare(rows), endsAt: new Date(end).toISOString(), author: by.trim(), comment: comment.trim() };
     if (start) body.startsAt = new Date(from).toISOString(); else if (silence) body.startsAt = silence.startsAt;
     if (ends) body.endWhenNormalFor = ends;
     try {
       const made = silence ? await api.send("PUT", "/api/v1/silences/" + encodeURIComponent(silence.id), body) : await api.send("POST", "/api/v1/silences", body);
+      author(by.trim());
       await loadSilences().catch(() => {});
       onDone(made);
     } catch (err) { setError(err.message); setBusy(false); }
@@ -103,7 +103,7 @@ function Hits({ hits }) {
 // SilenceDialog is the form over the page it was asked for on.
 export function SilenceDialog({ alert, whole, silence, say, onClose }) {
   const el = useRef(null);
-  useEffect(() => { const back = document.activeElement; el.current.showModal(); return () => back?.isConnected && back.focus(); }, []);
+  useLayoutEffect(() => { const back = document.activeElement; el.current.showModal(); return () => back?.isConnected && back.focus(); }, []);
   const done = (made) => {
     say({ text: (silence ? "The silence is changed: " : "Silenced ") + "until " + exact(Date.parse(made.endsAt)).slice(0, 16) + " UTC.", href: "/silences?id=" + encodeURIComponent(made.id), link: "See it, or end it" });
     onClose(made);

@@ -10,18 +10,22 @@ const types = { "alert.firing": "firing", "alert.resolved": "over", "alert.nodat
 const percent = (d) => (d.sources > 0 ? d.reported + " of " + d.sources + " sources had reported" : "");
 const wait = (w) => duration(w.passed / 1000) + " of " + duration(w.needs / 1000);
 
-// entries are what happened, in order: steps that follow each other are one entry.
-function entries(a) {
+const isOut = (e) => e.detail.includes("out of band");
+const runs = 30; // of steps in band and out of it that are told apart
+
+// entries are what happened, in order: steps that follow each other are one entry, split
+// where they left the band and came back.
+function entries(a, split = true) {
   const decisions = new Map((a.why?.decisions || []).map((d) => [d.kind + d.t, d])), attempts = a.attempts || [], out = [];
   const fired = new Set((a.timeline || []).filter((e) => e.kind === "firing" || e.kind === "nodata").map((e) => e.t));
   for (const e of a.timeline || []) {
     if (e.kind === "attempt" || (e.kind === "pending" && fired.has(e.t))) continue; // it fired at once
     const last = out[out.length - 1];
-    if (e.kind === "point") {
-      if (last?.kind === "point") { last.steps.push(e); continue; }
-      out.push({ t: e.t, kind: "point", steps: [e] });
-    } else out.push({ t: e.t, kind: e.kind, detail: e.detail, decision: decisions.get(e.kind + e.t) });
+    if (e.kind !== "point") out.push({ t: e.t, kind: e.kind, detail: e.detail, decision: decisions.get(e.kind + e.t) });
+    else if (last?.kind === "point" && (!split || isOut(last.steps[0]) === isOut(e))) last.steps.push(e);
+    else out.push({ t: e.t, kind: "point", steps: [e] });
   }
+  if (split && out.filter((e) => e.kind === "point").length > runs) return entries(a, false);
   for (const x of attempts) out.push({ t: x.t, kind: "attempt", attempt: x });
   return out.sort((x, y) => x.t - y.t);
 }
@@ -36,7 +40,7 @@ export function Timeline({ a }) {
 
 function Event({ e }) {
   if (e.kind === "point") {
-    const out = e.steps.filter((s) => s.detail.includes("out of band")).length, text = e.steps.length === 1 ? "a step" : e.steps.length + " steps";
+    const out = e.steps.filter(isOut).length, text = e.steps.length === 1 ? "a step" : e.steps.length + " steps";
     return html`<details><summary>${text}${out === 0 ? " in band" : out === e.steps.length ? " out of band" : ", " + out + " out of band"}</summary>
       ${e.steps.map((s) => html`<p key=${s.t} class="soft"><${When} t=${s.t} /> ${s.detail}</p>`)}</details>`;
   }
