@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -73,4 +74,23 @@ func TestPageFirstRun(t *testing.T) {
 	p.do("with data", chromedp.Navigate(base+"/"), chromedp.WaitVisible(".chart canvas"))
 	p.until("nothing of it is shown", `document.getElementById("firstrun") === null`)
 	p.quiet()
+}
+
+// TestPageFirstRunToken: where tokens are asked for, the line sends one.
+func TestPageFirstRunToken(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a browser")
+	}
+	p := newTab(t)
+	list := filepath.Join(t.TempDir(), "tokens")
+	reader := newToken(t, list, "reader", "query")
+	base := serveFor(t, "--tokens", list)
+	p.do("open", chromedp.EmulateViewport(1440, 900), chromedp.Navigate(base+"/"), chromedp.WaitVisible("#token"), chromedp.SendKeys("#token", reader+"\r"), chromedp.WaitVisible("#firstrun"))
+	p.shows("#firstrun code", `-H "Authorization: Bearer $PULSE_TOKEN"`)
+	p.shows("#firstrun", "scope ingest")
+	for path, scope := range map[string]string{"/server": "admin", "/receivers": "admin"} {
+		p.do(path, chromedp.Navigate(base+path), chromedp.WaitVisible("main .notice"))
+		p.shows("main .notice", "lacks the scope "+scope)
+		p.shoot("no-scope" + strings.ReplaceAll(path, "/", "-"))
+	}
 }

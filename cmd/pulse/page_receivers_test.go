@@ -82,6 +82,8 @@ func TestPageReceivers(t *testing.T) {
 	p.do("list", chromedp.Navigate(base+"/receivers"), chromedp.WaitVisible("#receivers"))
 	p.shows("#receivers", "oncall")
 	phoneAndDark(t, p, "receivers")
+	p.do("keys", chromedp.KeyEvent("j"), chromedp.KeyEvent("j"), chromedp.KeyEvent("\r"), chromedp.WaitVisible("#test"))
+	p.shows("main h2", "oncall")
 	p.do("delete", chromedp.Navigate(base+"/receivers/oncall"), chromedp.WaitVisible("#test"))
 	p.until("asks", `(() => { const b = [...document.querySelectorAll(".acts button")].find((x) => x.textContent === "Delete"); b?.click(); return Boolean(b); })()`)
 	p.shows(".acts .sure", "is lost")

@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "/ui/vendor/preact.js";
 import { useKeys } from "/ui/keys.js";
 import { duration } from "/ui/format.js";
 import { go } from "/ui/router.js";
-import { asText, Bar, count, explore, Trouble, useAsk, useQuery, Waiting } from "/ui/pages/parts.js";
+import { asText, Bar, count, explore, Trouble, useAsk, useQuery, useRows, Waiting } from "/ui/pages/parts.js";
 
 const windows = [["1h", "1 hour"], ["6h", "6 hours"], ["24h", "day"]];
 const page = 25;
@@ -28,11 +28,12 @@ const url = (p) => "/data" + (p.size ? "?" + p : "");
 export function Page({ search }) {
   const [p, set] = useQuery(search);
   const q = p.get("q") || "", span = windows.some(([w]) => w === p.get("window")) ? p.get("window") : "1h";
-  const whole = useAsk("/api/v1/cardinality?" + new URLSearchParams({ q, window: span, limit: 200 }), 10_000);
+  const whole = useAsk("/api/v1/cardinality?" + new URLSearchParams({ q, window: span, limit: 200 }), 15_000);
   const keys = whole.data?.keys || [];
   const key = p.get("key") || (parts(q)?.some((x) => x.key === "name") ? keys.find((k) => k.values > 1)?.key : "") || "name";
   const to = (changes) => { const next = new URLSearchParams(p); for (const [k, v] of Object.entries({ find: "", skip: "", ...changes })) if (v) next.set(k, v); else next.delete(k); go(url(next)); };
   useKeys({ "/": ["find a value", () => document.getElementById("find")?.focus()] });
+  useRows("#values");
   return html`<${Filter} q=${q} to=${to} of=${whole} selected=${key} />
     <${Trouble} of=${whole} what="the series" />
     ${!whole.data ? !whole.error && html`<section class="panel"><${Waiting} what="names and keys" /></section>` : whole.data.series === 0 ? html`<section class="panel"><p class="empty">${q ? "No series has these tags." : "There are no series yet. Push something, and it is here at once."}</p></section>` : html`
@@ -68,7 +69,7 @@ function Values({ name, q, p, set, to }) {
   useEffect(() => setText(find), [find]);
   useEffect(() => () => clearTimeout(typing.current), []);
   const path = "/api/v1/cardinality/" + encodeURIComponent(name) + "?" + new URLSearchParams({ q, find, offset: skip, limit: page });
-  const of = useAsk(path, 10_000), d = of.data;
+  const of = useAsk(path, 15_000), d = of.data;
   const input = (e) => { const v = e.target.value; setText(v); clearTimeout(typing.current); typing.current = setTimeout(() => set({ find: v, skip: "" }), 200); };
   return html`<section class="panel" aria-label="Values"><div class="lead"><h2>${name === "name" ? "Names" : html`Values of <span class="mono">${name}</span>`} by series</h2>
     ${d && html`<span class="soft">${count(d.values)} ${d.values === 1 ? "value" : "values"}</span>`}<input id="find" class="field end" type="search" placeholder="find" aria-label=${"Find values of " + name} value=${text} onInput=${input} /></div>

@@ -2,6 +2,7 @@
 import { html, useEffect, useRef, useState } from "/ui/vendor/preact.js";
 import * as api from "/ui/api.js";
 import { duration, number, time } from "/ui/format.js";
+import { useKeys } from "/ui/keys.js";
 import { note } from "/ui/router.js";
 import { repeat } from "/ui/shared.js";
 
@@ -52,6 +53,16 @@ export function Age({ at, now = Date.now(), none = "never" }) {
   if (!t) return html`<span class="soft">${none}</span>`;
   const s = Math.round((now - t) / 1000);
   return html`<time datetime=${new Date(t).toISOString()} title=${time(t, 0) + " UTC"}>${s < 2 ? "now" : duration(s) + " ago"}</time>`;
+}
+
+// useRows moves from row to row of a table by j and k; Enter does what the row's first link
+// or button does.
+export function useRows(table) {
+  const move = (d) => () => {
+    const rows = [...document.querySelectorAll(table + " tbody tr")].map((r) => r.querySelector("a, button")).filter(Boolean);
+    rows[Math.max(0, Math.min(rows.length - 1, rows.findIndex((r) => r.closest("tr").contains(document.activeElement)) + d))]?.focus();
+  };
+  useKeys({ j: ["the next row", move(1)], k: ["the row before", move(-1)] });
 }
 
 // bytes prints a size with binary prefixes.

@@ -10,7 +10,7 @@ const wait = { key: "timeout", name: "time-out", help: "of an attempt, 1s to 1m;
 
 // What each kind takes, in the order in which it is asked.
 const kinds = {
-  webhook: ["a program, by Pulse's body or Alertmanager's", [url, { key: "secret", name: "signing secret", secret: true, help: "whsec_ and base64 of 24 to 64 bytes; empty: not signed" }, { key: "format", name: "body", choose: ["pulse", "alertmanager"] }, ...login, { key: "heartbeat", name: "heartbeat", help: "such as 1m: it then gets heartbeats and nothing else" }, most, wait]],
+  webhook: ["a program, by Pulse's body or Alertmanager's", [url, { key: "secret", name: "signing secret", secret: true, help: "whsec_ and base64 of 24 to 64 bytes; empty: not signed" }, { key: "format", name: "body", choose: ["", "alertmanager"], help: "– is Pulse's own; incident tools take Alertmanager's" }, ...login, { key: "heartbeat", name: "heartbeat", help: "such as 1m: it then gets heartbeats and nothing else" }, most, wait]],
   slack: ["a channel, by an incoming webhook", [url, ...texts, most, wait]],
   pagerduty: ["PagerDuty, Events API v2", [{ key: "routing_key", name: "routing key", secret: true, need: true }, { ...url, need: false, help: "only for the EU: https://events.eu.pagerduty.com/v2/enqueue" }, ...texts, most, wait]],
   opsgenie: ["Opsgenie, Jira Service Management", [{ key: "api_key", name: "API key", secret: true, need: true }, { ...url, need: false, help: "only for other addresses of the API" }, { key: "priority", name: "priority", choose: ["", "P1", "P2", "P3", "P4", "P5"], help: "empty goes by the severity" }, ...texts, most, wait]],

@@ -5,7 +5,7 @@ import { duration, time } from "/ui/format.js";
 import { useKeys } from "/ui/keys.js";
 import { go } from "/ui/router.js";
 import { Form } from "/ui/pages/receiverform.js";
-import { Age, count, Sure, Trouble, useAsk, useQuery, Waiting } from "/ui/pages/parts.js";
+import { Age, count, Sure, Trouble, useAsk, useQuery, useRows, Waiting } from "/ui/pages/parts.js";
 
 const to = (name) => "/receivers/" + encodeURIComponent(name);
 const at = (name) => "/api/v1/receivers/" + encodeURIComponent(name);
@@ -22,7 +22,7 @@ function health(r) {
   if (s.leaving) return ["pending", "leaving", "It is in no file any more, gets the end of what it was told of, and goes then."];
   if (r.disabled) return ["pending", "disabled", r.disabled_reason ? "Pulse disabled it since " + r.disabled_reason + ". Enable it when it is right again; what waits is sent." : "Nothing is sent; notifications wait for a day."];
   if (s.failing && !s.failing.works) return ["firing", "failing", s.failing.reason + (s.failing.told?.length ? ". " + s.failing.told.join(", ") + " was told." : ". There was nobody else to tell.")];
-  if (s.failing) return ["pending", "working again", "It took something; a minute without trouble and it counts as well."];
+  if (s.failing) return ["pending", "working again", "It took something; after a minute without trouble the others are told that it works."];
   if (b.state && b.state !== "closed") return ["firing", "host down", b.host + " does not answer, one attempt at a time probes it." + (b.lastError ? " " + b.lastError : "")];
   if (s.heartbeat?.silent) return ["firing", "silent", "No heartbeat is sent: " + s.heartbeat.silent];
   if (s.lastError) return ["pending", "in trouble", "The last attempt failed: " + s.lastError];
@@ -34,6 +34,7 @@ function Badge({ r }) { const [kind, word, text] = health(r); return html`<span 
 
 function List() {
   const of = useAsk("/api/v1/receivers", 3000);
+  useRows("#receivers");
   useKeys({ n: ["new receiver", () => go("/receivers?new=1")] });
   return html`<section class="panel" aria-label="Receivers"><div class="lead"><h2>Receivers</h2><a class="button end" href="/receivers?new=1">New receiver</a></div>
     <${Trouble} of=${of} what="the receivers" />

@@ -101,7 +101,8 @@ function Disk({ s }) {
     <h3>Tiers</h3><table id="tiers"><thead><tr><th>step</th><th>kept for</th><th>from</th><th>to</th><th class="num">size</th></tr></thead><tbody>${s.tiers.map((t) => html`<tr key=${t.stepMs}><td>${t.stepMs % 1000 ? t.stepMs + " ms" : duration(t.stepMs / 1000)}</td><td>${duration(t.retentionMs / 1000)}</td><td>${t.from.slice(0, 16).replace("T", " ")}</td><td>${t.to ? t.to.slice(0, 16).replace("T", " ") : "now"}</td><td class="num">${bytes(t.bytes)}</td></tr>`)}</tbody></table></section>`;
 }
 
-const words = (name) => name.replace(/([A-Z])/g, (c) => " " + c.toLowerCase());
+const named = { pairs: "tags", valuesPerKey: "values of one key", newSeriesBurst: "new series at once", bodiesBytes: "bodies being received", idempotencyKeys: "idempotency keys", queriesWaiting: "queries that wait", backtests: "back-tests" };
+const words = (name) => named[name] || name.replace(/([A-Z])/g, (c) => " " + c.toLowerCase());
 
 function Limits({ s }) {
   const [all, setAll] = useState(false);

@@ -2,7 +2,7 @@
 import { html, useState } from "/ui/vendor/preact.js";
 import { useKeys } from "/ui/keys.js";
 import { duration, number } from "/ui/format.js";
-import { Age, count, Head, Spark, Trouble, useAsk, useQuery, Waiting } from "/ui/pages/parts.js";
+import { Age, count, Head, Spark, Trouble, useAsk, useQuery, useRows, Waiting } from "/ui/pages/parts.js";
 
 const rejected = (s) => Object.values(s.rejected || {}).reduce((n, r) => n + r.points, 0);
 const troubled = (s) => rejected(s) > 0 || s.hint;
@@ -24,6 +24,7 @@ export function Page({ search }) {
   const [p, set] = useQuery(search), of = useAsk("/api/v1/sources", 5000), [most, setMost] = useState(100);
   const find = p.get("find") || "", show = p.get("show") || "", sort = p.get("sort") || "seen";
   useKeys({ "/": ["find a source", () => document.getElementById("find")?.focus()] });
+  useRows("#sources");
   const all = of.data || [], list = pick(all, find, show, sort);
   const n = { "": all.length, rejected: all.filter(troubled).length, silent: all.filter((s) => s.silent).length };
   return html`<section class="panel" aria-label="Sources"><div class="lead"><h2>Sources</h2>
