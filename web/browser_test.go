@@ -134,6 +134,11 @@ func TestMethodsAndPaths(t *testing.T) {
 		methods[path] = append(methods[path], method)
 	}
 	for path, allowed := range methods {
+		for other, more := range methods {
+			if other != path && meant(other, path) {
+				allowed = slices.Concat(allowed, more)
+			}
+		}
 		slices.Sort(allowed)
 		for _, m := range []string{"GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "BREW", "get"} {
 			if slices.Contains(allowed, m) {
@@ -156,6 +161,12 @@ func TestMethodsAndPaths(t *testing.T) {
 	wantError(t, "no band", r.call("GET", "/api/v1/rules/none/band", nil), 404, "")
 	wantError(t, "no receiver", r.call("GET", "/api/v1/receivers/none", nil), 404, "")
 	wantError(t, "no alert", r.call("GET", "/api/v1/alerts/none", nil), 404, "")
+}
+
+// meant reports whether a path without braces is also a name in those of another.
+func meant(other, path string) bool {
+	a, b := strings.Split(other, "/"), strings.Split(path, "/")
+	return !strings.Contains(path, "{") && slices.EqualFunc(a, b, func(of, part string) bool { return of == part || strings.HasPrefix(of, "{") })
 }
 
 // TestHead answers as GET does, without the body.
