@@ -37,9 +37,8 @@ export function Page({ search }) {
   return html`<${Filter} q=${q} to=${to} of=${whole} selected=${key} />
     <${Trouble} of=${whole} what="the series" />
     ${!whole.data ? !whole.error && html`<section class="panel"><${Waiting} what="names and keys" /></section>` : whole.data.series === 0 ? html`<section class="panel"><p class="empty">${q ? "No series has these tags." : "There are no series yet. Push something, and it is here at once."}</p></section>` : html`
-      <div class="pages-two"><${Keys} list=${keys} total=${whole.data.keyCount} selected=${key} to=${to} />
-        <${Values} key=${key} name=${key} q=${q} p=${p} set=${set} to=${to} /></div>
-      <div class="pages-two"><${Churn} of=${whole.data} span=${span} set=${set} to=${to} q=${q} /><${Limits} of=${whole.data} to=${to} /></div>`}`;
+      <div class="pages-two"><div class="column"><${Keys} list=${keys} total=${whole.data.keyCount} selected=${key} to=${to} /><${Churn} of=${whole.data} span=${span} set=${set} to=${to} q=${q} /></div>
+        <div class="column"><${Values} key=${key} name=${key} q=${q} p=${p} set=${set} to=${to} /><${Limits} of=${whole.data} to=${to} /></div></div>`}`;
 }
 
 function Filter({ q, to, of, selected }) {

@@ -9,7 +9,7 @@ export function Page() {
   const of = useAsk("/api/v1/status", 3000), s = of.data;
   return html`<${Trouble} of=${of} what="the status of the server" />
     ${!s ? !of.error && html`<section class="panel"><${Waiting} what="the status" /></section>` : html`<${State} s=${s} />`}
-    <${Queries} />
+    ${of.error?.status !== 403 && html`<${Queries} />`}
     ${s && html`<div class="pages-two"><${Graphs} s=${s} /><${Memory} s=${s} /></div>
       <div class="pages-two"><${Disk} s=${s} /><${Limits} s=${s} /></div><${Refused} s=${s} />`}`;
 }
