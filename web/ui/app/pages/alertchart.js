@@ -10,22 +10,24 @@ import { ended, open, since } from "/ui/pages/alertdata.js";
 const most = 1440; // steps of a band that is asked for
 const least = 20;  // steps that are drawn, with or without a value
 
-// useSteps returns the steps of an alert in order of time.
+// useSteps returns the steps of an alert in order of time: those that were kept with it, and
+// what its rule's band has beside them. Of an alert that goes on only the new ones are asked for.
 export function useSteps(a) {
-  const kept = a.why?.steps || [], step = stepOf(kept), [rows, setRows] = useState([]);
-  const from = since(a), to = ended(a) || Date.now(), wants = open(a) || missing(kept, step);
+  const kept = a.why?.steps || [], step = stepOf(kept), [rows, setRows] = useState([]), last = useRef(0), busy = useRef(false);
+  const from = since(a), to = ended(a) || Date.now(), wants = step < Infinity && (open(a) || missing(kept, step));
   const there = rules.value.some((r) => r.id === a.rule);
   useEffect(() => {
-    if (!wants || !there || !(step > 0)) return undefined;
-    const abort = new AbortController(), pad = 30 * step;
-    let s = from - pad;
-    const e = Math.min(Date.now(), to + pad);
-    if ((e - s) / step > most) s = e - most * step;
+    if (!wants || !there || busy.current) return;
+    const pad = 30 * step, e = Math.min(Date.now(), to + pad), s = last.current || Math.max(from - pad, e - most * step);
+    if (e - s < step) return;
+    busy.current = true;
     const p = new URLSearchParams({ s: String(s), e: String(e), format: "json" }), pairs = Object.entries(a.tags || {}).filter(([, v]) => !v.includes(","));
     if (pairs.length > 0) p.set("tags", pairs.map((kv) => kv.join("=")).join(","));
-    const band = "/api/v1/rules/" + encodeURIComponent(a.rule) + "/band?" + p;
-    api.get(band, abort.signal).then(({ groups }) => { if (groups.length === 1) setRows(groups[0].rows.map((r) => ({ ...r, out: r.firing }))); }, () => {}); // what was kept is shown
-    return () => abort.abort();
+    api.get("/api/v1/rules/" + encodeURIComponent(a.rule) + "/band?" + p).then(({ groups }) => {
+      if (groups.length !== 1 || groups[0].rows.length === 0) return;
+      last.current = groups[0].rows[groups[0].rows.length - 1].t;
+      setRows((old) => [...old, ...groups[0].rows.map((r) => ({ ...r, out: r.firing }))].slice(-most));
+    }, () => {}).finally(() => { busy.current = false; }); // what was kept is shown in any case
   }, [a.incident, a.evaluatedAt, there, step]);
   const at = new Map(rows.map((r) => [r.t, r]));
   for (const s of kept) at.set(s.t, s);
