@@ -134,6 +134,7 @@ var surfaces = map[string]surface{
 	"GET /receivers/{name}": {},
 	"GET /server":           {},
 	"GET /ui/pages/{file}":  {},
+	"GET /ui/editor/{file}": {},
 	"GET /ui/{file}":        {},
 	"GET /ui/vendor/{file}": {},
 }
