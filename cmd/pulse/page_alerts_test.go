@@ -173,7 +173,7 @@ func TestPageHistory(t *testing.T) {
 	p.until("groups are folded", `document.querySelectorAll(".alert-row").length === 20`)
 	p.until("little graphs", `document.querySelectorAll(".alert-row .spark-line").length > 5`)
 	p.shoot("alerts-storm")
-	p.click(".more", "40 more groups")
+	p.click(".further", "40 more groups")
 	p.until("all", `document.querySelectorAll(".alert-row").length === 60`)
 	for i := range 60 {
 		do("DELETE", fmt.Sprintf("/api/v1/rules/old-%02d", i), "")

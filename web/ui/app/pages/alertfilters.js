@@ -53,7 +53,7 @@ export function Filters({ f, all, view, change }) {
   const quiet = all.filter(held).length, wrong = matchers(f.match) === null;
   const [more, setMore] = useState(f.rule + f.owner + f.match + f.text + f.hold !== "");
   const none = f.states.length + f.rule.length + f.owner.length + f.match.length + f.text.length + f.hold.length === 0;
-  return html`<section class=${"panel filters" + (more ? " more" : "")} aria-label="Filters">
+  return html`<section class=${"panel filters" + (more ? " unfolded" : "")} aria-label="Filters">
     <div class="states" role="group" aria-label="State">${order.map((s) => html`<button key=${s} class=${"state " + s} aria-pressed=${String(f.states.includes(s))} onClick=${() => toggle(s)}>${words[s]}${view === "now" && count(s) > 0 ? html` <span class="count">${count(s)}</span>` : ""}</button>`)}<button class="plain fold" aria-expanded=${String(more)} onClick=${() => setMore(!more)}>Filter</button></div>
     <label class="grow">Text <${Typed} id="alert-text" type="search" value=${f.text} placeholder="rule, tag, words …" onChange=${(text) => change({ text, after: "" })} /></label>
     <label>Rule <select value=${f.rule} onChange=${(e) => change({ rule: e.target.value, after: "" })}><option value="">all</option>${ids.slice(0, 1000).map((id) => html`<option key=${id} value=${id} selected=${id === f.rule}>${id}</option>`)}</select></label>

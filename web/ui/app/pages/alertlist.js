@@ -46,7 +46,7 @@ export function Now({ search, say }) {
     ${shown.length === 0 && !trouble.value && html`<${None} f=${f} all=${all} />`}
     ${sections.map((s) => html`<section key=${s.state} class=${"panel alert-section " + s.state} aria-label=${titles[s.state]}><h2>${titles[s.state]} <span class=${"badge " + s.state}>${s.list.length}</span></h2>
       ${s.groups.slice(0, most(s.state)).map((g) => html`<${Group} key=${g.name} g=${g} f=${f} most=${most(s.state + g.name)} widen=${() => widen(s.state + g.name)} change=${change} />`)}
-      ${s.groups.length > most(s.state) && html`<button class="more" onClick=${() => widen(s.state)}>${s.groups.length - most(s.state)} more groups</button>`}</section>`)}
+      ${s.groups.length > most(s.state) && html`<button class="further" onClick=${() => widen(s.state)}>${s.groups.length - most(s.state)} more groups</button>`}</section>`)}
     ${target && html`<${SilenceDialog} key=${target.incident + f.whole} alert=${target} whole=${f.whole} say=${say} onClose=${() => change({ silence: "", whole: false })} />`}`;
 }
 
@@ -63,7 +63,7 @@ function Group({ g, f, most, widen, change }) {
       ${same && html`<${Of} a=${first} />`}
       ${open(first) && plain && html`<button class="plain whole" onClick=${() => change({ silence: first.incident, whole: true })}>Silence all</button>`}</h3>`}
     ${g.list.slice(0, most).map((a) => html`<${Row} key=${a.incident} a=${a} alone=${alone} by=${f.by} of=${alone || !same} selected=${a.incident === f.sel} change=${change} />`)}
-    ${g.list.length > most && html`<button class="more" onClick=${widen}>${g.list.length - most} more</button>`}</div>`;
+    ${g.list.length > most && html`<button class="further" onClick=${widen}>${g.list.length - most} more</button>`}</div>`;
 }
 
 // Of says whose alert it is, and what to do about it.
@@ -91,5 +91,5 @@ function Row({ a, alone, by, of, selected, change }) {
 function Contributors({ a }) {
   const list = a.contributors || [];
   if (list.length === 0) return null;
-  return html`<p class="parts-line"><span class="soft">carried by</span> ${list.slice(0, 3).map((c) => html`<span class="part" key=${tags(c.tags)}>${tags(c.tags)} <b>${Math.round(100 * c.share)} %</b></span>`)}${list.length > 3 && html`<span class="soft">and ${list.length - 3} more</span>`}</p>`;
+  return html`<p class="parts-line"><span class="soft">carried by</span> ${list.slice(0, 3).map((c) => html`<span class="carrier" key=${tags(c.tags)}>${tags(c.tags)} <b>${Math.round(100 * c.share)} %</b></span>`)}${list.length > 3 && html`<span class="soft">and ${list.length - 3} more</span>`}</p>`;
 }

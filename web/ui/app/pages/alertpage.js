@@ -36,7 +36,7 @@ export function One({ id, say }) {
   return html`<${Head} a=${{ ...a, ...(known && open(a) ? { silencedBy: known.silencedBy, value: known.value, expected: known.expected } : {}) }} onSilence=${() => silence(true)} />
     <${Picture} a=${a} />
     <div class="two"><section class="panel" aria-label="Timeline"><h2>What happened</h2><${Timeline} a=${a} /></section>
-      <div class="stack"><section class="panel" aria-label="Deliveries"><h2>Who was told</h2><${Deliveries} a=${a} /></section>
+      <div class="beside"><section class="panel" aria-label="Deliveries"><h2>Who was told</h2><${Deliveries} a=${a} /></section>
         ${a.why?.breakdown && html`<section class="panel why" aria-label="Contributors"><${Breakdown} b=${a.why.breakdown} /></section>`}
         <section class="panel" aria-label="Labels"><h2>Labels</h2><${Labels} a=${a} /></section></div></div>
     ${a.why && html`<section class="panel why" id="why" aria-label="Why"><${Decisions} why=${a.why} /><${Facts} why=${a.why} /><${Steps} why=${a.why} /></section>`}

@@ -35,7 +35,7 @@ export function Page({ rest, search }) {
   useKeys({ "g h": ["history of alerts", () => go("/alerts?view=history")], "g i": ["silences", () => go("/silences")] });
   if (locked.value) return null;
   const shown = { one: One, history: History, silences: Silences, why: WhyNot }[view] || Now;
-  return html`<${Tabs} view=${view} /><div class="said" role="status">${said && html`<p class=${said.bad ? "error" : "done"}>${said.text} ${said.href && html`<a href=${said.href}>${said.link}</a>`}
+  return html`<div class="of-alerts"><${Tabs} view=${view} /><div class="said" role="status">${said && html`<p class=${said.bad ? "error" : "did"}>${said.text} ${said.href && html`<a href=${said.href}>${said.link}</a>`}
       <button class="plain" aria-label="Close" onClick=${() => say(null)}>✕</button></p>`}</div>
-    <${shown} key=${view + rest} id=${rest} search=${search} say=${say} />`;
+    <${shown} key=${view + rest} id=${rest} search=${search} say=${say} /></div>`;
 }

@@ -87,8 +87,8 @@ function live(got, a) {
 export function Spark({ got, a }) {
   const steps = live(got, a), size = { w: 200, h: 44 };
   const drawn = useMemo(() => draw(steps, a, size), [steps, a.state]);
-  if (!drawn) return html`<svg class="spark" viewBox="0 0 ${size.w} ${size.h}" aria-hidden="true"></svg>`;
-  return html`<svg class="spark" viewBox="0 0 ${size.w} ${size.h}" preserveAspectRatio="none" role="img" aria-label=${"values of " + steps.length + " steps"}>
+  if (!drawn) return html`<svg class="little-graph" viewBox="0 0 ${size.w} ${size.h}" aria-hidden="true"></svg>`;
+  return html`<svg class="little-graph" viewBox="0 0 ${size.w} ${size.h}" preserveAspectRatio="none" role="img" aria-label=${"values of " + steps.length + " steps"}>
     <path class="spark-band" d=${drawn.band} /><path class="spark-expected" d=${drawn.expected} />
     ${drawn.begin !== null && html`<path class="spark-begin" d=${"M" + drawn.begin + " 0V" + size.h} />`}
     <path class="spark-line" d=${drawn.line} /><path class="spark-out" d=${drawn.out} /></svg>`;
