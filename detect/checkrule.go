@@ -33,7 +33,7 @@ type RuleCheck struct {
 	Texts    map[string]string
 }
 
-// Sample is a group with its value at the last whole step; NaN: none.
+// Sample is a group with its newest value.
 type Sample struct {
 	Tags  tags.Tags
 	Value float64
@@ -96,7 +96,7 @@ func (e *Engine) CheckText(text []byte, now int64) RuleCheck {
 	if err := out.sample(e, c, now); err != nil {
 		found(CheckMatches, fmt.Errorf("expr cannot be looked at: %w", err))
 	} else if out.Groups == 0 && !c.absence() {
-		found(CheckMatches, errors.New("expr selects no series that has a value now: there is nothing to judge"))
+		found(CheckMatches, errors.New("expr selects no series that has had a value lately: there is nothing to judge"))
 	}
 	return out
 }
@@ -118,28 +118,21 @@ func (e *Engine) alike(c *compiled) string {
 	return ""
 }
 
-// sample evaluates the last whole step, for the groups that there are and the texts that
-// an alert of the first would have.
+// sampleSteps is how many steps are looked at where the last whole one has no value.
+const sampleSteps = 30
+
+// sample looks for the groups that there are, and for the texts that an alert of the first
+// would have.
 func (out *RuleCheck) sample(e *Engine, c *compiled, now int64) error {
-	s, err := e.openFor(c, true)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	lines, err := s.Step(step.Floor(now-c.grace, c.step))
-	if err != nil {
-		return err
-	}
-	lines, _ = split(lines)
-	for _, l := range lines {
-		if math.IsNaN(l.Value) {
-			continue
+	last := step.Floor(now-c.grace, c.step)
+	for _, steps := range []int64{1, sampleSteps} {
+		if err := out.look(e, c, last, steps); err != nil {
+			return err
 		}
-		out.Groups++
-		out.Samples = append(out.Samples, Sample{identity(nil, l.Tags, c.keys), l.Value})
+		if out.Groups > 0 {
+			break
+		}
 	}
-	slices.SortFunc(out.Samples, func(a, b Sample) int { return a.Tags.Compare(b.Tags) })
-	out.Samples = out.Samples[:min(len(out.Samples), maxSamples)]
 	d := TemplateData{Rule: c.rule.ID, Severity: c.rule.Severity, Labels: c.rule.Labels, StartsAt: rfc3339(now), Cause: "drop", why: func() string { return "" }}
 	nan := Number(math.NaN())
 	d.Value, d.Expected, d.Lower, d.Upper, d.Score = nan, nan, nan, nan, nan
@@ -147,6 +140,40 @@ func (out *RuleCheck) sample(e *Engine, c *compiled, now int64) error {
 		d.Tags, d.Value = out.Samples[0].Tags.Map(), Number(out.Samples[0].Value)
 	}
 	out.Texts = c.notes.render(&d)
+	return nil
+}
+
+// look takes the groups with a value in the steps up to last, and the newest of each.
+func (out *RuleCheck) look(e *Engine, c *compiled, last, steps int64) error {
+	s, err := e.openFor(c, true)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	at := map[string]int{}
+	for t := last - (steps-1)*c.step; t <= last; t += c.step {
+		lines, err := s.Step(t)
+		if err != nil {
+			return err
+		}
+		lines, _ = split(lines)
+		for _, l := range lines {
+			if math.IsNaN(l.Value) {
+				continue
+			}
+			id := identity(nil, l.Tags, c.keys)
+			key := string(id.AppendKey(nil))
+			i, ok := at[key]
+			if !ok {
+				i = len(out.Samples)
+				at[key], out.Samples = i, append(out.Samples, Sample{Tags: id})
+			}
+			out.Samples[i].Value = l.Value
+		}
+	}
+	out.Groups = len(out.Samples)
+	slices.SortFunc(out.Samples, func(a, b Sample) int { return a.Tags.Compare(b.Tags) })
+	out.Samples = out.Samples[:min(len(out.Samples), maxSamples)]
 	return nil
 }
 

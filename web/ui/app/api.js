@@ -18,25 +18,25 @@ function look(res, sent) { if (res.status === 401 && sent === token) denied(); r
 // ask throws an Error whose member passing says that asking again later may help,
 // status the one that the server answered with, 0 when it did not, and program, of one
 // about an expression, where in it: {message, offset, token, hint}, offset in bytes.
-async function ask(method, path, content, signal) {
+async function ask(method, path, content, signal, more) {
   const failed = (text, passing, status, program) => Object.assign(new Error(text), { passing, status, program });
   const sent = token, change = method === "GET" ? {} : { "Content-Type": "application/json" };
-  const res = await fetch(path, { method, signal, headers: { ...headers("application/json"), ...change }, body: content === undefined ? undefined : JSON.stringify(content) }).catch((err) => {
+  const res = await fetch(path, { method, signal, headers: { ...headers("application/json"), ...change, ...more }, body: content === undefined ? undefined : JSON.stringify(content) }).catch((err) => {
     throw err.name === "AbortError" ? err : failed("the server does not answer", true, 0);
   });
   look(res, sent);
-  const body = await res.json().catch(() => ({}));
+  const body = await res.json().catch((err) => { if (err.name === "AbortError") throw err; return {}; });
   if (!res.ok) {
     const text = Array.isArray(body.message) ? body.message.join("; ") : body.message;
     const where = body.offset >= 0 ? " (at " + (body.offset + 1) + (body.token ? ": " + body.token : "") + ")" : "";
     const hint = body.hint ? " — " + body.hint : "";
     throw failed(text ? text + where + hint : res.status + " " + res.statusText, res.status === 429 || res.status >= 500, res.status, body.offset >= 0 ? body : null);
   }
-  return { body, next: /<([^>]+)>; rel="next"/.exec(res.headers.get("Link") || "")?.[1] || "" };
+  return { body, next: /<([^>]+)>; rel="next"/.exec(res.headers.get("Link") || "")?.[1] || "", tag: res.headers.get("ETag") };
 }
 export const get = async (path, signal) => (await ask("GET", path, undefined, signal)).body;
-export const page = (path, signal) => ask("GET", path, undefined, signal); // {body, next}: the path of the next page, "" for the last
-export const send = async (method, path, content, signal) => (await ask(method, path, content, signal)).body;
+export const page = (path, signal) => ask("GET", path, undefined, signal); // {body, next, tag}: the path of the next page, "" for the last, and the version
+export const send = async (method, path, content, signal, more) => (await ask(method, path, content, signal, more)).body; // more: headers
 
 // keys returns one text per line that tells it from the others, also from those of the same label.
 export function keys(lines) {

@@ -13,6 +13,7 @@ const pages = [
   { path: "/", name: "Explore", key: "e", load: () => import("/ui/pages/explore.js") },
   { path: "/alerts", name: "Alerts", key: "a", css: "/ui/pages/alerts.css", load: () => import("/ui/pages/alerts.js") },
   { path: "/silences", name: "Silences", of: "/alerts", css: "/ui/pages/alerts.css", load: () => import("/ui/pages/alerts.js") },
+  { path: "/rules", name: "Rules", key: "r", css: "/ui/pages/rules.css", load: () => import("/ui/pages/rules.js") },
   { path: "/data", name: "Data", key: "d", css: "/ui/pages/data.css", load: () => import("/ui/pages/data.js") },
   { path: "/sources", name: "Sources", key: "s", css: "/ui/pages/sources.css", load: () => import("/ui/pages/sources.js") },
   { path: "/receivers", name: "Receivers", key: "c", css: "/ui/pages/receivers.css", load: () => import("/ui/pages/receivers.js") },

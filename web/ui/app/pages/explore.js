@@ -290,6 +290,7 @@ function Ask() {
       ${state.from.value ? html`<button onClick=${() => { state.from.value = 0; state.to.value = 0; state.live.value = true; }}>Back to now</button>` : null}
       <button class="live" aria-pressed=${String(state.live.value && !state.from.value)} title=${connected.value ? "following every closed step" : "not connected"}
         onClick=${() => { state.live.value = !state.live.value; }}>Live</button>
+      <a href=${"/rules/new?q=" + encodeURIComponent(state.q.value)}>Alert on this</a>
       <label>Band <select id="band" value=${state.band.value} onChange=${(e) => { state.band.value = e.target.value; }}>
         <option value="">none</option>${rules.value.map((r) => html`<option value=${r.id} selected=${r.id === state.band.value}>${r.id}</option>`)}</select></label>
       <label>Compare with <select id="overlay" value=${state.overlay.value} onChange=${(e) => { state.overlay.value = e.target.value; }}>
