@@ -30,9 +30,16 @@ type RuleStand struct {
 	// Groups with an alert in each state; one may be in two.
 	Firing, Pending, NoData int
 	RuleStats
-	Advice []Advice // what is probably not meant
+	Advice []Advice // what is probably not meant, once Advise was called
 
-	c *compiled // nil: it could not be started
+	c    *compiled // nil: it could not be started
+	twin string    // a rule before it that judges the same in the same way
+}
+
+// judging is what compiled.judges says.
+type judging struct {
+	text, noData, detector string
+	step                   int64
 }
 
 // Advice is a Finding about a rule in force.
@@ -52,9 +59,18 @@ func (e *Engine) RuleStands() []RuleStand {
 	}
 	e.mu.Unlock()
 	slices.SortFunc(out, func(a, b RuleStand) int { return cmp.Compare(a.Rule.ID, b.Rule.ID) })
-	judged := map[string]string{}
+	first := make(map[judging]string, len(out))
 	for i := range out {
-		out[i].advise(judged)
+		c := out[i].c
+		if c == nil {
+			continue
+		}
+		key := judging{c.text, c.rule.NoData, string(c.detector), c.step}
+		if other, ok := first[key]; ok {
+			out[i].twin = other
+		} else {
+			first[key] = c.rule.ID
+		}
 	}
 	return out
 }
@@ -78,20 +94,17 @@ func (s *RuleStand) state(failed bool) string {
 	return RuleOK
 }
 
-// advise fills Advice; judged has the rules before by what they judge.
-func (s *RuleStand) advise(judged map[string]string) {
-	if s.c == nil {
+// Advise fills Advice.
+func (s *RuleStand) Advise() {
+	if s.Advice = nil; s.c == nil {
 		return
 	}
 	found := func(check string, err error) { s.Advice = append(s.Advice, Advice{check, err.Error()}) }
 	for _, err := range s.c.unknownTags() {
 		found(CheckTemplate, err)
 	}
-	judges := s.c.judges()
-	if other, ok := judged[judges]; ok {
-		found(CheckDuplicate, twice(other))
-	} else {
-		judged[judges] = s.Rule.ID
+	if s.twin != "" {
+		found(CheckDuplicate, twice(s.twin))
 	}
 	s.c.advise(found)
 	if s.Suppressed > 0 {

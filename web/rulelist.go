@@ -85,6 +85,11 @@ func (s *Server) ruleStands(r *request) {
 	}
 	all := s.opts.Detect.RuleStands()
 	out := shownStands{Total: len(all), States: map[string]int{}, Owners: ownersOf(all), Rules: []shownStand{}}
+	if r.flag("advice") || r.param("sort") == "advice" { // otherwise only what is shown needs it
+		for i := range all {
+			all[i].Advise()
+		}
+	}
 	words, state := strings.Fields(strings.ToLower(r.param("find"))), r.param("state")
 	chosen := all[:0]
 	for i := range all {
@@ -104,6 +109,7 @@ func (s *Server) ruleStands(r *request) {
 	out.Matched = len(chosen)
 	first := min(int(offset), len(chosen))
 	for i := range chosen[first:min(first+int(limit), len(chosen))] {
+		chosen[first+i].Advise()
 		out.Rules = append(out.Rules, standOf(&chosen[first+i]))
 	}
 	r.json(out)
