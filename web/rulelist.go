@@ -90,27 +90,27 @@ func (s *Server) ruleStands(r *request) {
 			all[i].Advise()
 		}
 	}
-	words, state := strings.Fields(strings.ToLower(r.param("find"))), r.param("state")
-	chosen := all[:0]
+	words, state, down := strings.Fields(strings.ToLower(r.param("find"))), r.param("state"), r.param("order") == "desc"
+	var chosen []*detect.RuleStand // which are large
 	for i := range all {
 		if x := &all[i]; standFits(x, words, r.param("owner"), r.flag("advice")) {
 			out.States[x.State]++
 			if state == "" || state == x.State {
-				chosen = append(chosen, *x)
+				chosen = append(chosen, x)
 			}
 		}
 	}
-	slices.SortStableFunc(chosen, func(a, b detect.RuleStand) int {
-		if r.param("order") == "desc" {
-			return order(&b, &a)
+	slices.SortStableFunc(chosen, func(a, b *detect.RuleStand) int {
+		if down {
+			return order(b, a)
 		}
-		return order(&a, &b)
+		return order(a, b)
 	})
 	out.Matched = len(chosen)
 	first := min(int(offset), len(chosen))
 	for i := range chosen[first:min(first+int(limit), len(chosen))] {
 		chosen[first+i].Advise()
-		out.Rules = append(out.Rules, standOf(&chosen[first+i]))
+		out.Rules = append(out.Rules, standOf(chosen[first+i]))
 	}
 	r.json(out)
 }
