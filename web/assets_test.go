@@ -17,7 +17,7 @@ func TestAssets(t *testing.T) {
 	}
 	kinds := map[string]string{".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 	seen := map[string]bool{}
-	ref := regexp.MustCompile(`(?:src|href)="([^"]+)"|(?:from|import)\s*\(?"([^"]+)"`)
+	ref := regexp.MustCompile(`(?:src|href)="([^"]+)"|(?:from\s+|import\s*\(?)"([^"]+)"`)
 	var follow func(at string, text []byte)
 	follow = func(at string, text []byte) {
 		for _, m := range ref.FindAllSubmatch(text, -1) {

@@ -79,3 +79,30 @@ func TestVendored(t *testing.T) {
 		}
 	}
 }
+
+// TestComments: our modules are sent without the lines that are comments, and all others
+// keep their places.
+func TestComments(t *testing.T) {
+	source, err := os.ReadFile("app/router.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, _, ok := ui.Asset("router.js")
+	if !ok {
+		t.Fatal("not sent")
+	}
+	lines := strings.Split(string(sent), "\n")
+	comments := 0
+	for i, line := range strings.Split(string(source), "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "//") {
+			comments++
+			line = ""
+		}
+		if i >= len(lines) || lines[i] != line {
+			t.Fatalf("line %d differs from %q", i+1, line)
+		}
+	}
+	if comments == 0 {
+		t.Error("the module has no comment")
+	}
+}
