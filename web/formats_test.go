@@ -180,3 +180,35 @@ func (a answer) unpacked() ([]byte, error) {
 	}
 	return a.body, nil
 }
+
+// TestChosenLines: only and hide leave lines out of every format, by their legends.
+func TestChosenLines(t *testing.T) {
+	r := filled(t, 3)
+	q := "&s=e-3s&q=" + url.QueryEscape("name,mm,:eq,(,node,),:by,name,mm,:eq,:sum,all of it,:legend")
+	for choice, want := range map[string][]string{
+		"":                                    {"(node=a)", "(node=b)", "all of it"},
+		"&only=(node%3Db)":                    {"(node=b)"},
+		"&only=(node%3Db)&only=all%20of%20it": {"(node=b)", "all of it"},
+		"&hide=(node%3Db)":                    {"(node=a)", "all of it"},
+		"&only=(node%3Da)&hide=(node%3Da)":    {},
+		"&only=nosuch":                        {},
+	} {
+		got := decode[struct {
+			Legend []string
+			Values [][]any
+		}](t, r.get("/api/v1/graph?format=json"+choice+q))
+		if !slices.Equal(got.Legend, want) {
+			t.Errorf("%s: json has %q, want %q", choice, got.Legend, want)
+		}
+		csv, svg := r.get("/api/v1/graph?format=csv"+choice+q), r.get("/api/v1/graph?format=svg"+choice+q)
+		for _, legend := range []string{"node=a", "node=b", "all of it"} {
+			shown := slices.ContainsFunc(want, func(w string) bool { return strings.Contains(w, legend) })
+			if bytes.Contains(csv.body, []byte(legend)) != shown || bytes.Contains(svg.body, []byte(legend)) != shown {
+				t.Errorf("%s: %s is to be shown: %v", choice, legend, shown)
+			}
+		}
+		if choice == "&only=(node%3Db)" && !slices.EqualFunc(got.Values, []any{10.0, 10.0, 10.0}, func(row []any, v any) bool { return row[0] == v }) {
+			t.Errorf("values %v", got.Values)
+		}
+	}
+}

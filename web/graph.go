@@ -113,8 +113,21 @@ func (s *Server) evalGraph(ctx context.Context, r *request, request query.Reques
 		y, _ := b.Style.Axis()
 		return x - y
 	})
+	choose(r, g)
 	restrict(r, g)
 	return g, nil
+}
+
+// choose leaves out the lines that nobody wants to see: those without one of the
+// legends of the parameters only, if there are any, and those of hide.
+func choose(r *request, g *query.Result) {
+	only, hide := r.params("only"), r.params("hide")
+	if len(only) == 0 && len(hide) == 0 {
+		return
+	}
+	g.Lines = slices.DeleteFunc(g.Lines, func(l query.ResultLine) bool {
+		return len(only) > 0 && !slices.Contains(only, l.Legend) || slices.Contains(hide, l.Legend)
+	})
 }
 
 // graphRequest reads what all ways of asking for lines have in common. A line has
