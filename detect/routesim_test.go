@@ -39,7 +39,7 @@ type routingWorld struct {
 	values      map[string]float64
 	begun, over map[[2]string]int // incident and receiver → how often told
 	silences    []string
-	pages       map[string]int // region → for how many looks its page has fired
+	pages       map[string]int // incident of a page → for how many looks it has fired
 	kills, told int
 	held        map[string]int // by what
 	unmuted     bool           // no route has a mute
@@ -211,7 +211,7 @@ func (w *routingWorld) look(s int64) {
 			if w.begun[key]++; w.begun[key] > 1 {
 				fail("the beginning of %v told %d times", key, w.begun[key])
 			}
-			if region := n.Tags["region"]; n.Rule == "warn" && w.pages[region] > 1 && w.fires("page", region) {
+			if region := n.Tags["region"]; n.Rule == "warn" && w.pages[w.page(region)] > 1 {
 				fail("warn of %s told while its page fires", region)
 			}
 			if name == "chat" && n.Rule == "warn" && s > 61 && s < 120 && s > w.failed+1 && !w.unmuted { // or it was decided before
@@ -222,13 +222,14 @@ func (w *routingWorld) look(s int64) {
 	w.compare(fail)
 }
 
-func (w *routingWorld) fires(rule, region string) bool {
+// page returns the incident of the page that fires for a region, "" when none does.
+func (w *routingWorld) page(region string) string {
 	for _, a := range w.alerts("firing") {
-		if a.Rule == rule && a.Tags["region"] == region {
-			return true
+		if a.Rule == "page" && a.Tags["region"] == region {
+			return a.Incident
 		}
 	}
-	return false
+	return ""
 }
 
 // compare holds what alerts say of themselves against what was sent.
@@ -236,7 +237,7 @@ func (w *routingWorld) compare(fail func(string, ...any)) {
 	pages := map[string]int{}
 	for _, a := range w.alerts("firing") {
 		if a.Rule == "page" {
-			pages[a.Tags["region"]] = w.pages[a.Tags["region"]] + 1
+			pages[a.Incident] = w.pages[a.Incident] + 1
 		}
 		receivers, meant := a.Receivers, a.Meant
 		if w.begun[[2]string{a.Incident, "all"}] > 0 { // where there were no routes
