@@ -46,7 +46,7 @@ func (s *Store) CheckMemory() error {
 	if s.memory == nil {
 		return nil
 	}
-	want, active, seen, live := s.index.Bytes()+s.overrun+s.costs.slack, int64(0), 0, 0
+	want, active, seen, live := s.index.Bytes()+s.overrun+s.costs.slack+max(s.options.Cache, 0), int64(0), 0, 0
 	for i := range s.parts {
 		p := &s.parts[i]
 		want += int64(len(p.slots)) * slotCost
