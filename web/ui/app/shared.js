@@ -33,7 +33,8 @@ export function forget() {
 
 async function poll() {
   if (locked.peek()) return;
-  const [alerts, all, server] = await Promise.allSettled([api.alerts(), api.rules(), api.status()]);
+  const often = rules.peek().length < 500 || polled.peek() % 10 === 0; // thousands of them are a megabyte, and seldom change
+  const [alerts, all, server] = await Promise.allSettled([api.alerts(), often ? api.rules() : rules.peek(), api.status()]);
   if (alerts.status === "fulfilled") alertList.value = alerts.value;
   trouble.value = alerts.reason?.message || "";
   if (all.status === "fulfilled") rules.value = all.value;
