@@ -17,9 +17,11 @@ type Rows struct {
 
 	// The selected series, those of the same lines together: of chunk c the ones in
 	// chunks[c], a stretch for each partition.
-	slots  []uint32
-	groups []int32 // of the chunk's lines
-	chunks [][]stretch
+	slots   []uint32
+	groups  []int32 // of the chunk's lines
+	chunks  [][]stretch
+	lines   int // of a chunk
+	readers int // chunks that are read at once
 }
 
 // stretch is the series [from, to) of Rows, which are of one partition.
@@ -31,7 +33,8 @@ const (
 	rowBytes   = 8       // of a selected series when lines are read in chunks, beyond selectedBytes
 )
 
-// Rows selects and groups series as Scan does. MaxLines is for All.
+// Rows selects and groups series as Scan does. MaxLines is for All, and for Each how
+// many lines it has at once.
 func (s *Store) Rows(ctx context.Context, q Scan) (*Rows, error) {
 	rows := &Rows{hold: s.Hold()}
 	var err error
@@ -93,19 +96,30 @@ func (r *Rows) All() ([]Line, error) {
 	return run.lines, nil
 }
 
-// chunkLines returns how many lines are read at once.
-func (r *run) chunkLines() int {
-	return max(min(chunkBytes/(8*max(r.steps, 1)), r.count), min(fewestRows, r.count), 1)
+// size decides how many lines are read at once, and by how many readers.
+func (r *Rows) size() {
+	run := r.run
+	r.readers = 1
+	if run.stats.Datapoints >= parallelFrom {
+		r.readers = min(runtime.GOMAXPROCS(0), maxReaders)
+	}
+	r.lines = max(min(chunkBytes/(8*max(run.steps, 1)), run.count), min(fewestRows, run.count), 1)
+	if run.MaxLines > 0 {
+		r.readers = int(min(int64(r.readers), run.MaxLines))
+		r.lines = int(min(int64(r.lines), run.MaxLines/int64(r.readers)))
+	}
+	r.readers = max(1, min(r.readers, (run.count+r.lines-1)/r.lines))
 }
 
 // cut sorts the selected series by the chunk of their lines, then by partition and
-// slot.
+// slot. It takes the memory to read them, too.
 func (r *Rows) cut() error {
 	run := r.run
-	if err := run.reserve(int64(run.stats.Series) * rowBytes); err != nil {
+	r.size()
+	lines := r.lines
+	if err := run.reserve(int64(run.stats.Series)*rowBytes + int64(r.readers*lines*run.steps)*8); err != nil {
 		return err
 	}
-	lines := run.chunkLines()
 	chunks := (run.count + lines - 1) / lines
 	ends := make([]int, chunks+1)
 	each := func(f func(part, chunk int, slot uint32, group int32)) {
@@ -152,14 +166,6 @@ func (r *Rows) Each(visit func(line int, values []float64) error) error {
 			return err
 		}
 	}
-	n := 1
-	if run.stats.Datapoints >= parallelFrom {
-		n = max(1, min(runtime.GOMAXPROCS(0), maxReaders, len(r.chunks)))
-	}
-	lines := run.chunkLines()
-	if err := run.reserve(int64(n*lines*run.steps) * 8); err != nil {
-		return err
-	}
 	var next, blocks atomic.Int64
 	turns := newTurns()
 	var wait sync.WaitGroup
@@ -176,14 +182,14 @@ func (r *Rows) Each(visit func(line int, values []float64) error) error {
 				return
 			}
 			if err == nil {
-				err = c.visit(k*lines, visit)
+				err = c.visit(k*r.lines, visit)
 			}
 			if turns.end(err); err != nil {
 				return
 			}
 		}
 	}
-	for range n - 1 {
+	for range r.readers - 1 {
 		wait.Go(worker)
 	}
 	worker()
@@ -200,15 +206,14 @@ type chunk struct {
 
 func (r *Rows) newChunk() *chunk {
 	c := &chunk{run: *r.run}
-	c.run.values = make([]float64, r.run.chunkLines()*r.run.steps)
+	c.run.values = make([]float64, r.lines*r.run.steps)
 	c.rd = c.run.reader(c.run.Start, c.run.End)
 	return c
 }
 
 // read reads the lines of chunk k.
 func (c *chunk) read(r *Rows, k int) error {
-	lines := r.run.chunkLines()
-	c.run.count = min(lines, r.run.count-k*lines)
+	c.run.count = min(r.lines, r.run.count-k*r.lines)
 	c.run.parts = [partitions]selected{}
 	for _, s := range r.chunks[k] {
 		c.run.parts[s.part] = selected{slots: r.slots[s.from:s.to], groups: r.groups[s.from:s.to]}

@@ -87,3 +87,31 @@ func TestRowsEnd(t *testing.T) {
 		t.Errorf("%v after %d lines of a canceled context", err, seen)
 	}
 }
+
+// Lines that are read together are no more than MaxLines, and their memory is asked
+// for once, however often they are read.
+func TestRowsMemory(t *testing.T) {
+	const n, steps = 600, 8000
+	f := fillWith(t, store.Options{NewSeriesRate: -1}, n, 10)
+	for _, most := range []int64{1, 2, 7, 60, 0} {
+		asked := int64(0)
+		rows, err := f.s.Rows(context.Background(), store.Scan{
+			Query: match.True, Agg: store.AggAll, Start: f.now - steps*10_000, End: f.now, MaxLines: most,
+			Reserve: func(bytes int64) error { asked += bytes; return nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			seen := 0
+			err := rows.Each(func(int, []float64) error { seen++; return nil })
+			if err != nil || seen != n {
+				t.Fatalf("%d lines, %v", seen, err)
+			}
+			if lines := asked / (8 * steps); most > 0 && lines > most || most == 0 && lines == 0 {
+				t.Errorf("memory of %d lines at once, want at most %d", lines, most)
+			}
+		}
+		rows.Close()
+	}
+}
