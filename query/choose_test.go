@@ -148,7 +148,7 @@ func TestChoosingTakesLittleMemory(t *testing.T) {
 	ask := func(ctx context.Context, words string) (*query.Result, error) {
 		return e.Eval(ctx, query.Request{Program: "name,crowd,:eq,:sum,(,id,),:by," + words, Start: now - 300*10_000, End: now, Step: 10_000})
 	}
-	for words, lines := range map[string]int{"max,3,:topk": 3, "max,3,:topk,100,:mul": 3, "min,3,:bottomk-others-sum": 4, "max,5,:topk,max,2,:topk": 2} {
+	for words, lines := range map[string]int{"max,3,:topk": 3, "max,3,:topk,100,:mul": 3, "min,3,:bottomk-others-sum": 4, "max,5,:topk,max,2,:topk": 2, "max,60,:topk": 60, "max,60,:topk,100,:mul": 60} {
 		if r, err := ask(context.Background(), words); err != nil || len(r.Lines) != lines {
 			t.Errorf("%s: %v, want %d lines", words, err, lines)
 		}

@@ -160,7 +160,10 @@ func (n *node) width(w Window) int {
 
 // valueBytes is what n holds for the values of so many lines in w, at most.
 func (n *node) valueBytes(w Window, lines int) int64 {
-	if _, ok := n.kernel.(sharer); ok {
+	switch n.kernel.(type) {
+	case supplied: // the budget of whoever supplies it
+		return 0
+	case sharer:
 		if t, ok := n.expr.(*TopK); ok && t.Others != "" {
 			return 2 * 8 * int64(w.Len()) // the line of the others, and their number
 		}
