@@ -48,6 +48,7 @@ func TestConcurrentChurn(t *testing.T) {
 		work(func() { c.send(now.Load()); c.sent.Add(1) })
 	}
 	work(func() { checkNumbers(t, s, now.Load()) })
+	work(func() { checkRows(t, s, now.Load()) })
 	watch := s.Watch(store.WatchSpec{Query: match.True, Agg: store.AggAll})
 	work(func() {
 		at := now.Load() / step * step
@@ -122,18 +123,30 @@ func (c *churner) send(now int64) {
 	c.batch.Reset()
 	c.batch.Source, c.batch.Arrival = c.s.Source(fmt.Sprint("churner ", c.base), now), now
 	var trail store.Trail
-	for i := range 20 {
-		id := c.base + int(now/20_000)*20 + i
+	var ids [20]int
+	var hashes [20]store.Hash
+	var refs [20]store.Ref
+	for i := range ids {
+		ids[i] = c.base + int(now/20_000)*20 + i
 		if i%5 == 0 {
-			id = c.base + int(now/400_000%5)*20 + i // these come back after they were given up
+			ids[i] = c.base + int(now/400_000%5)*20 + i // these come back after they were given up
 		}
-		raw := fmt.Appendf(nil, "raw %d", id)
-		ref, ok := c.s.Follow(&trail, store.Hash{}, raw)
+		hashes[i] = c.s.HashTags(store.Hash{}, fmt.Appendf(nil, "raw %d", ids[i]))
+	}
+	together := now/10_000%2 == 0
+	if together {
+		c.s.FindAll(&trail, hashes[:], refs[:])
+	}
+	for i, id := range ids {
+		ref, ok := refs[i], refs[i] != store.NoRef
+		if !together {
+			ref, ok = c.s.Follow(&trail, store.Hash{}, fmt.Appendf(nil, "raw %d", id))
+		}
 		if !ok {
 			c.met++
 			var err error
 			ts := tags.Of("name", "m", "id", fmt.Sprint(id), "atlas.dstype", "gauge")
-			if ref, err = c.s.Resolve(c.s.HashTags(store.Hash{}, raw), ts, now); err != nil {
+			if ref, err = c.s.Resolve(hashes[i], ts, now); err != nil {
 				c.t.Error(err)
 				return
 			}
@@ -153,6 +166,33 @@ func checkNumbers(t *testing.T, s *store.Store, now int64) {
 		for _, v := range l.Values {
 			checkNumber(t, l.Tags, v)
 		}
+	}
+}
+
+// checkRows is checkNumbers of lines that are read some at a time.
+func checkRows(t *testing.T, s *store.Store, now int64) {
+	at := now / 100 * 100
+	q := store.Scan{Query: match.True, By: []string{"id"}, Start: at - 20_000, End: at, MaxLines: 7}
+	if now/10_000%2 == 0 {
+		q.By, q.Agg = nil, store.AggAll
+	}
+	rows, err := s.Rows(context.Background(), q)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer rows.Close()
+	err = rows.Each(func(i int, values []float64) error {
+		for _, v := range values {
+			checkNumber(t, rows.Line(i).Tags, v)
+		}
+		if i > 0 && rows.Compare(i, i-1) != rows.Line(i).Tags.Compare(rows.Line(i-1).Tags) {
+			t.Errorf("%s and %s are in no order", rows.Line(i).Tags, rows.Line(i-1).Tags)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
