@@ -132,7 +132,9 @@ func (r *reader) zerosFor(n int, sel *selected) [][]bool {
 }
 
 // addZeros adds 0 to the values of each line that a block of zeros belongs to. A
-// sum is the same whenever that is done, to the last bit.
+// sum is the same whenever that is done, to the last bit, but for one: where
+// infinities of both signs came last it is 0, and no data when each is added in
+// its turn.
 func (r *reader) addZeros(zeros [][]bool, strips []strip) {
 	for i, lines := range zeros {
 		s := &strips[i]
