@@ -103,7 +103,7 @@ func TestPageLife(t *testing.T) {
 	open(url.Values{"q": {"name,load,:eq,:max,:dup,2,:mul,both,:legend,:swap,both,:legend"}, "range": {"5m"}})
 	const lasts = `[...document.querySelectorAll(".legend tbody tr")].map((tr) => tr.children[2].textContent).join(" ")`
 	p.until("two lines of one name", `["40 20", "20 40"].includes(%s)`, lasts)
-	p.until("steps are appended", `(window.seen = window.seen || document.querySelector(".chart canvas")) !== document.querySelector(".chart canvas")`)
+	p.until("steps are appended", `(window.seen = window.seen || document.querySelector(".chart").dataset.to) !== document.querySelector(".chart").dataset.to`)
 	if got := eval[string](p, lasts); got != "40 20" && got != "20 40" {
 		t.Errorf("last values of two lines of one name: %s", got)
 	}

@@ -8,11 +8,14 @@ const palettes = {
   dark: ["#6aa9ff", "#ff9d4d", "#3ecf9b", "#e08fc4", "#e2cf4a", "#58c7ee", "#ff7b7f", "#a6a9ff", "#a3cf6b", "#d9a066"],
 };
 
+const many = 20; // more lines than that are thin, which is also what is drawn quickly
+
 export const dark = () => document.documentElement.dataset.theme === "dark";
 export const color = (i) => { const p = palettes[dark() ? "dark" : "light"]; return p[i % p.length]; };
 const role = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
-// chart draws model into el and returns {destroy}. The model:
+// chart draws model into el and returns {update, destroy}; update draws a model of the same
+// lines with other values. The model:
 //   times    seconds, ascending
 //   lines    [{label, values, hidden}]
 //   past     [{label, values}] aligned with lines, drawn dashed; may be empty
@@ -20,27 +23,24 @@ const role = (name) => getComputedStyle(document.documentElement).getPropertyVal
 //   spans    [{from, to}] in ms, marked along the top; may be absent
 //   onZoom   called with (startMs, endMs) after a drag
 export function chart(el, tip, model) {
-  const series = [{}], data = [model.times], bands = [];
+  const series = [{}], bands = [];
   if (model.band) {
     const edge = { width: 0.75, points: { show: false }, stroke: role("band-edge") };
     series.push({ label: "upper", ...edge }, { label: "lower", ...edge }, { label: "expected", stroke: role("accent"), width: 1.25, dash: [2, 4], points: { show: false } });
-    const { expected, lower, upper } = model.band, orExpected = (side) => side.map((v, i) => v ?? expected[i]); // a side without a bound
-    data.push(orExpected(upper), orExpected(lower), expected);
     bands.push({ series: [1, 2], fill: role("band") });
   }
   const first = series.length;
   model.past.forEach((p, i) => {
     series.push({ label: p.label, stroke: color(i) + "90", width: 1, dash: [6, 4], points: { show: false }, show: !model.lines[i]?.hidden });
-    data.push(p.values);
   });
   const start = series.length;
+  const width = model.lines.length > many ? 1 : 1.75;
   model.lines.forEach((l, i) => {
-    series.push({ label: l.label, stroke: color(i), width: 1.75, points: { show: single(l.values) }, show: !l.hidden });
-    data.push(l.values);
+    series.push({ label: l.label, stroke: color(i), width, points: { show: (u, j) => single(u.data[j]) }, show: !l.hidden });
   });
   const axis = { stroke: role("soft"), grid: { stroke: role("grid"), width: 1 }, ticks: { stroke: role("grid"), width: 1 }, font: "12px system-ui, sans-serif" };
   const plot = new uPlot({
-    width: el.clientWidth, height: el.clientHeight, series, bands, padding: [null, 28, null, null], // room for the last label
+    width: el.clientWidth, height: el.clientHeight, series, bands, legend: { show: false }, padding: [null, 28, null, null], // room for the last label
     tzDate: (s) => uPlot.tzDate(new Date(s * 1e3), "UTC"),
     axes: [{ ...axis, space: (u) => (u.width < 500 ? 48 : 64), values: (_, ticks, __, ___, distance) => clock(ticks, distance) }, { ...axis, size: 62, values: (_, ticks) => ticks.map((v) => (v === null ? "" : number(v))) }],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
@@ -54,10 +54,23 @@ export function chart(el, tip, model) {
         u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
       }],
     },
-  }, data, el);
-  const resize = new ResizeObserver(() => plot.setSize({ width: el.clientWidth, height: el.clientHeight }));
+  }, columns(model), el);
+  const resize = new ResizeObserver(() => {
+    const width = el.clientWidth, height = el.clientHeight;
+    if (width !== plot.width || height !== plot.height) plot.setSize({ width, height }); // it is told of the first size, too
+  });
   resize.observe(el);
-  return { destroy() { resize.disconnect(); plot.destroy(); tip.hidden = true; } };
+  return { update(next) { model = next; plot.setData(columns(model)); }, destroy() { resize.disconnect(); plot.destroy(); tip.hidden = true; } };
+}
+
+// columns are what uPlot draws of a model.
+function columns({ times, lines, past, band }) {
+  const data = [times];
+  if (band) {
+    const { expected, lower, upper } = band, orExpected = (side) => side.map((v, i) => v ?? expected[i]); // a side without a bound
+    data.push(orExpected(upper), orExpected(lower), expected);
+  }
+  return [...data, ...past.map((p) => p.values), ...lines.map((l) => l.values)];
 }
 
 // clock labels times in UTC on a 24-hour clock; the first label of a day has the date.

@@ -212,20 +212,23 @@ function bandFor(g) {
 }
 
 function Graph() {
-  const el = useRef(null), tip = useRef(null);
+  const el = useRef(null), tip = useRef(null), drawn = useRef(null);
   const g = data.value, theme = redraw.value, old = past.value, off = hidden.value, band = bandFor(g);
   useEffect(() => {
-    if (!g || g.times.length === 0 || g.lines.length === 0) return undefined;
+    if (!g || g.times.length === 0 || g.lines.length === 0) { drawn.current?.destroy(); drawn.current = null; return; }
     const lines = g.lines.map((l) => ({ ...l, hidden: off.has(l.key) }));
     const model = { times: g.times, lines, past: old.length === lines.length ? old.map((p) => ({ label: p.label, values: g.times.map(p.byTime) })) : [], band,
       onZoom: (s, e) => { state.live.value = false; state.from.value = s; state.to.value = e; } };
-    const drawn = chart(el.current, tip.current, model);
-    return () => drawn.destroy();
+    const shape = JSON.stringify([theme, lines.map((l) => [l.key, l.hidden]), model.past.length, band !== null]);
+    if (drawn.current?.shape === shape) { drawn.current.update(model); return; } // only values are new
+    drawn.current?.destroy();
+    drawn.current = { ...chart(el.current, tip.current, model), shape };
   }, [g, theme, old, off, bandData.value]);
+  useEffect(() => () => drawn.current?.destroy(), []);
   const none = g && (g.lines.length === 0 || g.lines.every((l) => l.values.every((v) => v === null)));
   const bounded = band ? band.upper.filter((v, i) => (v ?? band.lower[i]) !== null).length : 0;
   const about = g ? "Graph of " + g.lines.length + " lines" + (bounded ? ", and the band of rule " + state.band.value : "") + "; the table below has the values" : "Graph";
-  return html`<div class="chart" role="img" data-bounded=${bounded} aria-label=${about}>
+  return html`<div class="chart" role="img" data-bounded=${bounded} data-to=${g?.times.at(-1)} aria-label=${about}>
     <div ref=${el} style=${{ position: "absolute", inset: 0, visibility: none ? "hidden" : "visible" }}></div>
     <div ref=${tip} class="tip" hidden></div>
     ${none && html`<div class="empty"><p>No data for this query in this range.</p><p>Push a count, and it is here in the next step:</p>
