@@ -54,6 +54,7 @@ var matrix = map[string]entry{
 	"GET /api/v1/rules/{id}/band":           {"query", 404, "", ""},
 	"GET /api/v1/rules/{id}/groups":         {"query", 404, "", ""},
 	"GET /api/v1/rules/{id}/why":            {"query", 404, "", ""},
+	"GET /api/v1/rules/{id}/contributors":   {"query", 404, "since=1&t=2", ""},
 	"GET /api/v1/rules/{id}/stats":          {"query", 404, "", ""},
 	"GET /api/v1/owners":                    {"query", 200, "", ""},
 	"POST /api/v1/backtest":                 {"query", 400, "", "{"},

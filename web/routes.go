@@ -75,6 +75,7 @@ func routes() []route {
 		{"GET", "/api/v1/rules/{id}/band", reads, token.Query, noBody, false, (*Server).band},
 		{"GET", "/api/v1/rules/{id}/groups", reads, token.Query, noBody, false, (*Server).groups},
 		{"GET", "/api/v1/rules/{id}/why", reads, token.Query, noBody, false, (*Server).why},
+		{"GET", "/api/v1/rules/{id}/contributors", reads, token.Query, noBody, false, (*Server).carried},
 		{"GET", "/api/v1/rules/{id}/stats", reads, token.Query, noBody, false, (*Server).ruleStats},
 		{"GET", "/api/v1/owners", reads, token.Query, noBody, false, (*Server).owners},
 		{"POST", "/api/v1/backtest", changes, token.Query, 1 << 20, false, (*Server).backtest},

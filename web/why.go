@@ -30,3 +30,35 @@ func (s *Server) why(r *request) {
 	}
 	r.json(answer)
 }
+
+// carried answers who carries the change of a group from one time to another.
+func (s *Server) carried(r *request) {
+	group, err := tagFilter(r.param("tags"))
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	var times [2]int64
+	for i, name := range []string{"since", "t"} {
+		if r.param(name) == "" {
+			r.fail(badRequest("missing required parameter '" + name + "'"))
+			return
+		}
+		if times[i], err = r.number(name, 0, 1, maxTime); err != nil {
+			r.fail(err)
+			return
+		}
+	}
+	ctx, leave, err := s.enterQuery(r)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	defer leave()
+	answer, err := s.opts.Detect.Carried(ctx, r.vars["id"], group, times[0], times[1])
+	if err != nil {
+		r.failUnknown(err, detect.ErrUnknownRule)
+		return
+	}
+	r.json(answer)
+}

@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"fmt"
 	"net/url"
 	"strconv"
 	"testing"
+	"time"
 
 	"pulse/detect"
 )
@@ -41,6 +43,47 @@ func TestWhyNot(t *testing.T) {
 	for _, at := range []string{"0", "-1", "x", "1e3", "9223372036854775807", "253402300800000"} {
 		wantError(t, at, r.call("GET", "/api/v1/rules/sps-low/why?tags=region=eu&t="+at, nil), 400, "parameter t")
 	}
+}
+
+// TestContributors: who carries a change that no alert is about is answered, and what cannot
+// be answered is refused.
+func TestContributors(t *testing.T) {
+	r := newRig(t, settings{})
+	if a := r.call("PUT", "/api/v1/rules/low", `{"expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":15},"for":"1h"}`, "Content-Type: application/json"); a.status != 200 {
+		t.Fatal(a)
+	}
+	var last int64
+	for i := range 26 {
+		r.move(500 * time.Millisecond)
+		for _, region := range []string{"eu", "us"} {
+			tv := 10.0
+			if region == "eu" && i == 25 {
+				tv = 1
+			}
+			r.publish(point(r.now(), tv, "sum", "sps", "region", region, "device", "tv"), point(r.now(), 10, "sum", "sps", "region", region, "device", "phone"))
+		}
+		r.move(500 * time.Millisecond)
+		last = r.now() / 1000 * 1000
+	}
+	r.move(2 * time.Second)
+	ask := func(rule, tags string, since, at any) answer {
+		return r.call("GET", "/api/v1/rules/"+rule+"/contributors?"+url.Values{"tags": {tags}, "since": {fmt.Sprint(since)}, "t": {fmt.Sprint(at)}}.Encode(), nil)
+	}
+	a := ask("low", "region=eu", last-1000, last)
+	b := decode[detect.Breakdown](t, a)
+	if a.status != 200 || b.Key != "device" || len(b.Values) == 0 || b.Values[0].Value != "tv" || b.Values[0].Delta != -9 || b.Values[0].Share != 1 {
+		t.Errorf("got %s", a)
+	}
+	for what, a := range map[string]answer{"nothing changed": ask("low", "region=us", last-1000, last), "no such group": ask("low", "region=ap", last-1000, last), "not judged yet": ask("low", "region=eu", last, last+60_000)} {
+		if b := decode[detect.Breakdown](t, a); a.status != 200 || len(b.Values) > 0 {
+			t.Errorf("%s: %s", what, a)
+		}
+	}
+	wantError(t, "unknown rule", ask("nope", "", 1, 2), 404, "nope")
+	wantError(t, "two groups", ask("low", "", last-1000, last), 400, "2 of rule")
+	wantError(t, "backwards", ask("low", "region=eu", last, last), 400, "not before")
+	wantError(t, "no since", ask("low", "region=eu", "", last), 400, "since")
+	wantError(t, "no t", ask("low", "region=eu", last, "x"), 400, "parameter t")
 }
 
 // detectAlert is what is read of an alert here.
