@@ -11,6 +11,7 @@ import { alertList, closedToUs, forget, locked, silent, status, toggleTheme, unl
 // the rest of the path and the query. A page of another, which it names, is not in the nav.
 const pages = [
   { path: "/", name: "Explore", key: "e", load: () => import("/ui/pages/explore.js") },
+  { path: "/board", name: "Board", key: "b", css: "/ui/pages/board.css", load: () => import("/ui/pages/board.js") },
   { path: "/alerts", name: "Alerts", key: "a", css: "/ui/pages/alerts.css", load: () => import("/ui/pages/alerts.js") },
   { path: "/silences", name: "Silences", of: "/alerts", css: "/ui/pages/alerts.css", load: () => import("/ui/pages/alerts.js") },
   { path: "/rules", name: "Rules", key: "r", css: "/ui/pages/rules.css", load: () => import("/ui/pages/rules.js") },
