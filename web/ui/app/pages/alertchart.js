@@ -39,16 +39,18 @@ const missing = (steps, step) => steps.some((s, i) => i > 0 && s.t - steps[i - 1
 
 // AlertChart draws them; a drag leads to Explore.
 export function AlertChart({ a, steps }) {
-  const el = useRef(null), tip = useRef(null), theme = redraw.value, key = steps.length + ":" + steps[steps.length - 1].t + ":" + steps[0].t;
+  const el = useRef(null), tip = useRef(null), drawn = useRef(null), theme = redraw.value, key = steps.length + ":" + steps[steps.length - 1].t + ":" + steps[0].t;
   useEffect(() => {
     const all = whole(steps), pick = (name) => all.map((s) => s[name] ?? null);
     const model = { times: all.map((s) => s.t / 1000), lines: [{ label: a.rule, values: pick("value") }], past: [],
       band: { expected: pick("expected"), lower: pick("lower"), upper: pick("upper"), out: all.map((s) => Boolean(s.out)) },
       spans: [{ from: since(a), to: ended(a) || steps[steps.length - 1].t }],
       onZoom: (s, e) => { const to = document.querySelector(".to-explore"); if (to) { const u = new URL(to.href); u.searchParams.set("s", String(s)); u.searchParams.set("e", String(e)); go(u.pathname + u.search); } } };
-    const drawn = chart(el.current, tip.current, model);
-    return () => drawn.destroy();
+    if (drawn.current?.theme === theme) { drawn.current.update(model); return; } // a drag or a tip goes on
+    drawn.current?.destroy();
+    drawn.current = { ...chart(el.current, tip.current, model), theme };
   }, [key, theme, a.state]);
+  useEffect(() => () => drawn.current?.destroy(), []);
   const out = steps.filter((s) => s.out).length;
   return html`<div class="chart" role="img" data-steps=${steps.length} aria-label=${"Values and band of " + steps.length + " steps, " + out + " of them out of band; the tables below have the values"}>
     <div ref=${el} style=${{ position: "absolute", inset: 0 }}></div><div ref=${tip} class="tip" hidden></div></div>`;
