@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -128,8 +132,7 @@ func TestPageBoardWall(t *testing.T) {
 }
 
 // TestPageBoardDays: a board that is left alone keeps as much after many steps as before, says
-// when it is stale, goes on by itself when the server is there again, and shows a short
-// stretch out of band with who carries it although no alert came of it.
+// when it is stale, and goes on by itself when the server is there again.
 func TestPageBoardDays(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a browser")
@@ -182,4 +185,46 @@ func TestPageBoardDays(t *testing.T) {
 	if title := eval[string](p, `document.title`); strings.Contains(title, "owned") {
 		t.Errorf("title %q: an annotation ran", title)
 	}
+}
+
+// TestPageBoardStretch: a stretch out of band that no alert came of is marked, with who carried it.
+func TestPageBoardStretch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a browser")
+	}
+	p := newTab(t)
+	address := freeAddress(t)
+	base := "http://" + address
+	start(t, "serve", "--listen", address, "--data", t.TempDir(), "--step", "100ms", "--log-level", "error")
+	awaitReady(t, base)
+	var b atomic.Int64
+	b.Store(100)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	t.Cleanup(func() { cancel(); <-done })
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			now := time.Now()
+			body := fmt.Sprintf(`{"tags":{"name":"dip","atlas.dstype":"gauge"},"metrics":[{"tags":{"part":"a"},"timestamp":%d,"value":10},{"tags":{"part":"b"},"timestamp":%[1]d,"value":%d}]}`, now.UnixMilli(), b.Load())
+			if res, err := http.Post(base+"/api/v1/publish", "application/json", strings.NewReader(body)); err == nil {
+				res.Body.Close()
+			}
+			_ = pause(ctx, now.Add(50*time.Millisecond))
+		}
+	}()
+	putRule(t, base, "dip", `{"expr":"name,dip,:eq,:sum","detector":{"kind":"static","below":50},"for":"1h"}`)
+	p.attended()
+	p.desk()
+	p.do("open", chromedp.Navigate(base+"/board?p=rule:dip&range=2m"))
+	p.until("some history", `(%s.bounded || 0) > 40`, ofPanel)
+	p.shows(".board-panel .value", "110")
+	b.Store(10)
+	p.until("out of band", ofPanel+`.out > 3`)
+	b.Store(100)
+	p.shows(".board-panel .say", "in band")
+	p.until("its mark has the focus", `((e) => { e?.focus(); return document.activeElement === e && e !== null; })(document.querySelector(".mark.s-out"))`)
+	p.shows(".carried", "part=b")
+	p.shoot("board-stretch")
+	p.quiet()
 }

@@ -105,7 +105,7 @@ function Carried({ m, what, s }) {
   const a = m.a, [got, setGot] = useState(null);
   useEffect(() => {
     if (a || !what.rule) return undefined;
-    const stop = new AbortController(), p = new URLSearchParams({ t: String(m.to), since: String(m.from) }), pairs = Object.entries(s.tags || {});
+    const stop = new AbortController(), p = new URLSearchParams({ t: String(m.at), since: String(m.from) }), pairs = Object.entries(s.tags || {});
     if (pairs.length > 0) p.set("tags", pairs.map((kv) => kv.join("=")).join(","));
     api.get("/api/v1/rules/" + encodeURIComponent(what.rule) + "/contributors?" + p, stop.signal).then((b) => setGot({ list: (b.values || []).map((v) => ({ tags: { [b.key]: v.value }, delta: v.delta, share: v.share })), even: b.even }), (err) => { if (err.name !== "AbortError") setGot({ list: [], error: err.message }); });
     return () => stop.abort();

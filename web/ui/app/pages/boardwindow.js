@@ -1,6 +1,6 @@
 // The steps that a panel keeps: never more than its range has.
 
-const sides = ["value", "expected", "lower", "upper", "out", "past"];
+const sides = ["value", "expected", "lower", "upper", "out", "outAt", "past"]; // outAt is the last step that was out, of those that one here stands for
 
 // Window holds range ms of steps of step ms; a value stamped t is in the step that ends at or after it.
 export class Window {
@@ -55,6 +55,7 @@ export class Window {
       for (const side of ["expected", "lower", "upper"]) this[side][i] = row[side] ?? null;
       this.out[i] = this.step > every ? Boolean(this.out[i] || row.firing) : Boolean(row.firing);
     }
+    if (row.firing) this.outAt[to] = row.t;
   }
   // before takes values from before, that are to stand at their times plus by; every is their step.
   before(times, values, by, every) {
@@ -65,14 +66,14 @@ export class Window {
       }
     });
   }
-  // stretches returns [{from, to}], ms, of what was out of band, oldest first.
+  // stretches returns [{from, to, at}], ms, of what was out of band, oldest first; at is a step that was.
   stretches() {
     const all = [];
     for (let i = 0; i < this.length; i++) {
       if (!this.out[i]) continue;
       let j = i;
       while (j + 1 < this.length && (this.out[j + 1] || (this.out[j + 1] === null && this.out[j + 2]))) j++;
-      all.push({ from: this.time(i) - this.step, to: this.time(j) });
+      all.push({ from: this.time(i) - this.step, to: this.time(j), at: this.outAt[j] ?? this.time(j) });
       i = j;
     }
     return all;
