@@ -34,6 +34,7 @@ async function ask(method, path, content, signal, more) {
   }
   return { body, next: /<([^>]+)>; rel="next"/.exec(res.headers.get("Link") || "")?.[1] || "", tag: res.headers.get("ETag") };
 }
+export const raw = (path) => { const sent = token; return fetch(path, { headers: headers("*/*") }).then((res) => look(res, sent)); };
 export const get = async (path, signal) => (await ask("GET", path, undefined, signal)).body;
 export const page = (path, signal) => ask("GET", path, undefined, signal); // {body, next, tag}: the path of the next page, "" for the last, and the version
 export const send = async (method, path, content, signal, more) => (await ask(method, path, content, signal, more)).body; // more: headers
@@ -44,16 +45,17 @@ export function keys(lines) {
   return lines.map(({ label }) => {
     const n = seen.get(label) || 0;
     seen.set(label, n + 1);
-    return n === 0 ? label : label + "\u0000" + n;
+    return n === 0 ? label : label + "\u200b" + n;
   });
 }
 
 const number = (v) => (typeof v === "number" ? v : null); // "NaN" and null are gaps
 
-// graph evaluates q over (start, end] ms and returns columns: times in seconds
-// and one array per line.
-export async function graph(q, start, end, width, signal) {
-  const p = new URLSearchParams({ q, s: String(start), e: String(end), w: String(Math.max(100, Math.min(1440, Math.round(width)))), format: "json" });
+// graph evaluates q over (start, end] ms, in at most width steps or in steps of step, and
+// returns columns: times in seconds and one array per line.
+export async function graph(q, start, end, width, signal, step) {
+  const p = new URLSearchParams({ q, s: String(start), e: String(end), w: String(step ? 1440 : Math.max(100, Math.min(1440, Math.round(width)))), format: "json" });
+  if (step) p.set("step", step);
   const g = await get("/api/v1/graph?" + p, signal);
   const lines = g.legend.map((label, j) => ({ label, tags: g.metrics[j], values: g.values.map((row) => number(row[j])) }));
   keys(lines).forEach((key, j) => { lines[j].key = key; });

@@ -43,6 +43,7 @@ function Header() {
   const s = status.value, current = pageOf(place.value.path);
   const firing = alertList.value.filter((a) => a.state === "firing").length;
   useEffect(() => { document.title = (firing ? "(" + firing + ") " : "") + (current && current.path !== "/" ? current.name + " · " : "") + "Pulse"; }, [firing, current]);
+  useEffect(() => { document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [current]);
   return html`<header><a class="skip" href="#main">to the page</a><h1><a href="/"><img src="/ui/icon.svg" alt="" />Pulse</a></h1>
     ${pages.length > 1 && html`<nav aria-label="Pages">${pages.filter((p) => !p.of).map((p) => html`<a key=${p.path} href=${back(p.path)} aria-current=${p === current || p.path === current?.of ? "page" : null}>${p.name}</a>`)}</nav>`}
     <span role="status">${firing > 0 && html`<a href=${pages.some((p) => p.path === "/alerts") ? "/alerts" : "#alerts"} class="badge firing">${firing} firing</a>`}</span>

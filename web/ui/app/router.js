@@ -18,9 +18,10 @@ export function go(url) {
 const noted = new Map(); // path → search
 
 // note keeps the address true to what a page shows, for reloads and links: it leads nowhere.
-export function note(search) {
+// With step, the browser's Back leads to what was shown before.
+export function note(search, step = false) {
   noted.set(location.pathname, search);
-  if (search !== location.search) history.replaceState(null, "", location.pathname + search);
+  if (search !== location.search) history[step ? "pushState" : "replaceState"](null, "", location.pathname + search);
 }
 
 // back returns the address of a path as it was left.
