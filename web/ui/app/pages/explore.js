@@ -24,11 +24,12 @@ const legend = later(() => drawn.value, () => import("/ui/pages/explorelegend.js
 // A server with few series may have nothing but its own: then it shows the way on.
 const firstRun = later(() => on.value && (drawn.value || failure.value) && polled.value > 0 && !(status.value?.series > 500), () => import("/ui/pages/firstrun.js").then((m) => m.FirstRun), () => { /* at the next poll */ });
 
-const tool = signal("");  // which of the tools is open, each a module: time, build, past, share
+const tools = { time: () => import("/ui/pages/exploretime.js"), build: () => import("/ui/pages/explorebuild.js"), past: () => import("/ui/pages/explorepast.js"), share: () => import("/ui/pages/exploreshare.js") };
+const tool = signal("");  // which of them is open
 const opened = signal({}); // those that have been, by name
 effect(() => {
   const name = tool.value;
-  if (name && !opened.value[name]) import("/ui/pages/explore" + name + ".js").then((m) => { opened.value = { ...opened.peek(), [name]: m.Tool }; }, () => { tool.value = ""; });
+  if (name && !opened.value[name]) tools[name]().then((m) => { opened.value = { ...opened.peek(), [name]: m.Tool }; }, () => { tool.value = ""; });
 });
 const turn = (name) => { tool.value = tool.value === name ? "" : name; };
 
