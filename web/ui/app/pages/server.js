@@ -25,7 +25,7 @@ function State({ s }) {
       <dt>time of the server</dt><dd>${time(now, 0)} UTC</dd></dl></section>`;
 }
 
-const program = (q) => (q.length > 160 ? q.slice(0, 160) + "…" : q) || "–";
+const program = (q = "") => (q.length > 160 ? q.slice(0, 160) + "…" : q) || "–";
 
 function Queries() {
   const of = useAsk("/api/v1/queries", 1000), d = of.data, [said, setSaid] = useState(null);
