@@ -143,9 +143,7 @@ func TestPageAlerts(t *testing.T) {
 // gone; what is on is grouped as somebody likes, with who was not told; and why nobody was
 // paged is said in words.
 func TestPageHistory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	address := freeAddress(t)
 	base := "http://" + address

@@ -34,9 +34,7 @@ func (p *tab) attended() {
 // outage is marked, large, with who carries it; it is chosen what is shown, and the address
 // opens the same.
 func TestPageBoard(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	demo := startDemo(t, "--outage-after", "8s", "--outage-for", "10m", "--outage-depth", "0.62")
 	base, _, _ := strings.Cut(demo.waitFor(t, `Pulse is live: (http\S+)`)[1], "/?")
@@ -89,9 +87,7 @@ func TestPageBoard(t *testing.T) {
 // TestPageBoardWall: on a large screen what matters is large, there are no more panels at once
 // than fit, and on a phone they are one under the other.
 func TestPageBoardWall(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	demo := startDemo(t, "--outage-after", "4s", "--outage-for", "10m", "--outage-depth", "0.62")
 	base, _, _ := strings.Cut(demo.waitFor(t, `Pulse is live: (http\S+)`)[1], "/?")
@@ -134,9 +130,7 @@ func TestPageBoardWall(t *testing.T) {
 // TestPageBoardDays: a board that is left alone keeps as much after many steps as before, says
 // when it is stale, and goes on by itself when the server is there again.
 func TestPageBoardDays(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	address := freeAddress(t)
 	base := "http://" + address
@@ -189,9 +183,7 @@ func TestPageBoardDays(t *testing.T) {
 
 // TestPageBoardStretch: a stretch out of band that no alert came of is marked, with who carried it.
 func TestPageBoardStretch(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	address := freeAddress(t)
 	base := "http://" + address

@@ -44,9 +44,7 @@ func publishTags(t *testing.T, base string, want int, sets ...map[string]string)
 // TestPageData: from all series to those of one tag by clicks, and Back; values are found,
 // paged, and opened in Explore; what was refused is named; and all of it is text.
 func TestPageData(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	base := serveFor(t, "--max-values-per-key", "300")
 	var sets []map[string]string
@@ -122,9 +120,7 @@ const hostile = `(() => {
 // TestPageDataHostile: names, keys and values are text, whatever they are, and the
 // query that a click makes of them means them.
 func TestPageDataHostile(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	base := serveFor(t)
 	texts, err := json.Marshal(corpus)

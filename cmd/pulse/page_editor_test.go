@@ -177,9 +177,7 @@ func TestEditor(t *testing.T) {
 
 // TestEditorKeys: lines, undoing, leaving, and text that is no markup.
 func TestEditorKeys(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	base := editorServer(t)
 	p := newTab(t)
 	p.do("size", chromedp.EmulateViewport(1440, 900))
@@ -227,9 +225,7 @@ func TestEditorKeys(t *testing.T) {
 // TestEditorBlocked: without the editor the text area works; what was written in it
 // and the caret are kept when the editor comes.
 func TestEditorBlocked(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	base := editorServer(t)
 	p := newTab(t)
 	block := func(patterns ...*network.BlockPattern) {
@@ -294,9 +290,7 @@ func TestFirstLoad(t *testing.T) {
 
 // TestEditorLooks makes pictures of the editor on small screens and in the dark.
 func TestEditorLooks(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	base := editorServer(t)
 	p := newTab(t)
 	for _, scheme := range []string{"light", "dark"} {

@@ -113,9 +113,7 @@ func stretch(start, end int64, more url.Values) url.Values {
 // TestExploreZoom: a drag zooms; a double click, Escape and the browser lead back; a
 // click pins the values of a time, ranked; the chart is as wide as the window lets it.
 func TestExploreZoom(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	base, start, end := explored(t)
 	p := newTab(t)
 	p.do("size", chromedp.EmulateViewport(1440, 900))
@@ -175,9 +173,7 @@ func TestExploreZoom(t *testing.T) {
 
 // TestExploreShare: a link opens the same graph, and pictures and values are of it.
 func TestExploreShare(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	base, start, end := explored(t)
 	p := newTab(t)
 	p.do("size", chromedp.EmulateViewport(1440, 900))
@@ -263,9 +259,7 @@ func TestExploreShare(t *testing.T) {
 // TestExploreTools: the builder writes expressions and reads them back, the history
 // finds what was asked, range and step are shown as what became of them.
 func TestExploreTools(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	base, start, end := explored(t)
 	p := newTab(t)
 	p.do("size", chromedp.EmulateViewport(1440, 900))
@@ -346,9 +340,7 @@ func TestExploreTools(t *testing.T) {
 
 // TestExploreMany: a hundred lines and more are found, sorted, shown in parts.
 func TestExploreMany(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	base, start, end := explored(t)
 	p := newTab(t)
 	p.do("size", chromedp.EmulateViewport(1440, 900))

@@ -46,9 +46,7 @@ func phoneAndDark(t *testing.T, p *tab, name string) {
 // TestPageFirstRun: an empty server says what to do, the line that it shows works as it
 // stands, and it is silent about it once there are data.
 func TestPageFirstRun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	base := serveFor(t)
 	p.do("open", chromedp.EmulateViewport(1440, 900), chromedp.Navigate(base+"/"), chromedp.WaitVisible("#firstrun"))
@@ -78,9 +76,7 @@ func TestPageFirstRun(t *testing.T) {
 
 // TestPageFirstRunToken: where tokens are asked for, the line sends one.
 func TestPageFirstRunToken(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	list := filepath.Join(t.TempDir(), "tokens")
 	reader := newToken(t, list, "reader", "query")

@@ -15,9 +15,7 @@ import (
 // TestPageReceivers: a receiver is made and tested, refuses a page, which is in the log
 // and given up, and takes it when it is sent again; secrets are not shown.
 func TestPageReceivers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	var status atomic.Int32
 	status.Store(http.StatusOK)

@@ -52,9 +52,7 @@ func (p *tab) looks(name string) {
 // TestPageRules: the list says how rules stand and finds, sorts and pages them by its
 // address; the page of one shows its band and its groups; what people wrote is text.
 func TestPageRules(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	address, dir := freeAddress(t), t.TempDir()
 	base := "http://" + address
@@ -140,9 +138,7 @@ func withoutText(list []string, text string) (out []string) {
 // TestPageRuleEditor: a rule is made from an expression, dragged until its band is right,
 // tried on history, saved, changed, and compared with what it was.
 func TestPageRuleEditor(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	var tests atomic.Int64
 	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { tests.Add(1) }))

@@ -11,9 +11,7 @@ import (
 
 // TestPageSources: who sends what, and for what was refused why and what to do.
 func TestPageSources(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
+	allPages(t)
 	p := newTab(t)
 	base := serveFor(t)
 	push := func(source, path, body string) {

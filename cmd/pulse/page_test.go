@@ -62,6 +62,15 @@ func newTab(t *testing.T) *tab {
 	return p
 }
 
+// allPages skips a test unless PULSE_PAGES is set: together they take longer than a change
+// should have to wait.
+func allPages(t *testing.T) {
+	t.Helper()
+	if testing.Short() || os.Getenv("PULSE_PAGES") == "" {
+		t.Skip("needs a browser, and PULSE_PAGES=1")
+	}
+}
+
 // do runs steps one after the other.
 func (p *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
