@@ -72,7 +72,7 @@ var malformed = []struct {
 	{"/api/v1/rules/known/band", "", "facts", []string{"yes", "2"}},
 	{"/api/v1/rules/known/groups", "", "tags", []string{"region", "=eu", ","}},
 	{"/api/v1/rules/known/groups", "", "limit", []string{"0", "-1", "all"}},
-	{"/api/v1/alerts", "", "state", []string{"asleep", "FIRING", "firing,pending"}},
+	{"/api/v1/alerts", "", "state", []string{"asleep", "FIRING", "firing,asleep"}},
 	{"/api/v1/alerts", "", "limit", []string{"0", "-1", "10001", "many", "1e3"}},
 	{"/api/v1/alerts", "", "after", []string{"nothing", "5d1c"}},
 }

@@ -82,7 +82,7 @@ func TestHostileRules(t *testing.T) {
 		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    detectr: {kind: static}\n", ":4:", `detectr`},
 		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    detector: {kind: static, beneath: 3}\n", ":4:", `beneath`},
 		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    detector: {kind: static}\n", ":4:", "above is missing"},
-		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    detector:\n      kind: exponential\n      alpha: 7\n", ":4:", "alpha is 7"},
+		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    detector:\n      kind: exponential\n      alpha: 7\n", ":6:7:", "alpha is 7"},
 		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum\n    for: -3s\n", ":4:", "for: "},
 		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum,:integral\n", ":3:", "integral"},
 		{"rules:\n  - id: low\n    expr: name,sps,:eq,:sum,:bogus\n", ":3:", "bogus"},
