@@ -50,7 +50,7 @@ func TestPageFirstRun(t *testing.T) {
 	p := newTab(t)
 	base := serveFor(t)
 	p.do("open", chromedp.EmulateViewport(1440, 900), chromedp.Navigate(base+"/"), chromedp.WaitVisible("#firstrun"))
-	p.until("its own metrics are drawn", `/pulse.ingest.points.*[0-9]$/.test(document.querySelector(".legend tbody")?.textContent)`)
+	p.until("its own metrics are drawn", `/pulse.ingest.points.*[0-9]copy/.test(document.querySelector(".legend tbody")?.textContent)`)
 	line := eval[string](p, `document.querySelector("#firstrun code").textContent`)
 	if !strings.HasPrefix(line, "curl -X POST '"+base+"/c/starts?") || strings.Contains(line, "Authorization") {
 		t.Fatalf("the line is %s", line)
