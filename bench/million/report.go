@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,7 +144,7 @@ func (b *bench) recover() error {
 		took  *[][2]time.Duration
 	}{{"cache off", []string{"--query-cache", "0"}, &b.figures.uncached}, {"cache on", nil, &b.figures.covered}} {
 		b.s.Kill()
-		b.say("killed     log %d MiB, snapshots %d MiB, archive files %d MiB", size(b.s.Data, "wal")/mib, size(b.s.Data, "snapshot")/mib, size(b.s.Data, "archive")/mib)
+		b.say("killed     log %d MiB, snapshots %d MiB, archive files %d MiB", b.s.Bytes("wal")/mib, b.s.Bytes("snapshot")/mib, b.s.Bytes("archive")/mib)
 		took, err := b.start(c.flags...)
 		if err != nil {
 			return err
@@ -188,13 +187,13 @@ func (b *bench) disk() error {
 	for _, n := range b.perStep {
 		samples += n
 	}
-	primary := size(b.s.Data, filepath.Join("archive", fmt.Sprint(b.step.Milliseconds())))
-	all := size(b.s.Data, "archive")
+	primary := b.s.Bytes(filepath.Join("archive", fmt.Sprint(b.step.Milliseconds())))
+	all := b.s.Bytes("archive")
 	b.figures.sealed, b.figures.onDisk = float64(primary)/float64(samples), float64(used(b.s.Data))/float64(samples)
 	b.say("sealed     %d samples in %.1f MiB of archive files, %.3f B a sample, directory, masks, checksums and slack among it; coarser tiers %.1f MiB, %.3f B a sample",
 		samples, float64(primary)/mib, b.figures.sealed, float64(all-primary)/mib, float64(all-primary)/float64(samples))
 	b.say("folder     %.1f MiB as du counts, %.3f B a sample; log %.1f MiB, snapshots %.1f MiB",
-		float64(used(b.s.Data))/mib, b.figures.onDisk, float64(size(b.s.Data, "wal"))/mib, float64(size(b.s.Data, "snapshot"))/mib)
+		float64(used(b.s.Data))/mib, b.figures.onDisk, float64(b.s.Bytes("wal"))/mib, float64(b.s.Bytes("snapshot"))/mib)
 	return nil
 }
 
@@ -224,21 +223,7 @@ func (b *bench) table() error {
 	return nil
 }
 
-// size returns the bytes of all files in a part of a data folder.
-func size(data, part string) (total int64) {
-	_ = filepath.WalkDir(filepath.Join(data, part), func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil
-		}
-		if info, err := d.Info(); err == nil {
-			total += info.Size()
-		}
-		return nil
-	})
-	return total
-}
-
-// used is size of the whole folder in blocks of the disk.
+// used is the whole folder in blocks of the disk.
 func used(data string) int64 {
 	text, err := exec.Command("du", "-sk", data).Output()
 	var kib int64

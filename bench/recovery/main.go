@@ -14,7 +14,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -102,7 +101,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	s.Kill()
-	fmt.Fprintf(out, "killed         log %d MiB, snapshots %d MiB, anonymous memory %d MiB\n", size(s.Data, "wal")>>20, size(s.Data, "snapshot")>>20, anon>>20)
+	fmt.Fprintf(out, "killed         log %d MiB, snapshots %d MiB, anonymous memory %d MiB\n", s.Bytes("wal")>>20, s.Bytes("snapshot")>>20, anon>>20)
 	for _, kind := range []string{"again, killed", "again"} {
 		took, err := start()
 		if err != nil {
@@ -130,7 +129,7 @@ func snapshot(out io.Writer, s *server.Server) error {
 	if _, err := server.PostOK(client, s.URL+"/-/backup", nil); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "snapshot       %s, %d MiB\n", time.Since(begin).Round(time.Millisecond), size(s.Data, "snapshot")>>20)
+	fmt.Fprintf(out, "snapshot       %s, %d MiB\n", time.Since(begin).Round(time.Millisecond), s.Bytes("snapshot")>>20)
 	return nil
 }
 
@@ -162,18 +161,4 @@ func push(ctx context.Context, o options, s *server.Server, fleet *gen.Fleet, at
 	}
 	wg.Wait()
 	return sent, failed
-}
-
-// size returns the bytes of all files in a part of a data folder.
-func size(data, part string) (total int64) {
-	_ = filepath.WalkDir(filepath.Join(data, part), func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil
-		}
-		if info, err := d.Info(); err == nil {
-			total += info.Size()
-		}
-		return nil
-	})
-	return total
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -144,4 +145,18 @@ func Memory(pid int, line string) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("no %s", line)
+}
+
+// Bytes returns how long all files in a part of the data folder are together.
+func (s *Server) Bytes(part string) (total int64) {
+	_ = filepath.WalkDir(filepath.Join(s.Data, part), func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil
+		}
+		if info, err := d.Info(); err == nil {
+			total += info.Size()
+		}
+		return nil
+	})
+	return total
 }
