@@ -60,13 +60,6 @@ func (b *view) adds() bool {
 	return b.kind == layered && b.mask == maskNone && b.l.mode == direct && !b.l.nudged && b.l.patched == 0
 }
 
-// Zero reports whether src is the block of zeros that AppendTo writes, which is
-// the most common block and changes a sum only where nothing else was added: it
-// is enough to add one of them, at any time, for all.
-func Zero(src []byte) bool {
-	return len(src) == 3 && src[0] == versionPlain && src[1] == byte(constant) && src[2] == 0
-}
-
 // Min lowers acc to the values of src.
 func Min(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
 	var b view

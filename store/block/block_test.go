@@ -74,20 +74,3 @@ func TestWideDifferences(t *testing.T) {
 		}
 	}
 }
-
-// TestZero: zeros throughout are one block, and nothing else is that one.
-func TestZero(t *testing.T) {
-	for _, c := range []struct {
-		first, rest float64
-		want        bool
-	}{{0, 0, true}, {math.Copysign(0, -1), math.Copysign(0, -1), false}, {0, math.NaN(), false}, {math.NaN(), 0, false}, {0, 1, false}, {1, 1, false}} {
-		values := make([]float64, block.Size)
-		for i := range values {
-			values[i] = c.rest
-		}
-		values[0] = c.first
-		if b := roundTrip(t, values, 60_000); block.Zero(b) != c.want {
-			t.Errorf("%v and then %v, % x: zero is %v", c.first, c.rest, b, !c.want)
-		}
-	}
-}
