@@ -68,13 +68,7 @@ func (r *request) linkNext(list []detect.Alert, limit int) {
 
 // alert shows one incident with its timeline.
 func (s *Server) alert(r *request) {
-	ctx, leave, err := s.enterQuery(r)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	defer leave()
-	a, err := s.opts.Detect.AlertByID(ctx, r.vars["id"])
+	a, err := s.opts.Detect.AlertByID(r.query, r.vars["id"])
 	if err != nil {
 		r.failUnknown(err, detect.ErrUnknownAlert)
 		return

@@ -94,12 +94,6 @@ func (s *Server) band(r *request) {
 		r.fail(err)
 		return
 	}
-	ctx, cancel, err := s.enterQuery(r)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	defer cancel()
 	judge := s.opts.Detect.Band
 	switch r.param("facts") {
 	case "", "0":
@@ -109,7 +103,7 @@ func (s *Server) band(r *request) {
 		r.failWith(fasthttp.StatusBadRequest, "parameter facts is "+clip(r.param("facts"), 40)+", must be 0 or 1")
 		return
 	}
-	groups, err := judge(ctx, r.vars["id"], start, end, filter)
+	groups, err := judge(r.query, r.vars["id"], start, end, filter)
 	if err != nil {
 		r.failUnknown(err, detect.ErrUnknownRule)
 		return

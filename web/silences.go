@@ -148,12 +148,6 @@ func (s *Server) previewSilence(r *request) {
 		r.fail(err)
 		return
 	}
-	_, leave, err := s.enterQuery(r)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	defer leave()
 	p, err := s.opts.Detect.PreviewSilence(ms, since, s.nowMs())
 	if err != nil {
 		r.fail(err)

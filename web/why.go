@@ -17,13 +17,7 @@ func (s *Server) why(r *request) {
 		r.fail(err)
 		return
 	}
-	ctx, leave, err := s.enterQuery(r)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	defer leave()
-	answer, err := s.opts.Detect.WhyNot(ctx, r.vars["id"], group, at)
+	answer, err := s.opts.Detect.WhyNot(r.query, r.vars["id"], group, at)
 	if err != nil {
 		r.failUnknown(err, detect.ErrUnknownRule)
 		return
@@ -49,13 +43,7 @@ func (s *Server) carried(r *request) {
 			return
 		}
 	}
-	ctx, leave, err := s.enterQuery(r)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	defer leave()
-	answer, err := s.opts.Detect.Carried(ctx, r.vars["id"], group, times[0], times[1])
+	answer, err := s.opts.Detect.Carried(r.query, r.vars["id"], group, times[0], times[1])
 	if err != nil {
 		r.failUnknown(err, detect.ErrUnknownRule)
 		return
