@@ -14,15 +14,19 @@ import (
 
 var keepFolder = flag.Bool("keep-folder", false, "write the folder of the present format into testdata, if it is not there")
 
-// kept is where a data folder of format 1 is, and what it holds.
-const kept = "testdata/v1"
-
-// TestKeptFolder opens a data folder that was kept when format 1 was made: log,
-// snapshot and archive files of every later version must still be read, and hold
-// the same to the last bit.
+// TestKeptFolder opens data folders that were kept before snapshots changed, by their
+// version: log, snapshot and archive files of every later version must still be read,
+// and hold the same to the last bit.
 func TestKeptFolder(t *testing.T) {
+	for _, version := range []string{"v1", "v2"} {
+		t.Run(version, func(t *testing.T) { testKept(t, filepath.Join("testdata", version)) })
+	}
+}
+
+// testKept opens the folder at kept, which has a data folder and what it holds.
+func testKept(t *testing.T, kept string) {
 	if _, err := os.Stat(kept); *keepFolder && os.IsNotExist(err) {
-		keep(t)
+		keep(t, kept)
 	}
 	text, err := os.ReadFile(filepath.Join(kept, "holds.txt"))
 	if err != nil {
@@ -60,7 +64,7 @@ func TestKeptFolder(t *testing.T) {
 }
 
 // keep makes the folder.
-func keep(t *testing.T) {
+func keep(t *testing.T, kept string) {
 	t.Helper()
 	files, err := disk.Dir(filepath.Join(kept, "data"))
 	if err != nil {
@@ -75,6 +79,17 @@ func keep(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i == 140 {
+			if err := r.s.Snapshot(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i := range 60 { // old steps are packed when imports rest
+		if err := r.publish(); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(1000)
+		if i == 55 {
 			if err := r.s.Snapshot(t.Context()); err != nil {
 				t.Fatal(err)
 			}
