@@ -1,6 +1,10 @@
 package main
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+	"time"
+)
 
 // The collector leaves little garbage when it has little to do, and more when it
 // would take a considerable part of the processor.
@@ -35,7 +39,26 @@ func TestGCPace(t *testing.T) {
 			t.Errorf("case %d: %d %%, want %d", i, g.percent, c.want)
 		}
 	}
-	if u := readGC(); u.all < 0 || u.collecting > u.all {
-		t.Errorf("%+v", u)
+}
+
+// What is read of the collector is of its last cycle: what lived, its part of the
+// processors' time, and all of that.
+func TestReadGC(t *testing.T) {
+	const held = 64 << 20
+	runtime.GC()
+	before, begun := readGC(), time.Now()
+	keep := make([]byte, held)
+	for i := range keep {
+		keep[i] = byte(i)
+	}
+	least := time.Since(begun).Seconds() * float64(runtime.GOMAXPROCS(0))
+	runtime.GC()
+	u := readGC()
+	runtime.KeepAlive(keep)
+	if more := int64(u.live) - int64(before.live); more < held/2 || more > held*3/2 {
+		t.Errorf("%d bytes more alive, want about %d", more, held)
+	}
+	if all, collecting := u.all-before.all, u.collecting-before.collecting; all < least || collecting <= 0 || collecting > all {
+		t.Errorf("%v s of processors, %v of them to collect; there were at least %v s", all, collecting, least)
 	}
 }
