@@ -42,7 +42,7 @@ func TestFiresAndResolves(t *testing.T) {
 	if n.Status != "firing" || n.Rule != "low" || n.Severity != "page" || n.Labels["team"] != "playback" ||
 		len(n.Tags) != 1 || n.Tags["region"] != "eu" || n.Value != 12 || n.StartsAt != epoch+110_000 || n.EndsAt != 0 ||
 		n.EvaluatedAt != epoch+110_100 || n.DataAgeMs != 600 || n.Completeness != 1 || n.Annotations["summary"] != "eu is at 12" ||
-		n.Lower != 50 || !strings.HasPrefix(n.Graph, "http://pulse/?") || string(n.Detector) != `{"below":50,"kind":"static"}` {
+		n.Lower != 50 || n.Link != "http://pulse/alerts/"+n.Incident || !strings.HasPrefix(n.Graph, "http://pulse/?alert="+n.Incident) || string(n.Detector) != `{"below":50,"kind":"static"}` {
 		t.Errorf("firing: %+v", n)
 	}
 	if n.Incident != pending[0].Incident || !strings.HasPrefix(n.ID, n.Incident) || n.ID == n.Incident {
@@ -52,7 +52,7 @@ func TestFiresAndResolves(t *testing.T) {
 	r.none()
 	feed(130, 100)
 	m := r.one(notify.TypeResolved)
-	if m.Incident != n.Incident || m.ID == n.ID || m.Status != "resolved" || m.StartsAt != n.StartsAt || m.EndsAt != epoch+130_000 ||
+	if m.Link != n.Link || m.Incident != n.Incident || m.ID == n.ID || m.Status != "resolved" || m.StartsAt != n.StartsAt || m.EndsAt != epoch+130_000 ||
 		m.Value != 100 || m.Annotations["summary"] != n.Annotations["summary"] {
 		t.Errorf("resolved: %+v", m)
 	}

@@ -71,7 +71,7 @@ func (e *Engine) freshen(n *notify.Notification, in *incident) {
 	}
 	describeCause(n, g, in.Absence)
 	n.EvaluatedAt, n.DataAgeMs, n.Completeness = m.now, m.dataAge(), m.ratio()
-	n.Graph = e.link(in, r, m.t)
+	n.Link, n.Graph = e.links(in, r, m.t)
 }
 
 // holding is what holds an alert back.

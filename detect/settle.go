@@ -284,7 +284,7 @@ func (e *Engine) fill(in *incident, r *running, i int, m moment) {
 	describeCause(n, g, in.Absence)
 	n.Detector = r.c.detector
 	n.EvaluatedAt, n.DataAgeMs, n.Completeness = m.now, m.dataAge(), m.ratio()
-	n.Graph = e.link(in, r, m.t)
+	n.Link, n.Graph = e.links(in, r, m.t)
 }
 
 // announce renders the annotations and queues the incident's notification.
@@ -322,13 +322,13 @@ func (e *Engine) finishIncident(r *running, i int, in *incident, m moment, detai
 	}
 }
 
-// link is the page that shows the moment: the rule's graph from before the
-// incident began.
-func (e *Engine) link(in *incident, r *running, t int64) string {
+// links are the alert's page, and the rule's graph from before the incident began;
+// empty when it is not known where pages are.
+func (e *Engine) links(in *incident, r *running, t int64) (page, graph string) {
 	if e.o.BaseURL == "" {
-		return ""
+		return "", ""
 	}
 	const around = hour
 	start := min(in.PendingSince, t) - around
-	return e.o.BaseURL + "/?alert=" + in.ID + "&e=" + strconv.FormatInt(t+around/6, 10) + r.c.link + "&s=" + strconv.FormatInt(start, 10)
+	return e.o.BaseURL + "/alerts/" + in.ID, e.o.BaseURL + "/?alert=" + in.ID + "&e=" + strconv.FormatInt(t+around/6, 10) + r.c.link + "&s=" + strconv.FormatInt(start, 10)
 }

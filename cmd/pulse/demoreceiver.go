@@ -65,7 +65,7 @@ func (r *demoReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		Rule        string            `json:"rule"`
 		Tags        map[string]string `json:"tags"`
 		Annotations map[string]string `json:"annotations"`
-		Graph       string            `json:"graph"`
+		Link        string            `json:"link"`
 	}
 	if err := json.Unmarshal(body, &n); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -85,8 +85,8 @@ func (r *demoReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if why := n.Annotations["why"]; why != "" {
 			fmt.Fprintf(r.out, "              %s\n", printable(why))
 		}
-		if n.Graph != "" {
-			fmt.Fprintf(r.out, "              %s\n", printable(n.Graph))
+		if n.Link != "" {
+			fmt.Fprintf(r.out, "              %s\n", printable(n.Link))
 		}
 	case "alert.resolved":
 		fmt.Fprintf(r.out, "%s  RESOLVED  %s%s\n", clockOf(at), n.Rule, delay(r.end))

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -48,7 +49,7 @@ func alertmanagerPost(r *Receiver, b *bundle) (exchange, error) {
 		if n.over() {
 			ends = min(n.EndsAt, b.Now)
 		}
-		list[i] = postedAlert{Labels: promLabels(n.set()), Annotations: promLabels(n.Annotations), StartsAt: rfc3339(n.StartsAt),
+		list[i] = postedAlert{Labels: promLabels(n.set()), Annotations: promLabels(n.linked()), StartsAt: rfc3339(n.StartsAt),
 			EndsAt: rfc3339(max(ends, n.StartsAt)), GeneratorURL: webLink(n.Graph)}
 	}
 	body, err := json.Marshal(list)
@@ -63,6 +64,18 @@ func alertmanagerPost(r *Receiver, b *bundle) (exchange, error) {
 		url += "?" + query
 	}
 	return exchange{url: url, header: header, body: body}, nil
+}
+
+// linked returns the annotations and, unless the rule has one of that name, `link`: the
+// alert's page. What Alertmanager takes has a field for the graph alone.
+func (n *Notification) linked() map[string]string {
+	link := webLink(n.Link)
+	if _, has := n.Annotations["link"]; has || link == "" {
+		return n.Annotations
+	}
+	out := map[string]string{"link": link}
+	maps.Copy(out, n.Annotations)
+	return out
 }
 
 // promLabels returns labels with names that every Prometheus takes: letters, digits and

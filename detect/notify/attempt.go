@@ -380,7 +380,7 @@ func (s *Service) Test(ctx context.Context, name string) (TestResult, error) {
 	}
 	now := s.o.Clock.Now().UnixMilli()
 	n := Notification{ID: fmt.Sprintf("test-%s-%d", name, now), Type: TypeTest, Status: "test", Severity: "info",
-		Annotations: map[string]string{"summary": "a test of receiver " + name}, StartsAt: now, EvaluatedAt: now, Completeness: 1, Graph: s.o.Link}
+		Annotations: map[string]string{"summary": "a test of receiver " + name}, StartsAt: now, EvaluatedAt: now, Completeness: 1, Link: s.pageAt("/receivers"), Graph: s.o.Link}
 	body, err := n.bounded()
 	if err != nil {
 		return TestResult{}, err

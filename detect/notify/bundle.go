@@ -26,6 +26,7 @@ type bundle struct {
 	Count     int               // of a summary: what it stands for
 	Rules     []string          // of a summary: whose they are
 	Link      string            // to this server, may be empty
+	Page      string            // to its page of alerts, may be empty
 	Now       int64             // Unix ms
 
 	body []byte // the webhook body, as it is stored
@@ -39,11 +40,19 @@ const (
 
 // newBundle returns the bundle of one stored body.
 func (s *Service) newBundle(receiver, id, kind, incident string, body []byte) *bundle {
-	b := &bundle{ID: id, Type: kind, Receiver: receiver, Key: incident, Link: s.o.Link, Now: s.o.Clock.Now().UnixMilli(), body: body}
+	b := &bundle{ID: id, Type: kind, Receiver: receiver, Key: incident, Link: s.o.Link, Page: s.pageAt("/alerts"), Now: s.o.Clock.Now().UnixMilli(), body: body}
 	if b.Key == "" {
 		b.Key = id
 	}
 	return b
+}
+
+// pageAt is a link to one of the web pages, empty when it is not known where they are.
+func (s *Service) pageAt(path string) string {
+	if s.o.Link == "" {
+		return ""
+	}
+	return strings.TrimRight(s.o.Link, "/") + path
 }
 
 // read decodes the body. A summary becomes an alert that says so, so that every kind
@@ -61,7 +70,7 @@ func (b *bundle) read() error {
 		b.Count, b.Rules = sum.Count, sum.Rules
 		n = Notification{ID: b.ID, Incident: b.ID, Type: TypeSummary, Status: "firing", Rule: ruleSummary, Severity: "page",
 			Annotations: map[string]string{"summary": fmt.Sprintf("%d more alerts began", sum.Count), "rules": strings.Join(sum.Rules, ", ")},
-			Value:       float64(sum.Count), StartsAt: int64(sum.EvaluatedAt), EvaluatedAt: int64(sum.EvaluatedAt), Completeness: 1, Graph: sum.Link}
+			Value:       float64(sum.Count), StartsAt: int64(sum.EvaluatedAt), EvaluatedAt: int64(sum.EvaluatedAt), Completeness: 1, Link: sum.Link, Graph: sum.Link}
 		n.unknown()
 	} else if err := json.Unmarshal(b.body, &n); err != nil {
 		return fmt.Errorf("read notification: %w", err)

@@ -53,7 +53,7 @@ func TestBody(t *testing.T) {
 		ID: "id", Incident: "inc", Type: notify.TypeFiring, Status: "firing", Rule: "sps-drop", Severity: "page",
 		Tags: map[string]string{"region": "eu"}, Value: 412.5, Expected: 980.1, Lower: 900.2, Upper: math.NaN(), Score: math.Inf(1), Cause: "drop",
 		Detector: []byte(`{"kind":"double-exponential"}`), StartsAt: 1_700_000_000_010, EvaluatedAt: 1_700_000_000_000,
-		DataAgeMs: 310, Completeness: 1, Graph: "http://pulse/g?a=1&b=2",
+		DataAgeMs: 310, Completeness: 1, Link: "http://pulse/alerts/inc", Graph: "http://pulse/g?a=1&b=2",
 		Contributors: []notify.Contributor{{Tags: map[string]string{"device": "tv"}, Delta: -540, Share: 0.95}},
 		Notify:       []string{"x"},
 	}
@@ -64,7 +64,7 @@ func TestBody(t *testing.T) {
 	want := `{"type":"alert.firing","id":"id","incident":"inc","status":"firing","rule":"sps-drop","severity":"page","labels":{},"annotations":{},` +
 		`"tags":{"region":"eu"},"value":412.5,"expected":980.1,"lower":900.2,"upper":null,"score":null,"cause":"drop","detector":{"kind":"double-exponential"},` +
 		`"startsAt":"2023-11-14T22:13:20.010Z","endsAt":null,"evaluatedAt":"2023-11-14T22:13:20.000Z","dataAgeMs":310,"completeness":1,` +
-		`"contributors":[{"tags":{"device":"tv"},"delta":-540,"share":0.95}],"graph":"http://pulse/g?a=1\u0026b=2"}`
+		`"contributors":[{"tags":{"device":"tv"},"delta":-540,"share":0.95}],"link":"http://pulse/alerts/inc","graph":"http://pulse/g?a=1\u0026b=2"}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -103,7 +103,8 @@ func (s *Service) tellFailing(tx *bbolt.Tx, c *channel, why trouble, now int64) 
 		s.o.Log.Error().Str("receiver", c.name).Str("reason", f.Reason).Strs("told", f.Told).Msg("receiver fails")
 	})
 	n := f.notification(c.name, now)
-	n.ID, n.Type, n.Status, n.Value, n.Graph = f.Incident+"-firing", TypeFiring, "firing", float64(waiting), s.o.Link
+	n.ID, n.Type, n.Status, n.Value = f.Incident+"-firing", TypeFiring, "firing", float64(waiting)
+	n.Link, n.Graph = s.pageAt("/receivers"), s.o.Link
 	n.Annotations["summary"] = fmt.Sprintf("receiver %s fails: %s", c.name, f.Reason)
 	n.Annotations["description"] = fmt.Sprintf("Notifications that wait for it: %d", waiting)
 	return s.enqueueTo(tx, n, f.Told)
@@ -124,7 +125,8 @@ func (s *Service) tellWorking(tx *bbolt.Tx, c *channel, how string, now int64) e
 		s.o.Log.Info().Str("receiver", c.name).Str("reason", how).Msg("receiver fails no longer")
 	})
 	n := f.notification(c.name, now)
-	n.ID, n.Type, n.Status, n.EndsAt, n.Graph = f.Incident+"-resolved", TypeResolved, "resolved", now, s.o.Link
+	n.ID, n.Type, n.Status, n.EndsAt = f.Incident+"-resolved", TypeResolved, "resolved", now
+	n.Link, n.Graph = s.pageAt("/receivers"), s.o.Link
 	n.Annotations["summary"] = "receiver " + c.name + " " + how
 	n.Annotations["description"] = "It had failed: " + f.Reason
 	return s.enqueueTo(tx, n, f.Told)

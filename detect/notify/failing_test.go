@@ -124,8 +124,8 @@ func TestFailingBody(t *testing.T) {
 		if text := string(calls[len(calls)-1].body); strings.Contains(text, "canary") {
 			t.Errorf("a secret is in %s", text)
 		}
-		equal(t, "type", []any{body["type"], body["status"], body["rule"], body["severity"], body["labels"], body["graph"], body["expected"], body["endsAt"]},
-			[]any{"alert.firing", "firing", "pulse.receiver-failing", "page", map[string]string{"receiver": "bad"}, "http://pulse:7101/", nil, nil})
+		equal(t, "type", []any{body["type"], body["status"], body["rule"], body["severity"], body["labels"], body["link"], body["graph"], body["expected"], body["endsAt"]},
+			[]any{"alert.firing", "firing", "pulse.receiver-failing", "page", map[string]string{"receiver": "bad"}, "http://pulse:7101/receivers", "http://pulse:7101/", nil, nil})
 		equal(t, "summary", body["annotations"].(map[string]any)["summary"], "receiver bad fails: a notification is given up: refused with status 404")
 		if at, err := time.Parse(time.RFC3339, body["startsAt"].(string)); err != nil || at.Before(start) || at.After(start.Add(2*time.Second)) {
 			t.Errorf("began %v, %v", at, err)

@@ -186,6 +186,7 @@ func (n *Notification) AppendJSON(dst []byte) ([]byte, error) {
 		dst = append(dst, '}')
 	}
 	dst = append(dst, ']')
+	text(`,"link":`, n.Link)
 	text(`,"graph":`, n.Graph)
 	return append(dst, '}'), nil
 }

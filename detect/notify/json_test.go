@@ -36,7 +36,7 @@ func TestAppendJSON(t *testing.T) {
 			Score: numbers.Draw(t, "score"), Cause: texts.Draw(t, "cause"),
 			Detector: rapid.SampledFrom([]json.RawMessage{nil, json.RawMessage(`{"kind": "<static>",  "below":1.50}`)}).Draw(t, "detector"),
 			StartsAt: times.Draw(t, "start"), EndsAt: times.Draw(t, "end"), EvaluatedAt: times.Draw(t, "at"),
-			DataAgeMs: rapid.Int64().Draw(t, "age"), Completeness: numbers.Draw(t, "completeness"), Graph: texts.Draw(t, "graph"),
+			DataAgeMs: rapid.Int64().Draw(t, "age"), Completeness: numbers.Draw(t, "completeness"), Link: texts.Draw(t, "link"), Graph: texts.Draw(t, "graph"),
 		}
 		contributors := []contributorBody{}
 		for range rapid.IntRange(0, 3).Draw(t, "contributors") {
@@ -50,7 +50,7 @@ func TestAppendJSON(t *testing.T) {
 			Value: number(n.Value), Expected: number(n.Expected), Lower: number(n.Lower), Upper: number(n.Upper),
 			Score: number(n.Score), Cause: n.Cause, Detector: n.Detector,
 			StartsAt: instant(n.StartsAt), EndsAt: instant(n.EndsAt), EvaluatedAt: instant(n.EvaluatedAt),
-			DataAgeMs: n.DataAgeMs, Completeness: number(n.Completeness), Contributors: contributors, Graph: n.Graph,
+			DataAgeMs: n.DataAgeMs, Completeness: number(n.Completeness), Contributors: contributors, Link: n.Link, Graph: n.Graph,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -95,7 +95,7 @@ func fire() Notification {
 		Annotations: map[string]string{"summary": "eu: 412.5 starts/s, expected 980.1", "description": "Less than half <of> what is usual & rising", "runbook": "https://wiki.example/sps?a=1&b=2"},
 		Value:       412.5, Expected: 980.1, Lower: 900.2, Upper: 1060, Score: 0.998, Cause: "drop", Detector: json.RawMessage(`{"kind":"auto"}`),
 		StartsAt: began, EvaluatedAt: began, DataAgeMs: 310, Completeness: 1,
-		Contributors: []Contributor{{map[string]string{"device": "tv"}, -540, 0.95}}, Graph: "https://pulse.example.com/?alert=0a1b&q=a,b"}
+		Contributors: []Contributor{{map[string]string{"device": "tv"}, -540, 0.95}}, Link: "https://pulse.example.com/alerts/0a1b", Graph: "https://pulse.example.com/?alert=0a1b&q=a,b"}
 }
 
 func ending() Notification {
@@ -138,7 +138,7 @@ func cases(t *testing.T, s *Service) map[string]*bundle {
 		return s.newBundle("oncall", n.ID, n.Type, n.Incident, body)
 	}
 	test := Notification{ID: "test-oncall-1", Type: TypeTest, Status: "test", Severity: "info", Annotations: map[string]string{"summary": "a test of receiver oncall"},
-		StartsAt: began, EvaluatedAt: began, Completeness: 1, Graph: "https://pulse.example.com"}
+		StartsAt: began, EvaluatedAt: began, Completeness: 1, Link: "https://pulse.example.com/receivers", Graph: "https://pulse.example.com"}
 	_, summary := s.newSummary(summed{[]string{"1", "2"}, []string{"sps-drop", "errors"}, 2}, began)
 	group := of(fire())
 	group.Key, group.Labels, group.Truncated = `{}:{team="playback"}`, map[string]string{"team": "playback"}, 3
@@ -204,6 +204,60 @@ func TestGolden(t *testing.T) {
 				golden(t, filepath.Join(name, what+".txt"), dump(t, other.reqs[0], other.bodies[0]))
 			}
 		})
+	}
+}
+
+// TestLinks: what people read leads to the alert's page first, and to its graph too; and
+// nowhere when it is not known where pages are.
+func TestLinks(t *testing.T) {
+	const page, graph = "https://pulse.example.com/alerts/0a1b", "https://pulse.example.com/?alert=0a1b"
+	for name, r := range receivers() {
+		if name == "email-plain" { // its template has no link
+			continue
+		}
+		s, other := service(t, Options{})
+		r.Name = "oncall"
+		r, err := r.validate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := func(n Notification, link string) string {
+			t.Helper()
+			body, err := n.bounded()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.o.Link = link
+			b := s.newBundle("oncall", n.ID, n.Type, n.Incident, body)
+			if r.Kind != KindEmail {
+				other.status, other.answer, other.bodies = 200, "ok", nil
+				s.deliver(t.Context(), &r, b)
+				return string(other.bodies[0])
+			}
+			if err := b.read(); err != nil {
+				t.Fatal(err)
+			}
+			message, err := emailMessage(&r, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.ReplaceAll(string(message), "=3D", "=")
+		}
+		told := text(fire(), "https://pulse.example.com")
+		first, second := strings.Index(told, page), strings.Index(told, graph)
+		if first < 0 || second < 0 || second < first && r.Kind != KindAlertmanager && r.Format == "" {
+			t.Errorf("%s: the page is at %d, the graph at %d of %s", name, first, second, told)
+		}
+		nowhere := fire()
+		nowhere.Link, nowhere.Graph, nowhere.Annotations = "", "", nil
+		if told := text(nowhere, ""); strings.Contains(told, "://pulse.example.com") || strings.Contains(told, "Graph") || strings.Contains(told, "What happened") {
+			t.Errorf("%s: links in %s", name, told)
+		}
+		older := fire() // as it was stored before there were links to pages
+		older.Link = ""
+		if told := text(older, "https://pulse.example.com"); strings.Contains(told, page) || !strings.Contains(told, graph) {
+			t.Errorf("%s: %s", name, told)
+		}
 	}
 }
 

@@ -22,7 +22,8 @@ type page struct {
 	Text  string // of the receiver's template; "" when the parts say it
 	Parts []part // an alert each
 	More  int    // alerts that are left out
-	Link  string // "" or http(s)
+	Link  string // to the alert, or to all of them; "" or http(s)
+	Graph string // of the alert, when there is one; "" or http(s)
 	Tone  tone
 }
 
@@ -31,7 +32,8 @@ type part struct {
 	Head  string // one line; "" when the title says it
 	Body  string // lines of the rule's own words
 	Facts []fact
-	Link  string // "" or http(s)
+	Link  string // to the alert; "" or http(s)
+	Graph string // "" or http(s), and not Link
 	Tone  tone
 }
 
@@ -78,10 +80,11 @@ func toneOf(n *Notification) tone {
 // default. Titles have at most titleRunes runes.
 func newPage(r *Receiver, b *bundle, titleRunes int) page {
 	shown := b.limited(r.MaxAlerts)
-	p := page{More: shown.Truncated, Link: b.Link, Tone: toneInfo}
+	p := page{More: shown.Truncated, Link: webLink(b.Page), Tone: toneInfo}
 	for i := range shown.Alerts {
 		n := &shown.Alerts[i]
-		one := part{Body: ownWords(n), Facts: facts(n, b.Now), Link: webLink(n.Graph), Tone: toneOf(n)}
+		one := part{Body: ownWords(n), Facts: facts(n, b.Now), Tone: toneOf(n)}
+		one.Link, one.Graph = b.links(n)
 		if len(shown.Alerts) > 1 {
 			one.Head = "[" + state(n) + "] " + headline(n)
 		}
@@ -92,13 +95,24 @@ func newPage(r *Receiver, b *bundle, titleRunes int) page {
 			p.Tone = t
 		}
 	}
-	if len(p.Parts) == 1 && p.Parts[0].Link != "" {
-		p.Link = p.Parts[0].Link
+	if len(p.Parts) == 1 && p.More == 0 && p.Parts[0].Link != "" {
+		p.Link, p.Graph = p.Parts[0].Link, p.Parts[0].Graph
 	}
-	p.Link = webLink(p.Link)
 	p.Title = text.Clip(oneLine(r.said.title.or(b, b.title)), titleRunes)
 	p.Text = r.said.text.or(b, func() string { return "" })
 	return p
+}
+
+// links are where people see an alert, and its graph. What was stored without a link to
+// its page leads to the graph.
+func (b *bundle) links(n *Notification) (page, graph string) {
+	if graph = webLink(n.Graph); graph == webLink(b.Link) { // what has no graph names the server
+		graph = ""
+	}
+	if page = webLink(n.Link); page == "" || page == graph {
+		return cmp.Or(page, graph), ""
+	}
+	return page, graph
 }
 
 // title is the default title: what the rule says in its annotation `summary`.
@@ -286,10 +300,12 @@ func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f || c == 0x2028 || c == 0x2029 || c == 0x85 }), " ")
 }
 
+const maxLink = 2000 // bytes of a link that is shown
+
 // webLink returns a URL that may be shown as a link, "" for any other.
 func webLink(s string) string {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || len(s) > 2000 {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || len(s) > maxLink {
 		return ""
 	}
 	return u.String()
@@ -321,6 +337,9 @@ func (p *page) plain(limit int) string {
 		}
 		if one.Link != "" {
 			w.WriteString(one.Link + "\n")
+		}
+		if one.Graph != "" {
+			w.WriteString("Graph: " + one.Graph + "\n")
 		}
 	}
 	if p.More > 0 {

@@ -303,7 +303,7 @@ func TestStormBecomesASummary(t *testing.T) {
 		}
 		first := calls[slices.IndexFunc(calls, func(c call) bool { return c.kind == notify.TypeSummary })]
 		if !strings.Contains(string(first.body), `"count":140,"rules":["rule-i060",`) ||
-			!strings.Contains(string(first.body), `"link":"http://pulse/"`) || first.id == "" {
+			!strings.Contains(string(first.body), `"link":"http://pulse/alerts"`) || first.id == "" {
 			t.Errorf("summary %s", first.body)
 		}
 		for _, c := range calls {

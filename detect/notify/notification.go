@@ -55,6 +55,7 @@ type Notification struct {
 	DataAgeMs                     int64
 	Completeness                  float64 // reported ÷ expected sources, [0,1]
 	Contributors                  []Contributor
+	Link                          string // to the alert's page, empty when it is not known where pages are
 	Graph                         string // link to a graph of the moment
 
 	// Notify names the receivers; empty means every receiver. It counts while To is
@@ -144,6 +145,7 @@ type body struct {
 	DataAgeMs    int64             `json:"dataAgeMs"`
 	Completeness number            `json:"completeness"`
 	Contributors []contributorBody `json:"contributors"`
+	Link         string            `json:"link"`
 	Graph        string            `json:"graph"`
 }
 
@@ -165,7 +167,7 @@ func (n *Notification) UnmarshalJSON(src []byte) error {
 		Value: float64(b.Value), Expected: float64(b.Expected), Lower: float64(b.Lower), Upper: float64(b.Upper),
 		Score: float64(b.Score), Cause: b.Cause, Detector: b.Detector,
 		StartsAt: int64(b.StartsAt), EndsAt: int64(b.EndsAt), EvaluatedAt: int64(b.EvaluatedAt),
-		DataAgeMs: b.DataAgeMs, Completeness: float64(b.Completeness), Graph: b.Graph,
+		DataAgeMs: b.DataAgeMs, Completeness: float64(b.Completeness), Link: b.Link, Graph: b.Graph,
 	}
 	for _, c := range b.Contributors {
 		n.Contributors = append(n.Contributors, Contributor{c.Tags, float64(c.Delta), float64(c.Share)})

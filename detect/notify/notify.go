@@ -71,7 +71,7 @@ type Options struct {
 	Log      zerolog.Logger
 	// Rand returns a number in [0,1) for the jitter of retries; nil is random.
 	Rand func() float64
-	// Link is the page that a summary points to; may be empty.
+	// Link is where the web pages are, such as http://127.0.0.1:7101; may be empty.
 	Link string
 	// PerMinute is how many notifications a receiver gets in any minute before
 	// the rest is summed up; 0 is 60.

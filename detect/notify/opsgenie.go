@@ -105,12 +105,24 @@ func opsgenieRequest(r *Receiver, b *bundle) (exchange, error) {
 		alert.Priority = ogPriority(p.Tone)
 	}
 	left := opsgenieDetails
+	detail := func(key, value string) bool {
+		if left -= len(key) + len(value); left < 0 {
+			return false
+		}
+		alert.Details[key] = value
+		return true
+	}
+	if p.Link != "" { // the description may be too long for it
+		detail("link", p.Link)
+	}
+	if p.Graph != "" {
+		detail("graph", p.Graph)
+	}
 	labels := b.commonLabels()
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		if left -= len(key) + len(labels[key]); left < 0 {
+		if alert.Details[key] == "" && !detail(key, labels[key]) {
 			break
 		}
-		alert.Details[key] = labels[key]
 		if key != "alertname" && len(alert.Tags) < opsgenieTags {
 			alert.Tags = append(alert.Tags, text.Clip(strings.ReplaceAll(key+":"+labels[key], ",", " "), opsgenieTag))
 		}

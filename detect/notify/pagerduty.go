@@ -119,6 +119,9 @@ func (e *pdEvent) trigger(r *Receiver, b *bundle) {
 	if p.Link != "" {
 		e.Links = append(e.Links, pdLink{p.Link, "What happened"})
 	}
+	if p.Graph != "" {
+		e.Links = append(e.Links, pdLink{p.Graph, "Graph"})
+	}
 	if link := runbook(n); link != "" {
 		e.Links = append(e.Links, pdLink{link, "Runbook"})
 	}

@@ -20,7 +20,7 @@ const (
 	slackFields  = 10 // fields of a section
 	slackMost    = 50 // blocks of a message
 
-	slackBlocksOfAlert = 4 // own
+	slackBlocksOfAlert = 4 // own; a line with the graph comes after them
 )
 
 func checkSlack(r *Receiver) error {
@@ -99,6 +99,9 @@ func slackBlocks(p *part) (out []slackBlock) {
 		}
 		out = append(out, block)
 		facts = facts[n:]
+	}
+	if linked := slackLink(p.Graph, "Graph"); p.Graph != "" && utf8.RuneCountInString(linked) < slackField {
+		out = append(out, slackBlock{Type: "context", Elements: []slackText{*mrkdwn(linked)}})
 	}
 	return out
 }

@@ -39,7 +39,7 @@ func (s *Service) newSummary(of summed, now int64) (*item, []byte) {
 	rules := slices.Compact(of.rules)
 	rules = rules[:min(len(rules), summaryRules)]
 	id := "summary-" + hex.EncodeToString(hash.Sum(nil)[:16])
-	body, err := json.Marshal(summaryBody{TypeSummary, id, of.count, rules, s.o.Link, instant(now)})
+	body, err := json.Marshal(summaryBody{TypeSummary, id, of.count, rules, s.pageAt("/alerts"), instant(now)})
 	if err != nil {
 		panic(fmt.Sprintf("BUG: summary of %d: %v", of.count, err))
 	}

@@ -105,7 +105,10 @@ func teamsCardOf(p *page, longest int) ([]byte, error) {
 		card.Body = append(card.Body, teamsElement{Type: "TextBlock", Text: more(p.More), Wrap: true, Separator: true})
 	}
 	if p.Link != "" {
-		card.Actions = []teamsAction{{"Action.OpenUrl", "What happened", p.Link}}
+		card.Actions = append(card.Actions, teamsAction{"Action.OpenUrl", "What happened", p.Link})
+	}
+	if p.Graph != "" {
+		card.Actions = append(card.Actions, teamsAction{"Action.OpenUrl", "Graph", p.Graph})
 	}
 	return json.Marshal(teamsBody{Type: "message", Attachments: []teamsAttachment{{ContentType: "application/vnd.microsoft.card.adaptive", Content: card}}})
 }

@@ -105,6 +105,7 @@ type alertView struct {
 	Status                               string // firing or resolved
 	Labels, Annotations, Tags            pairs
 	StartsAt, EndsAt                     text.Time
+	Link                                 string // to the alert's page
 	GeneratorURL, Graph                  string // the same
 	Fingerprint                          string
 	Incident, Rule, Severity, Cause      string
@@ -211,7 +212,7 @@ func (b *bundle) view() *view {
 func (n *Notification) view(now int64) alertView {
 	set := n.set()
 	v := alertView{Status: "firing", Labels: pairs(set), Annotations: n.Annotations, Tags: n.Tags,
-		StartsAt: text.At(n.StartsAt, now), EndsAt: text.At(n.EndsAt, now), GeneratorURL: n.Graph, Graph: n.Graph, Fingerprint: label.Fingerprint(set),
+		StartsAt: text.At(n.StartsAt, now), EndsAt: text.At(n.EndsAt, now), Link: n.Link, GeneratorURL: n.Graph, Graph: n.Graph, Fingerprint: label.Fingerprint(set),
 		Incident: n.Incident, Rule: n.Rule, Severity: n.Severity, Cause: n.Cause, NoData: n.Type == TypeNoData, Flapping: n.Flapping,
 		Value: text.Number(n.Value), Expected: text.Number(n.Expected), Lower: text.Number(n.Lower), Upper: text.Number(n.Upper), Score: text.Number(n.Score)}
 	if n.over() {
@@ -229,7 +230,7 @@ func examples() []*bundle {
 	fires := Notification{ID: "example-firing", Incident: "example", Type: TypeFiring, Status: "firing", Rule: "example", Severity: "page",
 		Labels: map[string]string{"team": "playback"}, Annotations: map[string]string{"summary": "an example"}, Tags: map[string]string{"region": "eu"},
 		Value: 412.5, Expected: 980.1, Lower: 900.2, Upper: 1060, Score: 0.998, Cause: "drop", StartsAt: began, EvaluatedAt: began, Completeness: 1,
-		Contributors: []Contributor{{map[string]string{"device": "tv"}, -540, 0.95}}, Graph: "https://pulse.example.com/"}
+		Contributors: []Contributor{{map[string]string{"device": "tv"}, -540, 0.95}}, Link: "https://pulse.example.com/alerts/example", Graph: "https://pulse.example.com/"}
 	bare := Notification{ID: "example-nodata", Incident: "example", Type: TypeNoData, Status: "nodata", Rule: "example", Severity: "warn",
 		Value: math.NaN(), Cause: "missing", StartsAt: began, EvaluatedAt: began}
 	bare.unknown()
