@@ -212,7 +212,7 @@ func TestPageRuleEditor(t *testing.T) {
 	p.do("edit", chromedp.WaitVisible("[aria-label=Rule] button.primary"), chromedp.Click("[aria-label=Rule] button.primary"), chromedp.WaitVisible(".rule-editor"))
 	p.until("as saved", `document.querySelector("#f-for").value === "5m" && document.querySelector("#save").disabled`)
 	p.put("#f-for", "20m")
-	p.until("beside the band in force", `document.querySelector(".rule-trace .chart").dataset.force === "true"`)
+	p.until("beside the band in force", `document.querySelector(".rule-trace .chart").dataset.force > 0`)
 	p.do("back-test against it", chromedp.Click("#trial"))
 	p.until("one is gone, one is later", `document.querySelectorAll(".mark-before").length === 1 && document.querySelectorAll(".mark-moved").length === 1`)
 	p.shows("#trial-sum", "15m later")

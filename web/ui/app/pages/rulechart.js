@@ -134,15 +134,17 @@ export function Trace({ rule, force, group, range, fresh, onTrace, onZoom }) {
     if (!rule) { setBusy(false); return undefined; }
     const stop = new AbortController();
     let timer = null;
-    const ask = (r, [start, end] = span(range)) => send("POST", "/api/v1/backtest", { rule: r, start, end, trace: Math.max(200, Math.min(1000, Math.round(el.current.clientWidth))), ...(group && { group }) }, stop.signal);
+    const ask = (r, [start, end]) => send("POST", "/api/v1/backtest", { rule: r, start, end, trace: Math.max(200, Math.min(1000, Math.round(el.current.clientWidth))), ...(group && { group }) }, stop.signal);
     const load = async () => {
       setBusy(true);
       try {
-        let answer = await ask(rule);
-        const [, end] = span(range), first = answer.trace?.t[0] - answer.trace?.every;
-        if (answer.trace?.t.length < 30 && answer.trace.every > answer.steps[0].step) answer = await ask(rule, [first, end]); // the history is younger than the range
-        const key = JSON.stringify([force, group, range, fresh]);
-        if (force && old.current.key !== key) old.current = { key, trace: (await ask(force)).trace || null };
+        let asked = span(range), answer = await ask(rule, asked);
+        if (answer.trace?.t.length < 30 && answer.trace.every > answer.steps[0].step) { // the history is younger than the range
+          asked = [answer.trace.t[0] - answer.trace.every, asked[1]];
+          answer = await ask(rule, asked);
+        }
+        const key = JSON.stringify([force, group, range, fresh, answer.trace?.every]);
+        if (force && old.current.key !== key) old.current = { key, trace: (await ask(force, asked)).trace || null };
         setShown({ trace: answer.trace, force: force ? old.current.trace : null, notices: answer.notices, pages: answer.pageCount });
         setTrouble("");
         onTrace?.(answer);
@@ -162,7 +164,7 @@ export function Trace({ rule, force, group, range, fresh, onTrace, onZoom }) {
   const x = shown?.trace, n = x?.t.length || 0, last = (list) => list?.findLast((v) => v !== null) ?? null;
   const about = x ? "Values of " + (tags(x.tags) || "the one group") + ", last " + number(last(x.value)) + ", band " + number(last(x.lower)) + " to " + number(last(x.upper)) + "; " + shown.pages + " pages" : "Graph with the band";
   return html`<div class="rule-trace">
-    <div class="chart" role="img" aria-label=${about} aria-busy=${String(busy)} data-points=${n} data-lower=${last(x?.lower)} data-upper=${last(x?.upper)} data-out=${x?.out.filter(Boolean).length} data-force=${String(Boolean(shown?.force))}>
+    <div class="chart" role="img" aria-label=${about} aria-busy=${String(busy)} data-points=${n} data-lower=${last(x?.lower)} data-upper=${last(x?.upper)} data-out=${x?.out.filter(Boolean).length} data-every=${x?.every} data-force=${shown?.force?.every}>
       <div ref=${el} class="plot" style=${{ visibility: n ? "visible" : "hidden" }}></div><div ref=${tip} class="tip" hidden></div>
       ${shown && !n && html`<div class="empty">No value in this time.</div>`}</div>
     <p class="key"><span class="k-value">value</span> <span class="k-band">band</span> ${shown?.force && html`<span class="k-force">band in force</span>`} <span class="k-out">out of band</span> <span class="k-pending">pending</span> <span class="k-firing">firing</span>

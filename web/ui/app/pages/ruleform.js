@@ -55,12 +55,19 @@ export const said = (message) => message.replace(/^(rule( "(\\.|[^"])*")?: )+/, 
 
 const seconds = (text) => { const m = /^([\d.]+)(ms|s|m|h|d|w)$/.exec(text || ""); return m ? Number(m[1]) * { ms: 1e-3, s: 1, m: 60, h: 3600, d: 86400, w: 604800 }[m[2]] : NaN; };
 
+// Typed is a field for what is read of its text. The text stays as it was typed while that is
+// the value: 0. is read as 0, and goes on to 0.5.
+function Typed({ value, show = (v) => v ?? "", read = (text) => text, onChange, ...rest }) {
+  const [typed, setTyped] = useState(null), holds = typed !== null && JSON.stringify(read(typed)) === JSON.stringify(value);
+  return html`<input type="text" spellcheck="false" autocomplete="off" ...${rest} value=${holds ? typed : show(value)} onInput=${(e) => { setTyped(e.target.value); onChange(read(e.target.value)); }} />`;
+}
+
 // Slider is a text with a slider for it. scale has its positions: count, and both ways.
 function Slider({ name, value, base, scale, onChange, disabled, about, findings }) {
   const text = value === undefined || value === null ? "" : String(value), at = scale.at(text === "" ? base : text);
   return html`<${Field} name=${name} label=${name.replace(/^detector\./, "")} about=${about} findings=${findings}><div class="slide">
     <input type="range" min="0" max=${scale.count} step="1" value=${at} disabled=${disabled} aria-label=${name + ", by slider"} aria-valuetext=${text || base || "not given"} onInput=${(e) => onChange(scale.value(Number(e.target.value)))} />
-    <input id=${"f-" + name} type="text" spellcheck="false" autocomplete="off" value=${text} placeholder=${base || "none"} disabled=${disabled} onInput=${(e) => onChange(scale.read ? scale.read(e.target.value) : e.target.value)} />
+    <${Typed} id=${"f-" + name} value=${value ?? ""} read=${scale.read} placeholder=${base || "none"} disabled=${disabled} onChange=${onChange} />
     ${text !== "" && !disabled && html`<button class="clear" aria-label=${"Leave " + name + " at its default"} title="default" onClick=${() => onChange(undefined)}>×</button>`}</div></${Field}>`;
 }
 
@@ -137,9 +144,9 @@ export function Form({ draft, onChange, findings, fixed, disabled, receivers, ch
       <${Field} name="no_data" label="no data" findings=${findings}><select id="f-no_data" disabled=${disabled} value=${draft.no_data || "auto"} onChange=${(e) => set("no_data")(e.target.value)}>${["auto", "ok", "alert", "keep", "zero"].map((x) => html`<option value=${x} selected=${x === (draft.no_data || "auto")}>${x}</option>`)}</select></${Field}>
       <${Text} name="absence_after" label="no-data alert after" value=${draft.absence_after} ...${shared} placeholder="by the sources" onChange=${set("absence_after")} />
       <${Field} name="flap" label="flapping" findings=${findings}><div class="slide"><select id="f-flap" disabled=${disabled} value=${flap === "off" ? "off" : "on"} onChange=${(e) => set("flap")(e.target.value === "off" ? "off" : undefined)}><option value="on" selected=${flap !== "off"}>is damped</option><option value="off" selected=${flap === "off"}>is not damped</option></select>
-        ${flap !== "off" && html`<input type="text" aria-label="flap.times" placeholder="5 times" disabled=${disabled} value=${flap?.times ?? ""} onInput=${(e) => set("flap")({ ...flap, times: numeric(e.target.value) })} /><input type="text" aria-label="flap.calm" placeholder="10m calm" disabled=${disabled} value=${flap?.calm ?? ""} onInput=${(e) => set("flap")({ ...flap, calm: e.target.value })} />`}</div></${Field}></fieldset>
+        ${flap !== "off" && html`<${Typed} aria-label="flap.times" placeholder="5 times" disabled=${disabled} value=${flap?.times} read=${numeric} onChange=${(times) => set("flap")({ ...flap, times })} /><input type="text" aria-label="flap.calm" placeholder="10m calm" disabled=${disabled} value=${flap?.calm ?? ""} onInput=${(e) => set("flap")({ ...flap, calm: e.target.value })} />`}</div></${Field}></fieldset>
       <${Pairs} name="labels" value=${draft.labels} ...${shared} onChange=${set("labels")} /></details>
     <fieldset class="fields"><legend>Whom it notifies</legend><${Field} name="notify" label="receivers" wide=${true} about="none: as the routes say" findings=${findings}>
       ${receivers ? html`<div class="checks" id="f-notify">${[...receivers, ...unknown].map((r) => html`<label key=${r} class="check"><input type="checkbox" disabled=${disabled} checked=${notify.includes(r)} onChange=${(e) => set("notify")(e.target.checked ? [...notify, r] : notify.filter((n) => n !== r))} /> ${r}</label>`)}${receivers.length === 0 && html`<span class="soft">There is no receiver yet.</span>`}</div>`
-        : html`<input id="f-notify" type="text" disabled=${disabled} value=${notify.join(", ")} placeholder="oncall, chat" onInput=${(e) => set("notify")(e.target.value.split(",").map((x) => x.trim()).filter(Boolean))} />`}</${Field}></fieldset>`;
+        : html`<${Typed} id="f-notify" disabled=${disabled} value=${notify} show=${(list) => list.join(", ")} read=${(text) => text.split(",").map((x) => x.trim()).filter(Boolean)} placeholder="oncall, chat" onChange=${set("notify")} />`}</${Field}></fieldset>`;
 }
