@@ -12,8 +12,13 @@ func (r *reader) head(p *partition, b *openBlock, sel *selected, from, to int) {
 		hi := min(lo+headTile, len(sel.slots))
 		slots := sel.slots[lo:hi]
 		pos := from
-		for ; r.Agg == AggSum && sel.groups == nil && pos+sumColumns <= to; pos += sumColumns {
-			r.sumHead((*[sumColumns]float64)(r.values[at+pos:]), (*[sumColumns]column)(b.columns[pos:]), slots, p.flags)
+		for ; r.Agg == AggSum && pos+sumColumns <= to; pos += sumColumns {
+			columns := (*[sumColumns]column)(b.columns[pos:])
+			if sel.groups == nil {
+				r.sumHead((*[sumColumns]float64)(r.values[at+pos:]), columns, slots, p.flags)
+			} else {
+				r.sumGroups(r.values[at+pos:], columns, slots, sel.groups[lo:hi], p.flags)
+			}
 		}
 		for ; pos < to; pos++ {
 			if sel.groups == nil {
@@ -93,6 +98,28 @@ func (r *run) sumHead(acc *[sumColumns]float64, columns *[sumColumns]column, slo
 		a0, a1, a2, a3 = add(a0, v0), add(a1, v1), add(a2, v2), add(a3, v3)
 	}
 	*acc = [sumColumns]float64{a0, a1, a2, a3}
+}
+
+// sumGroups is foldGroups for sums of neighbouring columns, with the same result.
+func (r *run) sumGroups(values []float64, columns *[sumColumns]column, slots []uint32, groups []int32, flags []uint8) {
+	none := r.store.pool.none
+	c0, c1, c2, c3 := none, none, none, none
+	secs, steps, number := r.store.grid.secs, r.steps, uint32(math.MaxUint32)
+	groups = groups[:len(slots)]
+	for k, n := range slots {
+		if n/pieceSlots != number {
+			number = n / pieceSlots
+			c0, c1 = columns[0].piece(number, none), columns[1].piece(number, none)
+			c2, c3 = columns[2].piece(number, none), columns[3].piece(number, none)
+		}
+		i := n % pieceSlots
+		v0, v1, v2, v3 := c0[i], c1[i], c2[i], c3[i]
+		if flags[n]&flagAmount != 0 {
+			v0, v1, v2, v3 = v0/secs, v1/secs, v2/secs, v3/secs
+		}
+		acc := (*[sumColumns]float64)(values[int(groups[k])*steps:])
+		acc[0], acc[1], acc[2], acc[3] = add(acc[0], v0), add(acc[1], v1), add(acc[2], v2), add(acc[3], v3)
+	}
 }
 
 // add returns the sum of two values of which NaN is the absence of one.
