@@ -62,16 +62,19 @@ func (b *bench) load() error {
 		s := after.since(before)
 		took, main, whole = append(took, first), append(main, float64(s.main)/ms), append(whole, float64(s.renderer)/ms)
 	}
+	const loaded = `[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].filter((r) => r.entryType === "navigation" || r.name.includes("/ui/") || r.startTime < bench.first)`
+	if err := b.until(`document.querySelector(".legend") !== null && performance.now() - Math.max(...` + loaded + `.map((r) => r.responseEnd)) > 2500`); err != nil {
+		return err
+	}
 	type file struct {
 		Name        string
 		Bytes, Bare int
 	}
-	files, err := eval[[]file](b, `[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].filter((r) => r.startTime < bench.first)
-		.map((r) => ({ name: new URL(r.name).pathname, bytes: r.encodedBodySize, bare: r.decodedBodySize }))`)
+	files, err := eval[[]file](b, loaded+`.map((r) => ({ name: new URL(r.name).pathname, bytes: r.encodedBodySize, bare: r.decodedBodySize }))`)
 	if err != nil {
 		return err
 	}
-	b.say("\nFirst load, nothing in the cache: Explore with one line of 15 min")
+	b.say("\nFirst load, nothing in the cache: Explore with one line of 15 min; files of the page until it is idle")
 	sum, bare, requests := 0, 0, 0
 	for _, f := range files {
 		if f.Name != "/" && (len(f.Name) < 4 || f.Name[:4] != "/ui/") {

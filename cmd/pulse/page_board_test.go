@@ -61,7 +61,7 @@ func TestPageBoard(t *testing.T) {
 	p.press("Escape")
 	p.do("not its mark", chromedp.Blur(".mark.s-firing"))
 	p.until("gone", `document.querySelector(".carried") === null`)
-	p.until("the pointer is on the stretch", `((e) => { const r = e.getBoundingClientRect(); e.dispatchEvent(new MouseEvent("mousemove", { clientX: r.right - 3, clientY: r.top + 30, bubbles: true })); return document.querySelector(".carried") !== null; })(document.querySelector(".board-panel .u-over"))`)
+	p.until("the pointer is on the stretch", `((e) => { const r = e.getBoundingClientRect(); e.dispatchEvent(new MouseEvent("mousemove", { clientX: r.right - 3, clientY: r.top + 30, bubbles: true })); return document.querySelector(".carried") !== null; })(document.querySelector(".board-panel .plot-over"))`)
 
 	p.press("c")
 	p.fill(".board-choice input", "name,pulse.ingest.points,:eq,:sum")

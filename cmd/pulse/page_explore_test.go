@@ -60,7 +60,7 @@ const stock = "name,stock,:eq,(,shop,),:by"
 // in is where a share of the plot is on the screen.
 func (p *tab) in(x, y float64) (float64, float64) {
 	p.t.Helper()
-	box := eval[[]float64](p, `(() => { const b = document.querySelector(".chart .u-over").getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; })()`)
+	box := eval[[]float64](p, `(() => { const b = document.querySelector(".chart .plot-over").getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; })()`)
 	return box[0] + x*box[2], box[1] + y*box[3]
 }
 
@@ -166,7 +166,7 @@ func TestExploreZoom(t *testing.T) {
 
 	for _, width := range []int64{1440, 800, 390, 1200} {
 		p.do("size", chromedp.EmulateViewport(width, 900))
-		p.until("as wide as there is room", `Math.abs(document.querySelector(".chart .uplot").getBoundingClientRect().width - document.querySelector(".chart").clientWidth) < 2 && document.querySelector(".chart").clientWidth > innerWidth - 80 && document.documentElement.scrollWidth <= innerWidth`)
+		p.until("as wide as there is room", `Math.abs(document.querySelector(".chart .plotted").getBoundingClientRect().width - document.querySelector(".chart").clientWidth) < 2 && document.querySelector(".chart").clientWidth > innerWidth - 80 && document.documentElement.scrollWidth <= innerWidth`)
 	}
 	p.quiet()
 }

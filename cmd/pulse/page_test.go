@@ -202,7 +202,7 @@ func TestPage(t *testing.T) {
 	eval[bool](p, `(localStorage.clear(), true)`)
 	p.do("dark by system", chromedp.Navigate(link))
 	p.until("dark by system", `document.documentElement.dataset.theme === "dark"`)
-	p.until("band and past drawn", `document.querySelector(".u-over") !== null`)
+	p.until("band and past drawn", `document.querySelector(".plot-over") !== null`)
 	p.shoot("phone-dark")
 	p.do("why", chromedp.Click(".alerts button"), chromedp.WaitVisible("#why .decisions"))
 	p.shoot("why-phone-dark")

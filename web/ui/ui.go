@@ -9,11 +9,11 @@ import (
 	"path"
 )
 
-//go:embed app vendor/*.js vendor/*.css
+//go:embed app vendor/*.js
 var files embed.FS
 
 // Asset returns a file of the page by its exact name, such as "index.html" or
-// "vendor/uplot.js", with its content type; ok is false when there is none. Lines
+// "vendor/preact.js", with its content type; ok is false when there is none. Lines
 // of our modules that are comments and nothing else are sent empty.
 func Asset(name string) (body []byte, contentType string, ok bool) {
 	file := "app/" + name

@@ -57,7 +57,8 @@ export async function graph(q, start, end, width, signal, step) {
   const p = new URLSearchParams({ q, s: String(start), e: String(end), w: String(step ? 1440 : Math.max(100, Math.min(1440, Math.round(width)))), format: "json" });
   if (step) p.set("step", step);
   const g = await get("/api/v1/graph?" + p, signal);
-  const lines = g.legend.map((label, j) => ({ label, tags: g.metrics[j], values: g.values.map((row) => number(row[j])) }));
+  const lines = g.legend.map((label, j) => ({ label, tags: g.metrics[j], values: [] }));
+  for (const row of g.values) for (let j = 0; j < lines.length; j++) lines[j].values.push(number(row[j]));
   keys(lines).forEach((key, j) => { lines[j].key = key; });
   return {
     q, step: g.step, lines,

@@ -1,5 +1,5 @@
-// The live graph: lines, the same lines from the past, and a rule's expected band, on uPlot.
-import uPlot from "/ui/vendor/uplot.js";
+// The live graph: lines, the same lines from the past, and a rule's expected band.
+import { area, clipped, plot, role } from "/ui/plot.js";
 import { number, time } from "/ui/format.js";
 
 // palette is safe for the common kinds of colour blindness (after Okabe and Ito), with a light and a dark set.
@@ -12,10 +12,9 @@ const many = 20; // more lines than that are thin, which is also what is drawn q
 
 export const dark = () => document.documentElement.dataset.theme === "dark";
 export const color = (i) => { const p = palettes[dark() ? "dark" : "light"]; return p[i % p.length]; };
-const role = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
-// chart draws model into el and returns {update, destroy}; update draws a model of the same
-// lines with other values. The model:
+// chart draws model into el and returns {update, destroy}; update draws another model, with what
+// the pointer is doing going on. The model:
 //   times    seconds, ascending
 //   lines    [{label, values, hidden}]
 //   past     [{label, values}] aligned with lines, drawn dashed; may be empty
@@ -27,72 +26,48 @@ const role = (name) => getComputedStyle(document.documentElement).getPropertyVal
 //   onPin    called with (seconds, index of the nearest line, x, y) after a click; may be absent
 //   onBack   called after a double click; may be absent
 export function chart(el, tip, model) {
-  const series = [{}], bands = [];
-  if (model.band) {
-    const edge = { width: 0.75, points: { show: false }, stroke: role("band-edge") };
-    series.push({ label: "upper", ...edge }, { label: "lower", ...edge }, { label: "expected", stroke: role("accent"), width: 1.25, dash: [2, 4], points: { show: false } });
-    bands.push({ series: [1, 2], fill: role("band") });
-  }
-  model.past.forEach((p, i) => {
-    series.push({ label: p.label, stroke: color(i) + "90", width: 1, dash: [6, 4], points: { show: false }, show: !model.lines[i]?.hidden });
-  });
-  const width = model.lines.length > many ? 1 : 1.75;
-  model.lines.forEach((l, i) => {
-    series.push({ label: l.label, stroke: color(i), width, points: { show: (u, j) => single(u.data[j]) }, show: !l.hidden });
-  });
-  const axis = { stroke: role("soft"), grid: { stroke: role("grid"), width: 1 }, ticks: { stroke: role("grid"), width: 1 }, font: "12px system-ui, sans-serif" };
-  const plot = new uPlot({
-    width: el.clientWidth, height: el.clientHeight, series, bands, legend: { show: false }, padding: [null, 28, null, null], // room for the last label
-    tzDate: (s) => uPlot.tzDate(new Date(s * 1e3), "UTC"),
-    axes: [{ ...axis, space: (u) => (u.width < 500 ? 48 : 64), values: (_, ticks, __, ___, distance) => clock(ticks, distance) }, { ...axis, size: 62, values: (_, ticks) => ticks.map((v) => (v === null ? "" : number(v))) }],
-    scales: model.fill ? { y: { range: { min: { pad: 0.1, soft: 0, mode: 1 }, max: { pad: 0.1, soft: 0, mode: 1 } } } } : {},
-    cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, bind: { dblclick: () => () => { model.onBack?.(); } } },
-    hooks: {
-      drawClear: [(u) => { drawOut(u, model); model.fill?.draw(u); drawSpans(u, model); }],
-      draw: [(u) => drawPin(u, model)],
-      setCursor: [(u) => showTip(u, tip, model)],
-      setSelect: [(u) => {
-        if (u.select.width > 4) {
-          model.onZoom(Math.round(u.posToVal(u.select.left, "x") * 1000), Math.round(u.posToVal(u.select.left + u.select.width, "x") * 1000));
-        }
-        u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-      }],
+  const p = plot(el, {
+    look: () => ({ lines: strokes(model), font: 12, left: 62, bottom: 46, top: 12, right: 28, // room for the last label
+      spaceX: el.clientWidth < 500 ? 60 : 64, spaceY: 30, gap: 4, ticks: true, dot: 7, level: true }),
+    time: clock, value: number, zero: () => model.fill,
+    before() {
+      drawOut(p, model);
+      clipped(p, () => { if (model.band) { const [upper, lower] = edges(model.band); area(p, model.times, upper, lower, role("band")); } model.fill?.draw(p); });
+      drawSpans(p, model);
     },
-  }, columns(model), el);
-  let down = 0; // where the pointer was pressed: a click that moved is a drag
-  plot.over.addEventListener("mousedown", (e) => { down = e.clientX; });
-  plot.over.addEventListener("click", (e) => {
-    const { idx, left, top } = plot.cursor;
-    if (model.onPin && typeof idx === "number" && Math.abs(e.clientX - down) <= 4) model.onPin(model.times[idx], nearest(plot, model), left + plot.over.offsetLeft, top + plot.over.offsetTop);
+    after: () => drawPin(p, model),
+    onCursor: () => showTip(p, tip, model),
+    onSelect: (s, e) => model.onZoom(Math.round(s * 1000), Math.round(e * 1000)),
+    onClick: ({ cursor: { i, left, top }, over }) => model.onPin?.(model.times[i], nearest(p, model), left + over.offsetLeft, top + over.offsetTop),
+    onBack: () => model.onBack?.(),
   });
-  const resize = new ResizeObserver(() => {
-    const width = el.clientWidth, height = el.clientHeight;
-    if (width !== plot.width || height !== plot.height) plot.setSize({ width, height }); // it is told of the first size, too
-  });
-  resize.observe(el);
-  return {
-    update(next) { model = next; plot.setData(columns(model)); },
-    destroy() { resize.disconnect(); plot.destroy(); tip.hidden = true; },
-  };
+  const update = (next) => { model = next; p.set(columns(model)); };
+  update(model);
+  return { update, destroy() { p.destroy(); tip.hidden = true; } };
 }
 
-// columns are what uPlot draws of a model.
+// columns are what is drawn of a model, and strokes how.
 function columns({ times, lines, past, band, fill }) {
-  const data = [times];
-  if (band) {
-    const { expected, lower, upper } = band, orExpected = (side) => side.map((v, i) => v ?? expected[i]); // a side without a bound
-    data.push(orExpected(upper), orExpected(lower), expected);
-  }
-  return [...data, ...past.map((p) => p.values), ...lines.map((l, i) => fill?.tops[i] || l.values)];
+  return [times, ...(band ? [...edges(band), band.expected] : []), ...past.map((p) => p.values), ...lines.map((l, i) => fill?.tops[i] || l.values)];
 }
+function strokes({ lines, past, band }) {
+  const edge = { stroke: role("band-edge"), width: 0.75 }, width = lines.length > many ? 1 : 1.75;
+  return [...(band ? [edge, edge, { stroke: role("accent"), width: 1.25, dash: [2, 4] }] : []),
+    ...past.map((_, i) => ({ stroke: color(i) + "90", width: 1, dash: [6, 4], hidden: lines[i]?.hidden })),
+    ...lines.map((l, i) => ({ stroke: color(i), width, hidden: l.hidden, single: true }))];
+}
+
+// edges are the upper and the lower one of a band; a side without a bound is what was expected.
+const edges = ({ expected, lower, upper }) => [upper, lower].map((side) => side.map((v, i) => v ?? expected[i]));
 
 // nearest is the index of the line that is drawn nearest to the pointer, -1 when there is none.
-function nearest(u, { lines, fill }) {
+function nearest({ cursor, box, y }, { lines, fill }) {
+  const top = box.top + cursor.top * devicePixelRatio;
   let best = -1, least = Infinity;
   lines.forEach((l, j) => {
-    const v = (fill?.tops[j] || l.values)[u.cursor.idx];
+    const v = (fill?.tops[j] || l.values)[cursor.i];
     if (l.hidden || v === null || v === undefined) return;
-    const far = Math.abs(u.valToPos(v, "y") - u.cursor.top);
+    const far = Math.abs(y(v) - top);
     if (far < least) [best, least] = [j, far];
   });
   return best;
@@ -110,53 +85,41 @@ function clock(ticks, distance) {
   });
 }
 
-// single reports whether no two neighbouring values would make a visible line.
-function single(values) {
-  for (let i = 1; i < values.length; i++) if (values[i] !== null && values[i - 1] !== null) return false;
-  return true;
-}
-
 // drawOut marks the steps that are out of band, behind everything else.
-function drawOut(u, model) {
-  const out = model.band?.out;
-  if (!out) return;
-  const { left, top, width, height } = u.bbox;
-  u.ctx.save();
-  u.ctx.fillStyle = role("out");
-  const half = model.times.length > 1 ? (model.times[1] - model.times[0]) / 2 : 1;
+function drawOut({ ctx, box, x }, { band, times }) {
+  const out = band?.out || [], half = times.length > 1 ? (times[1] - times[0]) / 2 : 1;
+  ctx.fillStyle = role("out");
   for (let i = 0; i < out.length; i++) {
     if (!out[i]) continue;
     let j = i;
     while (j + 1 < out.length && out[j + 1]) j++;
-    const x0 = Math.max(left, u.valToPos(model.times[i] - half, "x", true));
-    const x1 = Math.min(left + width, u.valToPos(model.times[j] + half, "x", true));
-    if (x1 > x0) u.ctx.fillRect(x0, top, x1 - x0, height);
+    const x0 = Math.max(box.left, x(times[i] - half)), x1 = Math.min(box.left + box.width, x(times[j] + half));
+    if (x1 > x0) ctx.fillRect(x0, box.top, x1 - x0, box.height);
     i = j;
   }
-  u.ctx.restore();
 }
 
 // drawPin marks the time that is pinned.
-function drawPin(u, { pin }) {
+function drawPin({ ctx, box, x }, { pin }) {
   if (!pin) return;
-  u.ctx.fillStyle = role("accent");
-  u.ctx.fillRect(u.valToPos(pin, "x", true), u.bbox.top, devicePixelRatio, u.bbox.height);
+  ctx.fillStyle = role("accent");
+  ctx.fillRect(x(pin), box.top, devicePixelRatio, box.height);
 }
 
 // drawSpans marks times along the top, with a line where each begins.
-function drawSpans(u, { spans = [] }) {
-  const { left, top, width, height } = u.bbox, at = (ms) => Math.max(left, Math.min(left + width, u.valToPos(ms / 1000, "x", true)));
-  u.ctx.fillStyle = role("bad");
+function drawSpans({ ctx, box, x }, { spans = [] }) {
+  const at = (ms) => Math.max(box.left, Math.min(box.left + box.width, x(ms / 1000)));
+  ctx.fillStyle = role("bad");
   for (const { from, to } of spans) {
-    u.ctx.fillRect(at(from), top, Math.max(2, at(to) - at(from)), 3 * devicePixelRatio);
-    u.ctx.fillRect(at(from), top, devicePixelRatio, height);
+    ctx.fillRect(at(from), box.top, Math.max(2, at(to) - at(from)), 3 * devicePixelRatio);
+    ctx.fillRect(at(from), box.top, devicePixelRatio, box.height);
   }
 }
 
 // showTip lists the values under the cursor, largest first. Text reaches the page as text only.
 function showTip(u, tip, model) {
-  const i = u.cursor.idx;
-  if (i === null || i === undefined || u.cursor.left < 0 || model.pin) { tip.hidden = true; return; }
+  const i = u.cursor.i;
+  if (i < 0 || model.pin) { tip.hidden = true; return; }
   const near = nearest(u, model);
   const rows = model.lines.map((l, j) => ({ near: j === near, text: l.label, v: l.values[i], then: model.past[j]?.values[i], c: color(j), hidden: l.hidden }))
     .filter((r) => !r.hidden && r.v !== null && r.v !== undefined).sort((a, b) => b.v - a.v);
@@ -177,7 +140,7 @@ function showTip(u, tip, model) {
     add(role("accent"), model.band.out[i] ? "expected (out of band)" : "expected", number(model.band.expected[i]) + "  [" + number(model.band.lower[i]) + ", " + number(model.band.upper[i]) + "]");
   }
   tip.hidden = false;
-  const w = tip.offsetWidth, x = u.cursor.left + u.bbox.left / devicePixelRatio;
+  const w = tip.offsetWidth, x = u.cursor.left + u.box.left / devicePixelRatio;
   tip.style.left = (x + w + 24 > u.width ? x - w - 12 : x + 14) + "px";
   tip.style.top = Math.max(4, Math.min(u.cursor.top, u.height - tip.offsetHeight - 8)) + "px";
 }

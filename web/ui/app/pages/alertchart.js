@@ -46,9 +46,7 @@ export function AlertChart({ a, steps }) {
       band: { expected: pick("expected"), lower: pick("lower"), upper: pick("upper"), out: all.map((s) => Boolean(s.out)) },
       spans: [{ from: since(a), to: ended(a) || steps[steps.length - 1].t }],
       onZoom: (s, e) => { const to = document.querySelector(".to-explore"); if (to) { const u = new URL(to.href); u.searchParams.set("s", String(s)); u.searchParams.set("e", String(e)); go(u.pathname + u.search); } } };
-    if (drawn.current?.theme === theme) { drawn.current.update(model); return; } // a drag or a tip goes on
-    drawn.current?.destroy();
-    drawn.current = { ...chart(el.current, tip.current, model), theme };
+    if (drawn.current) drawn.current.update(model); else drawn.current = chart(el.current, tip.current, model);
   }, [key, theme, a.state]);
   useEffect(() => () => drawn.current?.destroy(), []);
   const out = steps.filter((s) => s.out).length;

@@ -1,49 +1,35 @@
 // A panel's graph, to be read from afar: the line, the same from before, the band, what is out
 // of it, and alerts as spans along the top. It is made once and given new steps.
-import uPlot from "/ui/vendor/uplot.js";
+import { clipped, plot, role } from "/ui/plot.js";
 import { number } from "/ui/format.js";
 
-const role = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 const least = 40; // steps that the graph is wide at least
 
 // graph draws into el and returns {set(window, spans), redraw, destroy}; onPoint is called with
 // the time under the pointer, 0 for none.
 export function graph(el, onPoint) {
-  let w = null, spans = [], u = null, size = 0, data = null;
+  let w = null, spans = [];
   const unit = () => Math.max(1, Math.min(3, el.clientHeight / 140));
-  const fit = () => Math.round(Math.max(11, Math.min(22, el.clientHeight / 14, el.clientWidth / 26)));
-  const make = () => {
-    size = fit();
-    const k = unit(), line = (stroke, width, dash) => ({ stroke: () => role(stroke), width: width * k, dash: dash?.map((x) => x * k), points: { show: false } });
-    const axis = { stroke: () => role("soft"), grid: { stroke: () => role("grid"), width: 1 }, ticks: { show: false }, gap: size / 3, font: size + "px system-ui, sans-serif" };
-    u = new uPlot({
-      width: el.clientWidth, height: el.clientHeight, legend: { show: false }, padding: [10 * k, size * 1.6, 0, 0],
-      tzDate: (s) => uPlot.tzDate(new Date(s * 1e3), "UTC"),
-      series: [{}, line("ghost", 1, [6, 4]), line("accent", 0.9, [1.5, 3]), line("text", 1.9), line("bad", 2.9)],
-      scales: { x: { range: () => wide(w) }, y: { range: () => tall(w) } },
-      axes: [{ ...axis, size: size * 1.8, space: size * 6, values: (_, ticks, __, ___, every) => ticks.map((t) => new Date(t * 1e3).toISOString().slice(11, every < 60 ? 19 : 16)) },
-        { ...axis, size: size * 3.6, space: size * 3, values: (_, ticks) => ticks.map((v) => (v === null ? "" : number(v))) }],
-      cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 * k } },
-      hooks: { drawClear: [(x) => w && ground(x, w, k)], draw: [(x) => w && strip(x, w, spans, k)],
-        setCursor: [(x) => onPoint(x.cursor.left >= 0 && x.cursor.idx !== null && w ? w.time(x.cursor.idx) : 0)] },
-    }, data, el);
+  const look = () => { // the type grows with the panel
+    const k = unit(), size = Math.round(Math.max(11, Math.min(22, el.clientHeight / 14, el.clientWidth / 26)));
+    const line = (stroke, width, dash) => ({ stroke: role(stroke), width: width * k, dash: dash?.map((x) => x * k) });
+    return { lines: [line("ghost", 1, [6, 4]), line("accent", 0.9, [1.5, 3]), line("text", 1.9), line("bad", 2.9)], font: size, gap: size / 3,
+      left: size * 3.6, bottom: size * 1.8, top: 10 * k, right: size * 1.6, spaceX: size * 6, spaceY: size * 3, dot: 7 * k };
   };
-  const sized = new ResizeObserver(() => {
-    if (!u || el.clientWidth === 0) return;
-    if (fit() === size) { u.setSize({ width: el.clientWidth, height: el.clientHeight }); return; }
-    u.destroy();
-    make(); // the type grows with it
+  const p = plot(el, {
+    look, wide: () => wide(w), tall: () => tall(w), value: number,
+    time: (ticks, gap) => ticks.map((t) => new Date(t * 1e3).toISOString().slice(11, gap < 60 ? 19 : 16)),
+    before: () => { if (w) ground(p, w); }, after: () => { if (w) strip(p, w, spans, unit()); },
+    onCursor: ({ cursor }) => onPoint(cursor.i >= 0 && w ? w.time(cursor.i) : 0),
   });
-  sized.observe(el);
   return {
     set(next, alerts) {
       w = next; spans = alerts;
       const times = Array.from({ length: w.length }, (_, i) => w.time(i) / 1000), out = w.value.map((v, i) => (w.out[i] || (w.out[i + 1] && w.value[i + 1] !== null) ? v : null));
-      data = [times, w.past, w.expected, w.value, out];
-      if (u) u.setData(data); else if (w.length > 0 && el.clientWidth > 0) make();
+      p.set([times, w.past, w.expected, w.value, out]);
     },
-    redraw: () => u?.redraw(false),
-    destroy() { sized.disconnect(); u?.destroy(); u = null; },
+    redraw() { if (w) p.draw(); },
+    destroy: p.destroy,
   };
 }
 
@@ -81,54 +67,49 @@ function runs(marks, f) {
   }
 }
 
-const across = (u, w) => (t) => Math.max(u.bbox.left, Math.min(u.bbox.left + u.bbox.width, u.valToPos(t / 1000, "x", true)));
+const across = ({ box, x }) => (t) => Math.max(box.left, Math.min(box.left + box.width, x(t / 1000)));
 
 // ground fills the band, to the edge of the picture on a side without a bound, and what is out of it.
-function ground(u, w, k) {
-  const { left, top, width, height } = u.bbox, px = across(u, w);
-  const py = (v, none) => (v === null ? none : Math.max(top, Math.min(top + height, u.valToPos(v, "y", true))));
-  u.ctx.save();
-  u.ctx.beginPath();
-  u.ctx.rect(left, top, width, height);
-  u.ctx.clip();
-  u.ctx.fillStyle = role("band");
-  u.ctx.strokeStyle = role("band-edge");
-  u.ctx.lineWidth = devicePixelRatio;
-  runs(w.value.map((_, i) => w.lower[i] !== null || w.upper[i] !== null), (i, j) => {
-    u.ctx.beginPath();
-    for (let n = i; n <= j; n++) u.ctx.lineTo(px(w.time(n)), py(w.upper[n], top));
-    for (let n = j; n >= i; n--) u.ctx.lineTo(px(w.time(n)), py(w.lower[n], top + height));
-    u.ctx.fill();
-    u.ctx.stroke();
+function ground(p, w) {
+  clipped(p, () => {
+    const { ctx, box: { top, height } } = p, px = across(p);
+    const py = (v, none) => (v === null ? none : Math.max(top, Math.min(top + height, p.y(v))));
+    ctx.fillStyle = role("band");
+    ctx.strokeStyle = role("band-edge");
+    ctx.lineWidth = devicePixelRatio;
+    runs(w.value.map((_, i) => w.lower[i] !== null || w.upper[i] !== null), (i, j) => {
+      ctx.beginPath();
+      for (let n = i; n <= j; n++) ctx.lineTo(px(w.time(n)), py(w.upper[n], top));
+      for (let n = j; n >= i; n--) ctx.lineTo(px(w.time(n)), py(w.lower[n], top + height));
+      ctx.fill();
+      ctx.stroke();
+    });
+    ctx.fillStyle = role("out");
+    for (const { from, to } of w.stretches()) {
+      const x0 = px(from), x1 = px(to);
+      ctx.fillRect(x0, top, Math.max(2, x1 - x0), height);
+    }
   });
-  u.ctx.fillStyle = role("out");
-  for (const { from, to } of w.stretches()) {
-    const x0 = px(from), x1 = px(to);
-    u.ctx.fillRect(x0, top, Math.max(2, x1 - x0), height);
-  }
-  u.ctx.restore();
 }
 
 // strip marks what was out of band along the bottom, and alerts along the top with their state.
-function strip(u, w, spans, k) {
-  const { left, top, height } = u.bbox, px = across(u, w), tall = 4 * k * devicePixelRatio;
-  u.ctx.save();
-  u.ctx.fillStyle = role("bad");
-  for (const { from, to } of w.stretches()) u.ctx.fillRect(px(from), top + height - tall, Math.max(tall, px(to) - px(from)), tall);
+function strip(p, w, spans, k) {
+  const { ctx, box: { left, top, height } } = p, px = across(p), tall = 4 * k * devicePixelRatio;
+  ctx.fillStyle = role("bad");
+  for (const { from, to } of w.stretches()) ctx.fillRect(px(from), top + height - tall, Math.max(tall, px(to) - px(from)), tall);
   const floor = w.time(0);
   for (const { from, to, state } of spans) {
     if (to < floor) continue;
     const x0 = px(from), x1 = Math.max(px(to), x0 + tall), on = state === "firing", thick = on ? 1.6 * tall : tall;
-    u.ctx.fillStyle = role(on ? "bad" : state === "resolved" ? "ghost" : "warn");
-    u.ctx.fillRect(x0, top - thick / 2, x1 - x0, thick);
+    ctx.fillStyle = role(on ? "bad" : state === "resolved" ? "ghost" : "warn");
+    ctx.fillRect(x0, top - thick / 2, x1 - x0, thick);
     if (x0 > left) { // where it began
-      u.ctx.fillRect(x0 - devicePixelRatio / 2, top, devicePixelRatio * 1.5, height);
-      u.ctx.beginPath();
-      u.ctx.moveTo(x0 - 2 * tall, top - thick / 2);
-      u.ctx.lineTo(x0 + 2 * tall, top - thick / 2);
-      u.ctx.lineTo(x0, top + 2.4 * tall);
-      u.ctx.fill();
+      ctx.fillRect(x0 - devicePixelRatio / 2, top, devicePixelRatio * 1.5, height);
+      ctx.beginPath();
+      ctx.moveTo(x0 - 2 * tall, top - thick / 2);
+      ctx.lineTo(x0 + 2 * tall, top - thick / 2);
+      ctx.lineTo(x0, top + 2.4 * tall);
+      ctx.fill();
     }
   }
-  u.ctx.restore();
 }

@@ -58,9 +58,10 @@ let closed = [];
 const append = every(() => (data.value?.step < 250 ? 250 : 0), () => {
   const g = data.value, steps = closed;
   closed = [];
-  if (!g || state.from.value || g.q !== state.q.value || g.times.length === 0) return;
+  if (!g || state.from.value || g.q !== state.q.value || g.times.length === 0 || steps.length === 0) return;
   const known = new Map(g.lines.map((l, i) => [l.key, i]));
-  const times = [...g.times], columns = g.lines.map((l) => [...l.values]);
+  const from = steps.at(-1).t / 1000 - ms(state.range.value) / 1000, cut = Math.max(0, g.times.findIndex((x) => x > from));
+  const times = g.times.slice(cut), columns = g.lines.map((l) => l.values.slice(cut));
   for (const step of steps) {
     const t = step.t / 1000, last = times[times.length - 1], at = api.keys(step.lines).map((key) => known.get(key));
     if (t <= last) continue;
@@ -69,8 +70,7 @@ const append = every(() => (data.value?.step < 250 ? 250 : 0), () => {
     for (const c of columns) c.push(null);
     step.lines.forEach((l, i) => { columns[at[i]][times.length - 1] = l.value; });
   }
-  const from = times[times.length - 1] - ms(state.range.value) / 1000, cut = Math.max(0, times.findIndex((x) => x > from));
-  data.value = { ...g, times: times.slice(cut), lines: g.lines.map((l, i) => ({ ...l, values: columns[i].slice(cut) })) };
+  data.value = { ...g, times, lines: g.lines.map((l, i) => ({ ...l, values: columns[i] })) };
   if (state.band.value) moreBand();
   if (state.overlay.value) morePast();
 });

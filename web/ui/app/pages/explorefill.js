@@ -1,5 +1,6 @@
 // Lines as areas: each from zero, or stacked on those before it.
 import { color } from "/ui/chart.js";
+import { area } from "/ui/plot.js";
 
 // stacked returns where each line lies: tops and bases, columns as long as the values. A line
 // without a value at a time has no place there, and adds nothing to those after it; what is
@@ -25,32 +26,6 @@ export function fill(style, times, lines) {
   const placed = stack ? stacked(lines) : lines.map((l) => ({ tops: l.values, bases: l.values.map(() => 0) }));
   return {
     tops: placed.map((p) => p.tops),
-    draw(u) {
-      u.ctx.save();
-      u.ctx.beginPath();
-      u.ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
-      u.ctx.clip();
-      lines.forEach((l, j) => { if (!l.hidden) area(u, times, placed[j], color(j) + (stack ? "80" : "38")); });
-      u.ctx.restore();
-    },
+    draw(p) { lines.forEach((l, j) => { if (!l.hidden) area(p, times, placed[j].tops, placed[j].bases, color(j) + (stack ? "80" : "38")); }); },
   };
-}
-
-// area fills every run of values between its base and its top.
-function area(u, times, { tops, bases }, paint) {
-  const x = (i) => u.valToPos(times[i], "x", true), y = (v) => u.valToPos(v, "y", true), half = devicePixelRatio;
-  u.ctx.fillStyle = paint;
-  for (let i = 0; i < tops.length; i++) {
-    if (tops[i] === null) continue;
-    let end = i;
-    while (end + 1 < tops.length && tops[end + 1] !== null) end++;
-    u.ctx.beginPath();
-    if (end === i) u.ctx.rect(x(i) - half, Math.min(y(tops[i]), y(bases[i])), 2 * half, Math.abs(y(tops[i]) - y(bases[i])));
-    else {
-      for (let k = i; k <= end; k++) u.ctx.lineTo(x(k), y(tops[k]));
-      for (let k = end; k >= i; k--) u.ctx.lineTo(x(k), y(bases[k]));
-    }
-    u.ctx.fill();
-    i = end;
-  }
 }

@@ -1,5 +1,5 @@
 // The graph of Explore, and what is pinned to it.
-import { html, effect, signal, useEffect, useRef } from "/ui/vendor/preact.js";
+import { html, effect, signal, useEffect, useLayoutEffect, useRef } from "/ui/vendor/preact.js";
 import { chart } from "/ui/chart.js";
 import { redraw } from "/ui/shared.js";
 import { beside, data, hidden } from "/ui/pages/exploredata.js";
@@ -16,20 +16,17 @@ export function Graph() {
   const el = useRef(null), tip = useRef(null), plot = useRef(null);
   const g = data.value, old = beside.value?.past.value || [], off = hidden.value, band = beside.value?.bandFor(g), style = state.style.value, pin = pinned.value;
   const empty = !g || g.times.length === 0 || g.lines.length === 0;
-  useEffect(() => {
-    const lines = empty ? [] : g.lines.map((l) => ({ ...l, hidden: off.has(l.key) }));
+  useLayoutEffect(() => {
+    if (empty) { plot.current?.destroy(); plot.current = null; return; }
+    const lines = g.lines.map((l) => ({ ...l, hidden: off.has(l.key) }));
     const then = old.length === lines.length ? old.map((p, i) => ({ label: p.label, hidden: lines[i].hidden, values: g.times.map(p.byTime) })) : [];
-    const fill = style && fills.value ? fills.value.fill(style, empty ? [] : g.times, lines) : null;
-    const model = { times: empty ? [] : g.times, lines, band, fill, pin: pin?.t, onZoom: zoom, onBack: () => unzoom() || wider(),
+    const fill = style && fills.value ? fills.value.fill(style, g.times, lines) : null;
+    const model = { times: g.times, lines, band, fill, pin: pin?.t, onZoom: zoom, onBack: () => unzoom() || wider(),
       past: fill && style === "stack" ? fills.value.stacked(then).map((p, i) => ({ ...then[i], values: p.tops })) : then,
       onPin: (t, near, x, y) => { pinned.value = pin?.t === t ? null : { t, line: lines[near]?.key, x, y }; } };
-    const shape = empty ? "" : [redraw.value, Boolean(fill) && style, Boolean(band), then.length, ...lines.map((l) => l.key + l.hidden)].join("\n");
-    if (plot.current?.shape !== shape) {
-      plot.current?.destroy();
-      plot.current = empty ? null : Object.assign(chart(el.current, tip.current, model), { shape });
-    } else plot.current?.update(model);
-    if (g && !drawn.value) { performance.mark("drawn"); drawn.value = true; }
+    if (plot.current) plot.current.update(model); else plot.current = chart(el.current, tip.current, model);
   }, [g, redraw.value, old, off, band && beside.value.bandData.value, style, fills.value, pin]);
+  useEffect(() => { if (g) drawn.value = true; }, [Boolean(g)]);
   useEffect(() => () => plot.current?.destroy(), []);
   const none = g && (g.lines.length === 0 || g.lines.every((l) => l.values.every((v) => v === null)));
   const bounded = band ? band.upper.filter((v, i) => (v ?? band.lower[i]) !== null).length : 0;

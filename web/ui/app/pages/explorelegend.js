@@ -7,9 +7,14 @@ import { data, hidden } from "/ui/pages/exploredata.js";
 import { state, toggle } from "/ui/pages/explorestate.js";
 
 function stats(values) {
-  const v = values.filter((x) => x !== null);
-  if (v.length === 0) return { last: null, avg: null, max: null, min: null };
-  return { last: v[v.length - 1], avg: v.reduce((a, b) => a + b, 0) / v.length, max: Math.max(...v), min: Math.min(...v) };
+  let n = 0, sum = 0, min = Infinity, max = -Infinity, last = null;
+  for (const v of values) {
+    if (v === null) continue;
+    n++; sum += v; last = v;
+    if (v < min) min = v;
+    if (v > max) max = v;
+  }
+  return n === 0 ? { last, avg: null, max: null, min: null } : { last, avg: sum / n, max, min };
 }
 
 const columns = ["last", "avg", "min", "max"];
@@ -46,7 +51,7 @@ export function Legend() {
   return html`<div class="scroll"><div class="many">${g.lines.length > 12 && html`<input type="search" aria-label="Find lines" placeholder="find lines" value=${find} onInput=${(e) => setFind(e.target.value)} />
       <span>${matched} of ${g.lines.length} lines</span>`}${off.size > 0 && html`<span>${g.lines.length - off.size} shown</span><button onClick=${() => { state.only.value = []; state.hide.value = []; }}>Show all</button>`}<span role="status">${said}</span></div>
     <table class="legend"><thead><tr><th></th>${head("line")}${columns.map((c) => head(c, c === "min"))}<th class="wide"></th></tr></thead>
-    <tbody>${rows.map(({ l, i, s }) => { const v = s || stats(l.values), hides = off.has(l.key); return html`<tr key=${l.key} data-line=${i} class=${hides ? "off" : ""}
+    <tbody>${rows.map(({ l, i, s }) => { const v = s || stats(l.values), hides = off.has(l.key); return html`<tr key=${i} data-line=${i} class=${hides ? "off" : ""}
       title="click: show or hide; with Alt, or double click: only this line" onClick=${(e) => toggle(l.key, e.altKey)} onDblClick=${() => toggle(l.key, true)}>
       <td><span class="dot" style=${{ background: color(i) }}></span></td><td class="name"><button aria-pressed=${String(!hides)}>${l.label}</button></td>
       ${columns.map((c) => html`<td class=${"num" + (c === "min" ? " wide" : "")}>${number(v[c])}</td>`)}

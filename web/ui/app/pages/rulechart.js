@@ -1,39 +1,27 @@
 // How one group goes its way through stored history: its values, the band of a rule that
 // need not be in force, what is out of it, and where an alert would be on.
-import uPlot from "/ui/vendor/uplot.js";
 import { html, useEffect, useRef, useState } from "/ui/vendor/preact.js";
+import { plot, role } from "/ui/plot.js";
 import { send } from "/ui/api.js";
 import { duration, ms, number, tags, time } from "/ui/format.js";
 import { redraw } from "/ui/shared.js";
 import { said } from "/ui/pages/ruleform.js";
 
-const role = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 const gap = (n) => new Array(n).fill(null);
 
-// plot draws traces into el and returns {set(trace, force), destroy}.
-function plot(el, tip, onZoom) {
-  let now = null, force = null, u = null;
-  const line = (stroke, width, dash) => ({ stroke: () => role(stroke), width, dash, points: { show: false } });
-  const axis = { stroke: () => role("soft"), grid: { stroke: () => role("grid"), width: 1 }, ticks: { stroke: () => role("grid"), width: 1 }, font: "12px system-ui, sans-serif" };
-  const make = (data) => new uPlot({
-    width: el.clientWidth, height: el.clientHeight, legend: { show: false }, padding: [8, 16, null, null],
-    tzDate: (s) => uPlot.tzDate(new Date(s * 1e3), "UTC"),
-    series: [{}, line("ghost", 1, [3, 4]), line("ghost", 1, [3, 4]), line("band-edge", 1), line("band-edge", 1), line("accent", 1.25, [2, 4]), { ...line("text", 1.5), points: { show: (x) => x.data[0].length < 3 } }],
-    scales: { x: { range: (_, low, high) => (now?.t.length ? [(now.t[0] - now.every) / 1000, now.t.at(-1) / 1000] : [low, high]) } },
-    axes: [{ ...axis, space: 72, values: (_, ticks, __, ___, every) => ticks.map((t) => { const iso = new Date(t * 1e3).toISOString(); return every >= 86400 ? iso.slice(5, 10) : iso.slice(11, every < 60 ? 19 : 16) + (iso.slice(11, 16) === "00:00" && every >= 60 ? "\n" + iso.slice(5, 10) : ""); }) },
-      { ...axis, size: 58, values: (_, ticks) => ticks.map((v) => (v === null ? "" : number(v))) }],
-    cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
-    hooks: {
-      drawClear: [(x) => now && ground(x, now)], draw: [(x) => now && strip(x, now)],
-      setCursor: [(x) => say(x, tip, now, force)],
-      setSelect: [(x) => {
-        if (x.select.width > 4) onZoom(Math.round(x.posToVal(x.select.left, "x") * 1000), Math.round(x.posToVal(x.select.left + x.select.width, "x") * 1000));
-        x.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-      }],
-    },
-  }, data, el);
-  const sized = new ResizeObserver(() => u?.setSize({ width: el.clientWidth, height: el.clientHeight }));
-  sized.observe(el);
+// traces draws into el and returns {set(trace, force), redraw, destroy}.
+function traces(el, tip, onZoom) {
+  let now = null, force = null;
+  const line = (stroke, width, dash) => ({ stroke: role(stroke), width, dash });
+  const p = plot(el, {
+    look: () => ({ lines: [line("ghost", 1, [3, 4]), line("ghost", 1, [3, 4]), line("band-edge", 1), line("band-edge", 1), line("accent", 1.25, [2, 4]), { ...line("text", 1.5), single: true }],
+      font: 12, left: 58, bottom: 46, top: 8, right: 16, spaceX: 72, spaceY: 30, gap: 4, ticks: true, dot: 7, level: true }),
+    wide: () => now?.t.length && [(now.t[0] - now.every) / 1000, now.t.at(-1) / 1000], value: number,
+    time: (ticks, gap) => ticks.map((t) => { const iso = new Date(t * 1e3).toISOString(); return gap >= 86400 ? iso.slice(5, 10) : iso.slice(11, gap < 60 ? 19 : 16) + (iso.slice(11, 16) === "00:00" && gap >= 60 ? "\n" + iso.slice(5, 10) : ""); }),
+    before: () => { if (now) ground(p, now); }, after: () => { if (now) strip(p, now); },
+    onCursor: () => say(p, tip, now, force),
+    onSelect: (s, e) => onZoom(Math.round(s * 1000), Math.round(e * 1000)),
+  });
   return {
     set(trace, other) {
       now = trace;
@@ -45,11 +33,10 @@ function plot(el, tip, onZoom) {
         }) : gap(trace.t.length);
       };
       force = other && { lower: old(other.lower), upper: old(other.upper) };
-      const data = [trace.t.map((t) => t / 1000), force?.upper || old(), force?.lower || old(), trace.upper, trace.lower, trace.expected, trace.value];
-      if (u) u.setData(data); else if (trace.t.length) u = make(data);
+      p.set([trace.t.map((t) => t / 1000), force?.upper || old(), force?.lower || old(), trace.upper, trace.lower, trace.expected, trace.value]);
     },
-    redraw: () => u?.redraw(false),
-    destroy() { sized.disconnect(); u?.destroy(); },
+    redraw() { if (now) p.draw(); },
+    destroy: p.destroy,
   };
 }
 
@@ -66,38 +53,34 @@ function runs(marks, f) {
 
 // ground fills the band, to the edge of the picture on a side without a bound, and what is out.
 function ground(u, x) {
-  const { left, top, width, height } = u.bbox, half = x.every / 2000;
-  const px = (t) => Math.max(left, Math.min(left + width, u.valToPos(t, "x", true)));
-  const py = (v, none) => (v === null ? none : Math.max(top, Math.min(top + height, u.valToPos(v, "y", true))));
-  u.ctx.save();
-  u.ctx.fillStyle = role("band");
+  const { ctx, box: { left, top, width, height } } = u, half = x.every / 2000;
+  const px = (t) => Math.max(left, Math.min(left + width, u.x(t)));
+  const py = (v, none) => (v === null ? none : Math.max(top, Math.min(top + height, u.y(v))));
+  ctx.fillStyle = role("band");
   runs(x.t.map((_, i) => x.lower[i] !== null || x.upper[i] !== null), (i, j) => {
-    u.ctx.beginPath();
-    for (let k = i; k <= j; k++) u.ctx.lineTo(px(x.t[k] / 1000), py(x.upper[k], top));
-    for (let k = j; k >= i; k--) u.ctx.lineTo(px(x.t[k] / 1000), py(x.lower[k], top + height));
-    u.ctx.fill();
+    ctx.beginPath();
+    for (let k = i; k <= j; k++) ctx.lineTo(px(x.t[k] / 1000), py(x.upper[k], top));
+    for (let k = j; k >= i; k--) ctx.lineTo(px(x.t[k] / 1000), py(x.lower[k], top + height));
+    ctx.fill();
   });
-  u.ctx.fillStyle = role("out");
-  runs(x.out, (i, j) => { const x0 = px(x.t[i] / 1000 - half), x1 = px(x.t[j] / 1000 + half); u.ctx.fillRect(x0, top, Math.max(1, x1 - x0), height); });
-  u.ctx.restore();
+  ctx.fillStyle = role("out");
+  runs(x.out, (i, j) => { const x0 = px(x.t[i] / 1000 - half), x1 = px(x.t[j] / 1000 + half); ctx.fillRect(x0, top, Math.max(1, x1 - x0), height); });
 }
 
 // strip marks below where an alert is pending, thin, or firing, thick.
 function strip(u, x) {
-  const { left, top, width, height } = u.bbox, half = x.every / 2000, unit = devicePixelRatio;
-  const px = (t) => Math.max(left, Math.min(left + width, u.valToPos(t, "x", true)));
-  u.ctx.save();
+  const { ctx, box: { left, top, width, height } } = u, half = x.every / 2000, unit = devicePixelRatio;
+  const px = (t) => Math.max(left, Math.min(left + width, u.x(t)));
   runs(x.state.map((s) => (s === "inactive" ? "" : s)), (i, j, s) => {
     const x0 = px(x.t[i] / 1000 - half), tall = (s === "firing" ? 7 : 3) * unit;
-    u.ctx.fillStyle = role(s === "firing" ? "bad" : "warn");
-    u.ctx.fillRect(x0, top + height - tall, Math.max(2 * unit, px(x.t[j] / 1000 + half) - x0), tall);
+    ctx.fillStyle = role(s === "firing" ? "bad" : "warn");
+    ctx.fillRect(x0, top + height - tall, Math.max(2 * unit, px(x.t[j] / 1000 + half) - x0), tall);
   });
-  u.ctx.restore();
 }
 
 function say(u, tip, x, force) {
-  const i = u.cursor.idx;
-  if (!x || i === null || i === undefined || u.cursor.left < 0) { tip.hidden = true; return; }
+  const { i } = u.cursor;
+  if (!x || i < 0) { tip.hidden = true; return; }
   const range = (lower, upper) => "[" + number(lower) + ", " + number(upper) + "]";
   const rows = [["value", number(x.value[i])], ["expected", number(x.expected[i])], ["band", range(x.lower[i], x.upper[i])], ["score", number(x.score[i])]];
   if (force) rows.push(["band in force", range(force.lower[i], force.upper[i])]);
@@ -109,7 +92,7 @@ function say(u, tip, x, force) {
     return row;
   }));
   tip.hidden = false;
-  const w = tip.offsetWidth, at = u.cursor.left + u.bbox.left / devicePixelRatio;
+  const w = tip.offsetWidth, at = u.cursor.left + u.box.left / devicePixelRatio;
   tip.style.left = (at + w + 24 > u.width ? at - w - 12 : at + 14) + "px";
   tip.style.top = "6px";
 }
@@ -126,7 +109,7 @@ export function Trace({ rule, force, group, range, fresh, onTrace, onZoom }) {
   const el = useRef(null), tip = useRef(null), drawn = useRef(null), old = useRef({ key: "", trace: null });
   const [shown, setShown] = useState(null), [trouble, setTrouble] = useState(""), [busy, setBusy] = useState(true);
   useEffect(() => {
-    drawn.current = plot(el.current, tip.current, (s, e) => onZoom?.(s, e));
+    drawn.current = traces(el.current, tip.current, (s, e) => onZoom?.(s, e));
     return () => drawn.current.destroy();
   }, []);
   const what = JSON.stringify([rule, group, range]);
