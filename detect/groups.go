@@ -53,9 +53,9 @@ type GroupStatus struct {
 	Facts     map[string]Number `json:"facts"`
 }
 
-// Groups returns where the groups of a rule stand whose tags contain filter:
-// first those with an alert, then the others, each in the order in which they
-// appeared, and at most limit; 0 or too many: 1,000.
+// Groups returns where the groups of a rule stand whose tags contain filter: those
+// that fire, that have no data, that are pending, and the others, each in the order
+// in which they appeared, and at most limit; 0 or too many: 1,000.
 func (e *Engine) Groups(id string, filter tags.Tags, limit int) (*RuleGroups, error) {
 	if limit <= 0 || limit > maxListedGroups {
 		limit = maxListedGroups
@@ -73,9 +73,10 @@ func (e *Engine) Groups(id string, filter tags.Tags, limit int) (*RuleGroups, er
 	last := JudgedStep{T: out.Closed}
 	r.closedOn.fill(&last)
 	out.Reported, out.Sources = last.Reported, last.Sources
-	for _, alerting := range []bool{true, false} {
-		for _, i := range r.matching(filter) {
-			if r.alerting(i) != alerting || !contains(r.judge.groups[i].tags, filter) {
+	matching := r.matching(filter)
+	for urgency := range idle + 1 {
+		for _, i := range matching {
+			if r.urgency(i) != urgency || !contains(r.judge.groups[i].tags, filter) {
 				continue
 			}
 			if len(out.Groups) == limit {
@@ -101,7 +102,21 @@ func (r *running) matching(filter tags.Tags) []int {
 	return all
 }
 
-func (r *running) alerting(i int) bool { return i < len(r.alerts) && !r.alerts[i].state.Idle() }
+// idle is the urgency of a group without an alert.
+const idle = 3
+
+// urgency is 0 for a group that fires, 1 for one without data, 2 while pending.
+func (r *running) urgency(i int) int {
+	switch {
+	case i >= len(r.alerts) || r.alerts[i].state.Idle():
+		return idle
+	case r.alerts[i].state.Phase == alert.Firing:
+		return 0
+	case r.alerts[i].absence != nil:
+		return 1
+	}
+	return 2
+}
 
 func (r *running) status(i int) GroupStatus {
 	g := &r.judge.groups[i]

@@ -349,6 +349,36 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// TestGroupsByUrgency: what fires comes before what has no data, is pending, or is well.
+func TestGroupsByUrgency(t *testing.T) {
+	r := newRig(t, 10_000)
+	r.put(`{"id":"low","expr":"name,sps,:eq,:sum,(,region,),:by","detector":{"kind":"static","below":500},"for":"5m","absence_after":"60s"}`)
+	for s := int64(10); s <= 600; s += 10 {
+		r.at(s*1000 - 500)
+		for i, begins := range []int64{700, 500, 700, 100} { // "b" is pending in the end, "d" fires
+			v, region := 600.0, "abcd"[i:i+1]
+			if s > begins {
+				v = 60
+			}
+			if region != "c" || s < 400 {
+				r.send(region, p(v, "name", "sps", "region", region))
+			}
+		}
+		r.to(s*1000 + 100)
+	}
+	g, err := r.engine.Groups("low", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, x := range g.Groups {
+		got = append(got, x.Tags["region"]+" "+x.State)
+	}
+	if want := []string{"d firing", "c inactive", "b pending", "a inactive"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestBreakdown: of several keys the one is named whose values carry the change
 // with the fewest values.
 func TestBreakdown(t *testing.T) {
