@@ -57,7 +57,7 @@ function Lock() {
   const [text, setText] = useState(""), had = api.hasToken();
   return html`<section class="panel lock" aria-label="Token"><h2>This server wants a token</h2>
     ${had && html`<div class="error" role="alert">The token is not known, or not any more.</div>`}
-    <div class="line"><input id="token" type="password" autocomplete="off" spellcheck="false" aria-label="Token" placeholder="pulse_…" value=${text} autofocus
+    <div class="line"><input id="token" type="password" autocomplete="off" spellcheck=${false} aria-label="Token" placeholder="pulse_…" value=${text} autofocus
       onInput=${(e) => setText(e.target.value)} onKeyDown=${(e) => { if (e.key === "Enter" && text.trim()) unlock(text); }} />
     <button class="primary" disabled=${!text.trim()} onClick=${() => unlock(text)}>Open</button></div>
     <p class="keys">One with the scope <code>query</code>, which <code>pulse token new NAME --scope query</code> makes. It stays in this tab, until you close it.</p></section>`;

@@ -29,7 +29,7 @@ export function Choice({ s, set, list, most, onClose }) {
         <button aria-label=${"move up: " + (x.rule || x.q)} disabled=${i === 0} onClick=${() => move(i, -1)}>↑</button><button aria-label=${"move down: " + (x.rule || x.q)} disabled=${i === list.length - 1} onClick=${() => move(i, 1)}>↓</button>
         <button aria-label=${"take off: " + (x.rule || x.q)} onClick=${() => put(list.filter((_, j) => j !== i), "Taken off.")}>✕</button>`}</li>`)}</ol>
       ${s.panels && html`<button onClick=${() => put([], "The board chooses by itself again.")}>Let the board choose</button>`}</div>
-    <div><label class="find">Add a rule or an expression <input ref=${input} type="text" spellcheck="false" autocomplete="off" placeholder="part of a rule, or name,sps,:eq,:sum" value=${text} onInput=${(e) => setText(e.target.value)}
+    <div><label class="find">Add a rule or an expression <input ref=${input} type="text" spellcheck=${false} autocomplete="off" placeholder="part of a rule, or name,sps,:eq,:sum" value=${text} onInput=${(e) => setText(e.target.value)}
         onKeyDown=${(e) => { if (e.key === "Enter" && looksLike) add({ q: text.trim() }); else if (e.key === "Enter" && hits.length > 0) add({ rule: hits[0].id }); else if (e.key === "Escape") onClose(); }} /></label>
       <ul class="hits">${looksLike && html`<li><button class="primary" onClick=${() => add({ q: text.trim() })}>Add this expression</button></li>`}
         ${hits.map((r) => html`<li key=${r.id}><button onClick=${() => add({ rule: r.id })}><b>${r.id}</b> <code>${r.expr}</code></button></li>`)}

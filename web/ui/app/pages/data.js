@@ -49,7 +49,7 @@ function Filter({ q, to, of, selected }) {
     ${list?.map((x, i) => html`<span class="chip" key=${i}><span class="mono">${plain(x.key)}=${plain(x.value)}</span><button aria-label=${"without " + plain(x.key) + "=" + plain(x.value)} onClick=${() => to({ q: joined(list.filter((_, j) => j !== i)), key: "" })}>×</button></span>`)}
     ${q && html`<button onClick=${() => to({ q: "", key: "" })}>All series</button>`}
     <a class="button end" href=${explore(lines)}>Open in Explore</a></div>
-    <form class="line" onSubmit=${(e) => { e.preventDefault(); to({ q: text.trim(), key: "" }); }}><input id="filter" class="field mono" spellcheck="false" aria-label="Query of the Atlas Stack Language that selects series" placeholder="all series; a query such as name,starts,:eq selects some" value=${text} onInput=${(e) => setText(e.target.value)} />
+    <form class="line" onSubmit=${(e) => { e.preventDefault(); to({ q: text.trim(), key: "" }); }}><input id="filter" class="field mono" spellcheck=${false} aria-label="Query of the Atlas Stack Language that selects series" placeholder="all series; a query such as name,starts,:eq selects some" value=${text} onInput=${(e) => setText(e.target.value)} />
     <button>Select</button></form></section>`;
 }
 

@@ -30,7 +30,7 @@ export function Form({ title, of, onDone, onLeave }) {
     try { const body = bodyOf(r, fields, of); await api.send("PUT", "/api/v1/receivers/" + encodeURIComponent(r.name.trim()), body); onDone(r.name.trim()); } catch (err) { setError(err.message); setBusy(false); }
   };
   return html`<section class="panel receiver-form" aria-label=${title}><h2>${title}</h2><form onSubmit=${save}>
-    ${!of && html`<label><span>name</span><input id="name" class="field" required maxlength="64" pattern="[A-Za-z0-9._\\-]+" autocomplete="off" spellcheck="false" value=${r.name} onInput=${(e) => change("name", e.target.value)} /><small>letters, digits, . _ -</small></label>
+    ${!of && html`<label><span>name</span><input id="name" class="field" required maxlength="64" pattern="[A-Za-z0-9._\\-]+" autocomplete="off" spellcheck=${false} value=${r.name} onInput=${(e) => change("name", e.target.value)} /><small>letters, digits, . _ -</small></label>
     <label><span>kind</span><select id="kind" class="field" value=${r.kind} onChange=${(e) => change("kind", e.target.value)}>${Object.keys(kinds).map((k) => html`<option value=${k} selected=${k === r.kind}>${k}</option>`)}</select><small>tells ${about}</small></label>`}
     ${fields.map((f) => html`<${Field} key=${r.kind + f.key} f=${f} v=${r[f.key]} stored=${of?.[f.key]} onChange=${(v) => change(f.key, v)} />`)}
     ${!r.heartbeat && html`<label class="check"><input type="checkbox" checked=${r.send_resolved !== false} onChange=${(e) => change("send_resolved", e.target.checked)} /> tell of the end of alerts, too</label>

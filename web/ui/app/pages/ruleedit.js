@@ -119,7 +119,7 @@ function Yaml({ text, findings, locked, onChange }) {
     box.current.setSelectionRange(at, end < 0 ? text.length : end);
   };
   return html`<h2>YAML <span class="soft">as in a rule file</span></h2><div class="yaml"><div class="gutter" aria-hidden="true" ref=${gutter}>${Array.from({ length: lines }, (_, i) => html`<span key=${i} class=${worst.get(i + 1) || ""}>${i + 1}</span>`)}</div>
-    <textarea id="yaml" ref=${box} wrap="off" spellcheck="false" aria-label="The rule as YAML" rows=${Math.max(14, Math.min(40, lines + 1))} value=${text} readonly=${locked} onScroll=${(e) => { gutter.current.scrollTop = e.target.scrollTop; }} onInput=${(e) => onChange(e.target.value)}></textarea></div>
+    <textarea id="yaml" ref=${box} wrap="off" spellcheck=${false} aria-label="The rule as YAML" rows=${Math.max(14, Math.min(40, lines + 1))} value=${text} readonly=${locked} onScroll=${(e) => { gutter.current.scrollTop = e.target.scrollTop; }} onInput=${(e) => onChange(e.target.value)}></textarea></div>
     <ul class="findings">${findings.map((f) => html`<li key=${f.message} class=${f.level}>${f.line ? html`<button class="plain" onClick=${() => show(f)}>${f.line}:${f.column}</button>` : ""} ${said(f.message)} <span class="soft">${f.level}, ${f.check}</span></li>`)}</ul>
     ${findings.length === 0 && text && html`<p class="soft">Nothing is wrong with it.</p>`}`;
 }

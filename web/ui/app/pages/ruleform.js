@@ -59,7 +59,7 @@ const seconds = (text) => { const m = /^([\d.]+)(ms|s|m|h|d|w)$/.exec(text || ""
 // the value: 0. is read as 0, and goes on to 0.5.
 function Typed({ value, show = (v) => v ?? "", read = (text) => text, onChange, ...rest }) {
   const [typed, setTyped] = useState(null), holds = typed !== null && JSON.stringify(read(typed)) === JSON.stringify(value);
-  return html`<input type="text" spellcheck="false" autocomplete="off" ...${rest} value=${holds ? typed : show(value)} onInput=${(e) => { setTyped(e.target.value); onChange(read(e.target.value)); }} />`;
+  return html`<input type="text" spellcheck=${false} autocomplete="off" ...${rest} value=${holds ? typed : show(value)} onInput=${(e) => { setTyped(e.target.value); onChange(read(e.target.value)); }} />`;
 }
 
 // Slider is a text with a slider for it. scale has its positions: count, and both ways.
@@ -98,8 +98,8 @@ function Param({ p, value, seen, findings, onChange, disabled }) {
 }
 
 const Text = ({ name, label, value, onChange, findings, disabled, placeholder, wide, list, area, about }) => html`<${Field} name=${name} label=${label} wide=${wide} about=${about} findings=${findings}>${area
-  ? html`<textarea id=${"f-" + name} rows="2" spellcheck="false" value=${value ?? ""} disabled=${disabled} placeholder=${placeholder} onInput=${(e) => onChange(e.target.value)}></textarea>`
-  : html`<input id=${"f-" + name} type="text" spellcheck="false" autocomplete="off" list=${list} value=${value ?? ""} disabled=${disabled} placeholder=${placeholder} onInput=${(e) => onChange(e.target.value)} />`}</${Field}>`;
+  ? html`<textarea id=${"f-" + name} rows="2" spellcheck=${false} value=${value ?? ""} disabled=${disabled} placeholder=${placeholder} onInput=${(e) => onChange(e.target.value)}></textarea>`
+  : html`<input id=${"f-" + name} type="text" spellcheck=${false} autocomplete="off" list=${list} value=${value ?? ""} disabled=${disabled} placeholder=${placeholder} onInput=${(e) => onChange(e.target.value)} />`}</${Field}>`;
 
 // Detector is the detector's fields: its kind, what can be dragged, and the rest behind.
 export function Detector({ draft, onChange, findings, seen, disabled }) {
@@ -121,7 +121,7 @@ function Pairs({ name, value, onChange, findings, disabled, first = [] }) {
   const [adding, setAdding] = useState(""), keys = [...first, ...Object.keys(value || {}).filter((k) => !first.includes(k))];
   const add = () => { const key = adding.trim(); if (key) onChange({ ...value, [key]: value?.[key] ?? "" }); setAdding(""); };
   const own = new Set(keys.map((k) => name + "." + k)), rest = findings.filter((f) => !own.has(f.field));
-  return html`<fieldset class="fields pairs"><legend>${name}</legend>${keys.map((key) => html`<${Field} key=${key} name=${name + "." + key} label=${key} wide=${true} findings=${findings}><div class="slide"><input id=${"f-" + name + "." + key} type="text" spellcheck="false" value=${value?.[key] ?? ""} disabled=${disabled} onInput=${(e) => onChange({ ...value, [key]: e.target.value })} />
+  return html`<fieldset class="fields pairs"><legend>${name}</legend>${keys.map((key) => html`<${Field} key=${key} name=${name + "." + key} label=${key} wide=${true} findings=${findings}><div class="slide"><input id=${"f-" + name + "." + key} type="text" spellcheck=${false} value=${value?.[key] ?? ""} disabled=${disabled} onInput=${(e) => onChange({ ...value, [key]: e.target.value })} />
       ${!first.includes(key) && !disabled && html`<button class="clear" aria-label=${"Remove " + key} onClick=${() => { const next = { ...value }; delete next[key]; onChange(next); }}>×</button>`}</div></${Field}>`)}
     ${rest.filter((f) => f.field === name || f.field?.startsWith(name + ".")).map((f) => html`<p class=${f.level} key=${f.message}>${said(f.message)}</p>`)}
     ${!disabled && html`<div class="slide wide"><input type="text" aria-label=${"Name of another of the " + name} placeholder="another key" value=${adding} onInput=${(e) => setAdding(e.target.value)} onKeyDown=${(e) => { if (e.key === "Enter") { e.preventDefault(); add(); } }} /><button disabled=${!adding.trim()} onClick=${add}>Add</button></div>`}</fieldset>`;
