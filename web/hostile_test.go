@@ -68,6 +68,7 @@ var surfaces = map[string]surface{
 	"GET /api/v1/receivers/{name}/dead":   {},
 	"POST /api/v1/receivers/{name}/dead":  {},
 	"GET /api/v1/alerts":                  {params: []string{"state", "limit", "after"}},
+	"GET /api/v1/alerts/changes":          {params: []string{"since"}},
 	"GET /api/v1/alerts/{id}":             {},
 	"GET /api/v1/export":                  {},
 	"POST /-/reload":                      {},

@@ -66,6 +66,7 @@ var matrix = map[string]entry{
 	"GET /api/v1/receivers/{name}/dead":     {"admin", 404, "", ""},
 	"POST /api/v1/receivers/{name}/dead":    {"admin", 404, "", "{}"},
 	"GET /api/v1/alerts":                    {"query", 200, "", ""},
+	"GET /api/v1/alerts/changes":            {"query", 200, "", ""},
 	"GET /api/v1/alerts/{id}":               {"query", 404, "", ""},
 	"GET /api/v1/silences":                  {"query", 200, "", ""},
 	"GET /api/v1/silences/{id}":             {"query", 404, "", ""},

@@ -88,6 +88,7 @@ func routes() []route {
 		{"GET", "/api/v1/receivers/{name}/dead", reads, token.Admin, noBody, false, (*Server).deadLetters},
 		{"POST", "/api/v1/receivers/{name}/dead", changes, token.Admin, noBody, false, (*Server).resendDead},
 		{"GET", "/api/v1/alerts", reads, token.Query, noBody, false, (*Server).alerts},
+		{"GET", "/api/v1/alerts/changes", reads, token.Query, noBody, false, (*Server).alertChanges},
 		{"GET", "/api/v1/alerts/{id}", reads, token.Query, noBody, false, gated((*Server).alert)},
 		{"GET", "/api/v1/silences", reads, token.Query, noBody, false, (*Server).silences},
 		{"GET", "/api/v1/silences/{id}", reads, token.Query, noBody, false, (*Server).silence},

@@ -132,6 +132,7 @@ type Server struct {
 	strangers zerolog.Logger // for lines that anybody can cause
 	stats     counters
 	uiFiles   sync.Map // name → *uiFile
+	feed      alertFeed
 
 	stop     context.Context // ends when the server shuts down; every stream and query hangs on it
 	stopFunc context.CancelFunc

@@ -74,7 +74,7 @@ export async function band(id, start, end, signal) {
 }
 
 export const rules = () => get("/api/v1/rules");
-export const alerts = () => get("/api/v1/alerts");
+export const alertChanges = (since) => get("/api/v1/alerts/changes?since=" + since); // {revision, complete, alerts, gone}
 export const alert = (id) => get("/api/v1/alerts/" + encodeURIComponent(id)); // with why
 export const status = () => get("/api/v1/status");
 

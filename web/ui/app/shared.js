@@ -27,15 +27,30 @@ export function unlock(token) {
 
 // forget goes on without one.
 export function forget() {
+  seen.clear();
+  revision = "";
   alertList.value = [];
   unlock("");
+}
+
+const seen = new Map(); // the alerts by incident, as they were at revision
+let revision = "";
+async function pollAlerts() {
+  const from = revision, got = await api.alertChanges(from);
+  if (from && !revision) return; // forgotten meanwhile
+  if (got.complete) seen.clear();
+  for (const a of got.alerts) seen.set(a.incident, a);
+  for (const incident of got.gone) seen.delete(incident);
+  revision = got.revision;
+  const changed = got.complete || got.alerts.length + got.gone.length > 0;
+  const newest = (a) => Date.parse(a.startsAt || a.pendingSince) || 0;
+  if (changed) alertList.value = [...seen.values()].sort((a, b) => newest(b) - newest(a));
 }
 
 async function poll() {
   if (locked.peek()) return;
   const often = rules.peek().length < 500 || polled.peek() % 10 === 0; // thousands of them are a megabyte, and seldom change
-  const [alerts, all, server] = await Promise.allSettled([api.alerts(), often ? api.rules() : rules.peek(), api.status()]);
-  if (alerts.status === "fulfilled") alertList.value = alerts.value;
+  const [alerts, all, server] = await Promise.allSettled([pollAlerts(), often ? api.rules() : rules.peek(), api.status()]);
   trouble.value = alerts.reason?.message || "";
   if (all.status === "fulfilled") rules.value = all.value;
   if (server.status === "fulfilled") status.value = server.value;

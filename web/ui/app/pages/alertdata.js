@@ -9,6 +9,9 @@ export const since = (a) => Date.parse(a.startsAt || a.pendingSince) || 0;
 export const ended = (a) => (a.endsAt ? Date.parse(a.endsAt) : 0);
 export const open = (a) => a.state !== "resolved";
 export const held = (a) => open(a) && (a.silencedBy.length > 0 || a.inhibitedBy.length > 0 || a.mutedBy.length > 0);
+// latest returns the alert of two readings whose figures are newer; either may be missing.
+export const latest = (a, b) => (!a || (b && Date.parse(b.evaluatedAt) > Date.parse(a.evaluatedAt)) ? b : a);
+
 export const pathOf = (incident) => "/alerts/" + encodeURIComponent(incident);
 
 // labels are those that routes and silences know an alert by.

@@ -5,7 +5,7 @@ import { useKeys } from "/ui/keys.js";
 import { go, note, place } from "/ui/router.js";
 import { alertList, polled, trouble } from "/ui/shared.js";
 import { Age, Told } from "/ui/pages/alertbits.js";
-import { chosen, deviation, ended, grouped, open, order, pathOf, words } from "/ui/pages/alertdata.js";
+import { chosen, deviation, ended, grouped, latest, open, order, pathOf, words } from "/ui/pages/alertdata.js";
 import { Filters, read, write } from "/ui/pages/alertfilters.js";
 import { SilenceDialog } from "/ui/pages/silencing.js";
 import { Spark, useDetail } from "/ui/pages/spark.js";
@@ -20,8 +20,10 @@ export function Now({ search, say }) {
   useEffect(() => setF(read(place.value.search)), [place.value]);
   const picked = useRef(f.sel); // known before the next drawing, to keys that follow at once
   const change = (part) => { const next = { ...f, ...part }; setF(next); note(write(next, "now")); };
+  void polled.value; // what is over grows older with every poll
+  const minute = Math.floor(Date.now() / 6e4);
   const all = alertList.value.filter((a) => open(a) || Date.now() - ended(a) < recent);
-  const meant = useMemo(() => chosen(all, f), [alertList.value, f]);
+  const meant = useMemo(() => chosen(all, f), [alertList.value, f, minute]);
   const sections = order.filter((s) => f.states.length === 0 || f.states.includes(s))
     .map((state) => ({ state, list: meant.filter((a) => a.state === state) })).filter((s) => s.list.length > 0)
     .map((s) => ({ ...s, groups: grouped(s.list, f.by) }));
@@ -34,11 +36,11 @@ export function Now({ search, say }) {
     change({ sel: next.incident });
     document.getElementById("alert-" + next.incident)?.scrollIntoView({ block: "nearest" });
   };
-  const latest = useRef({}); // what is drawn
-  latest.current = { move, change, act: (g) => { const a = shown.find((x) => x.incident === picked.current); if (a) g(a); } };
+  const drawn = useRef({});
+  drawn.current = { move, change, act: (g) => { const a = shown.find((x) => x.incident === picked.current); if (a) g(a); } };
   useKeys({
-    j: ["the next alert", () => latest.current.move(1)], k: ["the alert before", () => latest.current.move(-1)],
-    Enter: ["open it", () => latest.current.act((a) => go(pathOf(a.incident)))], s: ["silence it", () => latest.current.act((a) => latest.current.change({ silence: a.incident, whole: false }))],
+    j: ["the next alert", () => drawn.current.move(1)], k: ["the alert before", () => drawn.current.move(-1)],
+    Enter: ["open it", () => drawn.current.act((a) => go(pathOf(a.incident)))], s: ["silence it", () => drawn.current.act((a) => drawn.current.change({ silence: a.incident, whole: false }))],
   });
   const target = f.silence && alertList.value.find((a) => a.incident === f.silence);
   return html`<${Filters} f=${f} all=${all} view="now" change=${change} />
@@ -73,7 +75,7 @@ function Of({ a }) {
 }
 
 function Row({ a, alone, by, of, selected, change }) {
-  const el = useRef(null), got = useDetail(el, a), text = tags(a.tags), summary = a.annotations?.summary;
+  const el = useRef(null), got = useDetail(el, a), text = tags(a.tags), summary = a.annotations?.summary, n = latest(a, got?.detail);
   const whole = alone || by !== "rule" || !text;
   return html`<article ref=${el} id=${"alert-" + a.incident} class=${"alert-row " + a.state} aria-current=${selected ? "true" : null} aria-label=${words[a.state] + " " + a.rule + " " + text}
       onClick=${(e) => { if (!e.target.closest("a, button") && !String(getSelection())) go(pathOf(a.incident)); }}>
@@ -82,7 +84,7 @@ function Row({ a, alone, by, of, selected, change }) {
         ${Object.entries(a.labels || {}).map(([k, v]) => html` <span class="label" key=${k}>${k}=${v}</span>`)} ${of && html`<${Of} a=${a} />`}</div>
       ${summary && html`<p class="summary">${summary}</p>`}<${Contributors} a=${a} /></div>
     <a class="little" href=${pathOf(a.incident)} tabindex="-1" aria-label="its graph"><${Spark} got=${got} a=${a} /></a>
-    <div class="values"><b>${number(a.value)}</b>${a.expected !== null && html` <span class="soft">of ${number(a.expected)}</span>`}<div>${deviation(a)}</div></div>
+    <div class="values"><b>${number(n.value)}</b>${n.expected !== null && html` <span class="soft">of ${number(n.expected)}</span>`}<div>${deviation(n)}</div></div>
     <div class="age"><${Age} a=${a} /></div>
     <div class="told"><${Told} a=${a} detail=${got?.detail} /></div>
     <div class="acts">${open(a) && html`<button onClick=${() => change({ sel: a.incident, silence: a.incident, whole: false })}>Silence</button>`}</div></article>`;

@@ -8,7 +8,7 @@ import { note, place } from "/ui/router.js";
 import { alertList, away, rules } from "/ui/shared.js";
 import { Breakdown, Decisions, Facts, Steps } from "/ui/why.js";
 import { Told, When } from "/ui/pages/alertbits.js";
-import { deviation, ended, labels, open, since, words } from "/ui/pages/alertdata.js";
+import { deviation, ended, labels, latest, open, since, words } from "/ui/pages/alertdata.js";
 import { AlertChart, useSteps } from "/ui/pages/alertchart.js";
 import { SilenceDialog } from "/ui/pages/silencing.js";
 import { Deliveries, Timeline } from "/ui/pages/timeline.js";
@@ -33,7 +33,7 @@ export function One({ id, say }) {
   useKeys({ s: ["silence it", () => a && open(a) && silence(true)], e: ["open it in Explore", () => document.querySelector(".to-explore")?.click()] }, [a]);
   if (error) return html`<div class="error" role="alert">${error}</div>`;
   if (!a) return html`<p class="empty" aria-busy="true">…</p>`;
-  return html`<${Head} a=${{ ...a, ...(known && open(a) ? { silencedBy: known.silencedBy, value: known.value, expected: known.expected } : {}) }} onSilence=${() => silence(true)} />
+  return html`<${Head} a=${{ ...a, ...(known && open(a) ? { silencedBy: known.silencedBy, value: latest(known, a).value, expected: latest(known, a).expected } : {}) }} onSilence=${() => silence(true)} />
     <${Picture} a=${a} />
     <div class="two"><section class="panel" aria-label="Timeline"><h2>What happened</h2><${Timeline} a=${a} /></section>
       <div class="beside"><section class="panel" aria-label="Deliveries"><h2>Who was told</h2><${Deliveries} a=${a} /></section>
