@@ -80,14 +80,20 @@ func (e *Engine) list(wanted []string, most int) ([]Alert, error) {
 			out = append(out, shown(in, everyone))
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Alert) int {
-		if c := cmp.Compare(b.since(), a.since()); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.Incident, b.Incident)
+	order := make([]*Alert, len(out)) // which are large
+	for i := range out {
+		order[i] = &out[i]
+	}
+	slices.SortStableFunc(order, func(a, b *Alert) int {
+		return cmp.Or(cmp.Compare(b.since(), a.since()), cmp.Compare(a.Incident, b.Incident))
 	})
-	// One that ended between the two readings is in both.
-	return slices.CompactFunc(out, func(a, b Alert) bool { return a.Incident == b.Incident }), nil
+	sorted := make([]Alert, 0, len(out))
+	for i, a := range order {
+		if i == 0 || a.Incident != order[i-1].Incident { // one that ended between the two readings is in both
+			sorted = append(sorted, *a)
+		}
+	}
+	return sorted, nil
 }
 
 func (a *Alert) since() int64 { return max(a.PendingSince, a.StartsAt) }
