@@ -41,27 +41,34 @@ function fixed() {
   return location.origin + "/?" + p;
 }
 
+async function fetched(format) {
+  const res = await api.raw(exactly(format));
+  if (!res.ok) throw new Error((await res.json()).message);
+  return res.blob();
+}
+
 export function Tool({ close }) {
   const g = data.value, [said, say] = useState("");
   void redraw.value;
   const give = (what, text) => copy(text).then(() => say(what + " copied."), () => say("It could not be copied: " + text));
-  const save = (e, format) => { // a link cannot send the token
-    if (!api.hasToken()) return;
-    e.preventDefault();
-    void api.raw(exactly(format)).then(async (res) => {
-      if (!res.ok) throw new Error((await res.json()).message);
-      const a = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await res.blob()), download: "pulse." + format });
+  const beside = [state.band.value && "the band", state.overlay.value && "what was before"].filter(Boolean).join(" and ");
+  const save = (e, format) => {
+    const drawn = beside && (format === "png" || format === "csv"); // more than an answer of the server has
+    if (!drawn && !api.hasToken()) return;
+    e.preventDefault(); // a link cannot send the token either
+    void (drawn ? import("/ui/pages/exploretake.js").then((m) => m.take(format)) : fetched(format)).then((blob) => {
+      const a = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: "pulse." + format });
       a.click();
       URL.revokeObjectURL(a.href);
     }).catch((err) => say(err.message));
   };
-  const there = g?.times.length > 0, off = hidden.value.size, beside = [state.band.value && "the band", state.overlay.value && "what was before"].filter(Boolean).join(" and ");
+  const there = g?.times.length > 0, off = hidden.value.size;
   return html`<div class="tool" id="share" role="group" aria-label="Share"><h2>Share <button onClick=${close} aria-label="Close">×</button></h2>
     ${there ? html`<div class="row"><button onClick=${() => give("The link", location.origin + "/?" + parameters())}>${state.from.value ? "Copy the link" : "Copy the link, up to now when it is opened"}</button>
       ${!state.from.value && html`<button onClick=${() => give("The link to these moments", fixed())}>Copy the link to these moments</button>`}
       ${["png", "svg", "csv", "json"].map((format) => html`<a class="button" href=${exactly(format)} download=${"pulse." + format} onClick=${(e) => save(e, format)}>${format.toUpperCase()}</a>`)}
       <button onClick=${() => give("The address of the picture", location.origin + exactly("png"))}>Copy the picture's address</button></div>
-      <p>Picture and values are of what is shown: these moments, these steps${off > 0 ? ", without the " + (off === 1 ? "line that is hidden" : off + " lines that are hidden") : ""}${beside ? "; " + beside + " is on this page only" : ""}.</p>`
+      <p>Picture and values are of what is shown: these moments, these steps${off > 0 ? ", without the " + (off === 1 ? "line that is hidden" : off + " lines that are hidden") : ""}${beside ? ", with " + beside + " in PNG and CSV; the other formats have the lines alone" : ""}.</p>`
       : html`<p>There is nothing to share yet.</p>`}
     <p role="status">${said}</p></div>`;
 }
