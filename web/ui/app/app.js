@@ -4,7 +4,7 @@ import * as api from "/ui/api.js";
 import { duration } from "/ui/format.js";
 import { Help, keys } from "/ui/keys.js";
 import { back, go, place } from "/ui/router.js";
-import { alertList, closedToUs, forget, locked, silent, status, toggleTheme, unlock } from "/ui/shared.js";
+import { alertList, closedToUs, forget, locked, silent, status, toggleTheme, unlock, writing } from "/ui/shared.js";
 
 // The pages by their first path segment; g and the key lead there. Each is a module of its
 // own, loaded when it is first shown, perhaps with a style sheet css; it exports Page, given
@@ -71,7 +71,7 @@ function Main() {
   return html`<main id="main"><${now.Page} rest=${place.value.path.split("/").slice(2).map(decodeURIComponent).join("/")} search=${place.value.search} /></main>`;
 }
 
-keys({ t: ["light or dark", toggleTheme] });
+keys({ t: ["light or dark", toggleTheme], "/": ["write a query", () => { writing.value = true; go(back("/")); }] });
 for (const p of pages) if (p.key) keys({ ["g " + p.key]: [p.name, () => go(back(p.path))] });
 
 render(html`<${Header} /><${Main} /><${Help} />`, document.getElementById("app"));

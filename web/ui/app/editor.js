@@ -11,6 +11,7 @@ const load = () => (chunk ??= import("/ui/editor/view.js").catch((err) => { chun
 //	onSubmit(text)       Enter
 //	onChange(text)       somebody wrote
 //	onCaret(text, at)    the caret moved, from the time the editor is there
+//	past                 where localStorage has what was asked before, for the arrow keys; none without
 //	onInspect()          the stack is asked for, by its key
 //
 // setError shows {message, offset, token, hint}, offset in bytes, until the text changes; null

@@ -35,12 +35,14 @@ addEventListener("keydown", (e) => {
   }
 });
 
+const signs = { ArrowLeft: "←", ArrowRight: "→" };
+
 // Help lists the keys.
 export function Help() {
   const el = useRef(null), open = listing.value;
   useEffect(() => { if (open) el.current.showModal(); }, [open]);
   if (!open) return null;
   return html`<dialog ref=${el} class="help" aria-label="Keys" onClose=${() => { listing.value = false; }} onClick=${(e) => { if (e.target === el.current) el.current.close(); }}>
-    <h2>Keys</h2><dl>${[...bound].map(([key, { does }]) => html`<dt key=${key}>${key.split(" ").map((k) => html`<kbd>${k}</kbd> `)}</dt><dd>${does}</dd>`)}<dt><kbd>?</kbd></dt><dd>this list</dd></dl>
+    <h2>Keys</h2><dl>${[...bound].map(([key, { does }]) => html`<dt key=${key}>${key.split(" ").map((k) => html`<kbd>${signs[k] || k}</kbd> `)}</dt><dd>${does}</dd>`)}<dt><kbd>?</kbd></dt><dd>this list</dd></dl>
     <form method="dialog"><button>Close</button></form></dialog>`;
 }

@@ -12,6 +12,7 @@ export const locked = signal(false);     // the server wants another token
 export const opened = signal(0);         // counts the tokens that were given
 export const polled = signal(0);         // counts the answers of poll
 export const away = signal(document.hidden); // nobody looks at this tab
+export const writing = signal(false);    // somebody goes to Explore to write
 export const redraw = signal(0);         // counts changes of the theme: canvases are drawn again
 
 api.onDenied(() => { locked.value = true; });

@@ -5,6 +5,7 @@ import { EditorState, Prec, StateEffect, StateField, EditorView, ViewPlugin, Dec
 import { completion } from "/ui/editor/completion.js";
 import { checking, setError } from "/ui/editor/errors.js";
 import { hover } from "/ui/editor/hover.js";
+import { walker } from "/ui/editor/past.js";
 import { theme } from "/ui/editor/theme.js";
 import { read, spot } from "/ui/editor/tokens.js";
 
@@ -47,9 +48,23 @@ const move = (forward) => (view) => {
   return forward || moveCompletionSelection(false)(view);
 };
 
+// over writes over what is selected: left to the browser, it would keep the colours of what was
+// there in attributes, which the page's content policy forbids.
+function over(e, view) {
+  if (e.inputType !== "insertText" || !e.data || e.isComposing || view.state.selection.main.empty) return false;
+  view.dispatch(view.state.update(view.state.replaceSelection(e.data), { userEvent: "input.type", scrollIntoView: true }));
+  return true;
+}
+
+// edge reports whether the caret is in the first line as it is drawn, or the last one.
+function edge(view, first) {
+  const { head, empty } = view.state.selection.main, at = view.coordsAtPos(head), end = view.coordsAtPos(first ? 0 : view.state.doc.length);
+  return empty && at && end && Math.abs(at.top - end.top) < 2;
+}
+
 // create puts the editor into host, with the text, what is selected of it, and the functions of
 // editor.js.
-export function create(host, { text, anchor, head, label, onSubmit, onChange, onCaret, onInspect }) {
+export function create(host, { text, anchor, head, label, past, onSubmit, onChange, onCaret, onInspect }) {
   const root = host.attachShadow({ mode: "open", delegatesFocus: true });
   let told = text;
   const submit = (view) => {
@@ -57,10 +72,16 @@ export function create(host, { text, anchor, head, label, onSubmit, onChange, on
     onSubmit(view.state.doc.toString());
     return true;
   };
+  const before = past && walker(past);
+  const recall = (by) => (view) => {
+    const found = before && edge(view, by > 0) ? before(view.state.doc.toString(), by) : null;
+    if (found !== null) view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: found }, selection: { anchor: found.length }, scrollIntoView: true });
+    return found !== null;
+  };
   const keys = [
     { key: "Enter", run: (view) => accept(view) || submit(view), shift: insertNewline },
     { key: "Tab", run: (view) => accept(view) || (closeCompletion(view), false) }, // the focus goes on, but not into the list
-    { key: "ArrowDown", run: move(true) }, { key: "ArrowUp", run: move(false) },
+    { key: "ArrowDown", run: (view) => move(true)(view) || recall(-1)(view) }, { key: "ArrowUp", run: (view) => move(false)(view) || recall(1)(view) },
     { key: "PageDown", run: moveCompletionSelection(true, "page") }, { key: "PageUp", run: moveCompletionSelection(false, "page") },
     { key: "Ctrl-Space", mac: "Ctrl-Space", run: startCompletion }, { key: "Alt-`", run: startCompletion },
     { key: "Escape", run: (view) => { if (!closeCompletion(view)) view.contentDOM.blur(); return true; } },
@@ -73,7 +94,7 @@ export function create(host, { text, anchor, head, label, onSubmit, onChange, on
       doc: text, selection: { anchor, head },
       extensions: [
         Prec.highest(keymap.of(keys)), history(), keymap.of([...historyKeymap, ...standardKeymap]), EditorView.lineWrapping, theme, colours, moved,
-        bracketMatching({ brackets: "()" }), completion(idle), hover, checking,
+        bracketMatching({ brackets: "()" }), completion(idle), hover, checking, EditorView.domEventHandlers({ beforeinput: over }),
         EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocorrect: "off", autocapitalize: "off" }),
         EditorView.updateListener.of((u) => {
           if (u.docChanged) {

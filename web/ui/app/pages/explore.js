@@ -4,7 +4,7 @@ import { mount } from "/ui/editor.js";
 import { Alerts } from "/ui/alerts.js";
 import { duration, time } from "/ui/format.js";
 import { useKeys } from "/ui/keys.js";
-import { alertList, polled, rules, status } from "/ui/shared.js";
+import { alertList, polled, rules, status, writing } from "/ui/shared.js";
 import { aside, connected, data, failure, load, refused } from "/ui/pages/exploredata.js";
 import { Graph, drawn, pinned } from "/ui/pages/exploregraph.js";
 import { ask, fallback, follow, linked, on, ranges, state, unzoom, wider } from "/ui/pages/explorestate.js";
@@ -43,20 +43,23 @@ effect(() => {
     localStorage.setItem("queries", JSON.stringify([{ q: g.q, t: Date.now() }, ...old].slice(0, 200)));
   } catch { /* private windows have no storage */ }
 });
+const walk = (way, by) => import("/ui/pages/explorewalk.js").then((m) => m[way](by), () => {});
 let query = null; // the box of the expression, while the page is shown
 
 function Ask() {
   const host = useRef(null), [caret, setCaret] = useState({ text: state.q.value, at: null });
   const submit = (text) => { if (text.trim() === state.q.value) void load(); else ask(text.trim() || fallback); };
   useEffect(() => {
-    query = mount(host.current, { value: state.q.value, onSubmit: submit, onCaret: (text, at) => setCaret({ text, at }), onChange: (text) => setCaret((c) => ({ ...c, text })),
+    query = mount(host.current, { value: state.q.value, past: "queries", onSubmit: submit, onCaret: (text, at) => setCaret({ text, at }), onChange: (text) => setCaret((c) => ({ ...c, text })),
       onInspect: () => { inspecting.value = !inspecting.value; } });
+    if (writing.value) query.focus();
+    writing.value = false;
     return () => { query.destroy(); query = null; };
   }, []);
   useEffect(() => { query.setValue(state.q.value); setCaret((c) => ({ ...c, text: state.q.value })); }, [state.q.value]);
   useEffect(() => query.setError(refused.value), [refused.value]);
-  const overlays = ["", "1h", "1d", "1w"], { range, from, style, live, band, overlay } = state, Tool = opened.value[tool.value], g = data.value;
-  if (!overlays.includes(overlay.value)) overlays.push(overlay.value);
+  const overlays = ["1h", "1d", "1w"], { range, from, style, live, band, overlay } = state, Tool = opened.value[tool.value], g = data.value;
+  if (overlay.value && !overlays.includes(overlay.value)) overlays.push(overlay.value);
   const button = (name, text, title) => html`<button aria-expanded=${String(tool.value === name)} title=${title} onClick=${() => turn(name)}>${text}</button>`;
   return html`<section class="panel ask" aria-label="Query">
     <div class="line"><div class="editor" ref=${host}></div><button class="primary" onClick=${() => submit(query.value())}>Graph</button></div>
@@ -72,8 +75,7 @@ function Ask() {
       <span class="segments" role="group" aria-label="Style">${["", "area", "stack"].map((s) => html`<button aria-pressed=${String(style.value === s)} onClick=${() => { style.value = s; }}>${s === "stack" ? "Stacked" : s ? "Area" : "Lines"}</button>`)}</span>
       <label>Band <select id="band" value=${band.value} onChange=${(e) => { band.value = e.target.value; }}>
         <option value="">none</option>${rules.value.map((r) => html`<option value=${r.id} selected=${r.id === band.value}>${r.id}</option>`)}</select></label>
-      <label>Compare with <select id="overlay" value=${overlay.value} onChange=${(e) => { overlay.value = e.target.value; }}>
-        ${overlays.map((o) => html`<option value=${o} selected=${o === overlay.value}>${o === "" ? "nothing" : o === "1w" ? "1 week before" : o === "1d" ? "1 day before" : o + " before"}</option>`)}</select></label>
+      <span class="label">Compare with</span><span class="segments" role="group" aria-label="Compare with what was before">${overlays.map((o) => html`<button aria-pressed=${String(o === overlay.value)} title=${"the same lines " + o + " before" + (o === "1w" ? " (w)" : "")} onClick=${() => { overlay.value = o === overlay.value ? "" : o; }}>−${o}</button>`)}</span>
       ${button("build", "Build", "an expression without writing one (b)")}${button("past", "History", "what was asked before (h)")}${button("share", "Share", "links, pictures, values (e)")}
       <button aria-pressed=${String(inspecting.value)} title="what each token leaves on the stack (s, or Ctrl+I while writing)" onClick=${() => { inspecting.value = !inspecting.value; }}>Stack</button>
       <a href=${"/rules/new?q=" + encodeURIComponent(state.q.value)}>Alert on this</a>
@@ -96,7 +98,12 @@ export function Page() {
     k: ["the one before", () => legend.value?.move(-1)],
     o: ["only this line, or all", () => legend.value?.turn(true)],
     x: ["show or hide it", () => legend.value?.turn(false)],
+    ArrowLeft: ["the values of the step before", () => walk("step", -1)],
+    ArrowRight: ["the values of the step after", () => walk("step", 1)],
+    i: ["less time, around the values that are shown", () => walk("closer")],
     z: ["more time around this", wider],
+    "[": ["earlier", () => walk("shift", -1)],
+    "]": ["later", () => walk("shift", 1)],
     Escape: ["close what is open, or leave the zoom", () => { if (tool.value) tool.value = ""; else if (pinned.value) pinned.value = null; else unzoom(); }],
   });
   const First = firstRun.value;
