@@ -14,27 +14,27 @@ import (
 // both sides know that the other lives.
 const keepalive = 10 * time.Second
 
-// enterStream takes one of the places of event streams, which the caller gives
-// back with s.open.Add(-1) unless sendEvents does.
-func (s *Server) enterStream() error {
-	if s.open.Add(1) > int64(s.opts.Streams) {
-		s.open.Add(-1)
+// enterStream takes n of the places of event streams, which the caller gives
+// back with s.open.Add(-n) unless sendEvents does.
+func (s *Server) enterStream(n int) error {
+	if s.open.Add(int64(n)) > int64(s.opts.Streams) {
+		s.open.Add(int64(-n))
 		return &statusError{fasthttp.StatusServiceUnavailable, "all " + strconv.Itoa(s.opts.Streams) + " event streams are in use"}
 	}
 	return nil
 }
 
-// sendEvents answers with the server-sent events that run writes, and gives the
-// place of the stream back when it returns. It returns at once: run must not use
+// sendEvents answers with the server-sent events that run writes, and gives its
+// places of streams back when it returns. It returns at once: run must not use
 // the request.
-func (s *Server) sendEvents(r *request, what string, run func(*bufio.Writer)) {
+func (s *Server) sendEvents(r *request, what string, places int, run func(*bufio.Writer)) {
 	r.ctx.SetContentType("text/event-stream")
 	r.ctx.Response.Header.Set("Cache-Control", "no-store")
 	r.ctx.Response.Header.Set("X-Accel-Buffering", "no")
 	s.streams.Add(1)
 	r.ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer s.streams.Done()
-		defer s.open.Add(-1)
+		defer s.open.Add(int64(-places))
 		defer func() {
 			if p := recover(); p != nil {
 				s.stats.panics.Add(1)

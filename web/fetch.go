@@ -29,7 +29,7 @@ func (s *Server) fetch(r *request) {
 	}
 	f, err := s.planFetch(r)
 	if err == nil && !r.ctx.IsHead() {
-		err = s.enterStream()
+		err = s.enterStream(1)
 	}
 	if err != nil || r.ctx.IsHead() {
 		leave()
@@ -38,7 +38,7 @@ func (s *Server) fetch(r *request) {
 		}
 		return
 	}
-	s.sendEvents(r, "fetch", func(w *bufio.Writer) {
+	s.sendEvents(r, "fetch", 1, func(w *bufio.Writer) {
 		defer leave()
 		f.run(ctx, w)
 	})

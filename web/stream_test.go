@@ -22,6 +22,9 @@ type event struct {
 	comment string
 	data    struct {
 		T, Step      int64
+		Q            int
+		Type         string
+		Message      string
 		Completeness *float64
 		Lines        []struct {
 			Label string
@@ -88,7 +91,7 @@ func (f *feed) read(resp *http.Response) {
 			return
 		}
 		if line == "\n" {
-			if e.id != "" || e.comment != "" {
+			if e.id != "" || e.comment != "" || e.raw != "" {
 				f.events <- e
 			}
 			e = event{}
@@ -258,6 +261,50 @@ func TestStreamWithoutSender(t *testing.T) {
 	f.to(epoch + step)
 	if e := f.next(); e.data.T != epoch || e.data.Step != 3_600_000 {
 		t.Errorf("got %s", e.raw)
+	}
+}
+
+// TestStreamSeveral: one stream carries several expressions, each at its step, says of
+// those that cannot be followed why, and goes on where each was.
+func TestStreamSeveral(t *testing.T) {
+	r := newRig(t, settings{web: web.Options{Streams: 7}})
+	r.live(nil, 1, 1)
+	const q = "q=name,sps,:eq,:sum&q=:nope&q=name,sps,:eq,:sum,10,:mul&step=1s&step=1s&step=2s"
+	f := r.follow(q)
+	if e := f.next(); e.data.Q != 1 || e.data.Type != "error" || !strings.Contains(e.data.Message, ":nope") {
+		t.Errorf("the expression that is none: %s", e.raw)
+	}
+	if n := r.streams(); n != 3 {
+		t.Errorf("%d places are taken, want one for each expression", n)
+	}
+	wantError(t, "five more", r.call("GET", "/api/v1/stream?"+strings.Repeat("q=name,sps,:eq&", 5), nil), 503, "7 event streams")
+	r.live(f, 2, 2, 3, 4, 5)
+	want := func(f *feed, events ...string) {
+		t.Helper()
+		for _, want := range events {
+			e := f.next()
+			if got := fmt.Sprintf("%d@%d=%s of %d", e.data.Q, (e.data.T-epoch)/step, e.value(), e.data.Step); got != want {
+				t.Fatalf("got %s: %s, want %s", got, e.raw, want)
+			}
+			if id := strings.Split(e.id, ","); len(id) != 3 || id[e.data.Q] != strconv.FormatInt(e.data.T, 10) || id[1] != "0" {
+				t.Fatalf("id %s of %s", e.id, e.raw)
+			}
+		}
+	}
+	want(f, "2@0=null of 2000", "0@1=1 of 1000", "0@2=2 of 1000", "2@2=15 of 2000", "0@3=3 of 1000", "0@4=4 of 1000", "2@4=35 of 2000")
+	f.close()
+	f.to(epoch + 6*step)
+	f = r.follow(q, fmt.Sprintf("Last-Event-ID: %d,0,%d", epoch+3*step, epoch+2*step))
+	f.next() // the expression that is none
+	want(f, "0@4=4 of 1000", "0@5=5 of 1000", "2@4=35 of 2000")
+
+	for query, say := range map[string]string{
+		"q=:nope&q=:none":                               "unknown word ':nope'",
+		"q=name,sps,:eq&q=a,b,:eq&step=1s&step=x":       "parameter step",
+		"q=a,b,:eq&q=a,b,:eq&q=a,b,:eq&step=1s&step=1s": "must be once, or as often as q",
+		strings.Repeat("q=a,b,:eq&", 33):                "33 times, at most 32",
+	} {
+		wantError(t, query, r.call("GET", "/api/v1/stream?"+query, nil), 400, say)
 	}
 }
 

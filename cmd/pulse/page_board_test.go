@@ -63,6 +63,7 @@ func TestPageBoard(t *testing.T) {
 	p.until("gone", `document.querySelector(".carried") === null`)
 	p.until("the pointer is on the stretch", `((e) => { const r = e.getBoundingClientRect(); e.dispatchEvent(new MouseEvent("mousemove", { clientX: r.right - 3, clientY: r.top + 30, bubbles: true })); return document.querySelector(".carried") !== null; })(document.querySelector(".board-panel .plot-over"))`)
 
+	eval[bool](p, `((ask) => { window.streams = []; window.fetch = (path, ...more) => { if (/^.api.v1.stream/.test(path)) streams.push(new URLSearchParams(path.split("?")[1]).getAll("q").length); return ask(path, ...more); }; return true; })(window.fetch)`)
 	p.press("c")
 	p.fill(".board-choice input", "name,pulse.ingest.points,:eq,:sum")
 	p.click(".board-choice button", "Add this expression")
@@ -75,6 +76,7 @@ func TestPageBoard(t *testing.T) {
 	p.do("close", chromedp.Click(".board-choice .close"))
 	const both = `[...document.querySelectorAll(".board-panel")].map((e) => e.getAttribute("aria-label")).join(" ") === "starts-drop name,pulse.ingest.points,:eq,:sum" && [...document.querySelectorAll(".board-panel")].every((e) => e.dataset.live === "true" && e.dataset.points > 2)`
 	p.until("both", both)
+	p.until("over one connection", `streams.at(-1) === 2`)
 	p.shoot("board-two")
 	p.do("a link opens the same", chromedp.Navigate("about:blank"), chromedp.Navigate(base+"/board?"+url.Values{"p": {"rule:starts-drop", "q:name,pulse.ingest.points,:eq,:sum"}, "range": {"5m"}, "off": {"12m"}}.Encode()))
 	p.until("both", both)

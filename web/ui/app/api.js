@@ -86,7 +86,7 @@ export const complete = (q, limit) => about("/api/v1/expr/complete", { typed: "1
 export const words = () => get("/api/v1/expr/words");
 export const values = (key, q, limit) => about("/api/v1/tags/" + encodeURIComponent(key), { verbose: "1", limit: String(limit), ...(q ? { q } : {}) });
 
-// events calls onEvent with id and data of each event of a body, until that ends.
+// events calls onEvent with the fields of each event of a body, until that ends.
 async function events(body, onEvent) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   for (let text = "", done = false; !done;) {
@@ -110,18 +110,26 @@ async function events(body, onEvent) {
 // called. It reconnects by itself and resumes after the last step seen; onEnd is
 // called when it has given up, because the server refused. An EventSource would
 // do the same, but cannot send a token.
-export function follow(q, step, onStep, onState, onEnd) {
-  const p = new URLSearchParams({ q });
-  if (step) p.set("step", step + "ms");
-  const stopped = new AbortController();
-  let last = "", timer = null;
+export const follow = (q, step, onStep, onState, onEnd) => followAll([{ q, step, onStep, onEnd }], onState);
+
+// followAll does so for several over one connection; of each, last is the time of its last
+// step, 0 before. The server may refuse some of them.
+export function followAll(list, onState) {
+  const p = new URLSearchParams(list.map(({ q }) => ["q", q])), stopped = new AbortController();
+  if (list.some(({ step }) => step)) for (const { step } of list) p.append("step", step ? step + "ms" : "");
+  let timer = null;
   const run = async () => {
     try {
-      const sent = token, resume = last ? { "Last-Event-ID": last } : {};
+      const sent = token, resume = list.some((x) => x.last) ? { "Last-Event-ID": list.map((x) => x.last || 0).join(",") } : {};
       const res = look(await fetch("/api/v1/stream?" + p, { signal: stopped.signal, headers: { ...headers("text/event-stream"), ...resume } }), sent);
-      if (!res.ok) { onState(false); onEnd(); return; }
+      if (!res.ok) { onState(false); for (const x of list) x.onEnd(); return; }
       onState(true);
-      await events(res.body, (e) => { last = e.id; onStep(JSON.parse(e.data)); });
+      await events(res.body, ({ data }) => {
+        const step = JSON.parse(data), x = list[step.q || 0];
+        if (step.type === "error") { x.onEnd(); return; }
+        x.last = step.t;
+        x.onStep(step);
+      });
     } catch { /* the connection broke */ }
     if (stopped.signal.aborted) return;
     onState(false);

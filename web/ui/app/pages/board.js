@@ -11,7 +11,7 @@ import { Choice } from "/ui/pages/boardchoice.js";
 import { Panel } from "/ui/pages/boardpanel.js";
 
 const most = 24;       // panels that may be chosen
-const perPage = 4;     // panels at once: each holds a connection, of which a browser has six for a server
+const perPage = 4;     // panels at once: more of them cannot be read from afar
 const staleAfter = 20; // s without an answer
 const memory = "pulse.board";
 const own = "name,pulse.ingest.points,:eq,:sum"; // what a server without rules has

@@ -4,6 +4,7 @@ import * as api from "/ui/api.js";
 import { fits, ms } from "/ui/format.js";
 import { away, locked } from "/ui/shared.js";
 import { asked, draw, serverNow, undraw } from "/ui/pages/boardclock.js";
+import { follow as joined } from "/ui/pages/boardstream.js";
 import { Window } from "/ui/pages/boardwindow.js";
 
 const most = 720;            // steps on a panel
@@ -113,7 +114,7 @@ export function feed(what, onDraw) {
   function follow() {
     unfollow?.();
     s.came = Date.now();
-    unfollow = api.follow(what.q, what.rule ? s.every : 0, step, (up) => {
+    unfollow = joined(what.q, what.rule ? s.every : 0, step, (up) => {
       if (up && s.lost) { s.lost = false; void load(); } // it may have been another server's life
       if (!up) s.lost = true;
       s.connected = up;
