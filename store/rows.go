@@ -85,7 +85,7 @@ func (r *Rows) All() ([]Line, error) {
 		return nil, err
 	}
 	err := run.read()
-	for ; err == errLost; err = run.read() {
+	for ; run.again(err); err = run.read() {
 		run.stats.Blocks, run.stats.Cached = 0, 0
 		fillNaN(run.values)
 	}
@@ -218,10 +218,10 @@ func (c *chunk) read(r *Rows, k int) error {
 	for _, s := range r.chunks[k] {
 		c.run.parts[s.part] = selected{slots: r.slots[s.from:s.to], groups: r.groups[s.from:s.to]}
 	}
-	err := errLost
-	for err == errLost {
+	fillNaN(c.run.values)
+	err := c.rd.all()
+	for ; c.run.again(err); err = c.rd.all() {
 		fillNaN(c.run.values)
-		err = c.rd.all()
 	}
 	return err
 }

@@ -25,6 +25,8 @@ type run struct {
 	epoch   uint64 // the last of an arena when the series were selected
 	pruned  int64  // the latest value of a series that was dropped
 	stats   ScanStats
+
+	eachZero bool // see errZeros
 }
 
 // reader reads the steps in (start, end] of a run. Readers of different steps
@@ -43,6 +45,13 @@ type reader struct {
 }
 
 const parallelFrom = 1 << 20 // datapoints that are worth a second reader
+
+// again reports whether all has to be read anew after err, and how: blocks turned
+// out to be absent, or zeros to matter.
+func (r *run) again(err error) bool {
+	r.eachZero = r.eachZero || err == errZeros
+	return err == errZeros || err == errLost
+}
 
 // read folds the values of all series into the lines.
 func (r *run) read() error {

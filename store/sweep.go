@@ -1,7 +1,9 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"math"
 
 	"pulse/store/archive"
 	"pulse/store/block"
@@ -97,9 +99,11 @@ func (r *reader) sweepSome(strips []strip, sel *selected) error {
 					continue
 				}
 				if word == zeroWord && zeros != nil {
-					zeros[i][line] = true
-					r.blocks += s.counts
-					continue
+					if zeros[i][line] {
+						r.blocks += s.counts
+						continue
+					}
+					zeros[i][line] = true // the first is added
 				}
 				src = s.block(word, &r.scratch.inline)
 			} else if src = s.blockOf(n, s.field, &r.scratch.inline); src == nil {
@@ -112,14 +116,13 @@ func (r *reader) sweepSome(strips []strip, sel *selected) error {
 			}
 		}
 	}
-	r.addZeros(zeros, strips)
-	return nil
+	return r.checkZeros(zeros, strips)
 }
 
 // zerosFor returns a list by line for each of n strips, nil when blocks of zeros are
 // read like any other.
 func (r *reader) zerosFor(n int, sel *selected) [][]bool {
-	if r.Agg != AggSum || r.count*manyZeros > len(sel.slots) {
+	if r.Agg != AggSum || r.eachZero || r.count*manyZeros > len(sel.slots) {
 		return nil
 	}
 	for len(r.zeros) < n {
@@ -131,23 +134,33 @@ func (r *reader) zerosFor(n int, sel *selected) [][]bool {
 	return r.zeros[:n]
 }
 
-// addZeros adds 0 to the values of each line that a block of zeros belongs to. A
-// sum is the same whenever that is done, to the last bit, but for one: where
-// infinities of both signs came last it is 0, and no data when each is added in
-// its turn.
-func (r *reader) addZeros(zeros [][]bool, strips []strip) {
+// errZeros says that blocks of zeros make a difference: all is read anew with each of
+// them added in its turn.
+var errZeros = errors.New("zeros matter")
+
+// checkZeros returns errZeros if the lines of which only the first block of zeros was
+// added would be others with all of them: a zero changes a sum only where it is none
+// or -0, and after the first one that takes infinities of both signs.
+func (r *reader) checkZeros(zeros [][]bool, strips []strip) error {
 	for i, lines := range zeros {
 		s := &strips[i]
 		for line, found := range lines {
-			if !found {
-				continue
-			}
-			acc := r.values[line*r.steps+s.at:][:s.to-s.from]
-			for k, v := range acc {
-				acc[k] = AggSum.fold(v, 0)
+			if found && takesZero(r.values[line*r.steps+s.at:][:s.to-s.from]) {
+				return errZeros
 			}
 		}
 	}
+	return nil
+}
+
+// takesZero reports whether 0 changes one of the sums.
+func takesZero(sums []float64) bool {
+	for _, v := range sums {
+		if v != v || math.Float64bits(v) == 1<<63 {
+			return true
+		}
+	}
+	return false
 }
 
 // block folds one block into acc.
