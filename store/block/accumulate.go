@@ -62,70 +62,94 @@ func (b *view) adds() bool {
 
 // Min lowers acc to the values of src.
 func Min(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
-	var b view
-	err := b.open(acc, src, from, to)
-	if err != nil || b.kind == absent {
-		return err
-	}
-	if b.kind == constant && b.mask == maskNone {
-		v := b.constantValue()
+	check(acc, from, to)
+	v, same, values, err := read(src, from, to, scratch)
+	if same {
 		for i, a := range acc {
 			if !(a <= v) {
 				acc[i] = v
 			}
 		}
-		return nil
 	}
-	values := b.window(scratch, from, to)
-	for i, v := range values[:len(acc)] {
+	for i, v := range values {
 		if a := acc[i]; v < a || a != a {
 			acc[i] = v
 		}
 	}
-	return nil
+	return err
 }
 
 // Max raises acc to the values of src.
 func Max(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
-	var b view
-	err := b.open(acc, src, from, to)
-	if err != nil || b.kind == absent {
-		return err
-	}
-	if b.kind == constant && b.mask == maskNone {
-		v := b.constantValue()
+	check(acc, from, to)
+	v, same, values, err := read(src, from, to, scratch)
+	if same {
 		for i, a := range acc {
 			if !(a >= v) {
 				acc[i] = v
 			}
 		}
-		return nil
 	}
-	values := b.window(scratch, from, to)
-	for i, v := range values[:len(acc)] {
+	for i, v := range values {
 		if a := acc[i]; v > a || a != a {
 			acc[i] = v
 		}
 	}
-	return nil
+	return err
+}
+
+// read decodes the steps [from, to) of a block of Size values: one value that all of
+// them have, or values in scratch, or neither where there is no data.
+func read(src []byte, from, to int, scratch *[Size]float64) (v float64, same bool, values []float64, err error) {
+	if v, same = small(src); same {
+		return v, true, nil, nil
+	}
+	var b simple
+	switch {
+	case b.read(src, Size) == 0:
+		return readAny(src, from, to, scratch)
+	case b.kind == ofOne:
+		return b.r.Value(int64(b.ints.Base)), true, nil, nil
+	case to == 0:
+		return 0, false, nil, nil
+	}
+	b.decode(scratch[:to])
+	return 0, false, scratch[from:to], nil
+}
+
+// readAny is read for any block.
+func readAny(src []byte, from, to int, scratch *[Size]float64) (v float64, same bool, values []float64, err error) {
+	var b view
+	_, err = b.parse(src, Size)
+	switch {
+	case err != nil || b.kind == absent:
+		return 0, false, nil, err
+	case b.kind == constant && b.mask == maskNone:
+		return b.constantValue(), true, nil, nil
+	}
+	return 0, false, b.window(scratch, from, to), nil
 }
 
 // Count adds 1 to acc for each value that src has; a step that no block had a
 // value for stays NaN. No value is decoded.
 func Count(acc []float64, src []byte, from, to int, scratch *[Size]float64) error {
+	check(acc, from, to)
+	_, all := small(src)
+	if !all {
+		var b simple
+		all = b.read(src, Size) > 0
+	}
+	if all {
+		countAll(acc)
+		return nil
+	}
 	var b view
-	err := b.open(acc, src, from, to)
+	_, err := b.parse(src, Size)
 	if err != nil || b.kind == absent {
 		return err
 	}
 	if b.mask == maskNone {
-		for i, a := range acc {
-			if a != a {
-				acc[i] = 1
-			} else {
-				acc[i] = a + 1
-			}
-		}
+		countAll(acc)
 		return nil
 	}
 	tier.Fill(scratch[:b.m], 1) // whatever the values are
@@ -141,10 +165,14 @@ func Count(acc []float64, src []byte, from, to int, scratch *[Size]float64) erro
 	return nil
 }
 
-func (b *view) open(acc []float64, src []byte, from, to int) error {
-	check(acc, from, to)
-	_, err := b.parse(src, Size)
-	return err
+// countAll adds 1 to acc.
+func countAll(acc []float64) {
+	for i, a := range acc {
+		if a != a {
+			a = 0
+		}
+		acc[i] = a + 1
+	}
 }
 
 // check panics unless acc is the steps [from, to) of a block.
