@@ -19,14 +19,13 @@ const (
 	tagCost    = 18  // of each of its tags: number and posting, beside the tag itself
 
 	sealAhead  = 24  // steps until a block that is over is sealed, since Advance seals a few partitions at a time
-	blockBytes = 160 // of a sealed block and its word in the directory, on average
-	miniBytes  = 36  // of a mini-block and its word
+	blockBytes = 160 // of a sealed block, or the mini-blocks of an open one, and words in the directory, on average
 )
 
 // newCosts returns the costs of series under the given options.
 func newCosts(o Options) costs {
 	columns := 2*miniSteps + (o.MaxPast+o.MaxFuture)/o.Step + sealAhead
-	c := costs{active: columns*8*9/8 + minis*miniBytes + 2*blockBytes, slack: partitions * pieceSlots / 2 * columns * 8}
+	c := costs{active: columns*8*9/8 + 3*blockBytes, slack: partitions * pieceSlots / 2 * columns * 8}
 	if limit := o.Memory.Limit(); limit > 0 {
 		c.slack = min(c.slack, limit/8)
 	}

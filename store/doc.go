@@ -23,7 +23,7 @@
 // in a column as in a scan.
 //
 // An open block has a column of float64 per step, across the partition's slots;
-// steps that are too old to be written are packed, 15 at a time (mini.go).
+// steps that are too old to be written are packed, half a block at most (mini.go).
 // Blocks are 120 steps and start at multiples of their length. A sealed block
 // holds what a query returns; the head holds amounts for series that are sent
 // in amounts (every counter, and sums whose first point was an amount), which

@@ -146,10 +146,10 @@ func (s *Store) dumpSources(from int64) (lines []string) {
 // at returns the value at pos that a query has of slot n, NaN for none. The
 // caller holds the lock of p.
 func (p *partition) at(g grid, b *openBlock, pos int, n uint32) float64 {
-	if m := b.minis[pos/miniSteps]; m.arena != nil {
+	if m, _ := b.run(pos, pos+1); m.arena != nil {
 		var d miniLoad
-		if m.load(&d.row, &d.inline, n) {
-			return d.row[pos%miniSteps]
+		if m.load(&d, n) {
+			return d.row[pos-m.from]
 		}
 		return math.NaN()
 	}

@@ -13,14 +13,48 @@ type openBlock struct {
 	number  int64
 	sealing bool // it is being read without the lock and must not change
 	head
-	writes [minis]uint32 // how often somebody began to write the columns of a mini-block
+	writes [block.Size]uint32 // how often somebody began to write a column
 }
 
 // head is the values of an open block. A step has a column, in the unit that its
-// series are kept in, or is in a mini-block.
+// series are kept in, or is in the mini-block of its half.
 type head struct {
 	columns [block.Size]column
-	minis   [minis]mini
+	minis   [2]mini
+}
+
+// run returns the longest run of steps from pos on, and before to, that are in one
+// mini-block, or of which none is in one, and where it ends.
+func (h *head) run(pos, to int) (m mini, end int) {
+	for _, m := range h.minis {
+		switch {
+		case m.to <= pos:
+		case m.from <= pos:
+			return m, min(to, m.to)
+		default:
+			return mini{}, min(to, m.from)
+		}
+	}
+	return mini{}, to
+}
+
+// written returns [from, to) without the steps at both ends that have no column.
+func (h *head) written(from, to int) (int, int) {
+	for from < to && len(h.columns[from]) == 0 {
+		from++
+	}
+	for from < to && len(h.columns[to-1]) == 0 {
+		to--
+	}
+	return from, to
+}
+
+// writesTo returns how often somebody began to write one of the steps [from, to).
+func (b *openBlock) writesTo(from, to int) (n uint32) {
+	for _, w := range b.writes[from:to] {
+		n += w
+	}
+	return n
 }
 
 // openBlock returns the open block with the given number, nil when there is

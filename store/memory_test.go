@@ -36,7 +36,7 @@ func TestMemoryOfSeries(t *testing.T) {
 		known = append(known, ref)
 	}
 	wantLimit(t, refused, "bytes of series")
-	if n := len(known); n < 14_000 || n > 22_000 {
+	if n := len(known); n < 14_000 || n > 24_000 {
 		t.Errorf("%d series in 32 MiB", n)
 	}
 	before, pairs := b.Used(), s.Stats().Pairs

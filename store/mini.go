@@ -9,79 +9,88 @@ import (
 	"pulse/store/block"
 )
 
-// miniSteps is how many neighbouring steps make a mini-block. A column takes 8
-// bytes a series, a step in a mini-block less than two; the shorter mini-blocks
-// are, the fewer columns are there, and the more bytes and time a step takes in
-// a mini-block.
+// miniSteps is how many steps are packed at once. A column takes 8 bytes a series,
+// a step in a mini-block less than two; the fewer are packed at once, the fewer
+// columns are there, and the more often is a mini-block made anew.
+//
+// halfSteps is the most that a mini-block has. A longer one would save little, and
+// all of it is decoded each time that it grows.
 const (
-	miniSteps = 15
-	minis     = block.Size / miniSteps // in a block
+	miniSteps = 12
+	halfSteps = block.Size / 2
 )
 
-// mini is the values of some steps of an open block that nobody is likely to
-// write any more: an arena whose blocks have miniSteps values, those of a query.
-// When a step is written after all, the columns come back.
-type mini struct{ *arena }
+// mini is the values of the steps [from, to) of an open block that nobody is likely
+// to write any more: an arena whose blocks have as many values, those of a query. It
+// lies in one half of the block and grows until it has all of that. When one of its
+// steps is written after all, the columns come back.
+type mini struct {
+	*arena
+	from, to int
+}
 
-// load puts the values of slot n into row, and reports whether there is one.
-func (m mini) load(row *[miniSteps]float64, inline *[8]byte, n uint32) bool {
+// miniLoad is memory to decode mini-blocks into.
+type miniLoad struct {
+	row    [halfSteps]float64
+	inline [8]byte
+}
+
+// load puts the values of slot n into d.row, and reports whether there is one.
+func (m mini) load(d *miniLoad, n uint32) bool {
 	word := m.word(n)
 	if word == 0 {
 		return false
 	}
-	if _, err := block.Decode(row[:], m.block(word, inline)); err != nil {
+	if _, err := block.Decode(d.row[:m.to-m.from], m.block(word, &d.inline)); err != nil {
 		panic(fmt.Sprintf("BUG: mini-block of slot %d: %v", n, err))
 	}
 	return true
 }
 
-// column is arena.column.
+// column is arena.column, for a step of the open block.
 func (m mini) column(slots []uint32, pos int) []float64 {
 	c := make([]float64, m.end())
 	var d miniLoad
 	for _, n := range slots {
 		if int(n) < len(c) {
 			c[n] = math.NaN()
-			if m.load(&d.row, &d.inline, n) {
-				c[n] = d.row[pos]
+			if m.load(&d, n) {
+				c[n] = d.row[pos-m.from]
 			}
 		}
 	}
 	return c
 }
 
-// miniLoad is memory to decode mini-blocks into.
-type miniLoad struct {
-	row    [miniSteps]float64
-	inline [8]byte
-}
-
 // touch says that values at pos of b are about to be written, and sees to it that
 // there is a column for them. The caller holds the lock.
 func (p *partition) touch(g grid, b *openBlock, pos int) {
-	k := pos / miniSteps
-	b.writes[k]++
-	m := b.minis[k]
-	if m.arena == nil {
+	b.writes[pos]++
+	m := b.minis[pos/halfSteps]
+	if pos < m.from || pos >= m.to {
 		return
 	}
-	b.minis[k] = mini{}
+	b.minis[pos/halfSteps] = mini{}
 	var d miniLoad
 	for n := range uint32(len(m.dir)) {
-		if !m.load(&d.row, &d.inline, n) {
-			continue
-		}
-		for i, v := range d.row {
-			if v != v {
-				continue
-			}
-			if p.flags[n]&flagAmount != 0 {
-				v = amount(v, g.secs)
-			}
-			*p.cell(b, k*miniSteps+i, n) = v
+		if m.load(&d, n) {
+			p.unpack(g, b, m.from, d.row[:m.to-m.from], n)
 		}
 	}
 	p.pool.release(m)
+}
+
+// unpack puts values of a query of slot n into the columns from pos on.
+func (p *partition) unpack(g grid, b *openBlock, pos int, values []float64, n uint32) {
+	for i, v := range values {
+		if v != v {
+			continue
+		}
+		if p.flags[n]&flagAmount != 0 {
+			v = amount(v, g.secs)
+		}
+		*p.cell(b, pos+i, n) = v
+	}
 }
 
 const (
@@ -95,11 +104,12 @@ type packer struct {
 	due []unpacked
 }
 
-// unpacked is the columns of a mini-block that can be made.
+// unpacked is the steps [from, to) of which a mini-block can be made: columns, and
+// the mini-block that they were packed in so far.
 type unpacked struct {
-	p *partition
-	b *openBlock
-	k int
+	p        *partition
+	b        *openBlock
+	from, to int
 }
 
 // packDue makes mini-blocks of steps that are too old to be written, of some
@@ -115,7 +125,7 @@ func (s *Store) packDue(now int64) {
 		e.due = s.parts[i].packable(e.due, s.grid, limit, sealable)
 	}
 	slices.SortStableFunc(e.due, func(a, b unpacked) int {
-		return cmp.Or(cmp.Compare(a.b.number, b.b.number), a.k-b.k)
+		return cmp.Or(cmp.Compare(a.b.number, b.b.number), a.to-b.to)
 	})
 	for _, u := range e.due[:min(len(e.due), max(packAtOnce, len(e.due)/8))] {
 		e.pack(u)
@@ -156,58 +166,74 @@ func (p *partition) packable(due []unpacked, g grid, limit, from int64) []unpack
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	for _, b := range p.open {
-		for k := range minis {
-			if b.number >= from && g.stamp(b.number, (k+1)*miniSteps-1) < limit && written(b.columns[k*miniSteps:(k+1)*miniSteps]) {
-				due = append(due, unpacked{p, b, k})
+		if b.number < from {
+			continue
+		}
+		_, old := g.overlap(b.number, math.MinInt64, limit-g.step)
+		old -= old % miniSteps
+		for half, m := range b.minis {
+			first, end := half*halfSteps, min(old, (half+1)*halfSteps)
+			from, to := b.written(first, end)
+			if from >= to {
+				continue
 			}
+			if m.arena != nil {
+				from, to = min(from, m.from), max(to, m.to)
+			}
+			due = append(due, unpacked{p, b, from, to})
 		}
 	}
 	return due
 }
 
-// written reports whether any of the columns has values.
-func written(columns []column) bool {
-	for _, c := range columns {
-		if len(c) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// pack turns columns into a mini-block, unless they are written meanwhile: the
-// lock is held for a few slots at a time only.
+// pack makes a mini-block, unless its steps are written meanwhile: the lock is held
+// for a few slots at a time only.
 func (e *packer) pack(u unpacked) {
-	p, b, k := u.p, u.b, u.k
-	columns := b.columns[k*miniSteps : (k+1)*miniSteps]
+	p, b := u.p, u.b
 	e.reset()
 	writes, slots := uint32(0), 1
 	for from := 0; from < slots; from += packSlots {
 		p.mu.RLock()
 		if from == 0 {
-			writes = b.writes[k]
+			writes = b.writesTo(u.from, u.to)
 		}
-		if b.sealing || b.writes[k] != writes || p.openBlock(b.number) != b {
+		if !u.unchanged(writes) {
 			p.mu.RUnlock()
 			return
 		}
 		slots = len(p.flags)
-		e.encodeColumns(columns, p.flags, from, min(from+packSlots, slots), true)
+		e.encodeSteps(&b.head, u.from, u.to, p.flags, from, min(from+packSlots, slots))
 		p.mu.RUnlock()
 	}
-	m := mini{e.build(primary, b.number, 1)}
+	m := mini{e.build(primary, b.number, 1), u.from, u.to}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if b.sealing || b.writes[k] != writes || p.openBlock(b.number) != b {
+	if !u.unchanged(writes) {
 		if m.blocks > 0 {
 			m.hold.Release()
 		}
 		return
 	}
+	p.replace(b, m)
+}
+
+// unchanged reports whether the steps were written as often as then, and can still be
+// packed. The caller holds the lock.
+func (u *unpacked) unchanged(writes uint32) bool {
+	return !u.b.sealing && u.b.writesTo(u.from, u.to) == writes && u.p.openBlock(u.b.number) == u.b
+}
+
+// replace puts m in place of the columns and the mini-block that have its steps. The
+// caller holds the lock.
+func (p *partition) replace(b *openBlock, m mini) {
+	columns := b.columns[m.from:m.to]
 	p.pool.put(columns)
 	clear(columns)
+	old := &b.minis[m.from/halfSteps]
+	p.pool.release(*old)
+	*old = mini{}
 	if m.blocks > 0 {
-		b.minis[k] = m
+		*old = m
 		p.pool.packed.Add(m.bytes())
 	}
 }

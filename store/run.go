@@ -136,18 +136,13 @@ func (r *reader) partition(part int) error {
 		for _, b := range p.open {
 			from, to := g.overlap(b.number, r.start, r.end)
 			for from < to {
-				k := from / miniSteps
-				end := min(to, (k+1)*miniSteps)
-				if m := b.minis[k]; m.arena != nil {
+				m, end := b.run(from, to)
+				if m.arena != nil {
 					m.hold.Retain()
-					r.minis = append(r.minis, pinnedMini{m, b.number, k})
-					from = end
-					continue
+					r.minis = append(r.minis, pinnedMini{m, b.number})
+				} else {
+					r.head(p, b, sel, from, end)
 				}
-				for end < to && b.minis[end/miniSteps].arena == nil {
-					end = min(to, end+miniSteps)
-				}
-				r.head(p, b, sel, from, end)
 				from = end
 			}
 		}

@@ -22,28 +22,33 @@ const tile = 8
 // the time the block was closed.
 func (s *sealer) encode(number int64, h *head, flags []uint8) *arena {
 	s.reset()
-	for base := 0; base < len(flags); base += tile {
-		tileFlags := flags[base:min(base+tile, len(flags))]
-		used := uint(0)
-		for k := range minis {
-			columns, at := h.columns[k*miniSteps:(k+1)*miniSteps], k*miniSteps
-			if m := h.minis[k]; m.arena != nil {
-				used |= s.decode(m, base, at, tileFlags)
-			} else {
-				used |= s.transpose(columns, base, at, tileFlags, true)
-			}
-		}
-		s.appendTile(len(tileFlags), used, block.Size)
-	}
+	s.encodeSteps(h, 0, block.Size, flags, 0, len(flags))
 	return s.build(primary, number, 1)
 }
 
-// encodeColumns appends the slots [from, to) of columns, with the values that a query
-// has, or those of the head.
-func (s *sealer) encodeColumns(columns []column, flags []uint8, from, to int, divide bool) {
+// encodeSteps appends the steps [first, end) of the slots [from, to), with the values
+// that a query has.
+func (s *sealer) encodeSteps(h *head, first, end int, flags []uint8, from, to int) {
 	for base := from; base < to; base += tile {
-		tileFlags := flags[base:min(base+tile, to)]
-		s.appendTile(len(tileFlags), s.transpose(columns, base, 0, tileFlags, divide), len(columns))
+		tileFlags, used := flags[base:min(base+tile, to)], uint(0)
+		for pos := first; pos < end; {
+			m, next := h.run(pos, end)
+			if m.arena != nil {
+				used |= s.decode(m, base, pos, next, pos-first, tileFlags)
+			} else {
+				used |= s.transpose(h.columns[pos:next], base, pos-first, tileFlags, true)
+			}
+			pos = next
+		}
+		s.appendTile(len(tileFlags), used, end-first)
+	}
+}
+
+// encodeColumns appends all slots of columns, with the values of the head.
+func (s *sealer) encodeColumns(columns []column, flags []uint8) {
+	for base := 0; base < len(flags); base += tile {
+		tileFlags := flags[base:min(base+tile, len(flags))]
+		s.appendTile(len(tileFlags), s.transpose(columns, base, 0, tileFlags, false), len(columns))
 	}
 }
 
@@ -94,17 +99,17 @@ func (s *sealer) transpose(columns []column, base, at int, flags []uint8, divide
 	return used
 }
 
-// decode is transpose from a mini-block.
-func (s *sealer) decode(m mini, base, at int, flags []uint8) (used uint) {
+// decode is transpose from the steps [from, to) of a mini-block.
+func (s *sealer) decode(m mini, base, from, to, at int, flags []uint8) (used uint) {
 	d := &s.decoded
 	for k := range flags {
-		row := s.rows[k][at : at+miniSteps]
-		if !m.load(&d.row, &d.inline, uint32(base+k)) {
+		row := s.rows[k][at : at+to-from]
+		if !m.load(d, uint32(base+k)) {
 			fillNaN(row)
 			continue
 		}
 		used |= 1 << k
-		copy(row, d.row[:])
+		copy(row, d.row[from-m.from:])
 	}
 	return used
 }
@@ -132,15 +137,7 @@ func (p *partition) unseal(g grid, a *arena, b *openBlock) error {
 		if err := a.load(&d, n); err != nil {
 			return err
 		}
-		for pos, v := range d.row {
-			if v != v {
-				continue
-			}
-			if p.flags[n]&flagAmount != 0 {
-				v = amount(v, g.secs)
-			}
-			*p.cell(b, pos, n) = v
-		}
+		p.unpack(g, b, 0, d.row[:], n)
 	}
 	return nil
 }

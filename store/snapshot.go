@@ -30,9 +30,11 @@ const (
 // Versions of a snapshot; the last one is written.
 //
 //	1  an open block as one of blocks, words of 8 bytes
-//	2  an open block by mini-block, those that there are as they are
+//	2  an open block by 15 steps, mini-blocks of as many as they are
+//	3  the same with as many steps as a mini-block has
 const (
 	snapshotWhole = 1 + iota
+	snapshotByEighth
 	snapshotByMini
 )
 

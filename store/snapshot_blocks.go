@@ -10,31 +10,39 @@ import (
 	"pulse/store/field"
 )
 
-// What a snapshot has of the steps of a mini-block of an open block.
+// What a snapshot has of some steps of an open block.
 const (
-	openNothing = iota
-	openMini    // the mini-block, with the values of a query
-	openColumns // blocks of the columns, in the unit of the head
+	openNothing = iota // only of version 2
+	openMini           // a mini-block, with the values of a query
+	openColumns        // blocks of the columns, in the unit of the head
 )
 
-// appendOpen appends an open block: its number, and of each mini-block what
-// there is, and blocks of miniSteps values. It releases the mini-blocks.
+// stepsByEighth is how many steps version 2 has of an open block at a time.
+const stepsByEighth = 15
+
+// appendOpen appends an open block: its number, and of each mini-block, and of
+// columns side by side, how many steps it has, the first of them, what it is, and
+// blocks of as many values. No steps end it. It releases the mini-blocks.
 func (t *taker) appendOpen(dst []byte, o *takenBlock) []byte {
 	dst = binary.AppendVarint(dst, o.number)
-	for k, m := range o.minis {
-		switch columns := o.columns[k*miniSteps : (k+1)*miniSteps]; {
-		case m.arena != nil:
-			dst = appendBlocks(append(dst, openMini), m.dir, m.data)
+	for pos := 0; pos < block.Size; {
+		m, end := o.run(pos, block.Size)
+		if m.arena != nil {
+			dst = appendBlocks(appendSteps(dst, pos, end, openMini), m.dir, m.data)
 			m.hold.Release()
-		case written(columns):
+		} else if from, to := o.written(pos, end); from < to {
 			t.sealer.reset()
-			t.sealer.encodeColumns(columns, t.flags, 0, len(t.flags), false)
-			dst = appendBlocks(append(dst, openColumns), t.sealer.words, t.sealer.data)
-		default:
-			dst = append(dst, openNothing)
+			t.sealer.encodeColumns(o.columns[from:to], t.flags)
+			dst = appendBlocks(appendSteps(dst, from, to, openColumns), t.sealer.words, t.sealer.data)
 		}
+		pos = end
 	}
-	return dst
+	return binary.AppendUvarint(dst, 0)
+}
+
+func appendSteps(dst []byte, from, to int, what byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(to-from))
+	return append(binary.AppendUvarint(dst, uint64(from)), what)
 }
 
 // appendBlocks appends blocks that lie in data in the order of their words.
@@ -114,46 +122,70 @@ func (l *loading) open() error {
 		return errDamaged("open block", int(o.number))
 	}
 	l.p.insertOpen(o)
-	if l.version == snapshotWhole {
-		return l.columns(o, 0, block.Size)
-	}
-	for k := range minis {
-		var err error
-		switch l.in.Byte() {
-		case openNothing:
-		case openMini:
-			err = l.mini(o, k)
-		case openColumns:
-			err = l.columns(o, k*miniSteps, miniSteps)
-		default:
-			err = errDamaged("open block", int(o.number))
+	switch l.version {
+	case snapshotWhole:
+		return l.columns(o, 0, block.Size, false)
+	case snapshotByEighth:
+		for pos := 0; pos < block.Size; pos += stepsByEighth {
+			if err := l.some(o, pos, pos+stepsByEighth); err != nil {
+				return err
+			}
 		}
-		if err != nil {
+		return nil
+	}
+	end := 0
+	for steps := l.in.Number(block.Size); steps > 0; steps = l.in.Number(block.Size) {
+		from := l.in.Number(block.Size - steps)
+		if from < end {
+			return errDamaged("open block", int(o.number))
+		}
+		end = from + steps
+		if err := l.some(o, from, end); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// mini reads the mini-block with number k. The caller holds the lock.
-func (l *loading) mini(o *openBlock, k int) error {
-	if err := l.blocks(1, miniSteps); err != nil {
+// some reads what there is of the steps [from, to) of an open block. The caller holds
+// the lock.
+func (l *loading) some(o *openBlock, from, to int) error {
+	switch what := l.in.Byte(); {
+	case what == openColumns:
+		return l.columns(o, from, to, false)
+	case what == openMini && l.version == snapshotByEighth:
+		return l.columns(o, from, to, true)
+	case what == openMini:
+		return l.mini(o, from, to)
+	case what == openNothing && l.version == snapshotByEighth:
+		return nil
+	}
+	return errDamaged("open block", int(o.number))
+}
+
+// mini reads the mini-block of the steps [from, to). The caller holds the lock.
+func (l *loading) mini(o *openBlock, from, to int) error {
+	m := &o.minis[from/halfSteps]
+	if from/halfSteps != (to-1)/halfSteps || m.arena != nil {
+		return errDamaged("mini-block of open block", int(o.number))
+	}
+	if err := l.blocks(1, to-from); err != nil {
 		return err
 	}
 	if a := l.builder.build(primary, o.number, 1); a.blocks > 0 {
-		o.minis[k] = mini{a}
+		*m = mini{a, from, to}
 		l.p.pool.packed.Add(a.bytes())
 	}
 	return nil
 }
 
-// columns reads so many steps of an open block, from the one at pos on. The caller
-// holds the lock.
-func (l *loading) columns(o *openBlock, pos, steps int) error {
-	if err := l.blocks(1, steps); err != nil {
+// columns reads the steps [from, to) of an open block into its columns, in the unit
+// of the head or the values of a query. The caller holds the lock.
+func (l *loading) columns(o *openBlock, from, to int, query bool) error {
+	if err := l.blocks(1, to-from); err != nil {
 		return err
 	}
-	row := l.d.row[:steps]
+	row := l.d.row[:to-from]
 	for n, w := range l.builder.words {
 		if w == 0 {
 			continue
@@ -161,9 +193,13 @@ func (l *loading) columns(o *openBlock, pos, steps int) error {
 		if _, err := block.Decode(row, archive.BlockAt(w, l.builder.data, &l.d.inline)); err != nil {
 			return err
 		}
+		if query {
+			l.p.unpack(l.store.grid, o, from, row, uint32(n))
+			continue
+		}
 		for i, v := range row {
 			if v == v {
-				*l.p.cell(o, pos+i, uint32(n)) = v
+				*l.p.cell(o, from+i, uint32(n)) = v
 			}
 		}
 	}

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +12,7 @@ import (
 
 	"pulse/store/archive"
 	"pulse/store/clock"
+	"pulse/store/disk"
 	"pulse/store/disk/faulty"
 	"pulse/store/tags"
 )
@@ -45,27 +49,52 @@ func snapshotSections(t testing.TB) (o Options, partition int, series, senders, 
 		if _, err := s.Commit(b, at); err != nil {
 			t.Fatal(err)
 		}
+		s.Advance(at)
 	}
 	if err := s.Snapshot(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	section := sectionsOf(t, fs)
+	return o, int(want), section(uint32(snapshotFirst + int(want))), section(snapshotSources), section(snapshotHead)
+}
+
+// sectionsOf returns what reads a section of the newest snapshot in a folder.
+func sectionsOf(t testing.TB, fs disk.FS) func(id uint32) []byte {
 	names, err := listSnapshots(fs)
-	if err != nil || len(names) != 1 {
+	if err != nil || len(names) == 0 {
 		t.Fatal(names, err)
 	}
-	file, err := archive.Open(fs, snapshotName(names[0]), archive.Snapshot)
+	file, err := archive.Open(fs, snapshotName(slices.Max(names)), archive.Snapshot)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Release()
-	section := func(id uint32) []byte {
+	t.Cleanup(file.Release)
+	return func(id uint32) []byte {
 		b, err := file.Section(id)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return append([]byte(nil), b...)
 	}
-	return o, int(want), section(uint32(snapshotFirst + int(want))), section(snapshotSources), section(snapshotHead)
+}
+
+// keptSection returns the longest section of a partition in a folder of testdata.
+func keptSection(t testing.TB, version string) (longest []byte) {
+	dir := filepath.Join(t.TempDir(), version)
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", version, "data"))); err != nil {
+		t.Fatal(err)
+	}
+	fs, err := disk.Dir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := sectionsOf(t, fs)
+	for i := range partitions {
+		if b := section(uint32(snapshotFirst + i)); len(b) > len(longest) {
+			longest = b
+		}
+	}
+	return longest
 }
 
 // FuzzSnapshot reads arbitrary bytes as the sections of a snapshot. Whatever
@@ -76,10 +105,15 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(uint8(0), series)
 	f.Add(uint8(1), senders)
 	f.Add(uint8(2), head)
+	f.Add(uint8(3), keptSection(f, "v1"))
+	f.Add(uint8(4), keptSection(f, "v2"))
 	f.Fuzz(func(t *testing.T, what uint8, src []byte) {
 		version := uint64(snapshotByMini)
-		if what == 3 {
+		switch what {
+		case 3:
 			version = snapshotWhole
+		case 4:
+			version = snapshotByEighth
 		}
 		if what == 2 {
 			if h, err := readHead(src); err == nil && h.floor > h.lsn {

@@ -86,7 +86,7 @@ func (s *Store) loadPartitions(version uint64, section func(uint32) []byte, seal
 
 // rest reads the blocks.
 func (l *loading) rest() error {
-	for range l.in.Count(3) {
+	for range l.in.Count(2) {
 		if err := l.open(); err != nil {
 			return err
 		}

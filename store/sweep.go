@@ -28,7 +28,6 @@ type strip struct {
 type pinnedMini struct {
 	mini
 	number int64 // of the block
-	k      int
 }
 
 // zeroWord is the directory word of a block of zeros, the most common one, however
@@ -43,10 +42,9 @@ const (
 
 func (r *reader) addMini(m pinnedMini) {
 	from, to := r.grid.overlap(m.number, r.start, r.end)
-	first := m.k * miniSteps
-	from, to = max(from, first), min(to, first+miniSteps)
+	from, to = max(from, m.from), min(to, m.to)
 	at := r.index(r.grid.stamp(m.number, from))
-	r.strips = append(r.strips, strip{arena: m.arena, size: miniSteps, from: from - first, to: to - first, at: at, plain: true})
+	r.strips = append(r.strips, strip{arena: m.arena, size: m.to - m.from, from: from - m.from, to: to - m.from, at: at, plain: true})
 }
 
 func (r *reader) addArena(a *arena) {

@@ -225,12 +225,12 @@ func (w *Watch) foldPartition(p *partition, m *members, t int64, zeroFill bool, 
 	defer p.mu.RUnlock()
 	var column []float64
 	if b := p.openBlock(number); b != nil {
-		mini := b.minis[pos/miniSteps]
+		mini, _ := b.run(pos, pos+1)
 		if mini.arena == nil {
 			w.foldOpen(p, m, b.columns[pos], t, zeroFill, acc)
 			return
 		}
-		column = mini.column(m.slots, pos%miniSteps)
+		column = mini.column(m.slots, pos)
 	} else if a := p.arena(number); a != nil {
 		column = p.sealedColumn(a, m.slots, pos)
 	}

@@ -145,17 +145,16 @@ func (r *reader) loadOpen(p *partition, n uint32, seen int) bool {
 	for _, b := range p.open {
 		from, to := g.overlap(b.number, r.start, r.end)
 		for pos := from; pos < to; {
-			k := pos / miniSteps
-			end, m := min(to, (k+1)*miniSteps), b.minis[k]
-			if m.arena != nil && !m.load(&r.mini.row, &r.mini.inline, n) {
+			m, end := b.run(pos, to)
+			if m.arena != nil && !m.load(&r.mini, n) {
 				pos = end
 			}
 			for ; pos < end; pos++ {
-				v := r.mini.row[pos%miniSteps]
-				if m.arena == nil {
-					if v = b.columns[pos].at(n); p.flags[n]&flagAmount != 0 {
-						v /= g.secs
-					}
+				var v float64
+				if m.arena != nil {
+					v = r.mini.row[pos-m.from]
+				} else if v = b.columns[pos].at(n); p.flags[n]&flagAmount != 0 {
+					v /= g.secs
 				}
 				if v == v {
 					r.row[(g.stamp(b.number, pos)-r.start)/g.step-1] = v
