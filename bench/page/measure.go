@@ -86,7 +86,7 @@ func (b *bench) load() error {
 	}
 	b.say("  %d files, %d bytes unpacked; %d requests of the API before the graph is there", len(files)-requests, bare, requests)
 	b.figure("compressed", float64(sum)/1024, mostLoad/1024, "KiB")
-	b.figure("to the first graph painted, median", middle(took), 0, "ms")
+	b.figure("to the first graph painted, median", middle(took), 1000, "ms")
 	b.figure("CPU of the main thread, median", middle(main), 0, "ms")
 	b.figure("CPU of the renderer, median", middle(whole), 0, "ms")
 	return nil

@@ -86,10 +86,12 @@ export const complete = (q, limit) => about("/api/v1/expr/complete", { typed: "1
 export const words = () => get("/api/v1/expr/words");
 export const values = (key, q, limit) => about("/api/v1/tags/" + encodeURIComponent(key), { verbose: "1", limit: String(limit), ...(q ? { q } : {}) });
 
-// events calls onEvent with the fields of each event of a body, until that ends.
-async function events(body, onEvent) {
+// events calls onEvent with the fields of each event of a body, until that ends, and alive
+// whenever something came.
+async function events(body, onEvent, alive) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   for (let text = "", done = false; !done;) {
+    alive();
     const part = await reader.read();
     done = part.done;
     text += part.value || "";
@@ -112,29 +114,34 @@ async function events(body, onEvent) {
 // do the same, but cannot send a token.
 export const follow = (q, step, onStep, onState, onEnd) => followAll([{ q, step, onStep, onEnd }], onState);
 
+const quiet = 35e3; // ms without a word of the server, which sends one every 10 s: after a sleep a connection may be there in name only
+
 // followAll does so for several over one connection; of each, last is the time of its last
 // step, 0 before. The server may refuse some of them.
 export function followAll(list, onState) {
-  const p = new URLSearchParams(list.map(({ q }) => ["q", q])), stopped = new AbortController();
+  const p = new URLSearchParams(list.map(({ q }) => ["q", q]));
   if (list.some(({ step }) => step)) for (const { step } of list) p.append("step", step ? step + "ms" : "");
-  let timer = null;
+  let timer = null, abort = null, stopped = false;
   const run = async () => {
+    const own = (abort = new AbortController()), alive = () => { clearTimeout(timer); timer = setTimeout(() => own.abort(), quiet); };
     try {
       const sent = token, resume = list.some((x) => x.last) ? { "Last-Event-ID": list.map((x) => x.last || 0).join(",") } : {};
-      const res = look(await fetch("/api/v1/stream?" + p, { signal: stopped.signal, headers: { ...headers("text/event-stream"), ...resume } }), sent);
-      if (!res.ok) { onState(false); for (const x of list) x.onEnd(); return; }
+      alive();
+      const res = look(await fetch("/api/v1/stream?" + p, { signal: own.signal, headers: { ...headers("text/event-stream"), ...resume } }), sent);
+      if (!res.ok) { clearTimeout(timer); onState(false); for (const x of list) x.onEnd(); return; }
       onState(true);
       await events(res.body, ({ data }) => {
         const step = JSON.parse(data), x = list[step.q || 0];
         if (step.type === "error") { x.onEnd(); return; }
         x.last = step.t;
         x.onStep(step);
-      });
+      }, alive);
     } catch { /* the connection broke */ }
-    if (stopped.signal.aborted) return;
+    if (stopped) return;
     onState(false);
+    clearTimeout(timer);
     timer = setTimeout(run, 1000);
   };
   void run();
-  return () => { clearTimeout(timer); stopped.abort(); };
+  return () => { stopped = true; clearTimeout(timer); abort.abort(); };
 }

@@ -1,0 +1,28 @@
+package main
+
+import "testing"
+
+// TestStreamInNameOnly: a stream over which nothing comes any more is opened anew.
+func TestStreamInNameOnly(t *testing.T) {
+	allPages(t)
+	base := editorServer(t)
+	p := newTab(t)
+	p.openQuery(base, "name,load,:eq,:max")
+	p.until("following", `document.querySelector(".live").title.startsWith("following")`)
+	eval[bool](p, `((ask, wait) => {
+		window.tried = 0;
+		window.fetch = (path, o) => {
+			if (!/^.api.v1.stream/.test(path) || ++tried > 1) return ask(path, o);
+			return Promise.resolve(new Response(new ReadableStream({ start(c) { o.signal.addEventListener("abort", () => c.error(new Error("aborted"))); } })));
+		};
+		window.setTimeout = (f, ms, ...more) => wait(f, ms > 30e3 && ms < 40e3 ? 200 : ms, ...more); // what is waited for a word
+		return true;
+	})(window.fetch, window.setTimeout)`)
+	eval[bool](p, `(document.querySelector(".live").click(), true)`)
+	p.until("it stands", `document.querySelector(".live").getAttribute("aria-pressed") === "false"`)
+	eval[bool](p, `(document.querySelector(".live").click(), true)`)
+	p.until("opened anew", `tried > 1`)
+	was := eval[float64](p, `Number(document.querySelector(".chart").dataset.to)`)
+	p.until("steps come", `Number(document.querySelector(".chart").dataset.to) > %v`, was)
+	p.quiet()
+}
