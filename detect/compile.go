@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 // compiled is a checked rule ready to run. It is immutable.
 type compiled struct {
 	rule     Rule
+	sum      [sha256.Size]byte // of the rule as JSON
 	expr     expr.TimeSeries
 	text     string          // canonical expression
 	keys     []string        // tags that tell the groups apart; nil: all tags
@@ -71,6 +73,9 @@ func (c *compiler) compile(r Rule) (*compiled, error) {
 	out := &compiled{
 		rule: r, expr: e, text: e.String(), step: r.stepMs(c.primary), grace: c.grace, retention: c.retention, maxGroups: c.maxGroups, notes: notes, detector: detector,
 		lookback: made.lookback, maker: made.maker, makerStep: r.stepMs(c.primary), zeroFill: r.noData() == alert.Auto || r.noData() == alert.Zero,
+	}
+	if text, err := r.MarshalJSON(); err == nil {
+		out.sum = sha256.Sum256(text)
 	}
 	out.link = "&q=" + url.QueryEscape(r.Expr) + "&rule=" + url.QueryEscape(r.ID)
 	out.keys = groupKeys(e)

@@ -2,9 +2,12 @@ package detect
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -415,6 +418,20 @@ func (e *Engine) Rules() []Rule {
 	}
 	slices.SortFunc(out, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
 	return out
+}
+
+// RulesVersion is another text when Rules has other rules than it had.
+func (e *Engine) RulesVersion() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := sha256.New()
+	for _, r := range e.order {
+		all.Write(r.c.sum[:])
+	}
+	for _, id := range slices.Sorted(maps.Keys(e.broken)) { // they can be replaced and deleted, not changed
+		fmt.Fprintf(all, "%q", id)
+	}
+	return hex.EncodeToString(all.Sum(nil)[:16])
 }
 
 // Rule returns the rule of an id and whether there is one.

@@ -16,6 +16,12 @@ func (s *Server) rules(r *request) {
 		s.ruleStands(r)
 		return
 	}
+	tag := `"` + s.opts.Detect.RulesVersion() + `"` // before the rules: it may be that of older ones, not of newer
+	r.ctx.Response.Header.Set(fasthttp.HeaderETag, tag)
+	if string(r.ctx.Request.Header.Peek(fasthttp.HeaderIfNoneMatch)) == tag {
+		r.ctx.SetStatusCode(fasthttp.StatusNotModified)
+		return
+	}
 	r.json(s.opts.Detect.Rules())
 }
 

@@ -381,3 +381,50 @@ func TestReload(t *testing.T) {
 	wantError(t, "reload that fails", r.call("POST", "/-/reload", nil, asJSON), 400, "rules.yaml")
 	wantError(t, "reload of nothing", newRig(t, settings{}).call("POST", "/-/reload", nil, asJSON), 400, "--rules")
 }
+
+// TestRulesVersion: who has the rules is told that they are the same, until any differs in
+// anything.
+func TestRulesVersion(t *testing.T) {
+	r := newRig(t, settings{})
+	list := func(have string) (status int, tag string) {
+		t.Helper()
+		a := r.call("GET", "/api/v1/rules", nil, "If-None-Match: "+have)
+		if a.status == 304 && len(a.body) > 0 {
+			t.Errorf("304 with %s", a.body)
+		}
+		return a.status, a.header.Get("ETag")
+	}
+	put := func(id, summary string) {
+		t.Helper()
+		r.putRule(id, fmt.Sprintf(`{"expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":5},"annotations":{"summary":%q}}`, summary))
+	}
+	_, none := list("")
+	seen := map[string]string{"none": none}
+	for _, change := range []struct {
+		what string
+		do   func()
+	}{
+		{"a rule", func() { put("a", "x") }}, {"another", func() { put("b", "x") }}, {"a text", func() { put("a", "y") }},
+		{"one less", func() { r.call("DELETE", "/api/v1/rules/b", nil, asJSON) }},
+	} {
+		_, before := list("")
+		if status, _ := list(before); status != 304 {
+			t.Errorf("before %s: status %d for those who have it", change.what, status)
+		}
+		change.do()
+		status, tag := list(before)
+		if status != 200 || tag == "" {
+			t.Errorf("%s: status %d, version %s", change.what, status, tag)
+		}
+		for what, other := range seen {
+			if other == tag {
+				t.Errorf("after %s the version is that of %s", change.what, what)
+			}
+		}
+		seen[change.what] = tag
+	}
+	put("a", "x")
+	if _, tag := list(""); tag != seen["a rule"] {
+		t.Error("the same rules have another version")
+	}
+}

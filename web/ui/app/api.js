@@ -26,13 +26,13 @@ async function ask(method, path, content, signal, more) {
   });
   look(res, sent);
   const body = await res.json().catch((err) => { if (err.name === "AbortError") throw err; return {}; });
-  if (!res.ok) {
+  if (!res.ok && res.status !== 304) {
     const text = Array.isArray(body.message) ? body.message.join("; ") : body.message;
     const where = body.offset >= 0 ? " (at " + (body.offset + 1) + (body.token ? ": " + body.token : "") + ")" : "";
     const hint = body.hint ? " — " + body.hint : "";
     throw failed(text ? text + where + hint : res.status + " " + res.statusText, res.status === 429 || res.status >= 500, res.status, body.offset >= 0 ? body : null);
   }
-  return { body, next: /<([^>]+)>; rel="next"/.exec(res.headers.get("Link") || "")?.[1] || "", tag: res.headers.get("ETag") };
+  return { body, next: /<([^>]+)>; rel="next"/.exec(res.headers.get("Link") || "")?.[1] || "", tag: res.headers.get("ETag"), status: res.status };
 }
 export const raw = (path) => { const sent = token; return fetch(path, { headers: headers("*/*") }).then((res) => look(res, sent)); };
 export const get = async (path, signal) => (await ask("GET", path, undefined, signal)).body;
@@ -73,7 +73,12 @@ export async function band(id, start, end, signal) {
   return get("/api/v1/rules/" + encodeURIComponent(id) + "/band?" + p, signal);
 }
 
-export const rules = () => get("/api/v1/rules");
+
+// rules returns the rules and their version, or null while they are still those of a version.
+export const rules = async (version) => {
+  const { body, tag, status } = await ask("GET", "/api/v1/rules", undefined, undefined, version ? { "If-None-Match": version } : {});
+  return status === 304 ? null : { list: body, version: tag };
+};
 export const alertChanges = (since) => get("/api/v1/alerts/changes?since=" + since); // {revision, complete, alerts, gone}
 export const alert = (id) => get("/api/v1/alerts/" + encodeURIComponent(id)); // with why
 export const status = () => get("/api/v1/status");

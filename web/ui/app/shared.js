@@ -29,7 +29,8 @@ export function unlock(token) {
 // forget goes on without one.
 export function forget() {
   seen.clear();
-  revision = "";
+  revision = version = "";
+  rules.value = [];
   alertList.value = [];
   unlock("");
 }
@@ -48,12 +49,16 @@ async function pollAlerts() {
   if (changed) alertList.value = [...seen.values()].sort((a, b) => newest(b) - newest(a));
 }
 
+let version = ""; // of the rules
+async function pollRules() {
+  const got = await api.rules(version); // thousands of them are a megabyte, and seldom change
+  if (got) ({ list: rules.value, version } = got);
+}
+
 async function poll() {
   if (locked.peek()) return;
-  const often = rules.peek().length < 500 || polled.peek() % 10 === 0; // thousands of them are a megabyte, and seldom change
-  const [alerts, all, server] = await Promise.allSettled([pollAlerts(), often ? api.rules() : rules.peek(), api.status()]);
+  const [alerts, , server] = await Promise.allSettled([pollAlerts(), pollRules(), api.status()]);
   trouble.value = alerts.reason?.message || "";
-  if (all.status === "fulfilled") rules.value = all.value;
   if (server.status === "fulfilled") status.value = server.value;
   silent.value = server.reason?.status === 0;
   closedToUs.value = server.reason?.status === 403;

@@ -1,5 +1,5 @@
 // Explore: a query box, a live graph with a rule's band and the past beside it, and the alerts.
-import { html, effect, signal, useEffect, useRef, useState } from "/ui/vendor/preact.js";
+import { html, effect, signal, useEffect, useMemo, useRef, useState } from "/ui/vendor/preact.js";
 import { mount } from "/ui/editor.js";
 import { Alerts } from "/ui/alerts.js";
 import { duration, time } from "/ui/format.js";
@@ -60,6 +60,7 @@ function Ask() {
   useEffect(() => query.setError(refused.value), [refused.value]);
   const overlays = ["1h", "1d", "1w"], { range, from, style, live, band, overlay } = state, Tool = opened.value[tool.value], g = data.value;
   if (overlay.value && !overlays.includes(overlay.value)) overlays.push(overlay.value);
+  const bands = useMemo(() => rules.value.map((r) => html`<option key=${r.id} value=${r.id} selected=${r.id === band.value}>${r.id}</option>`), [rules.value, band.value]); // there may be thousands
   const button = (name, text, title) => html`<button aria-expanded=${String(tool.value === name)} title=${title} onClick=${() => turn(name)}>${text}</button>`;
   return html`<section class="panel ask" aria-label="Query">
     <div class="line"><div class="editor" ref=${host}></div><button class="primary" onClick=${() => submit(query.value())}>Graph</button></div>
@@ -74,7 +75,7 @@ function Ask() {
         onClick=${() => { live.value = !live.value; }}>Live</button>
       <span class="segments" role="group" aria-label="Style">${["", "area", "stack"].map((s) => html`<button aria-pressed=${String(style.value === s)} onClick=${() => { style.value = s; }}>${s === "stack" ? "Stacked" : s ? "Area" : "Lines"}</button>`)}</span>
       <label>Band <select id="band" value=${band.value} onChange=${(e) => { band.value = e.target.value; }}>
-        <option value="">none</option>${rules.value.map((r) => html`<option value=${r.id} selected=${r.id === band.value}>${r.id}</option>`)}</select></label>
+        <option value="">none</option>${bands}</select></label>
       <span class="label">Compare with</span><span class="segments" role="group" aria-label="Compare with what was before">${overlays.map((o) => html`<button aria-pressed=${String(o === overlay.value)} title=${"the same lines " + o + " before" + (o === "1w" ? " (w)" : "")} onClick=${() => { overlay.value = o === overlay.value ? "" : o; }}>−${o}</button>`)}</span>
       ${button("build", "Build", "an expression without writing one (b)")}${button("past", "History", "what was asked before (h)")}${button("share", "Share", "links, pictures, values (e)")}
       <button aria-pressed=${String(inspecting.value)} title="what each token leaves on the stack (s, or Ctrl+I while writing)" onClick=${() => { inspecting.value = !inspecting.value; }}>Stack</button>
