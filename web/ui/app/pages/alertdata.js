@@ -70,7 +70,14 @@ export function chosen(list, { rule, owner, match, text, hold }) {
   });
 }
 
-// grouped returns [{name, list}] by the rule or a label; those with the latest alert come first.
+// severe is 0 for what pages, 1 for warnings, 2 for the rest.
+export const severe = (s) => (/page|crit|emerg|fatal|high|sev-?[01]|^p[01]$/i.test(s) ? 0 : /warn|error|medium|^p2$/i.test(s) ? 1 : 2);
+
+// urgency orders alerts: what somebody is told of before what is held back, pages before
+// warnings, then the newest.
+export const urgency = (a, b) => held(a) - held(b) || severe(a.severity) - severe(b.severity) || since(b) - since(a);
+
+// grouped returns [{name, list}] by the rule or a label, the most urgent alert first in both.
 export function grouped(list, by) {
   const groups = new Map();
   for (const a of list) {
@@ -78,7 +85,7 @@ export function grouped(list, by) {
     const group = groups.get(name);
     if (group) group.push(a); else groups.set(name, [a]);
   }
-  return [...groups].map(([name, all]) => ({ name, list: all.sort((a, b) => since(b) - since(a)) })).sort((a, b) => since(b.list[0]) - since(a.list[0]));
+  return [...groups].map(([name, all]) => ({ name, list: all.sort(urgency) })).sort((a, b) => urgency(a.list[0], b.list[0]));
 }
 
 // The silences that hold something back now, by id; whoever shows them polls them.

@@ -6,6 +6,7 @@ import { duration, ms } from "/ui/format.js";
 import { useKeys } from "/ui/keys.js";
 import { note } from "/ui/router.js";
 import { alertList, away, polled, repeat, rules, silent, trouble } from "/ui/shared.js";
+import { severe, urgency } from "/ui/pages/alertdata.js";
 import { drift, run, second, woken } from "/ui/pages/boardclock.js";
 import { Choice } from "/ui/pages/boardchoice.js";
 import { Panel } from "/ui/pages/boardpanel.js";
@@ -16,7 +17,6 @@ const staleAfter = 20; // s without an answer
 const memory = "pulse.board";
 const own = "name,pulse.ingest.points,:eq,:sum"; // what a server without rules has
 const rank = { firing: 0, nodata: 1, broken: 2, pending: 3 };
-const severe = (s) => (/page|crit|emerg|fatal|high|sev-?[01]|^p[01]$/i.test(s) ? 0 : /warn|error|medium|^p2$/i.test(s) ? 1 : 2);
 
 // read takes the state from an address; panels are [{rule, group} or {q}], null for no choice.
 function read(search) {
@@ -108,11 +108,11 @@ export function Page({ search }) {
 
 // State is the band across the top: how all of it stands, by words and shapes, and the server's time.
 function State({ stale, quiet, stands, children }) {
-  const firing = alertList.value.filter((a) => a.state === "firing" || a.state === "nodata"), pending = alertList.value.filter((a) => a.state === "pending").length;
-  const held = firing.filter((a) => a.silencedBy?.length > 0).length, old = stands.filter((x) => x === "stale").length, unknown = trouble.value && !stale;
-  const kind = stale ? "stale" : unknown ? "unknown" : firing.length > 0 ? "firing" : old > 0 ? "stale" : pending > 0 ? "pending" : "calm";
-  const named = [...new Map(firing.map((a) => [a.rule, a])).keys()];
-  const text = { stale: stale ? "Stale" : old + " of " + stands.length + " stale", unknown: "Not known", firing: firing.length + " firing", pending: pending + " pending", calm: "Calm" }[kind];
+  const on = alertList.value.filter((a) => a.state === "firing" || a.state === "nodata"), gone = on.filter((a) => a.state === "nodata").length, firing = on.length - gone, pending = alertList.value.filter((a) => a.state === "pending").length;
+  const held = on.filter((a) => a.silencedBy?.length > 0).length, old = stands.filter((x) => x === "stale").length, unknown = trouble.value && !stale;
+  const kind = stale ? "stale" : unknown ? "unknown" : on.length > 0 ? "firing" : old > 0 ? "stale" : pending > 0 ? "pending" : "calm";
+  const named = [...new Set([...on].sort(urgency).map((a) => a.rule))];
+  const text = { stale: stale ? "Stale" : old + " of " + stands.length + " stale", unknown: "Not known", firing: [firing > 0 && firing + " firing", gone > 0 && gone + " no data"].filter(Boolean).join(", "), pending: pending + " pending", calm: "Calm" }[kind];
   const by = drift.value;
   return html`<div class=${"board-state s-" + kind} data-state=${kind}><span role="status" class="board-word"><i aria-hidden="true">${{ stale: "✕", unknown: "✕", firing: "▲", pending: "◔", calm: "●" }[kind]}</i> ${text}</span>
     <span class="board-who">${stale ? "no answer for " + duration(quiet) + ": what is below is old" : unknown ? trouble.value : kind === "stale" ? "the server answers, but no new steps come" : html`${named.slice(0, 3).map((id, i) => html`${i > 0 && ", "}<a key=${id} href=${"/alerts?rule=" + encodeURIComponent(id)}>${id}</a>`)}${named.length > 3 ? " and " + (named.length - 3) + " more" : ""}${held > 0 ? " · " + held + " silenced" : ""}${old > 0 ? " · " + old + " of " + stands.length + " panels stale" : ""}`}</span>

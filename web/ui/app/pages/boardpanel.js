@@ -48,7 +48,7 @@ export function Panel({ what, stale, onStand }) {
   const el = useRef(null), drawing = useRef(null), live = useRef(null), draws = useRef(0), marked = useRef(() => {});
   const [, fresh] = useState(0), [mark, setMark] = useState(null);
   const key = JSON.stringify(what);
-  const mine = (s) => (what.rule ? alertList.value.filter((a) => a.rule === what.rule && (!s?.tags || same(a.tags, s.tags) || a.absence)) : []);
+  const mine = (s) => (what.rule ? alertList.value.filter((a) => a.rule === what.rule && (!s?.tags || same(a.tags, s.tags))) : []);
   const spans = (s) => mine(s).map((a) => ({ a, from: since(a), to: a.endsAt ? Date.parse(a.endsAt) : Math.max(s.t, since(a)), state: a.state })).filter((x) => s.window?.length && x.to >= s.window.time(0));
   useEffect(() => {
     drawing.current = graph(el.current, (t) => marked.current(t));

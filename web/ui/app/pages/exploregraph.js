@@ -34,7 +34,7 @@ export function Graph() {
   return html`<div class="chart" data-bounded=${bounded} data-to=${g?.times.at(-1)} data-style=${(fills.value && style) || "line"}><div role="img" aria-label=${about} ref=${el} style=${{ position: "absolute", inset: 0, visibility: none ? "hidden" : "visible" }}></div>
     <div ref=${tip} class="tip" hidden></div>
     ${pin && !empty && pins.value && html`<${pins.value} pin=${pin} />`}
-    ${none && html`<div class="empty"><p>No data for this query in this range.</p><p>Push a count, and it is here in the next step:</p>
+    ${none && html`<div class="empty"><p>No data for this query in this range.</p><p>Which names and tags there are is in <a href="/data">Data</a>. Push a count, and it is here in the next step:</p>
       <pre>curl -X POST '${location.origin}/c/starts?region=eu' -d 1</pre>
       <p>then ask <code>name,starts,:eq,:sum</code></p></div>`}
   </div>`;

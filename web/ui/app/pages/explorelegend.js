@@ -3,7 +3,7 @@ import { html, useState } from "/ui/vendor/preact.js";
 import { color } from "/ui/chart.js";
 import { number } from "/ui/format.js";
 import { redraw } from "/ui/shared.js";
-import { data, hidden } from "/ui/pages/exploredata.js";
+import { beside, data, hidden } from "/ui/pages/exploredata.js";
 import { state, toggle } from "/ui/pages/explorestate.js";
 
 function stats(values) {
@@ -32,6 +32,12 @@ export function turn(alone) {
   if (key) toggle(key, alone);
 }
 
+// Beside says what is drawn beside the lines.
+function Beside({ g }) {
+  const past = { "1h": "an hour", "1d": "a day", "1w": "a week" }[state.overlay.value] || state.overlay.value;
+  return html`${beside.value?.bandFor(g) && html`<span class="of-band">band of ${state.band.value}, and what it expects</span>`}${past && beside.value?.past.value.length > 0 && html`<span class="of-past">${past} before</span>`}`;
+}
+
 // Legend: a click shows or hides a line; with Alt, or a second click, it alone is shown, or all.
 export function Legend() {
   const g = data.value, [find, setFind] = useState(""), [most, setMost] = useState(50), [said, say] = useState("");
@@ -49,7 +55,7 @@ export function Legend() {
   const head = (name, wide) => html`<th class=${(name === "line" ? "" : "num ") + (wide ? "wide" : "")} aria-sort=${by === name ? (sort === name ? "ascending" : "descending") : null}><button onClick=${() => turn(name)}>${name}${by === name ? (sort === name ? " ↑" : " ↓") : ""}</button></th>`;
   const copy = (what, l) => import("/ui/pages/explorecopy.js").then((m) => m.copyLine(what, l)).then(say, () => say("It could not be copied."));
   return html`<div class="scroll"><div class="many">${g.lines.length > 12 && html`<input type="search" aria-label="Find lines" placeholder="find lines" value=${find} onInput=${(e) => setFind(e.target.value)} />
-      <span>${matched} of ${g.lines.length} lines</span>`}${off.size > 0 && html`<span>${g.lines.length - off.size} shown</span><button onClick=${() => { state.only.value = []; state.hide.value = []; }}>Show all</button>`}<span role="status">${said}</span></div>
+      <span>${matched} of ${g.lines.length} lines</span>`}${off.size > 0 && html`<span>${g.lines.length - off.size} shown</span><button onClick=${() => { state.only.value = []; state.hide.value = []; }}>Show all</button>`}<${Beside} g=${g} /><span role="status">${said}</span></div>
     <table class="legend"><thead><tr><th></th>${head("line")}${columns.map((c) => head(c, c === "min"))}<th class="wide"></th></tr></thead>
     <tbody>${rows.map(({ l, i, s }) => { const v = s || stats(l.values), hides = off.has(l.key); return html`<tr key=${i} data-line=${i} class=${hides ? "off" : ""}
       title="click: show or hide; with Alt, or double click: only this line" onClick=${(e) => toggle(l.key, e.altKey)} onDblClick=${() => toggle(l.key, true)}>

@@ -21,7 +21,7 @@ export function Pinned({ pin }) {
     box.current?.querySelector(".near")?.scrollIntoView({ block: "nearest" });
   }, [pin.t]);
   useEffect(() => { // the place is of another width
-    const unpin = () => { pinned.value = null; };
+    const wide = innerWidth, unpin = () => { if (innerWidth !== wide) pinned.value = null; }; // phones change their height while they scroll
     addEventListener("resize", unpin);
     return () => removeEventListener("resize", unpin);
   }, []);

@@ -21,7 +21,7 @@ function health(r) {
   const s = r.status || {}, b = s.breaker || {};
   if (s.leaving) return ["pending", "leaving", "It is in no file any more, gets the end of what it was told of, and goes then."];
   if (r.disabled) return ["pending", "disabled", r.disabled_reason ? "Pulse disabled it since " + r.disabled_reason + ". Enable it when it is right again; what waits is sent." : "Nothing is sent; notifications wait for a day."];
-  if (s.failing && !s.failing.works) return ["firing", "failing", s.failing.reason + (s.failing.told?.length ? ". " + s.failing.told.join(", ") + " was told." : ". There was nobody else to tell.")];
+  if (s.failing && !s.failing.works) return ["firing", "failing", s.failing.reason + (s.failing.told?.length ? ". " + s.failing.told.join(", ") + (s.failing.told.length > 1 ? " were" : " was") + " told." : ". There was nobody else to tell.")];
   if (s.failing) return ["pending", "working again", "It took something; after a minute without trouble the others are told that it works."];
   if (b.state && b.state !== "closed") return ["firing", "host down", b.host + " does not answer, one attempt at a time probes it." + (b.lastError ? " " + b.lastError : "")];
   if (s.heartbeat?.silent) return ["firing", "silent", "No heartbeat is sent: " + s.heartbeat.silent];

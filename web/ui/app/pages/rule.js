@@ -92,7 +92,7 @@ function Group({ g, name, on, onShow }) {
   const clock = g.for ? "for " + duration(g.for.passed / 1000) + " of " + duration(g.for.needs / 1000) : g.keep ? "over in " + duration((g.keep.needs - g.keep.passed) / 1000) : g.absent ? "without data for " + duration(g.absent / 1000) : g.decision ? g.decision : "";
   return html`<tr class=${g.state === "firing" ? "firing-row" : ""} aria-current=${on ? "true" : null}><td class="states"><${State} state=${g.noData && g.state === "inactive" ? "nodata" : g.state} />${g.out && g.state === "inactive" ? html` <span class="soft">out: ${g.cause}</span>` : ""}</td>
     <td class="id"><button class="plain" aria-pressed=${String(on)} onClick=${onShow}>${name}</button></td><td class="num" data-label="Value">${number(g.value)}</td><td class="num" data-label="Expected">${number(g.expected)}</td>
-    <td class="num" data-label="Band">${g.lower === null && g.upper === null ? "–" : number(g.lower) + " … " + number(g.upper)}</td><td class="num" data-label="Score">${number(g.score)}</td>
+    <td class="num" data-label="Band">${g.lower === null && g.upper === null ? "–" : g.upper === null ? "≥ " + number(g.lower) : g.lower === null ? "≤ " + number(g.upper) : number(g.lower) + " … " + number(g.upper)}</td><td class="num" data-label="Score">${number(g.score)}</td>
     <td data-label="Since">${since ? html`<${Age} ms=${since} /> ` : ""}${clock && html`<span class="soft">${clock}</span>`} ${!since && !clock && !incident && html`<span class="soft">–</span>`}${incident && html`<a href=${"/alerts/" + encodeURIComponent(incident)}>alert</a>`}</td></tr>`;
 }
 

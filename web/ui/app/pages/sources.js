@@ -13,16 +13,18 @@ const by = {
   accepted: (s) => s.accepted, rejected,
 };
 
-// pick filters and sorts.
+const trouble = (s) => (troubled(s) ? 0 : s.silent ? 1 : 2);
+
+// pick filters and sorts, unless otherwise asked by who has a problem; what is equal goes by its name.
 function pick(list, find, show, sort) {
-  const key = by[sort.replace(/^-/, "")] || by.seen, sign = sort.startsWith("-") ? -1 : 1, text = find.toLowerCase();
+  const key = by[sort.replace(/^-/, "")] || trouble, sign = sort.startsWith("-") ? -1 : 1, text = find.toLowerCase();
   const of = list.filter((s) => s.source.toLowerCase().includes(text) && (show === "rejected" ? troubled(s) : show === "silent" ? s.silent : true));
-  return of.map((s) => [key(s), s]).sort(([a], [b]) => sign * (a < b ? -1 : a > b ? 1 : 0)).map(([, s]) => s);
+  return of.map((s) => [key(s), s]).sort(([a, s], [b, o]) => sign * (a < b ? -1 : a > b ? 1 : 0) || (s.source < o.source ? -1 : 1)).map(([, s]) => s);
 }
 
 export function Page({ search }) {
   const [p, set] = useQuery(search), of = useAsk("/api/v1/sources", 5000), [most, setMost] = useState(100);
-  const find = p.get("find") || "", show = p.get("show") || "", sort = p.get("sort") || "seen";
+  const find = p.get("find") || "", show = p.get("show") || "", sort = p.get("sort") || "";
   useKeys({ "/": ["find a source", () => document.getElementById("find")?.focus()] });
   useRows("#sources");
   const all = of.data || [], list = pick(all, find, show, sort);
