@@ -178,14 +178,17 @@ func (r *run) each(list []shot) error {
 			if !r.wanted(s) || r.all == "" && !slices.Contains(s.kept, l.name) {
 				continue
 			}
-			err := errors.Join(r.tab.as(l), r.tab.goTo(s))
+			var err error
+			if s.first != nil {
+				err = s.first()
+			}
+			err = errors.Join(err, r.tab.as(l), r.tab.goTo(s))
 			if err == nil && s.then != nil {
 				err = s.then(r.tab)
 			}
 			err = errors.Join(err, r.take(s, l))
 			if err != nil {
 				failed = append(failed, fmt.Errorf("%s, %s: %w", s.name, l.name, err))
-				fmt.Fprintln(r.out, failed[len(failed)-1])
 			}
 			if r.ctx.Err() != nil {
 				return r.ctx.Err()

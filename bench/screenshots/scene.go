@@ -95,7 +95,7 @@ func open(ctx context.Context, s *server.Server) (*scene, error) {
 	}); err != nil {
 		return c, err
 	}
-	return c, c.queries()
+	return c, nil
 }
 
 func (c *scene) close() {
@@ -155,8 +155,12 @@ func (c *scene) silences() error {
 	return nil
 }
 
-// queries asks for much and reads nothing, so that the queries go on.
+// queries asks for much and reads nothing, so that the queries go on for a while.
 func (c *scene) queries() error {
+	for _, conn := range c.slow {
+		_ = conn.Close()
+	}
+	c.slow = nil
 	address := strings.TrimPrefix(c.url, "http://")
 	for _, program := range []string{"name,http.requests,:eq,(,nf.node,),:by" + strings.Repeat(",:dup", 20), "name,play.starts,:eq,(,device,),:by" + strings.Repeat(",:dup", 40)} {
 		conn, err := net.Dial("tcp", address)

@@ -11,8 +11,9 @@ import (
 // shot is a picture: where the page is, when it is ready, and what is done there first.
 type shot struct {
 	name   string
-	path   string // with its query
-	ready  string // JavaScript that is true when it is there
+	path   string       // with its query
+	ready  string       // JavaScript that is true when it is there
+	first  func() error // before the page is opened
 	then   func(t *tab) error
 	kept   []string // looks that are committed
 	screen bool     // what the screen shows, not all of the page
@@ -20,7 +21,7 @@ type shot struct {
 
 const (
 	desk    = "light dark"
-	editor  = `document.getElementById("query").shadowRoot`
+	editor  = `document.getElementById("query").shadowRoot?`
 	byShare = starts + ",(,nf.region,),:by"
 )
 
@@ -142,7 +143,7 @@ func (c *scene) shots() ([]shot, error) {
 		{name: "receiver", path: "/receivers/legacy", ready: has("#log tbody tr")},
 		{name: "receiver-edit", path: "/receivers/oncall?edit=1", ready: has("#timeout")},
 		{name: "receiver-new", path: "/receivers?new=1", ready: has("#name")},
-		{name: "server", path: "/server", ready: has("#running") + ` && document.querySelectorAll("#own .spark path").length > 3`, kept: both},
+		{name: "server", path: "/server", first: c.queries, ready: has("#running") + ` && document.querySelectorAll("#own .spark path").length > 3`, kept: both},
 		{name: "no-page", path: "/nosuch", ready: has("main .error")},
 		{name: "no-rule", path: "/rules/nosuch", ready: has("main .error")},
 		{name: "no-alert", path: "/alerts/nosuch", ready: has("main .error, main .empty")},

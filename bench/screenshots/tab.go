@@ -77,7 +77,7 @@ func (t *tab) shows(selector, want string) error {
 
 // point moves the mouse to shares of the plot, and clicks there.
 func (t *tab) point(x, y float64) error {
-	box, err := chromedp.Run(t.ctx, chromedp.Evaluate[[]float64](`(() => { const b = document.querySelector(".chart .u-over").getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; })()`))
+	box, err := chromedp.Run(t.ctx, chromedp.Evaluate[[]float64](`(() => { const b = document.querySelector(".chart .plot-over").getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; })()`))
 	if err != nil {
 		return err
 	}
