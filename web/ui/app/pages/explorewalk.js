@@ -5,7 +5,7 @@ import { between, follow, span, state, zoom } from "/ui/pages/explorestate.js";
 
 // step shows the values of the step by steps away from the one that is shown, of the newest first.
 export function step(by) {
-  const g = data.value, plot = document.querySelector(".chart .u-over");
+  const g = data.value, plot = document.querySelector(".chart .plot-over");
   if (!plot || !g?.times.length) return;
   const { times } = g, was = pinned.value, last = times.length - 1, near = was ? times.findIndex((t) => t >= was.t - 1e-6) : -1;
   const i = near < 0 ? last : Math.max(0, Math.min(last, near + by));
