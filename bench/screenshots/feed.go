@@ -18,7 +18,8 @@ import (
 const (
 	step   = 5 * time.Second
 	weeks  = 15 * 24 * time.Hour // of history, at steps of a minute
-	recent = 2 * time.Hour       // of it at the primary step, now, a day and a week ago
+	recent = 7 * time.Hour       // of it at the primary step
+	before = time.Hour           // and around this time of day, a day and a week ago
 	queues = 3
 )
 
@@ -128,25 +129,18 @@ func others(t time.Time, broken time.Duration) (out []point) {
 	return out
 }
 
-// history imports two weeks of the service at steps of a minute, and two hours at the primary
-// step, as they are now and were a day and a week ago.
+// history imports two weeks of the service at steps of a minute, and at the primary step the
+// last hours, and those around this time a day and a week ago.
 func (f *feed) history(end time.Time) error {
 	if err := f.imported(end.Add(-weeks).Truncate(time.Minute), end.Truncate(time.Minute), time.Minute); err != nil {
 		return err
 	}
-	for _, ago := range []time.Duration{7 * 24 * time.Hour, 24 * time.Hour, 0} {
-		if err := f.imported(end.Add(-ago-recent), min2(end, end.Add(-ago+time.Hour)), step); err != nil {
+	for _, ago := range []time.Duration{7 * 24 * time.Hour, 24 * time.Hour} {
+		if err := f.imported(end.Add(-ago-before), end.Add(-ago+before), step); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func min2(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
+	return f.imported(end.Add(-recent), end, step)
 }
 
 // imported sends the steps after start up to end, a request for half a day of minutes.

@@ -34,7 +34,7 @@ var rules = map[string]string{
 		"detector":{"kind":"double-exponential","direction":"below","hold":"15s"},
 		"annotations":{"summary":"{{index .Tags \"nf.region\"}}: {{.Value}} starts per second, expected {{.Expected}}","why":"{{.Why}}","runbook":"https://wiki.example.com/runbooks/starts"}}`,
 	"starts": `{"expr":"name,play.starts,:eq,:sum","owner":"playback","severity":"page","notify":["oncall"],"labels":{"team":"playback"},
-		"detector":{"kind":"seasonal","direction":"below"},
+		"detector":{"kind":"double-exponential","direction":"below"},
 		"annotations":{"summary":"starts per second are {{.Value}}, expected {{.Expected}}","runbook":"https://wiki.example.com/runbooks/starts"}}`,
 	"error-ratio": `{"expr":"name,play.errors,:eq,:sum,name,play.starts,:eq,:sum,:div,100,:mul,(,nf.region,),:by","owner":"playback","severity":"page","notify":["oncall","legacy"],"labels":{"team":"playback"},
 		"detector":{"kind":"static","above":2},"for":"15s","keep":"1m",

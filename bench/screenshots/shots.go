@@ -82,7 +82,7 @@ func (c *scene) shots() ([]shot, error) {
 		group.Set(k, v)
 	}
 	return []shot{
-		{name: "explore", path: at("/", "q", starts, "range", "15m", "band", "starts", "overlay", "1w"), ready: drawn, kept: both, screen: true},
+		{name: "explore", path: at("/", "q", "name,play.starts,:eq,nf.region,eu-west,:eq,:and,:sum", "range", "15m", "band", "starts-by-region", "overlay", "1w"), ready: drawn, kept: both, screen: true},
 		{name: "board", path: at("/board", "range", "15m", "p", "rule:starts", "p", "rule:starts-by-region", "p", "rule:error-ratio", "p", "rule:edge-5xx"), ready: `[...document.querySelectorAll(".board-panel")].filter((e) => e.dataset.live === "true" && e.dataset.draws > 0).length === 4`, kept: both, screen: true},
 		{name: "alerts", path: "/alerts", ready: has(".alert-row.firing .spark-line"), kept: all, screen: true},
 		{name: "alert", path: "/alerts/" + page.Incident, ready: has(".chart canvas") + " && " + has(".timeline"), kept: both},
