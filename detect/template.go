@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"strings"
 	"time"
 
 	"pulse/detect/text"
@@ -20,8 +21,8 @@ type Number = text.Number
 type TemplateData struct {
 	Rule     string
 	Severity string
-	Tags     map[string]string // of the group
-	Labels   map[string]string // of the rule
+	Tags     pairs // of the group
+	Labels   pairs // of the rule
 	// NaN where unknown.
 	Value, Expected, Lower, Upper, Score Number
 	StartsAt                             string // RFC 3339, UTC
@@ -30,6 +31,19 @@ type TemplateData struct {
 	Cause                                string // in which way it is out, a word of algo.Cause
 
 	why func() string
+}
+
+// pairs are keys with their values, which print as a person writes them.
+type pairs map[string]string
+
+// String returns them as k=v, in order of the keys, with commas between them.
+func (p pairs) String() string {
+	list := make([]string, 0, len(p))
+	for key, value := range p {
+		list = append(list, key+"="+value)
+	}
+	sort.Strings(list)
+	return strings.Join(list, ", ")
 }
 
 // Why says in plain words what was decided on.

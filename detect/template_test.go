@@ -27,6 +27,7 @@ func TestAnnotations(t *testing.T) {
 	f("{{.Tags.region}}: {{.Value}} starts/s, expected {{.Expected}}", "eu: 412.512 starts/s, expected 980.1")
 	f("{{.Tags.none}}|{{.Labels.team}}|{{.Rule}}|{{.Severity}}", "|playback|sps-drop|page")
 	f("{{range $k, $v := .Tags}}{{$k}}={{$v}};{{end}}", "region=eu;z=<b>;")
+	f("{{.Tags}} is low{{.Labels.none}}", "region=eu, z=<b> is low")
 	f(`{{printf "%.1f" .Value}} {{printf "12345 %s 100%%" .Rule}}`, "412.5 12345 sps-drop 100%")
 	f("{{if lt .Value .Expected}}below{{else}}above{{end}}", "below")
 	f("{{percent .Score}} {{humanize .Upper}} {{toUpper .Tags.region}}", "99.8% 1.06k EU")

@@ -158,6 +158,15 @@ func (p pairs) SortedPairs() (out pairList) {
 	return out
 }
 
+// String returns them as name=value, in order, with commas between them.
+func (p pairs) String() string {
+	list := make([]string, 0, len(p))
+	for _, one := range p.SortedPairs() {
+		list = append(list, one.Name+"="+one.Value)
+	}
+	return strings.Join(list, ", ")
+}
+
 // Names returns the names in order.
 func (p pairs) Names() []string { return p.SortedPairs().Names() }
 
