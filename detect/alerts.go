@@ -143,7 +143,7 @@ func (e *Engine) current(r *running, i int, in *incident, everyone []string) Ale
 
 // shown shows an incident as it was stored.
 func shown(in *incident, everyone []string) Alert {
-	a := Alert{Notification: in.Sent, State: in.State, PendingSince: in.PendingSince, InhibitedBy: in.Inhibited}
+	a := Alert{Notification: in.Sent, State: in.State, PendingSince: in.PendingSince, InhibitedBy: in.Inhibited, Began: in.Began}
 	a.Notify = in.Notify
 	if in.State == StatePending {
 		return a

@@ -87,7 +87,7 @@ func checkTimeline(t *testing.T, r *rig, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{`"state":"resolved"`, `"pendingSince":"2026-01-01T00:01:30.000Z"`, `"silencedBy":[]`, `"timeline":[`, `"expected":null`} {
+	for _, key := range []string{`"state":"resolved"`, `"pendingSince":"2026-01-01T00:01:30.000Z"`, `"silencedBy":[]`, `"timeline":[`, `"expected":null`, `"began":{"value":12,"expected":null,"lower":50,"upper":null}`} {
 		if !strings.Contains(string(body), key) {
 			t.Errorf("alert JSON lacks %s: %s", key, body)
 		}

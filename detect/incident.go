@@ -33,6 +33,14 @@ type Event struct {
 	Detail string `json:"detail"`
 }
 
+// Figures are what a verdict was on; NaN is null.
+type Figures struct {
+	Value    Number `json:"value"`
+	Expected Number `json:"expected"`
+	Lower    Number `json:"lower"`
+	Upper    Number `json:"upper"`
+}
+
 // incident is one alert or no-data episode of one group, from its first step
 // until it is resolved. Its JSON form is the record in the database.
 type incident struct {
@@ -52,6 +60,7 @@ type incident struct {
 	Legs         []leg               `json:"legs,omitempty"`
 	Inhibited    []Cause             `json:"inhibited,omitempty"` // what inhibits it while somebody is to be told
 	Events       []Event             `json:"events"`
+	Began        *Figures            `json:"began,omitempty"` // what it began on
 
 	undecided bool // it began in this turn, and who is told is not known yet
 
@@ -152,7 +161,15 @@ func (in *incident) appendRecord(dst []byte) ([]byte, error) {
 		dst = notify.AppendString(append(dst, `,"detail":`...), x.Detail)
 		dst = append(dst, '}')
 	}
-	return append(dst, `]}`...), nil
+	dst = append(dst, ']')
+	if b := in.Began; b != nil {
+		dst = notify.AppendNumber(append(dst, `,"began":{"value":`...), float64(b.Value))
+		dst = notify.AppendNumber(append(dst, `,"expected":`...), float64(b.Expected))
+		dst = notify.AppendNumber(append(dst, `,"lower":`...), float64(b.Lower))
+		dst = notify.AppendNumber(append(dst, `,"upper":`...), float64(b.Upper))
+		dst = append(dst, '}')
+	}
+	return append(dst, '}'), nil
 }
 
 // appendMachine appends the state of an alert, without what is zero.
@@ -222,6 +239,7 @@ type Alert struct {
 	MutedBy      []string // mutes and active times that hold it back from some receiver
 	Receivers    []string // that were told that it began
 	Meant        []string // these, and those that it is held back from
+	Began        *Figures // what it began on; nil while pending, and where a version before did not keep it
 	Timeline     []Event  // only of a single alert, as what follows
 	Attempts     []notify.Attempt
 	Standing     []notify.Standing
@@ -247,13 +265,14 @@ func (a Alert) MarshalJSON() ([]byte, error) {
 		MutedBy      []string          `json:"mutedBy"`
 		Receivers    []string          `json:"receivers"`
 		Untold       []string          `json:"untold"`
+		Began        *Figures          `json:"began,omitempty"`
 		Timeline     []Event           `json:"timeline,omitempty"`
 		Attempts     []notify.Attempt  `json:"attempts,omitempty"`
 		Standing     []notify.Standing `json:"standing,omitempty"`
 		Why          *Why              `json:"why,omitempty"`
 	}{
 		State: a.State, SilencedBy: append([]string{}, a.SilencedBy...), InhibitedBy: append([]Cause{}, a.InhibitedBy...),
-		MutedBy: append([]string{}, a.MutedBy...), Receivers: append([]string{}, a.Receivers...), Untold: a.untold(),
+		MutedBy: append([]string{}, a.MutedBy...), Receivers: append([]string{}, a.Receivers...), Untold: a.untold(), Began: a.Began,
 		Timeline: a.Timeline, Attempts: a.Attempts, Standing: a.Standing, Why: a.Why,
 	}
 	if a.PendingSince != 0 {

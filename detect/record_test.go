@@ -21,7 +21,7 @@ func TestIncidentRecord(t *testing.T) {
 			Notify: []string{"x", "y\n"},
 			Sent: notify.Notification{ID: "b-firing", Type: notify.TypeFiring, Labels: map[string]string{"z": "1", "a": "2"}, Detector: json.RawMessage(`{"kind":"static"}`),
 				StartsAt: 1_700_000_000_001, Contributors: []notify.Contributor{{Tags: map[string]string{"k": "v"}, Delta: -540, Share: .95}}},
-			Events: []Event{{1, "pending", "a"}, {2, "firing", "b & c"}}},
+			Events: []Event{{1, "pending", "a"}, {2, "firing", "b & c"}}, Began: &Figures{Value: 12, Expected: Number(nan), Lower: 1e-9, Upper: 1e300}},
 		{ID: "c", Rule: "r", State: StateFiring, Silences: []string{"s"}, Routed: true, Inhibited: []Cause{{"over<", "a"}}, Events: []Event{},
 			Sent: notify.Notification{ID: "c-firing", Type: notify.TypeFiring, Value: nan, Expected: nan, Lower: nan, Upper: nan, Score: nan},
 			Legs: []leg{{Receiver: "x", Told: 5, Quiet: []string{"silence s"}, Group: &legGroup{"k", map[string]string{"b": "1", "a": "&"}, 1, 2, 3}}, {Receiver: "y", MutedBy: []string{"m"}, Outside: []string{"o"}}}},

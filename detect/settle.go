@@ -290,6 +290,7 @@ func (e *Engine) fill(in *incident, r *running, i int, m moment) {
 // announce renders the annotations and queues the incident's notification.
 func (e *Engine) announce(r *running, i int, in *incident, m moment) {
 	n := &in.Sent
+	in.Began = &Figures{Number(n.Value), Number(n.Expected), Number(n.Lower), Number(n.Upper)}
 	n.Annotations = r.c.notes.render(&TemplateData{
 		Rule: n.Rule, Severity: n.Severity, Tags: n.Tags, Labels: n.Labels,
 		Value: Number(n.Value), Expected: Number(n.Expected), Lower: Number(n.Lower), Upper: Number(n.Upper), Score: Number(n.Score),

@@ -62,8 +62,8 @@ func appendRaw(dst []byte, text json.RawMessage) ([]byte, error) {
 	return append(dst, text...), err
 }
 
-// appendNumber appends v, which is null when it is NaN or infinite.
-func appendNumber(dst []byte, v float64) []byte {
+// AppendNumber appends v, which is null when it is NaN or infinite.
+func AppendNumber(dst []byte, v float64) []byte {
 	a := math.Abs(v)
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
@@ -140,7 +140,7 @@ func (n *Notification) AppendJSON(dst []byte) ([]byte, error) {
 	}
 	number := func(name string, value float64) {
 		dst = append(dst, name...)
-		dst = appendNumber(dst, value)
+		dst = AppendNumber(dst, value)
 	}
 	text(`{"type":`, n.Type)
 	text(`,"id":`, n.ID)

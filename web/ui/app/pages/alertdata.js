@@ -12,6 +12,9 @@ export const held = (a) => open(a) && (a.silencedBy.length > 0 || a.inhibitedBy.
 // latest returns the alert of two readings whose figures are newer; either may be missing.
 export const latest = (a, b) => (!a || (b && Date.parse(b.evaluatedAt) > Date.parse(a.evaluatedAt)) ? b : a);
 
+// figures are those of the newest step, and of one that is over those it began on.
+export const figures = (a) => (open(a) ? a : { ...a, ...a.began });
+
 export const pathOf = (incident) => "/alerts/" + encodeURIComponent(incident);
 
 // labels are those that routes and silences know an alert by.

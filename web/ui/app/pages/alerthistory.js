@@ -6,7 +6,7 @@ import { go, note } from "/ui/router.js";
 import { useKeys } from "/ui/keys.js";
 import { opened } from "/ui/shared.js";
 import { When } from "/ui/pages/alertbits.js";
-import { ended, pathOf, since, words } from "/ui/pages/alertdata.js";
+import { ended, figures, pathOf, since, words } from "/ui/pages/alertdata.js";
 import { Filters, query, read, write } from "/ui/pages/alertfilters.js";
 
 const size = 50;
@@ -36,13 +36,14 @@ export function History({ search }) {
       ${list.length === 0 ? html`<p class="empty">${stale ? "…" : got.error ? "" : "No alert that is kept fits."}</p>` : html`<table class="cards history"><thead><tr><th>state</th><th>began</th><th>rule</th><th class="num">lasted</th><th class="num">value</th><th class="num">expected</th><th>cause</th><th>receivers</th></tr></thead>
         <tbody>${list.map((a) => html`<${Past} key=${a.incident} a=${a} selected=${a.incident === sel} />`)}</tbody></table>`}
       <p class="pager">${f.after && html`<button onClick=${() => change({ after: "" })}>Newest</button>`}${got.next && !stale && html`<button class="older" onClick=${() => { change({ after: got.next }); }}>Older</button>`}
-        <span class="soft">${list.length > 0 && list.length + (got.next ? " of more" : " alerts")}</span></p></section>`;
+        <span class="soft">${list.length > 0 && list.length + (got.next ? " of more" : list.length === 1 ? " alert" : " alerts")}</span></p></section>`;
 }
 
 function Past({ a, selected }) {
+  const { value, expected } = figures(a);
   return html`<tr id=${"past-" + a.incident} class=${a.state} aria-current=${selected ? "true" : null} onClick=${(e) => { if (!e.target.closest("a") && !String(getSelection())) go(pathOf(a.incident)); }}>
     <td><span class=${"badge " + a.state}>${words[a.state]}</span>${a.flapping && html` <span class="badge pending">flapping</span>`}</td><td><${When} t=${since(a)} /></td>
     <td class="name"><a href=${pathOf(a.incident)}>${a.rule}</a> <span class="tags">${tags(a.tags)}</span></td>
-    <td class="num" data-label="lasted">${duration(((ended(a) || Date.now()) - since(a)) / 1000)}</td><td class="num" data-label="value">${number(a.value)}</td><td class="num" data-label="expected">${number(a.expected)}</td>
+    <td class="num" data-label="lasted">${duration(((ended(a) || Date.now()) - since(a)) / 1000)}</td><td class="num" data-label="value">${number(value)}</td><td class="num" data-label="expected">${number(expected)}</td>
     <td data-label="cause">${a.cause || "–"}</td><td data-label="to" class="names">${a.receivers.join(", ") || (a.state === "pending" ? "–" : "nobody")}</td></tr>`;
 }

@@ -5,7 +5,7 @@ import { useKeys } from "/ui/keys.js";
 import { go, note, place } from "/ui/router.js";
 import { alertList, polled, trouble } from "/ui/shared.js";
 import { Age, Told } from "/ui/pages/alertbits.js";
-import { chosen, deviation, ended, grouped, latest, open, order, pathOf, words } from "/ui/pages/alertdata.js";
+import { chosen, deviation, ended, figures, grouped, latest, open, order, pathOf, words } from "/ui/pages/alertdata.js";
 import { Filters, read, write } from "/ui/pages/alertfilters.js";
 import { SilenceDialog } from "/ui/pages/silencing.js";
 import { Spark, useDetail } from "/ui/pages/spark.js";
@@ -75,7 +75,7 @@ function Of({ a }) {
 }
 
 function Row({ a, alone, by, of, selected, change }) {
-  const el = useRef(null), got = useDetail(el, a), text = tags(a.tags), summary = a.annotations?.summary, n = latest(a, got?.detail);
+  const el = useRef(null), got = useDetail(el, a), text = tags(a.tags), summary = a.annotations?.summary, n = figures(latest(a, got?.detail));
   const whole = alone || by !== "rule" || !text;
   return html`<article ref=${el} id=${"alert-" + a.incident} class=${"alert-row " + a.state} aria-current=${selected ? "true" : null} aria-label=${words[a.state] + " " + a.rule + " " + text}
       onClick=${(e) => { if (!e.target.closest("a, button") && !String(getSelection())) go(pathOf(a.incident)); }}>

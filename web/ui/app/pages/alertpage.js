@@ -8,7 +8,7 @@ import { note, place } from "/ui/router.js";
 import { alertList, away, rules } from "/ui/shared.js";
 import { Breakdown, Decisions, Facts, Steps } from "/ui/why.js";
 import { Told, When } from "/ui/pages/alertbits.js";
-import { deviation, ended, labels, latest, open, since, words } from "/ui/pages/alertdata.js";
+import { deviation, ended, figures, labels, latest, open, since, words } from "/ui/pages/alertdata.js";
 import { AlertChart, useSteps } from "/ui/pages/alertchart.js";
 import { SilenceDialog } from "/ui/pages/silencing.js";
 import { Deliveries, Timeline } from "/ui/pages/timeline.js";
@@ -59,7 +59,7 @@ function toExplore(a) {
 }
 
 function Head({ a, onSilence }) {
-  const runbook = link(a.annotations?.runbook), explore = toExplore(a), whyNot = "/alerts?" + new URLSearchParams({ view: "why", rule: a.rule, tags: Object.entries(a.tags || {}).map((kv) => kv.join("=")).join(","), t: String(since(a)) });
+  const n = figures(a), runbook = link(a.annotations?.runbook), explore = toExplore(a), whyNot = "/alerts?" + new URLSearchParams({ view: "why", rule: a.rule, tags: Object.entries(a.tags || {}).map((kv) => kv.join("=")).join(","), t: String(since(a)) });
   return html`<section class=${"panel alert-head " + a.state} aria-label="Alert">
     <h2><span class=${"badge " + a.state}>${words[a.state]}</span> <a href=${"/rules/" + encodeURIComponent(a.rule)}>${a.rule}</a> <span class="tags">${tags(a.tags)}</span>
       ${a.flapping && html`<span class="badge pending">flapping</span>`}</h2>
@@ -67,7 +67,7 @@ function Head({ a, onSilence }) {
     ${a.annotations?.summary && html`<p class="summary">${a.annotations.summary}</p>`}${a.why?.note && html`<p class="notice">${a.why.note}</p>`}
     <dl class="facts-line">
       <div><dt>${open(a) ? "on for" : "lasted"}</dt><dd><b>${duration(((ended(a) || Date.now()) - since(a)) / 1000)}</b> <span class="soft"><${When} t=${since(a)} />${ended(a) ? html` – <${When} t=${ended(a)} />` : ""} UTC</span></dd></div>
-      <div><dt>value</dt><dd><b>${number(a.value)}</b>${a.expected !== null && html` <span class="soft">of ${number(a.expected)}</span>`} ${deviation(a)}</dd></div>
+      <div><dt>${open(a) || !a.began ? "value" : "began at"}</dt><dd><b>${number(n.value)}</b>${n.expected !== null && html` <span class="soft">of ${number(n.expected)}</span>`} ${deviation(n)}</dd></div>
       <div><dt>severity</dt><dd>${a.severity || "–"}${a.owner ? html` <span class="soft">of ${a.owner}</span>` : ""}</dd></div>
       <div><dt>told</dt><dd><${Told} a=${a} detail=${a} /></dd></div></dl>
     <div class="acts">${open(a) && html`<button class=${a.silencedBy.length > 0 ? "" : "primary"} onClick=${onSilence}>Silence${a.silencedBy.length > 0 ? " for longer" : ""}</button>`}
