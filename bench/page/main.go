@@ -25,16 +25,17 @@ import (
 )
 
 type options struct {
-	rounds          int
-	live, stay      time.Duration
-	profile, output string
+	rounds                int
+	live, stay            time.Duration
+	keep, profile, output string
 }
 
 func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 20, "how often the large graph is drawn, and the page loaded")
 	flag.DurationVar(&o.live, "live", time.Minute, "how long the CPU of following is measured")
-	flag.DurationVar(&o.stay, "stay", 6*time.Minute, "how long the page then goes on, its memory measured six times")
+	flag.DurationVar(&o.stay, "stay", 6*time.Minute, "how long a page then goes on, its memory measured six times")
+	flag.StringVar(&o.keep, "keep", "explore,board", "which pages do, one after the other")
 	flag.StringVar(&o.profile, "profile", "", "folder for CPU profiles of the page while it draws and follows, as DevTools load them")
 	flag.StringVar(&o.output, "o", "", "file for the report, beside standard output")
 	flag.Parse()
@@ -45,6 +46,9 @@ func main() {
 func (o *options) wrong() error {
 	if o.rounds < 1 || o.rounds > 1000 || o.live < 5*time.Second || o.live > time.Hour || o.stay < 0 || o.stay > 24*time.Hour {
 		return errors.New("rounds, live or stay out of range; see -help")
+	}
+	if o.keep != "explore" && o.keep != "board" && o.keep != "explore,board" {
+		return errors.New("keep must be explore, board, or explore,board")
 	}
 	return nil
 }
@@ -57,6 +61,7 @@ const (
 	half     = "name,page.load,:eq,half,%s,:eq,:and,(,line,),:by"
 	all      = "name,page.load,:eq,(,line,),:by"
 	oneLine  = "name,page.load,:eq,:sum"
+	panels   = 4
 	mostLoad = 60 << 10
 )
 
@@ -93,8 +98,13 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	b := &bench{options: o, ctx: tab, out: out, url: s.URL}
 	head, _ := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
 	b.say("commit %s, %s, %d cores; %s", strings.TrimSpace(string(head)), runtime.Version(), runtime.NumCPU(), version(tab))
-	for _, part := range []func() error{b.load, func() error { return b.draw(end) }, b.follow, b.keep} {
+	for _, part := range []func() error{b.load, func() error { return b.draw(end) }, b.follow} {
 		if err := part(); err != nil {
+			return err
+		}
+	}
+	for page := range strings.SplitSeq(b.keep, ",") {
+		if err := b.goOn(page); err != nil {
 			return err
 		}
 	}

@@ -13,11 +13,8 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/heapprofiler"
-	"github.com/chromedp/cdproto/memory"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/profiler"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -244,36 +241,4 @@ func (b *bench) rest(d time.Duration) error {
 	case <-time.After(d):
 		return nil
 	}
-}
-
-// keep measures what the page holds as it goes on, after collections of its heap.
-func (b *bench) keep() error {
-	if b.stay == 0 {
-		return nil
-	}
-	const looks = 6
-	b.say("\nMemory, the page going on for %s; the range of 5 min is full all the time", b.stay)
-	var heap []float64
-	for i := range looks + 1 {
-		if _, err := chromedp.Call(b.ctx, heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
-			return err
-		}
-		use, err := chromedp.Call(b.ctx, runtime.GetHeapUsage, cdp.Empty{})
-		if err != nil {
-			return err
-		}
-		dom, err := chromedp.Call(b.ctx, memory.GetDOMCounters, cdp.Empty{})
-		if err != nil {
-			return err
-		}
-		heap = append(heap, (use.UsedSize+use.BackingStorageSize)/(1<<20))
-		b.say("  after %5s  heap %6.2f MiB  %5d nodes  %4d listeners", (b.stay * time.Duration(i) / looks).Round(time.Second), heap[i], dom.Nodes, dom.JsEventListeners)
-		if i < looks {
-			if err := b.rest(b.stay / looks); err != nil {
-				return err
-			}
-		}
-	}
-	b.figure("growth from the second look to the last", max(0, heap[looks]-heap[1]), 1, "MiB")
-	return nil
 }

@@ -68,11 +68,20 @@ export function plot(el, options) {
     ctx.lineJoin = "bevel";
     ctx.setLineDash(dash ? dash.map((x) => x * k) : []);
     ctx.beginPath();
-    for (let i = 0, drawing = false; i < n; i++) {
+    const most = dash || ctx.lineWidth <= 1 ? Infinity : 100; // points: the outline of a wide line takes the painter longer in one
+    for (let i = 0, drawing = false, points = 0; i < n; i++) {
       const v = values[i];
       if (v === null || v === undefined) { drawing = false; continue; }
-      if (drawing) ctx.lineTo(at[i], zero - v * unit);
-      else {
+      if (drawing) {
+        ctx.lineTo(at[i], zero - v * unit);
+        if (++points === most) { // goes on from one point before, for the corner
+          ctx.stroke();
+          ctx.beginPath();
+          ctx.moveTo(at[i - 1], zero - values[i - 1] * unit);
+          ctx.lineTo(at[i], zero - v * unit);
+          points = 0;
+        }
+      } else {
         ctx.moveTo(at[i], zero - v * unit);
         drawing = true;
         if (single && (values[i + 1] ?? null) === null) alone.push(i);
