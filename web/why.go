@@ -12,6 +12,10 @@ func (s *Server) why(r *request) {
 		r.fail(err)
 		return
 	}
+	if r.has("at") { // as the command has it, which would be taken for the last step
+		r.fail(badRequest("parameter at is not known here: the time is t, in Unix ms"))
+		return
+	}
 	at, err := r.number("t", 0, 1, maxTime)
 	if err != nil {
 		r.fail(err)

@@ -43,6 +43,7 @@ func TestWhyNot(t *testing.T) {
 	for _, at := range []string{"0", "-1", "x", "1e3", "9223372036854775807", "253402300800000"} {
 		wantError(t, at, r.call("GET", "/api/v1/rules/sps-low/why?tags=region=eu&t="+at, nil), 400, "parameter t")
 	}
+	wantError(t, "at", r.call("GET", "/api/v1/rules/sps-low/why?tags=region%3Deu&at=foo", nil), 400, "the time is t, in Unix ms")
 }
 
 // TestContributors: who carries a change that no alert is about is answered, and what cannot

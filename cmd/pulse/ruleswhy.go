@@ -26,9 +26,12 @@ func (c *rulesWhyCmd) Run(ctx context.Context, e *env) error {
 	v := url.Values{}
 	if c.At != "" {
 		now := time.Now().UnixMilli()
-		at, err := when.ParseTime(c.At, when.Refs{"now": now, "s": now, "e": now}, time.UTC)
+		at, err := when.ParseTime(c.At, when.Refs{"now": now}, time.UTC)
+		if err == nil {
+			err = when.CheckRange(c.At, "") // an unknown name is taken for now
+		}
 		if err != nil {
-			return fmt.Errorf("--at: %w", err)
+			return fmt.Errorf("--at: %w, want a time such as now-10m, 2026-01-31T18:00:00Z or Unix time", err)
 		}
 		v.Set("t", strconv.FormatInt(at, 10))
 	}

@@ -65,6 +65,8 @@ func TestWhyCommand(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"rules why nosuch":                         `nosuch`,
+		"rules why starts-low --at foo":            `--at: invalid date foo, want a time such as now-10m`,
+		"rules why starts-low --at tomorow-1h":     `--at: invalid date tomorow-1h`,
 		"rules why starts-low --at yesterday-ish":  `--at`,
 		"rules why starts-low --tag region":        `must be key=value`,
 		"rules why starts-low --tag region=eu,a=b": `must be key=value`,
