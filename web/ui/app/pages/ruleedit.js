@@ -32,21 +32,23 @@ export function suggested(q) {
   };
 }
 
+// written is what the server reads of a model.
+const written = (m) => (m.by === "yaml" ? m.yaml : JSON.stringify(m.draft));
+
 // useCheck has the server read what was written last, in the form or as YAML.
 function useCheck(first) {
-  const [model, setModel] = useState({ draft: first, yaml: "", check: null, failed: "", by: "form" }), turn = useRef(0);
+  const [model, setModel] = useState({ draft: first, yaml: "", check: null, failed: "", by: "form" }), text = written(model);
   useEffect(() => {
-    const stop = new AbortController(), mine = turn.current;
+    const stop = new AbortController();
     const timer = setTimeout(async () => {
       try {
         const check = await send("POST", "/api/v1/rules/check", model.by === "yaml" ? { yaml: model.yaml } : { rule: compact(model.draft) }, stop.signal);
-        if (mine !== turn.current) return;
-        setModel((m) => ({ ...m, check, failed: "", ...(m.by === "yaml" ? check.rule && { draft: check.rule } : { yaml: check.yaml }) }));
+        setModel((m) => (written(m) !== text ? m : { ...m, check, failed: "", ...(m.by === "yaml" ? check.rule && { draft: check.rule } : { yaml: check.yaml }) }));
       } catch (err) { if (err.name !== "AbortError") setModel((m) => ({ ...m, failed: err.status === 403 ? "To check a rule a token needs the scope query." : err.message })); }
     }, model.by === "yaml" ? 250 : model.check ? 90 : 0);
     return () => { clearTimeout(timer); stop.abort(); };
-  }, [model.by === "yaml" ? model.yaml : JSON.stringify(model.draft), opened.value]);
-  const change = (part, by) => { turn.current++; setModel((m) => ({ ...m, ...part, by })); };
+  }, [text, opened.value]);
+  const change = (part, by) => setModel((m) => ({ ...m, ...part, by }));
   return [model, change];
 }
 
