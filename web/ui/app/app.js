@@ -35,7 +35,7 @@ effect(() => {
     dressed = new Promise((done) => { sheet.onload = sheet.onerror = done; });
     document.head.append(sheet);
   }
-  Promise.all([page.load(), dressed]).then(([{ Page }]) => { if (pageOf(place.peek().path) === page) shown.value = { page, Page }; },
+  Promise.all([page.load(), dressed]).then(([{ Page }]) => { if (pageOf(place.peek().path) === page) shown.value = { page, Page, at: place.peek() }; },
     () => { if (pageOf(place.peek().path) === page) shown.value = { page, error: "The page could not be loaded: the server does not answer." }; });
 });
 
@@ -57,18 +57,25 @@ function Lock() {
   const [text, setText] = useState(""), had = api.hasToken();
   return html`<section class="panel lock" aria-label="Token"><h2>This server wants a token</h2>
     ${had && html`<div class="error" role="alert">The token is not known, or not any more.</div>`}
-    <div class="line"><input id="token" type="password" autocomplete="off" spellcheck=${false} aria-label="Token" placeholder="pulse_…" value=${text} autofocus
-      onInput=${(e) => setText(e.target.value)} onKeyDown=${(e) => { if (e.key === "Enter" && text.trim()) unlock(text); }} />
-    <button class="primary" disabled=${!text.trim()} onClick=${() => unlock(text)}>Open</button></div>
+    <form class="line" onSubmit=${(e) => { e.preventDefault(); if (text.trim()) unlock(text); }}><input id="token" type="password" autocomplete="off" spellcheck=${false} aria-label="Token" placeholder="pulse_…" value=${text} autofocus
+      onInput=${(e) => setText(e.target.value)} />
+    <button class="primary" disabled=${!text.trim()}>Open</button></form>
     <p class="keys">One with the scope <code>query</code>, which <code>pulse token new NAME --scope query</code> makes. It stays in this tab, until you close it.</p></section>`;
+}
+
+// plain is a part of a path as it was meant; what is escaped wrongly stays as it is.
+function plain(part) {
+  try { return decodeURIComponent(part); } catch { return part; }
 }
 
 function Main() {
   const now = shown.value;
   if (locked.value) return html`<main id="main"><${Lock} /></main>`;
   if (!now) return html`<main id="main" aria-busy="true"></main>`;
-  if (now.error) return html`<main id="main"><div class="error" role="alert">${now.error}</div></main>`;
-  return html`<main id="main"><${now.Page} rest=${place.value.path.split("/").slice(2).map(decodeURIComponent).join("/")} search=${place.value.search} /></main>`;
+  if (now.error) return html`<main id="main"><div class="error" role="alert">${now.error}
+    ${now.page && html` <button onClick=${() => location.reload()}>Try again</button>`}</div></main>`; // a browser may remember until then that a module could not be loaded
+  if (pageOf(place.value.path) === now.page) now.at = place.value; // while the next page is being loaded this one is not told its address
+  return html`<main id="main"><${now.Page} rest=${now.at.path.split("/").slice(2).map(plain).join("/")} search=${now.at.search} /></main>`;
 }
 
 keys({ t: ["light or dark", toggleTheme], "/": ["write a query", () => { writing.value = true; go(back("/")); }] });

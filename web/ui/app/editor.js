@@ -1,8 +1,12 @@
 // The box in which an expression is written: a plain text area until somebody wants to write,
 // then the editor, which is loaded for that. Where it cannot be loaded the text area stays.
 
+// A browser may remember until the page is left that it could not load a module: it is only asked
+// to once the largest part can be had.
+const largest = "/ui/vendor/codemirror.js";
 let chunk = null;
-const load = () => (chunk ??= import("/ui/editor/view.js").catch((err) => { chunk = null; throw err; }));
+const load = () => (chunk ??= fetch(largest).then((res) => (res.ok ? res.blob() : Promise.reject(new Error(res.statusText))))
+  .then(() => import("/ui/editor/view.js")).catch((err) => { chunk = null; throw err; }));
 
 // mount puts the box into host and returns {value, setValue, focus, setError, destroy}.
 //

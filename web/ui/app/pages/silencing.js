@@ -79,7 +79,7 @@ function Matcher({ r, change }) {
 function usePreview(rows) {
   const [hits, setHits] = useState(null), list = bare(rows), key = JSON.stringify(list);
   useEffect(() => {
-    if (list.length === 0) { setHits(null); return undefined; }
+    if (list.every((m) => m.value === "")) { setHits(null); return undefined; }
     const abort = new AbortController();
     const timer = setTimeout(() => api.send("POST", "/api/v1/silences/preview", { matchers: list, since: "7d" }, abort.signal)
       .then(setHits, (err) => { if (err.name !== "AbortError") setHits({ error: err.message }); }), 250);
