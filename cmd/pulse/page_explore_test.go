@@ -113,9 +113,8 @@ func stretch(start, end int64, more url.Values) url.Values {
 // TestExploreZoom: a drag zooms; a double click, Escape and the browser lead back; a
 // click pins the values of a time, ranked; the chart is as wide as the window lets it.
 func TestExploreZoom(t *testing.T) {
-	allPages(t)
-	base, start, end := explored(t)
 	p := newTab(t)
+	base, start, end := explored(t)
 	p.do("size", chromedp.EmulateViewport(1440, 900))
 	p.explore(base, url.Values{"range": {"15m"}})
 	p.shows(".legend tbody", "shop=s4")
@@ -173,9 +172,8 @@ func TestExploreZoom(t *testing.T) {
 
 // TestExploreShare: a link opens the same graph, and pictures and values are of it.
 func TestExploreShare(t *testing.T) {
-	allPages(t)
-	base, start, end := explored(t)
 	p := newTab(t)
+	base, start, end := explored(t)
 	p.do("size", chromedp.EmulateViewport(1440, 900))
 	p.explore(base, stretch(start, end, nil))
 	p.shows(".legend tbody", "shop=s4")
@@ -259,9 +257,8 @@ func TestExploreShare(t *testing.T) {
 // TestExploreTools: the builder writes expressions and reads them back, the history
 // finds what was asked, range and step are shown as what became of them.
 func TestExploreTools(t *testing.T) {
-	allPages(t)
-	base, start, end := explored(t)
 	p := newTab(t)
+	base, start, end := explored(t)
 	p.do("size", chromedp.EmulateViewport(1440, 900))
 	p.explore(base, stretch(start, end, url.Values{"q": {"name,stock,:eq,:max"}}))
 	p.shows(".legend tbody", "max(name=stock)")
@@ -340,9 +337,8 @@ func TestExploreTools(t *testing.T) {
 
 // TestExploreMany: a hundred lines and more are found, sorted, shown in parts.
 func TestExploreMany(t *testing.T) {
-	allPages(t)
-	base, start, end := explored(t)
 	p := newTab(t)
+	base, start, end := explored(t)
 	p.do("size", chromedp.EmulateViewport(1440, 900))
 	var q []string
 	for i := range 110 {

@@ -46,7 +46,6 @@ func phoneAndDark(t *testing.T, p *tab, name string) {
 // TestPageFirstRun: an empty server says what to do, the line that it shows works as it
 // stands, and it is silent about it once there are data.
 func TestPageFirstRun(t *testing.T) {
-	allPages(t)
 	p := newTab(t)
 	base := serveFor(t)
 	p.do("open", chromedp.EmulateViewport(1440, 900), chromedp.Navigate(base+"/"), chromedp.WaitVisible("#firstrun"))
@@ -76,7 +75,6 @@ func TestPageFirstRun(t *testing.T) {
 
 // TestPageFirstRunToken: where tokens are asked for, the line sends one.
 func TestPageFirstRunToken(t *testing.T) {
-	allPages(t)
 	p := newTab(t)
 	list := filepath.Join(t.TempDir(), "tokens")
 	reader := newToken(t, list, "reader", "query")
@@ -89,4 +87,6 @@ func TestPageFirstRunToken(t *testing.T) {
 		p.shows("main .notice", "lacks the scope "+scope)
 		p.shoot("no-scope" + strings.ReplaceAll(path, "/", "-"))
 	}
+	p.allow("401 (Unauthorized)", "403 (Forbidden)")
+	p.quiet()
 }

@@ -11,9 +11,8 @@ import (
 // TestExploreKeys: the graph is read, zoomed and moved by keys; what was asked before comes
 // back by arrow keys; and a query is begun from any page.
 func TestExploreKeys(t *testing.T) {
-	allPages(t)
-	base, start, end := explored(t)
 	p := newTab(t)
+	base, start, end := explored(t)
 	p.do("size", chromedp.EmulateViewport(1440, 900))
 	p.explore(base, stretch(start, end, nil))
 	p.shows(".legend tbody", "shop=s4")

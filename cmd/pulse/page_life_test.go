@@ -63,9 +63,6 @@ func putRule(t *testing.T, base, id, body string) {
 // TestPageLife: what people write is text and no markup, the band is that of the
 // line it is drawn over, and the page lives through a restart of the server.
 func TestPageLife(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
 	p := newTab(t)
 	address := freeAddress(t)
 	base := "http://" + address
@@ -110,12 +107,19 @@ func TestPageLife(t *testing.T) {
 
 	server.end(t)
 	p.shows("header", "does not answer")
+	p.click("nav a", "Sources")
+	p.shows("main .error", "could not be loaded")
 	start(t, args...)
 	p.until("answers again", `!document.querySelector("header").textContent.includes("does not answer")`)
-	p.until("follows again", `document.querySelector(".live").title.startsWith("following")`)
+	p.do("try again", chromedp.Click("main .error button"), chromedp.WaitVisible("#sources"))
+	p.shows("#sources", "Pulse itself")
+	eval[bool](p, `(history.back(), true)`)
+	p.until("follows again", `document.querySelector(".live")?.title.startsWith("following") === true`)
 	if title := eval[string](p, `document.title`); strings.Contains(title, "owned") {
 		t.Errorf("title %q: an annotation ran", title)
 	}
+	p.allow("net::ERR_", "503 (Service Unavailable)") // while the server was away, and not yet ready
+	p.quiet()
 }
 
 // awaitReady waits until a server is ready.

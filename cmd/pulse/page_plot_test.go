@@ -9,8 +9,8 @@ import (
 // plotted draws a plot of its own, 400 × 200 px, over the page.
 func plotted(t *testing.T) *tab {
 	t.Helper()
-	base := editorServer(t)
 	p := newTab(t)
+	base := editorServer(t)
 	p.do("size", chromedp.EmulateViewport(1200, 800))
 	p.openQuery(base, "name,load,:eq,:max")
 	eval[bool](p, `(import("/ui/plot.js").then((m) => {
@@ -30,9 +30,6 @@ func plotted(t *testing.T) *tab {
 // TestPlot: lines are drawn where their values are, and nothing where there is none; the
 // ranges are those of the data, or what is asked for.
 func TestPlot(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
 	p := plotted(t)
 	eval[bool](p, `(plot.set([[100, 110, 120, 130, 140, 150, 160], [10, 20, null, 30, null, 40, 40]]), true)`)
 	for what, drawn := range map[string]bool{`red(105, 15)`: true, `red(115, 20)`: false, `red(125, 30)`: false, `red(130, 30)`: true, `red(135, 30)`: false, `red(155, 40)`: true} {
@@ -59,7 +56,6 @@ func TestPlot(t *testing.T) {
 // TestPlotPointer: the pointer is told of, also as data comes under it; a drag chooses a
 // time and is no click; nothing is left of a plot that is gone.
 func TestPlotPointer(t *testing.T) {
-	allPages(t)
 	p := plotted(t)
 	const mouse = `window.mouse = (type, share, target = plot.over) => { const r = plot.over.getBoundingClientRect(); target.dispatchEvent(new MouseEvent(type, { clientX: r.left + share * r.width, clientY: r.top + 9, bubbles: true })); }; const said = () => told.splice(0).join("; ");`
 	for _, c := range []struct{ what, do, say string }{

@@ -9,10 +9,9 @@ import (
 // TestPageRuleForm: numbers are typed digit by digit, and a change is drawn beside the band in
 // force at the same steps, also where there is little history.
 func TestPageRuleForm(t *testing.T) {
-	allPages(t)
+	p := newTab(t)
 	base, _, _ := explored(t)
 	putRule(t, base, "low", `{"expr":"name,stock,:eq,:sum","detector":{"kind":"static","below":5}}`)
-	p := newTab(t)
 	p.do("open", chromedp.EmulateViewport(1440, 900), chromedp.Navigate(base+"/rules/low?edit=1"), chromedp.WaitVisible(`#f-detector\.below`))
 	p.until("draws", `document.querySelector(".rule-trace .chart").dataset.points > 100`)
 	const field = `document.querySelector("#f-detector\\.below")`

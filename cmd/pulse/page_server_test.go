@@ -16,7 +16,6 @@ import (
 // TestPageServer: how the server is, and a query that runs is seen, cancelled after one
 // question, and its client told.
 func TestPageServer(t *testing.T) {
-	allPages(t)
 	p := newTab(t)
 	base := serveFor(t, "--memory", "512MiB")
 	feed(t, base)

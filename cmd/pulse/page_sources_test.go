@@ -11,7 +11,6 @@ import (
 
 // TestPageSources: who sends what, and for what was refused why and what to do.
 func TestPageSources(t *testing.T) {
-	allPages(t)
 	p := newTab(t)
 	base := serveFor(t)
 	push := func(source, path, body string) {

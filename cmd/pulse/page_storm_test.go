@@ -16,9 +16,8 @@ import (
 // TestPageAlertStorm: thousands of alerts are counted right on the page, from the first on
 // and as they end; and polls send what has changed, not all of them.
 func TestPageAlertStorm(t *testing.T) {
-	allPages(t)
-	const crowd = 4000
 	p := newTab(t)
+	const crowd = 4000
 	base := serveFor(t)
 	var fine atomic.Int64 // so many nodes are not low
 	ctx, cancel := context.WithCancel(context.Background())

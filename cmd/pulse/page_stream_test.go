@@ -4,9 +4,8 @@ import "testing"
 
 // TestStreamInNameOnly: a stream over which nothing comes any more is opened anew.
 func TestStreamInNameOnly(t *testing.T) {
-	allPages(t)
-	base := editorServer(t)
 	p := newTab(t)
+	base := editorServer(t)
 	p.openQuery(base, "name,load,:eq,:max")
 	p.until("following", `document.querySelector(".live").title.startsWith("following")`)
 	eval[bool](p, `((ask, wait) => {

@@ -15,10 +15,9 @@ import (
 
 // TestExploreTake: with a band and the past in the graph, PNG and CSV have them, too.
 func TestExploreTake(t *testing.T) {
-	allPages(t)
+	p := newTab(t)
 	base, _, _ := explored(t)
 	putRule(t, base, "low", `{"expr":"name,pulse.ingest.points,:eq,:sum","detector":{"kind":"static","below":0.5}}`)
-	p := newTab(t)
 	p.do("size", chromedp.EmulateViewport(1440, 900))
 	p.explore(base, url.Values{"range": {"5m"}, "band": {"low"}, "overlay": {"1m"}, "q": {"name,pulse.ingest.points,:eq,:sum,=1,:legend"}})
 	p.until("the band is drawn", `document.querySelector(".chart").dataset.bounded > 0`)

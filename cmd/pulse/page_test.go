@@ -1,145 +1,17 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
-// tab is a page in headless Chromium.
-type tab struct {
-	t    *testing.T
-	ctx  context.Context
-	mu   sync.Mutex
-	said []string // what the console and the content policy complained about
-}
-
-// newTab starts the browser; where none is found the test is skipped, or fails
-// when CI is true.
-func newTab(t *testing.T) *tab {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if path, err = exec.LookPath("google-chrome"); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal("no Chromium found: install Debian's package chromium")
-			}
-			t.Skip("no Chromium found: the page is not tested")
-		}
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx); cancel() })
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(cancel)
-	p := &tab{t: t, ctx: ctx}
-	p.do("start", chromedp.Navigate("about:blank"))
-	go func() {
-		for m, err := range chromedp.Console(ctx) {
-			if err != nil {
-				return
-			}
-			if text := m.String(); !strings.Contains(text, "400 (Bad Request)") { // the test asks something wrong on purpose
-				p.mu.Lock()
-				p.said = append(p.said, text)
-				p.mu.Unlock()
-			}
-		}
-	}()
-	return p
-}
-
-// allPages skips a test unless PULSE_PAGES is set: together they take longer than a change
-// should have to wait.
-func allPages(t *testing.T) {
-	t.Helper()
-	if testing.Short() || os.Getenv("PULSE_PAGES") == "" {
-		t.Skip("needs a browser, and PULSE_PAGES=1")
-	}
-}
-
-// do runs steps one after the other.
-func (p *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
-	p.t.Helper()
-	if err := chromedp.Do(p.ctx, steps...); err != nil {
-		p.shoot("failed")
-		p.t.Fatalf("%s: %v", what, err)
-	}
-}
-
-// until waits until a JavaScript expression is true.
-func (p *tab) until(what, expression string, args ...any) {
-	p.t.Helper()
-	script := fmt.Sprintf(expression, args...)
-	if _, err := chromedp.Run(p.ctx, chromedp.Poll[bool](script, chromedp.WithPollingTimeout(60*time.Second))); err != nil {
-		p.shoot("failed")
-		p.quiet()
-		p.t.Fatalf("%s: %s: %v", what, script, err)
-	}
-}
-
-// shows waits until the element's text holds want.
-func (p *tab) shows(selector, want string) {
-	p.t.Helper()
-	p.until("shows", `(document.querySelector(%q)?.textContent || "").includes(%q)`, selector, want)
-}
-
-// eval returns the value of a JavaScript expression.
-func eval[T any](p *tab, expression string) T {
-	p.t.Helper()
-	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		p.t.Fatalf("%s: %v", expression, err)
-	}
-	return v
-}
-
-// shoot keeps a picture of the page in the folder named by PULSE_SCREENSHOTS.
-func (p *tab) shoot(name string) {
-	p.t.Helper()
-	dir := os.Getenv("PULSE_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-	if err != nil {
-		p.t.Logf("picture %s: %v", name, err)
-		return
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// quiet fails when the browser complained about anything.
-func (p *tab) quiet() {
-	p.t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, text := range p.said {
-		p.t.Errorf("the browser complained: %s", text)
-	}
-}
-
 func TestPage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a browser")
-	}
-	demo := startDemo(t, "--outage-after", "6s", "--outage-for", "10m", "--outage-depth", "0.9")
 	p := newTab(t)
+	demo := startDemo(t, "--outage-after", "6s", "--outage-for", "10m", "--outage-depth", "0.9")
 	link := demo.waitFor(t, `Pulse is live: (http\S+)`)[1]
 	base, _, _ := strings.Cut(link, "/?")
 
@@ -206,5 +78,6 @@ func TestPage(t *testing.T) {
 	p.shoot("phone-dark")
 	p.do("why", chromedp.Click(".alerts button"), chromedp.WaitVisible("#why .decisions"))
 	p.shoot("why-phone-dark")
+	p.allow("/api/v1/graph?q=name%2Csps%2C%3Aeqq", "/api/v1/stream?q=name%2Csps%2C%3Aeqq") // which is wrong
 	p.quiet()
 }
