@@ -41,9 +41,9 @@ func has(selector string) string {
 }
 
 // press presses a key, and does the rest then.
-func press(key string, then ...func(*tab) error) func(*tab) error {
+func press(key rune, then ...func(*tab) error) func(*tab) error {
 	return func(t *tab) error {
-		if err := t.do(chromedp.KeyEvent(key)); err != nil {
+		if err := t.key(key); err != nil {
 			return err
 		}
 		for _, f := range then {
@@ -97,26 +97,26 @@ func (c *scene) shots() ([]shot, error) {
 			return t.until(has(".pinned"))
 		}, screen: true}, // another size would unpin
 		{name: "explore-stacked", path: at("/", "q", starts+",(,device,),:by", "range", "30m", "style", "stack"), ready: drawn},
-		{name: "explore-builder", path: at("/", "q", byShare, "range", "30m"), ready: drawn, then: press("b", wait(has("#build")))},
-		{name: "explore-words", path: at("/", "q", "name,play.errors,:eq,:sum,name,play.starts,:eq,:sum,:div,100,:mul", "range", "30m"), ready: drawn, then: press("s", wait(has(".stack tr")))},
+		{name: "explore-builder", path: at("/", "q", byShare, "range", "30m"), ready: drawn, then: press('b', wait(has("#build")))},
+		{name: "explore-words", path: at("/", "q", "name,play.errors,:eq,:sum,name,play.starts,:eq,:sum,:div,100,:mul", "range", "30m"), ready: drawn, then: press('s', wait(has(".stack tr")))},
 		{name: "explore-history", path: at("/", "q", byShare, "range", "30m"), ready: drawn, then: func(t *tab) error {
 			for _, q := range []string{"name,http.requests,:eq,status,5xx,:eq,:and,:sum,(,nf.node,),:by", "name,play.latency,:eq,:dist-avg,(,device,),:by", starts} {
 				if _, err := chromedp.Run(t.ctx, chromedp.Evaluate[bool](fmt.Sprintf(`(localStorage.setItem("queries", JSON.stringify([{ q: %q, t: Date.now() - 400e3 }, ...JSON.parse(localStorage.getItem("queries") || "[]")])), true)`, q))); err != nil {
 					return err
 				}
 			}
-			return press("h", wait(has(`[aria-label="History"] li`)))(t)
+			return press('h', wait(has(`[aria-label="History"] li`)))(t)
 		}},
-		{name: "explore-time", path: at("/", "q", byShare, "range", "30m"), ready: drawn, then: press("r", wait(has("#step")))},
-		{name: "explore-share", path: at("/", "q", byShare, "range", "30m"), ready: drawn, then: press("e", wait(has("#share")))},
+		{name: "explore-time", path: at("/", "q", byShare, "range", "30m"), ready: drawn, then: press('r', wait(has("#step")))},
+		{name: "explore-share", path: at("/", "q", byShare, "range", "30m"), ready: drawn, then: press('e', wait(has("#share")))},
 		{name: "explore-error", path: at("/", "q", "name,play.starts,:eq,:summ", "range", "30m"), ready: has(".error")},
 		{name: "explore-nothing", path: at("/", "q", "name,nosuch,:eq", "range", "30m"), ready: has(".empty")},
-		{name: "explore-completion", path: at("/", "q", starts, "range", "30m"), ready: drawn, then: press("/", wait(editor+`.activeElement?.classList.contains("cm-content") === true`),
-			press(","), wait(editor+`.textContent.includes(":sum,")`), press(":"), press("t"), press("o"), wait(editor+`.querySelector(".cm-tooltip-autocomplete li") !== null`)), screen: true},
-		{name: "keys", path: at("/", "q", starts, "range", "30m"), ready: drawn, then: press("?", wait(has("dialog[open]"))), screen: true},
+		{name: "explore-completion", path: at("/", "q", starts, "range", "30m"), ready: drawn, then: press('/', wait(editor+`.activeElement?.classList.contains("cm-content") === true`),
+			press(','), wait(editor+`.textContent.includes(":sum,")`), press(':'), press('t'), press('o'), wait(editor+`.querySelector(".cm-tooltip-autocomplete li") !== null`)), screen: true},
+		{name: "keys", path: at("/", "q", starts, "range", "30m"), ready: drawn, then: press('?', wait(has("dialog[open]"))), screen: true},
 		{name: "board-chosen", path: at("/board", "range", "15m"), ready: `[...document.querySelectorAll(".board-panel")].filter((e) => e.dataset.live === "true" && e.dataset.draws > 0).length === 4`, screen: true},
 		{name: "board-one", path: at("/board", "p", "rule:starts-by-region@"+group.Encode(), "range", "15m"), ready: `document.querySelector(".board-panel")?.dataset.live === "true" && document.querySelector(".board-panel").dataset.draws > 0`, screen: true},
-		{name: "board-choice", path: at("/board", "range", "15m"), ready: has(".board-panel canvas"), then: press("c", wait(has(".board-choice")))},
+		{name: "board-choice", path: at("/board", "range", "15m"), ready: has(".board-panel canvas"), then: press('c', wait(has(".board-choice")))},
 		{name: "alert-nodata", path: "/alerts/" + gone.Incident, ready: has(".timeline")},
 		{name: "alert-over", path: "/alerts/" + over.Incident, ready: has(".timeline")},
 		{name: "silence", path: at("/alerts", "silence", page.Incident), ready: `document.querySelector("dialog .hits")?.textContent.includes("It hits")`, kept: phone, screen: true},
@@ -134,8 +134,8 @@ func (c *scene) shots() ([]shot, error) {
 			}
 			return t.until(has("#trial-sum dd"))
 		}, kept: both},
-		{name: "rule-new", path: at("/rules/new", "expr", byShare), ready: has(".rule-editor")},
-		{name: "rule-broken", path: at("/rules/new", "expr", starts+",:integral"), ready: has(".rule-editor [role=alert]")},
+		{name: "rule-new", path: at("/rules/new", "q", byShare), ready: has(".rule-editor")},
+		{name: "rule-broken", path: at("/rules/new", "q", starts+",:integral"), ready: has(".rule-editor [role=alert]")},
 		{name: "data", path: "/data", ready: has("#values tbody tr"), kept: both},
 		{name: "data-key", path: at("/data", "q", "name,http.requests,:eq", "key", "nf.node"), ready: has("#values tbody tr")},
 		{name: "sources", path: "/sources", ready: has("#sources tbody tr"), kept: both},

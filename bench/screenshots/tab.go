@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // tab is a page in headless Chromium.
@@ -73,6 +74,22 @@ func (t *tab) fill(selector, value string) error {
 // shows waits until an element's text holds want.
 func (t *tab) shows(selector, want string) error {
 	return t.until(fmt.Sprintf(`[...document.querySelectorAll(%q)].some((e) => e.textContent.includes(%q))`, selector, want))
+}
+
+// key presses a key. What it types comes with it going down, as from a keyboard: where that is
+// prevented nothing is typed.
+func (t *tab) key(r rune) error {
+	events := kb.Encode(r)
+	down, up := events[0], events[len(events)-1]
+	if len(events) == 3 {
+		down.Text, down.UnmodifiedText = events[1].Text, events[1].UnmodifiedText
+	}
+	for _, event := range []*input.DispatchKeyEventParams{down, up} {
+		if _, err := chromedp.Call(t.ctx, input.DispatchKeyEvent, *event); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // point moves the mouse to shares of the plot, and clicks there.

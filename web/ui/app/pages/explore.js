@@ -76,7 +76,7 @@ function Ask() {
       <span class="segments" role="group" aria-label="Style">${["", "area", "stack"].map((s) => html`<button aria-pressed=${String(style.value === s)} onClick=${() => { style.value = s; }}>${s === "stack" ? "Stacked" : s ? "Area" : "Lines"}</button>`)}</span>
       <label>Band <select id="band" value=${band.value} onChange=${(e) => { band.value = e.target.value; }}>
         <option value="">none</option>${bands}</select></label>
-      <span class="label">Compare with</span><span class="segments" role="group" aria-label="Compare with what was before">${overlays.map((o) => html`<button aria-pressed=${String(o === overlay.value)} title=${"the same lines " + o + " before" + (o === "1w" ? " (w)" : "")} onClick=${() => { overlay.value = o === overlay.value ? "" : o; }}>−${o}</button>`)}</span>
+      <span class="label">Compare with <span class="segments" role="group" aria-label="Compare with what was before">${overlays.map((o) => html`<button aria-pressed=${String(o === overlay.value)} title=${"the same lines " + o + " before" + (o === "1w" ? " (w)" : "")} onClick=${() => { overlay.value = o === overlay.value ? "" : o; }}>−${o}</button>`)}</span></span>
       ${button("build", "Build", "an expression without writing one (b)")}${button("past", "History", "what was asked before (h)")}${button("share", "Share", "links, pictures, values (e)")}
       <button aria-pressed=${String(inspecting.value)} title="what each token leaves on the stack (s, or Ctrl+I while writing)" onClick=${() => { inspecting.value = !inspecting.value; }}>Stack</button>
       <a href=${"/rules/new?q=" + encodeURIComponent(state.q.value)}>Alert on this</a>
