@@ -218,9 +218,7 @@ func describe(n *notify.Notification) string {
 	if !math.IsNaN(n.Expected) {
 		text += ", expected " + Number(n.Expected).String()
 	}
-	if !math.IsNaN(n.Lower) || !math.IsNaN(n.Upper) {
-		text += ", band " + Number(n.Lower).String() + " to " + Number(n.Upper).String()
-	}
+	text += (&JudgedStep{Lower: Number(n.Lower), Upper: Number(n.Upper)}).within()
 	text += ", score " + Number(n.Score).String()
 	if n.Completeness < 1 {
 		text += fmt.Sprintf(", judged with %s of its sources", Number(n.Completeness*100).String()+"%")
