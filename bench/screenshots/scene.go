@@ -162,7 +162,7 @@ func (c *scene) queries() error {
 	}
 	c.slow = nil
 	address := strings.TrimPrefix(c.url, "http://")
-	for _, program := range []string{"name,http.requests,:eq,(,nf.node,),:by" + strings.Repeat(",:dup", 20), "name,play.starts,:eq,(,device,),:by" + strings.Repeat(",:dup", 40)} {
+	for _, program := range []string{"name,http.requests,:eq,(,nf.node,status,),:by", "name,play.latency,:eq,(,nf.region,device,statistic,),:by"} {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func (c *scene) queries() error {
 		if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(conn, "GET /api/v2/fetch?s=e-2h&q=%s HTTP/1.1\r\nHost: %s\r\n\r\n", url.QueryEscape(program), address); err != nil {
+		if _, err := fmt.Fprintf(conn, "GET /api/v2/fetch?s=e-7h&q=%s HTTP/1.1\r\nHost: %s\r\n\r\n", url.QueryEscape(program), address); err != nil {
 			return err
 		}
 	}
