@@ -47,6 +47,7 @@ func TestPageReceivers(t *testing.T) {
 	feed(t, base)
 	putRule(t, base, "hot", `{"expr":"name,load,:eq,:max,(,region,),:by","detector":{"kind":"static","above":15},"for":"1s"}`)
 	p.shows("#log", "dead letter")
+	p.shows("#log .wide a", "hot region=")
 	p.shows("#log", "404")
 	p.shows("#dead", "refused with status 404")
 	p.shows("#health", "refused")

@@ -1,9 +1,10 @@
 // Receivers: who is told, whether they take it, what was tried, and what was given up.
 import { html, useEffect, useState } from "/ui/vendor/preact.js";
 import * as api from "/ui/api.js";
-import { duration, time } from "/ui/format.js";
+import { duration, tags, time } from "/ui/format.js";
 import { useKeys } from "/ui/keys.js";
 import { go } from "/ui/router.js";
+import { alertList } from "/ui/shared.js";
 import { Form } from "/ui/pages/receiverform.js";
 import { Age, count, Sure, Trouble, useAsk, useQuery, useRows, Waiting } from "/ui/pages/parts.js";
 
@@ -103,7 +104,12 @@ function Settings({ r }) {
 }
 
 const types = { "alert.firing": "firing", "alert.resolved": "resolved", "alert.nodata": "no data", "alert.summary": "summary", "alert.flapping": "flapping", "alert.test": "test" };
-const incident = (id) => (id ? html`<a href=${"/alerts/" + encodeURIComponent(id)} class="mono">${id}</a>` : "–");
+
+// incident leads to an alert, by its rule and tags where it is known, else by its id.
+function incident(id) {
+  const a = id && alertList.value.find((x) => x.incident === id);
+  return id ? html`<a href=${"/alerts/" + encodeURIComponent(id)} class="mono" title=${id}>${a ? a.rule + " " + tags(a.tags) : id}</a>` : "–";
+}
 
 function Dead({ name, turn, act }) {
   const of = useAsk(at(name) + "/dead", 5000), list = of.data || [];

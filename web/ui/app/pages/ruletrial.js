@@ -58,17 +58,17 @@ export function Trial({ rule, valid, force, dirty, search }) {
       ${out.notices.map((t) => html`<p class="soft" key=${t}>${t}</p>`)}
       ${rows.length === 0 && html`<div class="empty">No page in this time.</div>`}
       ${shown.length > 0 && html`<table class="cards pages"><thead><tr>${d && html`<th>Differs</th>`}<th>Began (UTC)</th><th>Lasted</th><th>Group</th><th class="num">Value</th><th class="num">Expected</th><th>Cause</th></tr></thead>
-        <tbody>${shown.slice(0, most).map((p) => html`<${PageRow} key=${p.mark + p.type + p.startsAt + tags(p.tags)} p=${p} rule=${rule} diff=${Boolean(d)} end=${out.end} />`)}</tbody></table>`}
+        <tbody>${shown.slice(0, most).map((p) => html`<${PageRow} key=${p.mark + p.type + p.startsAt + tags(p.tags)} p=${p} rule=${rule} band=${force && !dirty ? force.id : ""} diff=${Boolean(d)} end=${out.end} />`)}</tbody></table>`}
       ${shown.length > most && html`<p class="soft">${most} of ${shown.length} are shown.</p>`}`}</section>`;
 }
 
 const By = ({ n, text }) => (n === 0 ? html`<span class="soft">as before</span>` : html`<span class=${n > 0 ? "bad" : "good"}>${n > 0 ? "+" : "−"}${text}</span>`);
 
-function PageRow({ p, rule, diff, end }) {
+function PageRow({ p, rule, band, diff, end }) {
   const s = Date.parse(p.startsAt), e = p.endsAt ? Date.parse(p.endsAt) : end, pad = Math.max(15 * 60e3, (e - s) / 2), [sign, name] = marks[p.mark] || [];
   const moved = p.against ? (s - Date.parse(p.against.startsAt)) / 1000 : 0;
   return html`<tr class=${"mark-" + p.mark}>${diff && html`<td data-label="Differs"><b aria-hidden="true">${sign}</b> ${name}${moved !== 0 ? html` <span class="soft">${duration(Math.abs(moved))} ${moved > 0 ? "later" : "sooner"}</span>` : ""}</td>`}
-    <td data-label="Began"><a href=${exploreOf(rule.expr, { s: Math.round(s - pad), e: Math.round(Math.min(Date.now(), e + pad)) })}>${time(s)}</a></td><td data-label="Lasted">${duration((e - s) / 1000)}${p.endsAt ? "" : ", goes on"}${p.flapping ? ", flapping" : ""}</td>
+    <td data-label="Began"><a href=${exploreOf(rule.expr, { s: Math.round(s - pad), e: Math.round(Math.min(Date.now(), e + pad)), band })}>${time(s)}</a></td><td data-label="Lasted">${duration((e - s) / 1000)}${p.endsAt ? "" : ", goes on"}${p.flapping ? ", flapping" : ""}</td>
     <td data-label="Group" class="id">${tags(p.tags) || "the one group"}</td><td class="num" data-label="Value">${number(p.value)}</td><td class="num" data-label="Expected">${p.expected === null ? bounds(p) : number(p.expected)}</td><td data-label="Cause">${p.type === "alert.nodata" ? "no data" : p.cause}</td></tr>`;
 }
 
