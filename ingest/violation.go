@@ -64,6 +64,9 @@ func (r Reason) Fix() string { return fixes[r] }
 const ClashFix = "Its rates keep arriving when their series have a report for the same time already, and are lost: two reporters send equal tags. " +
 	"Give each its own nf.node, or send shares of a total as atlas.dstype=sum. If there is only one, it sends every report twice."
 
+// UnreadableFix is what to do about a source whose requests are refused as a whole.
+const UnreadableFix = "Nothing of such a request is taken. Send a body of the form that the route reads, complete and not packed twice; the latest message says where it goes wrong."
+
 // Reasons lists every reason in the order of Counts.Rejected.
 func Reasons() []Reason {
 	all := make([]Reason, numReasons)

@@ -25,8 +25,9 @@ type sourceAnswer struct {
 	Superseded int64                  `json:"superseded"`
 	Late       int64                  `json:"late"`
 	Rejected   map[string]rejectedFor `json:"rejected,omitempty"` // by reason
-	Sample     string                 `json:"sample,omitempty"`   // a reason of the latest rejection
-	Hint       string                 `json:"hint,omitempty"`     // what to do about points that are lost
+	Unreadable *unreadable            `json:"unreadable,omitempty"`
+	Sample     string                 `json:"sample,omitempty"` // a reason of the latest rejection
+	Hint       string                 `json:"hint,omitempty"`   // what to do about points that are lost
 }
 
 // recentReport is what an interval of arrival brought; those that brought nothing are
@@ -34,6 +35,12 @@ type sourceAnswer struct {
 type recentReport struct {
 	T        int64 `json:"t"` // its beginning, Unix ms
 	Accepted int64 `json:"accepted"`
+}
+
+// unreadable is how many requests were refused as a whole, and what to do.
+type unreadable struct {
+	Requests int64  `json:"requests"`
+	Fix      string `json:"fix"`
 }
 
 // rejectedFor is how many points were rejected for one reason, and what to do.
@@ -98,6 +105,9 @@ func describeSource(x *ingest.SourceCounts, k store.SourceStat) sourceAnswer {
 			reason := ingest.Reason(i)
 			a.Rejected[reason.String()] = rejectedFor{n, reason.Fix()}
 		}
+	}
+	if c.Unreadable > 0 {
+		a.Unreadable = &unreadable{c.Unreadable, ingest.UnreadableFix}
 	}
 	if x.Clashes {
 		a.Hint = ingest.ClashFix

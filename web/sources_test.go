@@ -59,6 +59,18 @@ func TestSourcesSayWhatToDo(t *testing.T) {
 			t.Errorf("%s: hint %q", s.Source, s.Hint)
 		}
 	}
+	r.call("POST", "/api/v1/publish", `{"metrics":[`, "X-Pulse-Source: cut")
+	for _, s := range decode[[]struct {
+		Source, Sample string
+		Unreadable     *struct {
+			Requests int64
+			Fix      string
+		}
+	}](t, r.get("/api/v1/sources")) {
+		if cut := strings.HasSuffix(s.Source, "cut"); (s.Unreadable != nil) != cut || cut && (s.Unreadable.Requests != 1 || !strings.Contains(s.Unreadable.Fix, "complete") || !strings.Contains(s.Sample, "unreadable")) {
+			t.Errorf("%s: %+v %s", s.Source, s.Unreadable, s.Sample)
+		}
+	}
 	r.call("POST", "/c/line", "1", "X-Pulse-Source: first")
 	r.move(61 * time.Second)
 	r.call("POST", "/api/v4/update", "[1, \"name\", 1, 0, 0, 0, 1]", "X-Pulse-Source: first")

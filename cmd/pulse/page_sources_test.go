@@ -28,6 +28,7 @@ func TestPageSources(t *testing.T) {
 	}
 	push("good", "/c/starts?region=eu", "1")
 	push("old-clock", "/api/v1/publish", `{"metrics":[{"tags":{"name":"load","atlas.dstype":"gauge"},"timestamp":1000,"value":1},{"tags":{"name":"bad name","atlas.dstype":"gauge"},"timestamp":1000,"value":1}]}`)
+	push("cut-off", "/api/v1/publish", `{"metrics":[`)
 	for _, text := range corpus {
 		push(text, "/c/starts?"+url.Values{"region": {text}}.Encode(), "1")
 	}
@@ -36,10 +37,11 @@ func TestPageSources(t *testing.T) {
 	p.shows("#sources", "source=old-clock")
 	p.shows("#sources", "too old.")
 	p.shows("#sources", "Set the sender's clock")
+	p.shows("#sources", "1 request refused: not readable.")
 	p.shows("#sources", "one line")
 	p.shows("#sources", "Pulse itself")
 	phoneAndDark(t, p, "sources")
-	p.until("those with refused points", `(() => { const b = [...document.querySelectorAll("[aria-label=Which] button")].find((x) => x.textContent.startsWith("with refused")); b?.click(); return Boolean(b); })()`)
+	p.until("those with refused points", `(() => { const b = [...document.querySelectorAll("[aria-label=Which] button")].find((x) => x.textContent.startsWith("with refusals")); b?.click(); return Boolean(b); })()`)
 	p.until("the good one is not among them", `!document.querySelector("#sources").textContent.includes("source=good")`)
 	p.do("find", chromedp.SendKeys("#find", "old-clock"))
 	p.until("one is left", `document.querySelectorAll("#sources tbody tr:not(.detail)").length === 1`)
