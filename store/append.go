@@ -168,7 +168,7 @@ func (w *writer) point(kind norm.Kind, n uint32, step, t int64, v float64) outco
 	case norm.Sum:
 		return w.merge(n, step, w.unit(n, v), true)
 	}
-	e, changed := w.update(kind, &w.p.states[n], t, v)
+	e, changed := w.update(kind, &w.p.states[w.p.slots[n].state], t, v)
 	if !changed {
 		return superseded
 	}

@@ -32,7 +32,10 @@ func (s *Store) dumpPartition(p *partition, from int64) (lines []string) {
 	defer p.mu.RUnlock()
 	for n, at := range p.pairAt {
 		slot := &p.slots[n]
-		state := p.states[n].AppendTo(nil, 0)
+		state := []byte{0}
+		if slot.state != 0 {
+			state = p.states[slot.state].AppendTo(nil, 0)
+		}
 		if at == 0 || p.flags[n]&flagDead != 0 || slot.first == 0 && bytes.Equal(state, []byte{0}) {
 			continue
 		}

@@ -96,3 +96,12 @@ func (s *Store) CacheAll() {
 		s.cache.series, s.cache.members = 0, 0
 	}
 }
+
+// States returns how many places for states of rates and counters there are.
+func (s *Store) States() int {
+	n := 0
+	for i := range s.parts {
+		n += len(s.parts[i].states)
+	}
+	return n
+}

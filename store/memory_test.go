@@ -279,3 +279,11 @@ func TestOffenders(t *testing.T) {
 		t.Errorf("%d refused", got)
 	}
 }
+
+func liveHeap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

@@ -15,12 +15,13 @@ type partition struct {
 
 	flags   []uint8
 	slots   []slot
-	states  []norm.State
-	pairs   []uint32 // per series the number of its tags and their pair numbers; append-only, or replaced
-	pairAt  []uint32 // where those of a slot begin in pairs; 0: the slot is free
-	garbage int      // entries of pairs that no slot has any more
-	free    []uint32 // slots without a series; one that has got one meanwhile is skipped
-	byTags  byTags   // the slots that are not free
+	states  []norm.State // of the rates and counters, see slot.state; the first is nobody's
+	unused  []uint32     // places in states that nobody has
+	pairs   []uint32     // per series the number of its tags and their pair numbers; append-only, or replaced
+	pairAt  []uint32     // where those of a slot begin in pairs; 0: the slot is free
+	garbage int          // entries of pairs that no slot has any more
+	free    []uint32     // slots without a series; one that has got one meanwhile is skipped
+	byTags  byTags       // the slots that are not free
 
 	more   map[uint32][]link   // sources beyond the first, by slot
 	linked map[uint64]struct{} // slot and source of each in more
@@ -45,6 +46,7 @@ type slot struct {
 	first  int64    // its earliest step with a value since it became searchable; 0: none yet
 	last   int64    // newest step written
 	source SourceID // the first to send it
+	state  uint32   // where its norm.State is, if it is a rate or a counter; 0: it has none
 }
 
 // link is a further source of a series, and since which step.
@@ -96,7 +98,6 @@ func (p *partition) extend(n uint32) {
 	for uint32(len(p.slots)) <= n {
 		p.flags = append(p.flags, 0)
 		p.slots = append(p.slots, slot{})
-		p.states = append(p.states, norm.State{})
 		p.pairAt = append(p.pairAt, 0)
 	}
 }
@@ -109,6 +110,9 @@ func (p *partition) fill(n uint32, kind norm.Kind, pairs []uint32, now int64) {
 		p.flags[n] |= flagAmount | flagUsed
 	}
 	p.slots[n].last = now
+	if normalizes(kind) {
+		p.slots[n].state = p.newState()
+	}
 	if len(p.pairs) == 0 {
 		p.pairs = append(p.pairs, 0)
 	}
@@ -116,10 +120,33 @@ func (p *partition) fill(n uint32, kind norm.Kind, pairs []uint32, now int64) {
 	p.pairs = append(append(p.pairs, uint32(len(pairs))), pairs...)
 }
 
+// normalizes reports whether series of a kind carry a norm.State from report to
+// report.
+func normalizes(kind norm.Kind) bool { return kind == norm.Rate || kind == norm.Counter }
+
+// newState returns the place of a state that has seen nothing. The caller holds the
+// lock.
+func (p *partition) newState() uint32 {
+	if last := len(p.unused) - 1; last >= 0 {
+		at := p.unused[last]
+		p.unused = p.unused[:last]
+		return at
+	}
+	if len(p.states) == 0 {
+		p.states = append(p.states, norm.State{})
+	}
+	p.states = append(p.states, norm.State{})
+	return uint32(len(p.states) - 1)
+}
+
 // reset forgets all that is known of slot n but its tags. The caller holds the
 // lock.
 func (p *partition) reset(n uint32) {
-	p.flags[n], p.slots[n], p.states[n] = 0, slot{}, norm.State{}
+	if at := p.slots[n].state; at != 0 {
+		p.states[at] = norm.State{}
+		p.unused = append(p.unused, at)
+	}
+	p.flags[n], p.slots[n] = 0, slot{}
 	for _, l := range p.more[n] {
 		delete(p.linked, uint64(n)<<32|uint64(l.source))
 	}

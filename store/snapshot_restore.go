@@ -89,7 +89,7 @@ func (s *Store) wipe(used int64) {
 func (p *partition) wipe() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.flags, p.slots, p.states, p.pairs, p.pairAt, p.garbage, p.free = nil, nil, nil, nil, nil, 0, nil
+	p.flags, p.slots, p.states, p.unused, p.pairs, p.pairAt, p.garbage, p.free = nil, nil, nil, nil, nil, nil, 0, nil
 	p.byTags = byTags{}
 	clear(p.more)
 	clear(p.linked)

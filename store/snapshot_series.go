@@ -7,7 +7,6 @@ import (
 
 	"pulse/store/archive"
 	"pulse/store/field"
-	"pulse/store/norm"
 	"pulse/store/tags"
 )
 
@@ -92,7 +91,14 @@ func (l *loading) tags(slots int) error {
 func (l *loading) series(flags []byte) error {
 	s, p := l.store, l.p
 	p.flags, p.slots = slices.Grow(p.flags, len(flags)), slices.Grow(p.slots, len(flags))
-	p.states, p.pairAt = slices.Grow(p.states, len(flags)), slices.Grow(p.pairAt, len(flags))
+	p.pairAt = slices.Grow(p.pairAt, len(flags))
+	states := 1
+	for _, f := range flags {
+		if normalizes(kindOf(f)) {
+			states++
+		}
+	}
+	p.states = slices.Grow(p.states, states)
 	p.pairs = slices.Grow(p.pairs, len(l.pairs)+1)
 	series, idle, cost := 0, 0, int64(0)
 	var set tags.Tags
@@ -135,15 +141,14 @@ func (l *loading) slot(n uint32, flags uint8, set tags.Tags, pairs []uint32) err
 	if int(set.Hash()>>(64-6)) != l.part {
 		return errDamaged("partition of slot", int(n))
 	}
-	kind, _ := set.Get(dstype)
-	p.fill(n, norm.KindOf(kind), pairs, 0)
+	p.fill(n, kindOf(flags), pairs, 0)
 	step := s.grid.step
-	slot := slot{last: l.in.Varint() * step, first: l.in.Varint() * step, source: SourceID(l.in.Uvarint())}
+	slot := slot{last: l.in.Varint() * step, first: l.in.Varint() * step, source: SourceID(l.in.Uvarint()), state: p.slots[n].state}
 	if l.in.Bad {
 		return errDamaged("slot", int(n))
 	}
-	if kindOf(flags) <= norm.Counter {
-		rest, err := p.states[n].Restore(l.in.Rest, slot.last, step)
+	if slot.state != 0 {
+		rest, err := p.states[slot.state].Restore(l.in.Rest, slot.last, step)
 		if err != nil {
 			return fmt.Errorf("%w: %w", archive.ErrCorrupt, err)
 		}

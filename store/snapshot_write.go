@@ -247,8 +247,8 @@ func (t *taker) appendSlots(b []byte) []byte {
 		b = binary.AppendVarint(b, s.last/step)
 		b = binary.AppendVarint(b, s.first/step)
 		b = binary.AppendUvarint(b, uint64(s.source))
-		if kindOf(t.flags[n]) <= norm.Counter {
-			b = t.states[n].AppendTo(b, s.last)
+		if s.state != 0 {
+			b = t.states[s.state].AppendTo(b, s.last)
 		}
 	}
 	return b
