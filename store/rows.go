@@ -76,6 +76,7 @@ func (r *Rows) Compare(i, j int) int {
 }
 
 // All reads all lines at once, and orders them. They share no memory with the store.
+// It may be called again, and after Each.
 func (r *Rows) All() ([]Line, error) {
 	run := r.run
 	if run.count == 0 {
@@ -84,16 +85,28 @@ func (r *Rows) All() ([]Line, error) {
 	if err := run.makeLines(); err != nil {
 		return nil, err
 	}
+	if err := r.readAll(); err != nil {
+		return nil, err
+	}
+	run.order()
+	return run.lines, nil
+}
+
+// readAll puts the values of all lines into them.
+func (r *Rows) readAll() error {
+	run := r.run
+	if r.chunks != nil { // the series are no longer in run
+		return r.Each(func(line int, values []float64) error {
+			copy(run.lines[line].Values, values)
+			return nil
+		})
+	}
 	err := run.read()
 	for ; run.again(err); err = run.read() {
 		run.stats.Blocks, run.stats.Cached = 0, 0
 		fillNaN(run.values)
 	}
-	if err != nil {
-		return nil, err
-	}
-	run.order()
-	return run.lines, nil
+	return err
 }
 
 // size decides how many lines are read at once, and by how many readers.

@@ -60,6 +60,47 @@ func TestRows(t *testing.T) {
 	}
 }
 
+// Reading all lines at once goes before and after reading them some at a time.
+func TestRowsInAnyOrder(t *testing.T) {
+	f := fillWith(t, store.Options{NewSeriesRate: -1}, 1500, 130)
+	for _, by := range []string{"", "id", "cell"} {
+		q := store.Scan{Query: match.True, Agg: store.AggAll, Start: f.now - 100*10_000, End: f.now}
+		if by != "" {
+			q.By, q.Agg = []string{by}, store.AggSum
+		}
+		want := scan(t, f.s, q)
+		rows, err := f.s.Rows(context.Background(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for turn := range 4 {
+			if turn%2 == 0 {
+				got, err := rows.All()
+				if err != nil || len(got) != len(want) {
+					t.Fatalf("by %q, turn %d: %v, %d lines, want %d", by, turn, err, len(got), len(want))
+				}
+				for i, l := range got {
+					if !l.Tags.Equal(want[i].Tags) || !same(l.Values, want[i].Values) {
+						t.Fatalf("by %q, turn %d: line %d is %v %v, want %v %v", by, turn, i, l.Tags, l.Values[:3], want[i].Tags, want[i].Values[:3])
+					}
+				}
+				continue
+			}
+			seen := 0
+			err := rows.Each(func(i int, values []float64) error {
+				if l := rows.Line(i); values[99] == values[99] && l.Place == int32(i) {
+					seen++
+				}
+				return nil
+			})
+			if err != nil || seen != len(want) {
+				t.Fatalf("by %q, turn %d: %v, %d lines with values, want %d", by, turn, err, seen, len(want))
+			}
+		}
+		rows.Close()
+	}
+}
+
 // Reading ends with the context, and with an error of whoever reads.
 func TestRowsEnd(t *testing.T) {
 	f := fillWith(t, store.Options{NewSeriesRate: -1}, 2000, 10)

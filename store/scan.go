@@ -145,7 +145,7 @@ func (r *run) makeLines() error {
 	}
 	r.values = make([]float64, r.count*r.steps)
 	fillNaN(r.values)
-	r.lines = make([]Line, r.count)
+	r.lines, r.keys = make([]Line, r.count), r.keys[:0]
 	dict := r.store.index.Dictionary()
 	for i := range r.lines {
 		r.lines[i] = Line{Tags: r.tagsOf(dict, i), Gauge: r.gauge[i], Place: int32(i), Values: r.values[i*r.steps : (i+1)*r.steps : (i+1)*r.steps]}
