@@ -78,7 +78,10 @@ func TestMemoryOfTheCache(t *testing.T) {
 	if err := f.s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := f.s.Stats().Cache.Bytes; n != 0 {
-		t.Errorf("the cache of a closed store has %d bytes", n)
+	for _, when := range []string{"", " after a scan"} {
+		if n := f.s.Stats().Cache.Bytes; n != 0 {
+			t.Errorf("the cache of a closed store has %d bytes%s", n, when)
+		}
+		scan(t, f.s, store.Scan{Query: match.True, Start: f.now - 2*block.Size*10*sec, End: f.now})
 	}
 }

@@ -24,6 +24,8 @@ type columnCache struct {
 	seed         maphash.Seed
 	series       int // selected series from which a scan is worth keeping
 	members      int // and of them for each line
+	closing      sync.RWMutex
+	closed       bool // nothing is put into it any more; under closing
 	hits, misses atomic.Int64
 }
 
@@ -41,10 +43,13 @@ func (c *columnCache) bytes() int64 {
 	return int64(st.BytesSize)
 }
 
-// reset gives the memory of c back to whoever makes a cache next: it lies outside
-// the heap and does not go with c.
-func (c *columnCache) reset() {
+// close gives the memory of c back to whoever makes a cache next: it lies outside
+// the heap and does not go with c. Nothing is kept after that.
+func (c *columnCache) close() {
 	if c != nil {
+		c.closing.Lock()
+		defer c.closing.Unlock()
+		c.closed = true
 		c.lines.Reset()
 	}
 }
@@ -69,9 +74,14 @@ type cacheID = [sha256.Size]byte
 // of the bucket that a new piece falls into.
 const cachePiece = 4 << 10
 
-// set puts an entry into the cache, with a hash of it at its end. It may append
-// to v.
+// set puts an entry into the cache, with a hash of it at its end, unless c is closed.
+// It may append to v.
 func (c *columnCache) set(entry cacheID, v []byte) {
+	c.closing.RLock()
+	defer c.closing.RUnlock()
+	if c.closed {
+		return
+	}
 	v = binary.LittleEndian.AppendUint64(v, maphash.Bytes(c.seed, v))
 	key := append(entry[:], 0, 0)
 	for i := 0; i*cachePiece <= len(v); i++ {

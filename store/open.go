@@ -194,7 +194,7 @@ func (s *Store) OnSnapshot(h SnapshotHooks) { s.folder.hooks = h }
 // Close ends the use of the data folder: what was committed before is made
 // durable, what comes later is refused. Values can be read on.
 func (s *Store) Close() error {
-	s.cache.reset()
+	s.cache.close()
 	f := s.folder
 	if f == nil || f.closed.Swap(true) {
 		return nil
