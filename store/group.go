@@ -20,6 +20,9 @@ type grouper struct {
 	last  int32    // the group that was found before
 	count int32
 	table []int32 // group numbers and 1, by hash; 0: free. Its length is a power of two
+
+	reserve func(bytes int64) error // see Scan.Reserve; may be nil
+	err     error                   // of reserve: no group is found any more
 }
 
 func newGrouper(by []string) *grouper {
@@ -27,7 +30,7 @@ func newGrouper(by []string) *grouper {
 }
 
 // find returns the number of the group that a series with the given pairs
-// belongs to, and false when it lacks one of the keys.
+// belongs to, and false when it lacks one of the keys, or there is an error.
 func (g *grouper) find(dict index.Dictionary, pairs []uint32) (int32, bool) {
 	begin := len(g.pairs)
 	for i, key := range g.by {
@@ -44,12 +47,12 @@ func (g *grouper) find(dict index.Dictionary, pairs []uint32) (int32, bool) {
 	if g.last >= 0 && slices.Equal(g.key(g.last), wanted) {
 		return g.last, true
 	}
-	if int(g.count) >= len(g.table)/2 {
-		g.grow()
+	if int(g.count) >= len(g.table)/2 && !g.grow() {
+		return 0, false
 	}
 	place := g.place(wanted)
 	if g.table[place] == 0 {
-		g.pairs = g.pairs[:begin+len(wanted)] // it is there already
+		g.pairs = append(g.pairs, wanted...) // onto itself, but after grow
 		g.count++
 		g.table[place] = g.count
 	}
@@ -78,11 +81,22 @@ func (g *grouper) place(key []uint32) int {
 	}
 }
 
-func (g *grouper) grow() {
-	g.table = make([]int32, max(16, 4*len(g.table)))
+// grow makes room for twice as many groups, and reports whether there is.
+func (g *grouper) grow() bool {
+	size := max(16, 2*len(g.table))
+	pairs := (size/2 + 1) * len(g.by)
+	if g.reserve != nil && g.err == nil {
+		g.err = g.reserve(int64(size+pairs) * 4)
+	}
+	if g.err != nil {
+		return false
+	}
+	g.table = make([]int32, size)
+	g.pairs = append(make([]uint32, 0, pairs), g.pairs...)
 	for n := range g.count {
 		g.table[g.place(g.key(n))] = n + 1
 	}
+	return true
 }
 
 // groupTags returns the tags that make up a group.

@@ -30,7 +30,15 @@ type stretch struct{ part, from, to int }
 const (
 	chunkBytes = 1 << 20 // of the values that are read at once, about
 	fewestRows = 64      // that are read at once, however long they are
-	rowBytes   = 8       // of a selected series when lines are read in chunks, beyond selectedBytes
+	readerRows = 8 << 10 // bytes of what reads chunks, without the values
+)
+
+// What a chunk takes: one of ends, last and parts in cut, and its list; a series of
+// it; a stretch.
+const (
+	chunkCost    = 8 + 4 + 4 + 24
+	rowBytes     = 4 + 4
+	stretchBytes = 24
 )
 
 // Rows selects and groups series as Scan does. MaxLines is for All, and for Each how
@@ -130,11 +138,11 @@ func (r *Rows) cut() error {
 	run := r.run
 	r.size()
 	lines := r.lines
-	if err := run.reserve(int64(run.stats.Series)*rowBytes + int64(r.readers*lines*run.steps)*8); err != nil {
+	chunks := (run.count + lines - 1) / lines
+	if err := run.reserve(int64(chunks+1) * chunkCost); err != nil {
 		return err
 	}
-	chunks := (run.count + lines - 1) / lines
-	ends := make([]int, chunks+1)
+	ends, last, parts := make([]int, chunks+1), make([]int32, chunks), make([]int32, chunks)
 	each := func(f func(part, chunk int, slot uint32, group int32)) {
 		for part := range run.parts {
 			sel := &run.parts[part]
@@ -147,12 +155,27 @@ func (r *Rows) cut() error {
 			}
 		}
 	}
-	each(func(_, chunk int, _ uint32, _ int32) { ends[chunk+1]++ })
-	for c := range chunks {
-		ends[c+1] += ends[c]
+	stretches := 0
+	each(func(part, chunk int, _ uint32, _ int32) {
+		ends[chunk+1]++
+		if last[chunk] != int32(part)+1 {
+			last[chunk] = int32(part) + 1
+			parts[chunk]++
+			stretches++
+		}
+	})
+	bytes := int64(run.stats.Series)*rowBytes + int64(stretches)*stretchBytes + int64(r.readers)*(readerRows+int64(lines*run.steps)*8)
+	if err := run.reserve(bytes); err != nil {
+		return err
 	}
 	r.slots, r.groups = make([]uint32, run.stats.Series), make([]int32, run.stats.Series)
 	r.chunks = make([][]stretch, chunks)
+	room := make([]stretch, stretches)
+	for c := range chunks {
+		ends[c+1] += ends[c]
+		n := int(parts[c])
+		r.chunks[c], room = room[:0:n], room[n:]
+	}
 	each(func(part, chunk int, slot uint32, group int32) {
 		at := ends[chunk]
 		r.slots[at], r.groups[at] = slot, group

@@ -130,9 +130,9 @@ func TestRowsEnd(t *testing.T) {
 }
 
 // Lines that are read together are no more than MaxLines, and their memory is asked
-// for once, however often they are read.
+// for once, however often they are read. What is asked for beside it is less than a line.
 func TestRowsMemory(t *testing.T) {
-	const n, steps = 600, 8000
+	const n, steps = 100, 8000
 	f := fillWith(t, store.Options{NewSeriesRate: -1}, n, 10)
 	for _, most := range []int64{1, 2, 7, 60, 0} {
 		asked := int64(0)

@@ -118,7 +118,7 @@ func (s *Store) newRun(ctx context.Context, q Scan) (*run, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := r.reserve(int64(found.GetCardinality()) * int64(selectedBytes+keyBytes*len(q.By))); err != nil {
+	if err := r.reserve(runBytes + int64(found.GetCardinality())*selectedBytes); err != nil {
 		return r, err
 	}
 	r.split(found.ToArray())
@@ -171,9 +171,9 @@ func (r *run) tagsOf(dict index.Dictionary, i int) tags.Tags {
 }
 
 const (
-	selectedBytes = 25  // of a selected series: its reference, its line and what that is found by
-	keyBytes      = 4   // of each key of its line
-	lineBytes     = 256 // of a line without its values, about
+	runBytes      = 8 << 10                   // of a run without series
+	selectedBytes = 4 + 4 + 4 + 4 + 1 + 5 + 2 // of a selected series: its seat, slot, line and reference, whether it is a gauge, what is looked at of it, and it in a set
+	lineBytes     = 256                       // of a line without its values, about
 )
 
 func (r *run) reserve(bytes int64) error {
@@ -206,8 +206,17 @@ func (r *run) split(seats []uint32) {
 // lack a key. Lines are numbered in the order of their first series.
 func (r *run) group() error {
 	r.grouper = newGrouper(r.By)
-	var at []uint32
-	var flags []uint8
+	r.grouper.reserve = r.Reserve
+	most, all := 0, 0
+	for part := range r.parts {
+		n := len(r.parts[part].slots)
+		most, all = max(most, n), all+n
+	}
+	at, flags := make([]uint32, 0, most), make([]uint8, 0, most)
+	r.gauge = make([]bool, 0, all)
+	if r.Agg == AggAll {
+		r.series = make([]Ref, 0, all)
+	}
 	for part := range r.parts {
 		sel := &r.parts[part]
 		if len(sel.slots) == 0 {
@@ -229,6 +238,9 @@ func (r *run) group() error {
 			flags = r.keyed(sel, dict, pairs, at, flags)
 		default:
 			r.ensure(0)
+		}
+		if err := r.grouper.err; err != nil {
+			return err
 		}
 		r.gauges(sel, flags)
 	}
