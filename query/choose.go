@@ -23,9 +23,11 @@ func (r *FetchRange) chooses(d expr.DataExpr, lines int) bool {
 	return false
 }
 
-// choose reads the lines of rows one by one and keeps those that are chosen. Those
-// that are not are read again when there is a line of the others: which they are is
-// known at the end only, and sums depend on the order.
+// choose reads the lines of rows one by one and keeps those that are chosen. When
+// there is a line of the others all are read again: which they are is known at the end
+// only, and sums depend on the order. Points may have come meanwhile, so the values of
+// those that were chosen are then of the second reading, too: each line is in one of
+// the lines of the result, once and as it was then.
 func (f *Fetched) choose(rows *store.Rows, d expr.DataExpr, r FetchRange, multiple int) error {
 	top := r.Choose
 	if r.MaxLines > 0 && int64(top.K) > r.MaxLines {
@@ -60,10 +62,12 @@ func (f *Fetched) choose(rows *store.Rows, d expr.DataExpr, r FetchRange, multip
 	if top.Others != "" {
 		rest, last := top.Rest(steps), 0
 		err := each(func(i int, values []float64) {
-			if !choice.Has(i) {
-				last = i
-				rest.Add(values, rows.Gauge(i))
+			if choice.Has(i) {
+				choice.Renew(i, values)
+				return
 			}
+			last = i
+			rest.Add(values, rows.Gauge(i))
 		})
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"pulse/query"
+	"pulse/query/asl"
 	"pulse/query/expr"
 	"pulse/store"
 	"pulse/store/tags"
@@ -165,5 +166,80 @@ func TestChoosingTakesLittleMemory(t *testing.T) {
 	cancel()
 	if _, err := ask(ctx, "max,3,:topk"); !errors.Is(err, context.Canceled) {
 		t.Errorf("a canceled query: %v", err)
+	}
+}
+
+// interrupted is a context that calls f when it is asked for the n-th time whether it
+// has ended, as happens again and again while series are read.
+type interrupted struct {
+	context.Context
+	n int
+	f func()
+}
+
+func (c *interrupted) Err() error {
+	if c.n--; c.n == 0 {
+		c.f()
+	}
+	return c.Context.Err()
+}
+
+// A line of the others is of the values that the chosen ones have in the same answer,
+// also when points come while it is made.
+func TestOthersAreOfOneReading(t *testing.T) {
+	const n, stepMs = 300, 10_000
+	begin := int64(1_700_000_400_000)
+	between := 0 // how often points came between two lines of the second reading
+	for at := 1; ; at++ {
+		st, err := store.New(store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var refs []store.Ref
+		for i := range n {
+			ts := tags.Of("name", "m", "id", fmt.Sprint(i), "atlas.dstype", "sum")
+			ref, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, begin)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refs = append(refs, ref)
+		}
+		last := slices.Max(refs) // is read last, and chosen
+		send := func() {
+			var b store.Batch
+			for _, ref := range refs {
+				v := 1.0
+				if ref == last {
+					v = 100
+				}
+				b.Add(ref, begin, v)
+			}
+			st.Append(&b, begin)
+		}
+		send()
+		came := false
+		ctx := &interrupted{context.Background(), at, func() { came = true; send() }}
+		parsed, err := asl.New(asl.All(), asl.Limits{}).ParseStyleWith("name,m,:eq,:sum,(,id,),:by,max,1,:topk-others-sum", asl.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		top := parsed[0].Expr.(*expr.TopK)
+		f, err := query.Fetch(ctx, st, top.Expr.(expr.DataExpr), query.FetchRange{Start: begin - 30*stepMs, End: begin, Step: stepMs, Choose: top})
+		if err != nil || !f.Chosen || len(f.Lines) != 2 {
+			t.Fatal(err, f)
+		}
+		if !came {
+			break
+		}
+		others, chosen := f.Lines[0].Values[29], f.Lines[1].Values[29]
+		if others > n-1 && chosen != 200 {
+			t.Fatalf("points came at look %d: the others, which are read before, have them with %v, the chosen one has %v", at, others, chosen)
+		}
+		if others > n-1 && others < 2*(n-1) {
+			between++
+		}
+	}
+	if between == 0 {
+		t.Error("points never came while lines were read")
 	}
 }

@@ -58,6 +58,11 @@ func (c *Choice) Has(line int) bool {
 	return ok
 }
 
+// Renew replaces the values of a line that was chosen, as a later reading has them.
+func (c *Choice) Renew(line int, values []float64) {
+	c.values[int32(line)] = append(c.values[int32(line)][:0], values...)
+}
+
 // Values returns the values of a line that was chosen.
 func (c *Choice) Values(line int) []float64 { return c.values[int32(line)] }
 
