@@ -243,3 +243,65 @@ func TestOthersAreOfOneReading(t *testing.T) {
 		t.Error("points never came while lines were read")
 	}
 }
+
+// Lines of many series come from the store's cache, those of few are chosen one by
+// one, and so are those that have no room together.
+func TestChoosingFromTheCache(t *testing.T) {
+	const lines, steps, stepMs = 300, 2*120 + 20, 10_000
+	st, err := store.New(store.Options{Cache: 32 << 20, NewSeriesRate: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := int64(1_700_000_400_000)
+	var b store.Batch
+	for i := range lines * 18 {
+		name := "many"
+		if i%9 == 0 {
+			name = "few"
+		}
+		ts := tags.Of("name", name, "id", fmt.Sprint(i), "cell", fmt.Sprint(i/9%lines), "atlas.dstype", "gauge")
+		ref, err := st.Resolve(st.HashTags(store.Hash{}, ts.AppendKey(nil)), ts, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Add(ref, 0, float64(i%101))
+	}
+	for range steps {
+		now += stepMs
+		for i := range b.Times {
+			b.Times[i] = now
+		}
+		st.Append(&b, now)
+	}
+	for range 128 {
+		st.Advance(now + 600_000)
+	}
+	in := asl.New(asl.All(), asl.Limits{})
+	fetch := func(name string, most int64, choosing bool) query.Fetched {
+		t.Helper()
+		parsed, err := in.ParseStyleWith("name,"+name+",:eq,:sum,(,cell,),:by,max,3,:topk", asl.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		top := parsed[0].Expr.(*expr.TopK)
+		r := query.FetchRange{Start: now - (steps-5)*stepMs, End: now, Step: stepMs, MaxLines: most}
+		if choosing {
+			r.Choose = top
+		}
+		f, err := query.Fetch(context.Background(), st, top.Expr.(expr.DataExpr), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	fetch("many", 0, false)
+	if f := fetch("many", 0, true); f.Chosen || f.Stats.Cached == 0 || len(f.Lines) != lines {
+		t.Errorf("many series: chosen %v, %+v, %d lines", f.Chosen, f.Stats, len(f.Lines))
+	}
+	if f := fetch("many", lines-1, true); !f.Chosen || len(f.Lines) != 3 {
+		t.Errorf("without room: chosen %v, %d lines", f.Chosen, len(f.Lines))
+	}
+	if f := fetch("few", 0, true); !f.Chosen || len(f.Lines) != 3 {
+		t.Errorf("few series: chosen %v, %d lines", f.Chosen, len(f.Lines))
+	}
+}

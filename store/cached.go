@@ -122,8 +122,8 @@ const (
 // takes less than reading the series.
 func (r *run) cacheable() bool {
 	c := r.store.cache
-	return c != nil && r.Agg != AggAll && !r.ZeroFill && r.stats.Series >= max(c.series, c.members*len(r.lines)) &&
-		len(r.lines)*block.Size*8 <= cachedBytes && r.steps/block.Size < cachedBlocks
+	return c != nil && r.Agg != AggAll && !r.ZeroFill && r.stats.Series >= max(c.series, c.members*r.count) &&
+		r.count*block.Size*8 <= cachedBytes && r.steps/block.Size < cachedBlocks
 }
 
 // sealedBlock is a block time that every partition of a scan has sealed.

@@ -67,6 +67,9 @@ func (r *Rows) Line(i int) Line {
 	return Line{Tags: r.run.tagsOf(r.run.store.index.Dictionary(), i), Gauge: r.run.gauge[i], Place: int32(i)}
 }
 
+// Cached reports whether All uses the cache. Each never does.
+func (r *Rows) Cached() bool { return r.run.cacheable() }
+
 // Gauge reports whether every member of a line is a gauge.
 func (r *Rows) Gauge(i int) bool { return r.run.gauge[i] }
 
