@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 
 	"pulse/bench/testkit"
@@ -74,34 +75,60 @@ func TestMemoryOfSeries(t *testing.T) {
 	}
 }
 
-// What is charged is about what series really take.
+// What is charged is about what series really take, and not less whatever a sender
+// makes of their tags.
 func TestChargedIsTaken(t *testing.T) {
 	if testkit.Race {
 		t.Skip("the race detector takes memory of its own")
 	}
-	const n = 50_000
-	b := budget.New(0)
-	heap := func() int64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
+	long := strings.Repeat("x", 100)
+	for name, c := range map[string]struct {
+		n         int
+		tags      func(i int) tags.Tags
+		spellings int // names of each
+	}{
+		"fleet":          {50_000, idTags, 1},
+		"long values":    {20_000, func(i int) tags.Tags { return tags.Of("name", fmt.Sprint(long, i), "id", fmt.Sprint(i, long)) }, 1},
+		"many keys":      {9_000, func(i int) tags.Tags { return tags.Of("name", "m", fmt.Sprint("key", i), "1") }, 1},
+		"pairs of two":   {8_000, tagsOfTwo, 1},
+		"many spellings": {50_000, idTags, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := budget.New(0)
+			before := liveHeap()
+			s := open(t, store.Options{Memory: b, NewSeriesRate: -1})
+			empty := liveHeap() - before
+			for i := range c.n {
+				ts := c.tags(i)
+				for k := range c.spellings {
+					if _, err := s.Resolve(store.Hash{uint64(i+1) * 0x9E3779B97F4A7C15, uint64(k)}, ts, start); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			taken := liveHeap() - before - empty
+			// Columns and blocks are not there yet.
+			n := int64(c.n)
+			charged := b.Used() - n*s.ActiveCost() - s.Slack()
+			if taken > charged || taken < charged/3 {
+				t.Errorf("%d bytes are charged for each series, %d are taken", charged/n, taken/n)
+			}
+			t.Logf("per series: %d bytes charged without columns, %d taken, %d charged for columns", charged/n, taken/n, s.ActiveCost())
+			if err := s.CheckMemory(); err != nil {
+				t.Error(err)
+			}
+			runtime.KeepAlive(s)
+		})
 	}
-	before := heap()
-	s := open(t, store.Options{Memory: b, NewSeriesRate: -1})
-	empty := heap() - before
-	for i := range n {
-		resolve(t, s, start, idTags(i))
+}
+
+// tagsOfTwo returns the tags of series i of 8,000, most of which one other series has.
+func tagsOfTwo(i int) tags.Tags {
+	kv := []string{"name", "m", "half", fmt.Sprint(i / 4_000)}
+	for k := range 20 {
+		kv = append(kv, fmt.Sprint("key", k), fmt.Sprint(i%4_000))
 	}
-	taken := heap() - before - empty
-	// Columns and blocks are not there yet.
-	charged := b.Used() - int64(n)*s.ActiveCost() - s.Slack()
-	if taken > charged || taken < charged/3 {
-		t.Errorf("%d bytes are charged for each series, %d are taken", charged/n, taken/n)
-	}
-	t.Logf("per series: %d bytes charged without columns, %d taken, %d charged for columns", charged/n, taken/n, s.ActiveCost())
-	runtime.KeepAlive(s)
+	return tags.Of(kv...)
 }
 
 // Series that come and go for a long time take no more memory than those that

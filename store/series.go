@@ -85,7 +85,7 @@ func (s *Store) create(part int, hash uint64, t tags.Tags, now int64) (Ref, *Lim
 }
 
 // settle puts a series that was admitted into a slot: that of ref, or any one
-// for NoRef, and pays for it. The caller holds s.changing.
+// for NoRef, and pays for it, but for what enter pays. The caller holds s.changing.
 func (s *Store) settle(part int, ref Ref, t tags.Tags, pairs []uint32, now int64) Ref {
 	p := &s.parts[part]
 	kind, _ := t.Get(dstype)
@@ -105,7 +105,6 @@ func (s *Store) settle(part int, ref Ref, t tags.Tags, pairs []uint32, now int64
 	s.seen++
 	s.memory.Force(int64(more)*slotCost + s.costs.idle(len(pairs)))
 	s.wake(1)
-	s.settleIndex()
 	return ref
 }
 
@@ -181,11 +180,13 @@ func (s *Store) evict(ref Ref) {
 	s.settleIndex()
 }
 
-// enter makes a series searchable and watched. The caller holds s.changing.
+// enter makes a series searchable and watched, and pays for what the index has of it.
+// The caller holds s.changing.
 func (s *Store) enter(ref Ref, pairs []uint32) {
 	s.searchable++
 	s.index.Add(ref.seat(), pairs)
 	s.watches.enter(s, ref, pairs)
+	s.settleIndex()
 }
 
 // revive makes series searchable again that were written by requests that

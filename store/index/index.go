@@ -56,10 +56,11 @@ type pair struct {
 }
 
 // PairBytes is about the memory of a pair without its text: the struct, its
-// map entry and the entries of three slices, each with room to grow. KeyBytes
-// is that of a key.
+// map entry and the entries of three slices, each with room to grow. SetBytes is that
+// of the set that a pair of more than one series has, and KeyBytes that of a key.
 const (
 	PairBytes = 200
+	SetBytes  = 150
 	KeyBytes  = 700
 )
 
@@ -151,7 +152,7 @@ func (x *Index) forget(p *pair) {
 	k := p.key
 	x.pairs[p.number] = nil
 	x.free = append(x.free, p.number)
-	x.bytes -= PairBytes + int64(len(p.value))
+	x.bytes -= PairBytes + int64(len(p.value)) + p.series.bytes()
 	delete(k.byText, p.value)
 	if len(k.byText) == 0 {
 		delete(x.keys, k.name)
@@ -170,11 +171,12 @@ func (x *Index) forget(p *pair) {
 	}
 }
 
-// Cost returns the most bytes that Intern of t may add to Bytes.
+// Cost returns the most bytes that Intern of t, and Add of its series, may add to
+// Bytes.
 func Cost(t tags.Tags) int64 {
 	n := int64(0)
 	for _, tag := range t {
-		n += KeyBytes + PairBytes + int64(len(tag.Key)+len(tag.Value))
+		n += KeyBytes + PairBytes + SetBytes + int64(len(tag.Key)+len(tag.Value))
 	}
 	return n
 }
@@ -270,7 +272,9 @@ func (x *Index) Add(ref uint32, pairs []uint32) {
 		if p.series.empty() {
 			x.count(p.key, 1)
 		}
+		before := p.series.bytes()
 		p.series.add(ref)
+		x.bytes += p.series.bytes() - before
 		p.key.series.Add(ref)
 	}
 }

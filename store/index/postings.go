@@ -34,6 +34,14 @@ func (p *postings) remove(ref uint32) {
 	}
 }
 
+// bytes returns about how much memory p takes beside its pair and its series.
+func (p *postings) bytes() int64 {
+	if p.set == nil {
+		return 0
+	}
+	return SetBytes
+}
+
 // empty is count() == 0 without the counting.
 func (p *postings) empty() bool { return p.set == nil && !p.any || p.set != nil && p.set.IsEmpty() }
 

@@ -88,7 +88,9 @@ func (b *bulk) add() {
 		if p.series.empty() {
 			x.count(p.key, 1)
 		}
+		before := p.series.bytes()
 		p.series.addMany(refs)
+		x.bytes += p.series.bytes() - before
 		p.key.series.AddMany(refs)
 	}
 	b.refs, b.pairs = b.refs[:0], b.pairs[:0]
