@@ -30,7 +30,7 @@ import (
 
 type options struct {
 	kept, all, only, at string
-	hold                bool
+	hold, bare          bool
 }
 
 func main() {
@@ -40,6 +40,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "pattern of the names of pages; default all")
 	flag.StringVar(&o.at, "at", "", "address of a server that shows the scene already; empty servers are left out then")
 	flag.BoolVar(&o.hold, "hold", false, "show the scene until interrupted, and take no pictures")
+	flag.BoolVar(&o.bare, "bare", false, "take only servers that are empty, behind tokens, or gone")
 	flag.Parse()
 	only, err := regexp.Compile(o.only)
 	server.Main("screenshots", "", err, func(ctx context.Context, out io.Writer) error {
@@ -67,6 +68,9 @@ func (r *run) run() error {
 		return err
 	}
 	defer s.Remove()
+	if r.bare {
+		return r.browse(func() error { return r.others(s) })
+	}
 	ctx, stop := context.WithCancel(r.ctx)
 	defer stop()
 	c, err := open(ctx, s)
@@ -80,12 +84,10 @@ func (r *run) run() error {
 		return nil
 	}
 	return r.browse(func() error {
-		if err := r.scene(c); err != nil {
-			return err
-		}
+		err := r.scene(c)
 		stop()
 		s.Stop()
-		return r.others(s)
+		return errors.Join(err, r.others(s))
 	})
 }
 
