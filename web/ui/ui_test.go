@@ -102,3 +102,71 @@ func TestComments(t *testing.T) {
 		t.Error("the module has no comment")
 	}
 }
+
+// roots are what the selectors of a page's style sheet begin with, so that they mean
+// nothing of other pages: a sheet stays when its page is left.
+var roots = map[string]string{
+	"alerts.css":    `\.of-alerts\b`,
+	"board.css":     `\.board\b|\[data-page="board"\]|:root\[data-board="full"\] |main:has\(\.board\)`,
+	"data.css":      `\[data-page="data"\]`,
+	"explore.css":   `\.tool\b|\.tip\.pinned\b|\.offscreen$`,
+	"firstrun.css":  `\.firstrun\b`,
+	"parts.css":     `\[data-page="(data|sources|receivers|server)"\]`,
+	"receivers.css": `\[data-page="receivers"\]`,
+	"rules.css":     `\.rules\b|\[data-page="rules"\]`,
+	"server.css":    `\[data-page="server"\]`,
+	"sources.css":   `\[data-page="sources"\]`,
+}
+
+// TestScoped: no rule of a page's style sheet means what another page shows.
+func TestScoped(t *testing.T) {
+	files, err := filepath.Glob("app/pages/*.css")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no style sheets: %v", err)
+	}
+	comments := regexp.MustCompile(`(?s)/\*.*?\*/`)
+	for _, file := range files {
+		root := roots[filepath.Base(file)]
+		if root == "" {
+			t.Errorf("%s: nothing says what its selectors begin with", file)
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, selector := range outermost(comments.ReplaceAllString(string(text), "")) {
+			if !regexp.MustCompile(`^(` + root + `)`).MatchString(selector) {
+				t.Errorf("%s: %q means other pages too, must begin with %s", file, selector, root)
+			}
+		}
+	}
+}
+
+// outermost returns the selectors that are in no other, those within @media too.
+func outermost(css string) (out []string) {
+	depth, open := 0, []bool{} // of each brace: whether what is in it is in a selector
+	from := 0
+	for i, c := range css {
+		switch c {
+		case ';':
+			from = i + 1
+		case '{':
+			head := strings.TrimSpace(css[from:i])
+			at := strings.HasPrefix(head, "@")
+			if depth == 0 && !at {
+				out = append(out, regexp.MustCompile(`\s*,\s*`).Split(head, -1)...)
+			}
+			outer := at && !strings.HasPrefix(head, "@keyframes") // what is in it stands as if outside
+			if open, from = append(open, !outer), i+1; !outer {
+				depth++
+			}
+		case '}':
+			if open[len(open)-1] {
+				depth--
+			}
+			open, from = open[:len(open)-1], i+1
+		}
+	}
+	return out
+}

@@ -75,7 +75,7 @@ function Main() {
   if (now.error) return html`<main id="main"><div class="error" role="alert">${now.error}
     ${now.page && html` <button onClick=${() => location.reload()}>Try again</button>`}</div></main>`; // a browser may remember until then that a module could not be loaded
   if (pageOf(place.value.path) === now.page) now.at = place.value; // while the next page is being loaded this one is not told its address
-  return html`<main id="main"><${now.Page} rest=${now.at.path.split("/").slice(2).map(plain).join("/")} search=${now.at.search} /></main>`;
+  return html`<main id="main" data-page=${now.page.path.slice(1) || "explore"}><${now.Page} rest=${now.at.path.split("/").slice(2).map(plain).join("/")} search=${now.at.search} /></main>`;
 }
 
 keys({ t: ["light or dark", toggleTheme], "/": ["write a query", () => { writing.value = true; go(back("/")); }] });
