@@ -27,8 +27,11 @@ function rich(text) {
 }
 const tagText = (t) => Object.entries(t || {}).map((kv) => kv.join("=")).join(",");
 
+// moment is a time of an address in ms, 0 for what is none.
+const moment = (text) => (Math.abs(Number(text)) <= 864e13 ? Number(text) : 0);
+
 export function WhyNot({ search }) {
-  const p = new URLSearchParams(search), asked = { rule: p.get("rule") || "", tags: p.get("tags") || "", t: Number(p.get("t")) || 0, all: p.has("rule") };
+  const p = new URLSearchParams(search), asked = { rule: p.get("rule") || "", tags: p.get("tags") || "", t: moment(p.get("t")), all: p.has("rule") };
   const [rule, setRule] = useState(asked.rule), [group, setGroup] = useState(asked.tags), [at, setAt] = useState(utc(asked.t)), [got, setGot] = useState({}), groups = useGroups(rule);
   useEffect(() => { setRule(asked.rule); setGroup(asked.tags); setAt(utc(asked.t)); }, [search]);
   useEffect(() => {
