@@ -14,15 +14,10 @@ const fewLines = 256
 // memory.
 const manySeries = 16
 
-// chooses reports whether the lines of d are chosen one by one. Those of many series
-// that the store's cache may have, which it has by block time and not by line, are
-// read at once, as long as there is room for all of them.
-func (r *FetchRange) chooses(d expr.DataExpr, rows *store.Rows) bool {
-	top, lines := r.Choose, rows.Len()
+// chooses reports whether the lines of d, so many, are chosen one by one.
+func (r *FetchRange) chooses(d expr.DataExpr, lines int) bool {
+	top := r.Choose
 	if top == nil || lines <= fewLines || top.K > lines/2 {
-		return false
-	}
-	if rows.Cached() && rows.Stats().Series >= manySeries*lines && (r.MaxLines == 0 || int64(lines) <= r.MaxLines) {
 		return false
 	}
 	switch d.(type) {
@@ -32,6 +27,29 @@ func (r *FetchRange) chooses(d expr.DataExpr, rows *store.Rows) bool {
 		return top.Others == ""
 	}
 	return false
+}
+
+// eachOf returns what gives the lines of rows to visit, in the order of their numbers.
+// Lines of many series that the store's cache may have, which it has by block time and
+// not by line, are read at once, as long as there is room for all of them.
+func (r *FetchRange) eachOf(rows *store.Rows) (func(visit func(line int, values []float64) error) error, error) {
+	lines := rows.Len()
+	if !rows.Cached() || rows.Stats().Series < manySeries*lines || r.MaxLines > 0 && int64(lines) > r.MaxLines {
+		return rows.Each, nil
+	}
+	found, err := rows.All()
+	all := make([][]float64, lines)
+	for _, l := range found {
+		all[l.Place] = l.Values
+	}
+	return func(visit func(line int, values []float64) error) error {
+		for i, values := range all {
+			if err := visit(i, values); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, err
 }
 
 // choose reads the lines of rows one by one and keeps those that are chosen. When
@@ -54,9 +72,14 @@ func (f *Fetched) choose(rows *store.Rows, d expr.DataExpr, r FetchRange, multip
 	if err != nil {
 		return err
 	}
+	read, err := r.eachOf(rows)
+	if err != nil {
+		f.Stats = rows.Stats()
+		return err
+	}
 	var coarse []float64
 	each := func(visit func(line int, values []float64)) error {
-		return rows.Each(func(i int, values []float64) error {
+		return read(func(i int, values []float64) error {
 			if multiple > 1 {
 				coarse = expr.Consolidate(coarse[:0], values, d.CF(), multiple, rows.Gauge(i))
 				values = coarse

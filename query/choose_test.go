@@ -244,11 +244,11 @@ func TestOthersAreOfOneReading(t *testing.T) {
 	}
 }
 
-// Lines of many series come from the store's cache, those of few are chosen one by
-// one, and so are those that have no room together.
-func TestChoosingFromTheCache(t *testing.T) {
-	const lines, steps, stepMs = 300, 2*120 + 20, 10_000
-	st, err := store.New(store.Options{Cache: 32 << 20, NewSeriesRate: -1})
+// newManyAndFew fills a store with lines by cell: of "many" with 16 series each, of "few"
+// with two.
+func newManyAndFew(t testing.TB, lines, steps int, cache int64) (*store.Store, int64) {
+	t.Helper()
+	st, err := store.New(store.Options{Cache: cache, NewSeriesRate: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,10 +264,10 @@ func TestChoosingFromTheCache(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.Add(ref, 0, float64(i%101))
+		b.Add(ref, 0, float64(i%101)/7)
 	}
 	for range steps {
-		now += stepMs
+		now += 10_000
 		for i := range b.Times {
 			b.Times[i] = now
 		}
@@ -276,6 +276,14 @@ func TestChoosingFromTheCache(t *testing.T) {
 	for range 128 {
 		st.Advance(now + 600_000)
 	}
+	return st, now
+}
+
+// Lines of many series come from the store's cache, those of few are chosen one by
+// one, and so are those that have no room together.
+func TestChoosingFromTheCache(t *testing.T) {
+	const lines, steps, stepMs = 300, 2*120 + 20, 10_000
+	st, now := newManyAndFew(t, lines, steps, 32<<20)
 	in := asl.New(asl.All(), asl.Limits{})
 	fetch := func(name string, most int64, choosing bool) query.Fetched {
 		t.Helper()
@@ -295,13 +303,45 @@ func TestChoosingFromTheCache(t *testing.T) {
 		return f
 	}
 	fetch("many", 0, false)
-	if f := fetch("many", 0, true); f.Chosen || f.Stats.Cached == 0 || len(f.Lines) != lines {
+	if f := fetch("many", 0, true); !f.Chosen || f.Stats.Cached == 0 || len(f.Lines) != 3 {
 		t.Errorf("many series: chosen %v, %+v, %d lines", f.Chosen, f.Stats, len(f.Lines))
 	}
-	if f := fetch("many", lines-1, true); !f.Chosen || len(f.Lines) != 3 {
+	if f := fetch("many", lines-1, true); !f.Chosen || f.Stats.Cached > 0 || len(f.Lines) != 3 {
 		t.Errorf("without room: chosen %v, %d lines", f.Chosen, len(f.Lines))
 	}
-	if f := fetch("few", 0, true); !f.Chosen || len(f.Lines) != 3 {
+	if f := fetch("few", 0, true); !f.Chosen || f.Stats.Cached > 0 || len(f.Lines) != 3 {
 		t.Errorf("few series: chosen %v, %d lines", f.Chosen, len(f.Lines))
+	}
+	e := query.New(st, query.Options{Limits: query.Limits{Lines: 10_000}})
+	for _, words := range []string{"max,3,:topk", "max,3,:topk-others-sum", "avg,60,:bottomk-others-max"} {
+		for _, every := range []int64{stepMs, 6 * stepMs} {
+			end := now / (6 * stepMs) * (6 * stepMs)
+			program := "name,many,:eq,:sum,(,cell,),:by,"
+			got := chosen(t, e, program+words, end-240*stepMs, end, every)
+			sameLines(t, words, got, chosen(t, e, program+":dup,"+words, end-240*stepMs, end, every))
+		}
+	}
+}
+
+// What a query has room for does not depend on the cache: lines that are read at once for
+// it leave room for what else is asked.
+func TestChoosingLeavesRoom(t *testing.T) {
+	const lines, steps, stepMs = 300, 2*120 + 20, 10_000
+	answers := map[int64][]int{}
+	for _, cache := range []int64{0, 32 << 20} {
+		st, now := newManyAndFew(t, lines, steps, cache)
+		for kib := 200; kib <= 2000; kib += 100 {
+			e := query.New(st, query.Options{Limits: query.Limits{MemoryBytes: int64(kib) << 10}})
+			program := "name,many,:eq,:sum,(,cell,),:by,max,3,:topk,name,few,:eq,:sum,(,id,),:by,max,200,:topk"
+			_, err := e.Eval(context.Background(), query.Request{Program: program, Start: now - (steps-5)*stepMs, End: now, Step: stepMs})
+			if err == nil {
+				answers[cache] = append(answers[cache], kib)
+			} else if !errors.Is(err, query.ErrLimit) {
+				t.Fatal(err)
+			}
+		}
+	}
+	if without, with := answers[0], answers[32<<20]; len(without) == 0 || !slices.Equal(without, with) {
+		t.Errorf("answered within %v KiB without a cache, within %v with one", without, with)
 	}
 }

@@ -153,7 +153,7 @@ func fetchPrimary(ctx context.Context, st *store.Store, d expr.DataExpr, r Fetch
 		return f, err
 	}
 	defer rows.Close()
-	if r.chooses(d, rows) && !perSeries {
+	if r.chooses(d, rows.Len()) && !perSeries {
 		return f, f.choose(rows, d, r, int(r.Step/st.Step()))
 	}
 	found, err := rows.All()
