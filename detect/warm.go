@@ -126,14 +126,16 @@ func (p *pupil) add(lines []stream.Line) {
 	}
 }
 
+// teach teaches the means up to t. A group may begin anywhere in its first one, which
+// would then lie too low and stand for that time of the day: it is left out.
 func (p *pupil) teach(t int64) {
 	for i := range p.sum {
 		g := &p.judge.groups[i]
-		if g.detector == nil && p.count[i] > 0 && (p.judge.only == nil || p.judge.only[g.key]) {
-			g.detector = p.judge.maker.New()
-		}
-		if g.detector != nil {
+		switch {
+		case g.detector != nil:
 			g.detector.(learner).Learn(t, p.sum[i]/p.count[i], p.width)
+		case p.count[i] > 0 && (p.judge.only == nil || p.judge.only[g.key]):
+			g.detector = p.judge.maker.New()
 		}
 		p.sum[i], p.count[i] = 0, 0
 	}

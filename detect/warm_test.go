@@ -3,6 +3,7 @@ package detect_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math"
 	"testing"
 
@@ -75,5 +76,57 @@ func TestWarmStartFromTiers(t *testing.T) {
 	}
 	if again, _ := run(newCostlyRig(t, step, 4_000_000)); !bytes.Equal(state, again) {
 		t.Error("learned in pieces it knows something else")
+	}
+}
+
+// TestWarmStartAfterPartOfABucket: history that begins within a bucket teaches nothing of
+// the part that it lacks, whatever its steps: what is expected at that time of the day is
+// what came on the days since.
+func TestWarmStartAfterPartOfABucket(t *testing.T) {
+	const step, day, days = 60_000, 86_400_000, 8
+	for name, c := range map[string]struct{ tier, every, into int64 }{
+		"buckets": {tier: 300_000, every: step, into: 180_000},
+		"hours":   {tier: 3_600_000, every: step, into: 2_400_000},
+		"long":    {tier: 300_000, every: 300_000, into: 180_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, step)
+			var err error
+			if r.store, err = store.New(store.Options{Tiers: []store.Tier{{Step: step, Retention: day}, {Step: c.tier, Retention: 30 * day}}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.engine.Close(); err != nil {
+				t.Fatal(err)
+			}
+			r.start()
+			usual := func(at int64) float64 {
+				return math.Round(1000 + 500*math.Sin(2*math.Pi*float64(at%day)/day) + 10*math.Sin(float64(at)/35_000))
+			}
+			send := func(at int64) {
+				r.at(at - 300)
+				r.send("a", p(usual(at), "name", "sps"))
+				r.at(at + 50)
+				r.store.Advance(r.now())
+			}
+			begin, put := 12*3_600_000+c.into, 12*3_600_000+c.into+days*day
+			for at := begin + step; at <= put; at += step {
+				send(at)
+			}
+			r.put(fmt.Sprintf(`{"id":"sps","expr":"name,sps,:eq,:sum","step":"%dms","detector":{"kind":"seasonal"}}`, c.every))
+			for at := put + step; at <= put+2*3_600_000; at += step {
+				send(at)
+				for r.engine.Advance(r.now()) <= r.now() {
+				}
+			}
+			groups, err := r.engine.Band(context.Background(), "sps", epoch+put-3_600_000, epoch+put+3_600_000, nil)
+			if err != nil || len(groups) != 1 {
+				t.Fatalf("%v, %d groups", err, len(groups))
+			}
+			for _, row := range groups[0].Rows {
+				if want := usual(row.T - epoch); !(math.Abs(row.Expected-want) < 60) {
+					t.Errorf("%d s after it was put: expected %.0f, want about %.0f", (row.T-epoch-put)/1000, row.Expected, want)
+				}
+			}
+		})
 	}
 }
