@@ -60,22 +60,6 @@ func (t *tab) until(script string) error {
 	return nil
 }
 
-// click clicks the first element of a selector whose text holds want.
-func (t *tab) click(selector, want string) error {
-	return t.until(fmt.Sprintf(`((e) => { e?.click(); return Boolean(e); })([...document.querySelectorAll(%q)].find((e) => e.textContent.includes(%q)))`, selector, want))
-}
-
-// fill sets a field as if it were typed.
-func (t *tab) fill(selector, value string) error {
-	return t.until(fmt.Sprintf(`((el) => { if (!el) return false; Object.getOwnPropertyDescriptor(Object.getPrototypeOf(el), "value").set.call(el, %q);
-		for (const kind of ["input", "change"]) el.dispatchEvent(new Event(kind, { bubbles: true })); return true; })(document.querySelector(%q))`, value, selector))
-}
-
-// shows waits until an element's text holds want.
-func (t *tab) shows(selector, want string) error {
-	return t.until(fmt.Sprintf(`[...document.querySelectorAll(%q)].some((e) => e.textContent.includes(%q))`, selector, want))
-}
-
 // key presses a key. What it types comes with it going down, as from a keyboard: where that is
 // prevented nothing is typed.
 func (t *tab) key(r rune) error {
