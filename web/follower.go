@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"pulse/query"
 	"pulse/query/stream"
 	"pulse/store"
 	"pulse/web/render"
@@ -126,7 +127,7 @@ func (f *follower) due(w *bufio.Writer, now time.Time) (wait time.Duration, sent
 
 // history sends the steps of (e.from, end] from what is stored.
 func (f *follower) history(w *bufio.Writer, e *followed, end int64) error {
-	ctx, cancel := context.WithTimeout(f.s.stop, f.s.opts.QueryTimeout)
+	ctx, cancel := context.WithTimeoutCause(f.s.stop, f.s.opts.QueryTimeout, query.Timeout(f.s.opts.QueryTimeout))
 	defer cancel()
 	var broken error // the client's side
 	err := e.stream.History(ctx, e.from, end, func(t int64, lines []stream.Line) error {
@@ -134,10 +135,10 @@ func (f *follower) history(w *bufio.Writer, e *followed, end int64) error {
 		return broken
 	})
 	e.from = end
-	if err != nil && broken == nil {
-		return f.end(w, e, err)
+	if err == nil || broken != nil || f.s.stop.Err() != nil {
+		return err
 	}
-	return err
+	return f.end(w, e, query.InTime(ctx, err))
 }
 
 // end says why an expression is not followed, or not any more. A client that follows

@@ -400,3 +400,34 @@ func TestStreamShutdown(t *testing.T) {
 	for range f.events {
 	}
 }
+
+// TestStreamShutdownBehind: expressions that are still behind when the server stops have
+// not failed, and nobody is told so: the client goes on when it asks the next server.
+func TestStreamShutdownBehind(t *testing.T) {
+	r := newRig(t, settings{listen: smallBuffers})
+	r.live(nil, 1, 1)
+	conn := r.dial()
+	conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	fmt.Fprintf(conn, "GET /api/v1/stream?q=name,sps,:eq,:sum&q=name,sps,:eq,:max&backlog=10000 HTTP/1.1\r\nHost: %s\r\n\r\n", r.addr)
+	if _, err := io.ReadFull(conn, make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	go func() { ended <- r.web.Shutdown(ctx) }()
+	for { // until it listens no more
+		c, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			break
+		}
+		c.Close()
+	}
+	rest, _ := io.ReadAll(conn)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if events := strings.Count(string(rest), "id: "); events == 0 || events > 9000 || strings.Contains(string(rest), "error") {
+		t.Errorf("%d events, the last: %s", events, rest[max(0, len(rest)-300):])
+	}
+}
