@@ -17,7 +17,8 @@ const (
 
 // alertFeed tells who asks for the list of alerts again and again what has changed in it.
 // Figures are others with every step: they are a change of the newest fewAlerts of a state
-// alone, of the others they go along when something else has changed. Safe for concurrent use; its zero value is ready.
+// alone, of the others they go along when something else has changed. Its zero value is
+// ready; mu guards all of it.
 type alertFeed struct {
 	mu    sync.Mutex
 	boot  string // which revisions begin with: those of another process say nothing
@@ -52,21 +53,27 @@ type alertChanges struct {
 
 // alertChanges answers with what has changed in the list of alerts since a revision.
 func (s *Server) alertChanges(r *request) {
-	f := &s.feed
-	f.mu.Lock()
-	list, err := s.opts.Detect.Alerts("") // under the lock, so that no older list comes after a newer one
+	out, err := s.changedAlerts(r.param("since"))
 	if err != nil {
-		f.mu.Unlock()
 		r.fail(err)
 		return
+	}
+	r.json(out)
+}
+
+func (s *Server) changedAlerts(since string) (alertChanges, error) {
+	f := &s.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list, err := s.opts.Detect.Alerts("") // under the lock, so that no older list comes after a newer one
+	if err != nil {
+		return alertChanges{}, err
 	}
 	if f.known == nil {
 		f.boot, f.seed, f.known = strconv.FormatInt(s.nowMs(), 36), maphash.MakeSeed(), map[string]fedAlert{}
 	}
 	f.look(list)
-	out := f.since(r.param("since"), list)
-	f.mu.Unlock()
-	r.json(out)
+	return f.since(since, list), nil
 }
 
 // look compares the list with what is known, and counts a revision when it differs.
