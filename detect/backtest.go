@@ -118,10 +118,11 @@ type BacktestResult struct {
 // Backtest judges stored history by a rule that may not be in force, with the
 // code of the live engine in virtual time: what it would have paged for, and when.
 //
-// A rule that judges as one in force with its id goes on from that one's
-// checkpoints, and gives its verdicts to the last bit, save where steps received
-// points after their close. Any other is judged as if it had been put at Start:
-// its detectors read the look-back before that, its alerts begin there.
+// A rule that judges as one in force with its id, put before Start, goes on from
+// that one's checkpoints, and gives its verdicts to the last bit, save where steps
+// received points after their close. Any other, and that one over a time that begins
+// before it was put, is judged as if it had been put at Start: its detectors read the
+// look-back before that, its alerts begin there.
 //
 // Each part of the time is judged at the finest step that its values are kept at
 // and that is a multiple of the rule's; Steps says which, a notice why.

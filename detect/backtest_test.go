@@ -193,6 +193,50 @@ func until(live []string, n int) []string {
 	return out
 }
 
+// TestBacktestBeforeItWasPut: a range that begins before a rule was put is judged, as a whole,
+// as a draft of it is, however far back its detectors have read.
+func TestBacktestBeforeItWasPut(t *testing.T) {
+	const put, n, from = 1000, 1300, 700
+	rules := map[string]string{
+		"low":   `"expr":"name,sps,:eq,:sum","detector":{"kind":"static","below":600}`,
+		"holt":  `"expr":"name,sps,:eq,:sum","detector":{"kind":"double-exponential","train":"60s","hold":"2s"}`,
+		"daily": `"expr":"name,sps,:eq,:sum","detector":{"kind":"seasonal","train":"60s"}`,
+	}
+	r := newRig(t, 1000)
+	for s := int64(1); s <= n; s++ {
+		r.at(s*1000 - 600)
+		if s == put {
+			for id, body := range rules {
+				r.put(`{"id":"` + id + `",` + body + `}`)
+			}
+		}
+		v := 1000 + 10*math.Sin(float64(s))
+		if s > 800 && s <= 830 || s > 1200 && s <= 1230 {
+			v *= 0.3
+		}
+		r.send("a", p(math.Round(v), "name", "sps"))
+		r.to(s*1000 + 50)
+	}
+	r.to((n + 7) * 1000)
+	for id, body := range rules {
+		run := func(as string) detect.BacktestResult {
+			return r.backtest(detect.Backtest{
+				Rule: mustRule(t, `{"id":"`+as+`",`+body+`}`), Start: epoch + from*1000, End: epoch + n*1000, Trace: n - from,
+			})
+		}
+		got, want := run(id), run("another")
+		if g, w := strings.Join(pageTexts(got.Pages), "\n"), strings.Join(pageTexts(want.Pages), "\n"); g != w || len(want.Pages) != 2 {
+			t.Errorf("rule %s: got pages\n%s\nas another\n%s", id, g, w)
+		}
+		if g, w := got.Trace.Times, want.Trace.Times; len(g) != n-from || !slices.Equal(g, w) {
+			t.Errorf("rule %s is drawn with %d points, as another with %d, want %d", id, len(g), len(w), n-from)
+		}
+		if g, w := fmt.Sprint(got.Trace.Expected), fmt.Sprint(want.Trace.Expected); g != w {
+			t.Errorf("rule %s expects\n%s\nas another\n%s", id, g, w)
+		}
+	}
+}
+
 // TestBacktestIncidents: delays, needless pages, minutes, and how two versions
 // differ.
 func TestBacktestIncidents(t *testing.T) {

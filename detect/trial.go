@@ -137,8 +137,9 @@ func (t *trial) begin(ctx context.Context, r StepRange) (from int64, blind span,
 	return b.from, span{}, e.prepare(ctx, &b)
 }
 
-// goOn returns a run from a state of the rule in force that judges alike, if there
-// is one from before the range.
+// goOn returns a run from a state of the rule in force that judges alike, if that was
+// put before the range and has such a state. What it read of the time before it was
+// put is no verdict of it.
 func (t *trial) goOn(r StepRange) (*bandRun, error) {
 	e := t.engine
 	e.mu.Lock()
@@ -147,13 +148,16 @@ func (t *trial) goOn(r StepRange) (*bandRun, error) {
 	if live == nil || r.Step != t.rule.step || live.c.judges() != t.rule.judges() || live.judged < r.End || live.origin == 0 {
 		return nil, nil
 	}
+	born := step.Ceil(live.began, r.Step) - r.Step
+	if born > r.Start {
+		return nil, nil
+	}
 	lead := leadMs + int64(t.rule.rule.For+t.rule.rule.Keep) + t.rule.config.Calm
 	b, err := e.bandUpTo(live, r.Start-lead, r.End)
 	if err != nil || b.from > r.Start {
 		return nil, err
 	}
-	t.born = step.Ceil(live.began, r.Step) - r.Step
-	t.quiet = max(b.from, t.born)
+	t.born, t.quiet = born, max(b.from, born)
 	t.hurried = live.hurried.within(r.Start, r.End)
 	return b, nil
 }
