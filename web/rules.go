@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -18,7 +19,7 @@ func (s *Server) rules(r *request) {
 	}
 	tag := `"` + s.opts.Detect.RulesVersion() + `"` // before the rules: it may be that of older ones, not of newer
 	r.ctx.Response.Header.Set(fasthttp.HeaderETag, tag)
-	if string(r.ctx.Request.Header.Peek(fasthttp.HeaderIfNoneMatch)) == tag {
+	if strings.Contains(string(r.ctx.Request.Header.Peek(fasthttp.HeaderIfNoneMatch)), tag) { // or weak, or one of several
 		r.ctx.SetStatusCode(fasthttp.StatusNotModified)
 		return
 	}
