@@ -122,7 +122,7 @@ func (e *Engine) alike(c *compiled) string {
 const sampleSteps = 30
 
 // sample looks for the groups that there are, and for the texts that an alert of the first
-// would have.
+// would have, with a dash for what is expected where no rule in force judges alike.
 func (out *RuleCheck) sample(e *Engine, c *compiled, now int64) error {
 	last := step.Floor(now-c.grace, c.step)
 	for _, steps := range []int64{1, sampleSteps} {
@@ -138,9 +138,27 @@ func (out *RuleCheck) sample(e *Engine, c *compiled, now int64) error {
 	d.Value, d.Expected, d.Lower, d.Upper, d.Score = nan, nan, nan, nan, nan
 	if len(out.Samples) > 0 {
 		d.Tags, d.Value = out.Samples[0].Tags.Map(), Number(out.Samples[0].Value)
+		e.figures(c, out.Samples[0].Tags, &d)
 	}
 	out.Texts = c.notes.render(&d)
 	return nil
+}
+
+// figures fills in what the rule in force with the id of c judged last of a group, if it
+// judges as c does.
+func (e *Engine) figures(c *compiled, of tags.Tags, d *TemplateData) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	live := e.rules[c.rule.ID]
+	if live == nil || live.c.judges() != c.judges() {
+		return
+	}
+	i, ok := live.judge.index[string(of.AppendKey(nil))]
+	if !ok || math.IsNaN(live.judge.groups[i].value) {
+		return
+	}
+	s, _ := judgedStep(live.judge, i, live.judged, nil)
+	d.Value, d.Expected, d.Lower, d.Upper, d.Score = s.Value, s.Expected, s.Lower, s.Upper, s.Score
 }
 
 // look takes the groups with a value in the steps up to last, and the newest of each.

@@ -33,6 +33,9 @@ func TestAnnotations(t *testing.T) {
 	f("{{percent .Score}} {{humanize .Upper}} {{toUpper .Tags.region}}", "99.8% 1.06k EU")
 	f("{{.StartsAt}}", "2023-11-14T22:13:20.000Z")
 	f("{{with .Tags}}{{.region}}{{end}}", "eu")
+	d.Expected = Number(math.NaN())
+	f("{{.Value}}, expected {{.Expected}} ({{percent .Expected}})", "412.512, expected – (–)")
+	f("{{.Value}}{{if .Expected.Known}}, expected {{.Expected}}{{end}}{{if .Value.Known}} now{{end}}", "412.512 now")
 }
 
 func TestAnnotationsRefused(t *testing.T) {
@@ -95,6 +98,6 @@ func TestNumber(t *testing.T) {
 	f(-2.50, "-2.5")
 	f(1e-9, "1e-09")
 	f(1e20, "1e+20")
-	f(math.NaN(), "NaN")
+	f(math.NaN(), "–")
 	f(math.Inf(1), "+Inf")
 }

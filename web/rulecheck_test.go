@@ -129,6 +129,35 @@ func TestCheckRule(t *testing.T) {
 	}
 }
 
+// TestCheckRuleReads: the texts of a rule have the figures that the one in force judged last,
+// if that judges alike, and a dash for what nobody expects.
+func TestCheckRuleReads(t *testing.T) {
+	r := newRig(t, settings{})
+	const body = `"expr":"name,sps,:eq,:sum,(,region,),:by","annotations":{"summary":"{{.Tags.region}} is {{.Value}}, expected {{.Expected}} from {{.Lower}}, {{percent .Score}}"}`
+	const holt, low = `{` + body + `,"detector":{"kind":"double-exponential","train":"20s"}}`, `{` + body + `,"detector":{"kind":"static","below":30}}`
+	r.putRule("holt", holt)
+	r.putRule("low", low)
+	for i := range 60 {
+		r.move(time.Second)
+		r.publish(point(epoch+int64(i+1)*1000, 40, "gauge", "sps", "region", "eu"), point(epoch+int64(i+1)*1000, 70, "gauge", "sps", "region", "us"))
+	}
+	for _, x := range []struct{ id, rule, want string }{
+		{"holt", holt, "eu is 40, expected 40 from 39.88, 0%"},
+		{"another", holt, "eu is 40, expected – from –, –"},
+		{"holt", strings.Replace(holt, "20s", "30s", 1), "eu is 40, expected – from –, –"},
+		{"low", low, "eu is 40, expected – from 30, 0%"},
+	} {
+		var rule map[string]any
+		if err := json.Unmarshal([]byte(x.rule), &rule); err != nil {
+			t.Fatal(err)
+		}
+		rule["id"] = x.id
+		if got := r.check(map[string]any{"rule": rule}).Annotations["summary"]; got != x.want {
+			t.Errorf("%s %v reads %q, want %q", x.id, rule["detector"], got, x.want)
+		}
+	}
+}
+
 // TestRuleCalledCheck: a rule may have the name of what is beside rules.
 func TestRuleCalledCheck(t *testing.T) {
 	r := newRig(t, settings{})

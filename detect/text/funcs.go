@@ -61,7 +61,7 @@ func funcs(most int) template.FuncMap {
 		"safeUrl": func(text string) string { return text },
 
 		"percent": func(v any) (string, error) {
-			return of(v, func(x float64) string { return Number(x*100).String() + "%" })
+			return of(v, percent)
 		},
 		"humanize":         func(v any) (string, error) { return of(v, humanize) },
 		"humanize1024":     func(v any) (string, error) { return of(v, humanize1024) },
@@ -104,6 +104,14 @@ func compile(pattern string) (*regexp.Regexp, error) {
 		return nil, fmt.Errorf("pattern has %d bytes, at most %d", len(pattern), maxPattern)
 	}
 	return regexp.Compile(pattern)
+}
+
+// percent prints a share, a dash for NaN.
+func percent(x float64) string {
+	if math.IsNaN(x) {
+		return unknown
+	}
+	return Number(x*100).String() + "%"
 }
 
 // title makes the first letter of every word a capital one.

@@ -12,9 +12,15 @@ import (
 // digits, and compares and formats (`printf "%.1f"`) as the double it is.
 type Number float64
 
-// String returns the number as a person reads it.
+// unknown is printed for NaN, which is no word for who is paged.
+const unknown = "–"
+
+// String returns the number as a person reads it, a dash for NaN.
 func (n Number) String() string {
 	x := float64(n)
+	if math.IsNaN(x) {
+		return unknown
+	}
 	if a := math.Abs(x); a != 0 && (a < 1e-4 || a >= 1e15) {
 		return strconv.FormatFloat(x, 'g', 6, 64)
 	}
