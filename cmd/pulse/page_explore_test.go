@@ -111,7 +111,8 @@ func stretch(start, end int64, more url.Values) url.Values {
 }
 
 // TestExploreZoom: a drag zooms; a double click, Escape and the browser lead back; a
-// click pins the values of a time, ranked; the chart is as wide as the window lets it.
+// click pins the values of a time, ranked; the tip has those of before, too; the chart is
+// as wide as the window lets it.
 func TestExploreZoom(t *testing.T) {
 	p := newTab(t)
 	base, start, end := explored(t)
@@ -162,6 +163,13 @@ func TestExploreZoom(t *testing.T) {
 	if n := eval[int](p, `document.querySelectorAll(".pinned li").length`); n != 3 {
 		t.Errorf("%d lines are ranked", n)
 	}
+
+	// The values of before are those of each line, wherever it is drawn.
+	p.explore(base, stretch(start+60e3, end, url.Values{"style": {"stack"}, "overlay": {"1m"}}))
+	p.until("stacked over a minute before", `document.querySelector(".chart").dataset.style === "stack" && document.querySelector(".of-past") !== null`)
+	x, y = p.in(0.1, 0.3)
+	p.do("point", chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y))
+	p.shows(".tip:not(.pinned)", "40  (then 40)")
 
 	for _, width := range []int64{1440, 800, 390, 1200} {
 		p.do("size", chromedp.EmulateViewport(width, 900))

@@ -17,7 +17,7 @@ export const color = (i) => { const p = palettes[dark() ? "dark" : "light"]; ret
 // the pointer is doing going on. The model:
 //   times    seconds, ascending
 //   lines    [{label, values, hidden}]
-//   past     [{label, values}] aligned with lines, drawn dashed; may be empty
+//   past     [{label, values, tops}] aligned with lines, drawn dashed, at tops if there are any; may be empty
 //   band     {expected, lower, upper, out} or null, arrays as long as times
 //   spans    [{from, to}] in ms, marked along the top; may be absent
 //   fill     how lines are filled, and where they are drawn then; may be absent
@@ -48,7 +48,7 @@ export function chart(el, tip, model) {
 
 // columns are what is drawn of a model, and strokes how.
 function columns({ times, lines, past, band, fill }) {
-  return [times, ...(band ? [...edges(band), band.expected] : []), ...past.map((p) => p.values), ...lines.map((l, i) => fill?.tops[i] || l.values)];
+  return [times, ...(band ? [...edges(band), band.expected] : []), ...past.map((p) => p.tops || p.values), ...lines.map((l, i) => fill?.tops[i] || l.values)];
 }
 function strokes({ lines, past, band }) {
   const edge = { stroke: role("band-edge"), width: 0.75 }, width = lines.length > many ? 1 : 1.75;

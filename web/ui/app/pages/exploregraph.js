@@ -22,7 +22,7 @@ export function Graph() {
     const then = old.length === lines.length ? old.map((p, i) => ({ label: p.label, hidden: lines[i].hidden, values: g.times.map(p.byTime) })) : [];
     const fill = style && fills.value ? fills.value.fill(style, g.times, lines) : null;
     const model = { times: g.times, lines, band, fill, pin: pin?.t, onZoom: zoom, onBack: () => unzoom() || wider(),
-      past: fill && style === "stack" ? fills.value.stacked(then).map((p, i) => ({ ...then[i], values: p.tops })) : then,
+      past: fill && style === "stack" ? fills.value.stacked(then).map((p, i) => ({ ...then[i], tops: p.tops })) : then,
       onPin: (t, near, x, y) => { pinned.value = pin?.t === t ? null : { t, line: lines[near]?.key, x, y }; } };
     if (plot.current) plot.current.update(model); else plot.current = chart(el.current, tip.current, model);
   }, [g, redraw.value, old, off, band && beside.value.bandData.value, style, fills.value, pin]);
