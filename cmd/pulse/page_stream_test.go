@@ -1,6 +1,10 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
 
 // TestStreamInNameOnly: a stream over which nothing comes any more is opened anew.
 func TestStreamInNameOnly(t *testing.T) {
@@ -23,5 +27,31 @@ func TestStreamInNameOnly(t *testing.T) {
 	p.until("opened anew", `tried > 1`)
 	was := eval[float64](p, `Number(document.querySelector(".chart").dataset.to)`)
 	p.until("steps come", `Number(document.querySelector(".chart").dataset.to) > %v`, was)
+	p.quiet()
+}
+
+// TestRepeat: what is asked again and again is asked in one turn, also after somebody came
+// back to the tab, or gave another token, while it was being asked.
+func TestRepeat(t *testing.T) {
+	p := newTab(t)
+	base := serveFor(t)
+	p.do("open", chromedp.Navigate(base+"/sources"), chromedp.WaitVisible("#sources"))
+	got := p.awaited(`import("/ui/shared.js").then(async ({ repeat, opened }) => {
+		const answers = [], stop = repeat(1, () => new Promise((answer) => answers.push(answer)));
+		const soon = () => new Promise((f) => setTimeout(f, 50)), answer = () => answers.splice(0).map((f) => f()).length;
+		await soon();
+		opened.value++;
+		await soon();
+		const first = answer();
+		await soon();
+		const then = answers.length;
+		stop();
+		answer();
+		await soon();
+		return [first, then, answers.length].join();
+	})`)
+	if got != "2,1,0" {
+		t.Errorf("asked %s times: at first with one that goes on, then, and when it has ended", got)
+	}
 	p.quiet()
 }

@@ -78,13 +78,13 @@ document.addEventListener("visibilitychange", () => {
 
 // repeat calls f at once, and every so many ms while somebody looks, until the returned function is called.
 export function repeat(gap, f) {
-  let timer = null, ended = false;
-  const run = async () => {
+  let timer = null, turn = 0; // one that was begun before the last turn does not go on
+  const run = async (mine) => {
     if (!locked.peek() && !document.hidden) await Promise.resolve(f()).catch(() => {});
-    if (!ended) timer = setTimeout(run, gap);
+    if (mine === turn) timer = setTimeout(run, gap, mine);
   };
-  const stop = effect(() => { void opened.value; void away.value; clearTimeout(timer); timer = setTimeout(run); });
-  return () => { ended = true; stop(); clearTimeout(timer); };
+  const stop = effect(() => { void opened.value; void away.value; clearTimeout(timer); timer = setTimeout(run, 0, ++turn); });
+  return () => { turn++; stop(); clearTimeout(timer); };
 }
 
 let chosen = null; // the theme somebody asked for; the system's otherwise
