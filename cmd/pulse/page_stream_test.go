@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -52,6 +53,35 @@ func TestRepeat(t *testing.T) {
 	})`)
 	if got != "2,1,0" {
 		t.Errorf("asked %s times: at first with one that goes on, then, and when it has ended", got)
+	}
+	p.quiet()
+}
+
+// TestPastTooLate: what was before is not drawn when it comes after somebody has turned it off.
+func TestPastTooLate(t *testing.T) {
+	p := newTab(t)
+	base := editorServer(t)
+	p.explore(base, url.Values{"q": {"name,load,:eq,:max"}, "range": {"5m"}, "overlay": {"1m"}})
+	const drawn = `document.querySelector(".of-past") !== null`
+	p.until("the minute before is drawn", drawn)
+	eval[bool](p, `((ask) => {
+		window.held = 0;
+		const gate = new Promise((open) => { window.release = open; });
+		window.fetch = async (path, o) => {
+			const p = new URL(path, location).searchParams;
+			if (!/^.api.v1.graph/.test(path) || Date.now() - p.get("e") < 30e3) return ask(path, o);
+			held++;
+			const answer = await ask(path);
+			await gate;
+			return answer;
+		};
+		return true;
+	})(window.fetch)`)
+	p.until("it is asked for again", `held > 0`)
+	p.hit(`[aria-label^="Compare"] [aria-pressed="true"]`)
+	p.until("turned off", `!(`+drawn+`)`)
+	if lines := p.awaited(`import("/ui/pages/explorebeside.js").then(({ past }) => new Promise((done) => { release(); setTimeout(() => done(String(past.value.length)), 100); }))`); lines != "0" {
+		t.Errorf("%s lines of before are drawn though nobody wants them", lines)
 	}
 	p.quiet()
 }

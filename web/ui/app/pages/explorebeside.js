@@ -15,9 +15,10 @@ export async function load(s, e, abort) {
 }
 
 export async function loadPast(abort) {
-  const shift = ms(state.overlay.value), [s, e] = span();
+  const what = () => ["q", "overlay", "range", "from", "to", "step"].map((name) => state[name].value).join("\n"), asked = what(), shift = ms(state.overlay.value), [s, e] = span();
   if (!(shift > 0)) { past.value = []; return; }
   const then = await api.graph(state.q.value, s - shift, e - shift, width(), abort, state.step.value);
+  if (what() !== asked) return; // another past is being loaded, or none
   const byKey = new Map(then.lines.map((l) => [l.key, l]));
   const at = new Map(then.times.map((t, i) => [t + shift / 1000, i]));
   past.value = data.value.lines.map((l) => ({ label: l.label, byTime: (t) => { const old = byKey.get(l.key), i = at.get(t); return old && i !== undefined ? old.values[i] : null; } }));
