@@ -50,6 +50,10 @@ func TestPlot(t *testing.T) {
 	}
 	eval[bool](p, `(plot.set([[1, 2], [3, 4]]), Object.assign(plot.over.parentElement.parentElement.style, { width: "500px", height: "300px" }), true)`)
 	p.until("as large as its place", `plot.width === 500 && plot.height === 300 && plot.ctx.canvas.width === 500 && red(1.5, 3.5)`)
+	p.do("another screen", chromedp.EmulateViewport(1200, 800, chromedp.EmulateScale(2)))
+	p.until("as sharp as the screen", `plot.ctx.canvas.width === 1000 && red(1.5, 3.5)`)
+	p.do("and back", chromedp.EmulateViewport(1200, 800, chromedp.EmulateScale(1)))
+	p.until("as sharp as that", `plot.ctx.canvas.width === 500 && red(1.5, 3.5)`)
 	p.quiet()
 }
 

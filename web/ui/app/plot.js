@@ -171,6 +171,8 @@ export function plot(el, options) {
   chosen.hidden = upright.hidden = level.hidden = true;
   const resized = new ResizeObserver(() => { if (el.clientWidth !== p.width || el.clientHeight !== p.height) p.draw(); }); // it is told of the first size, too
   resized.observe(el);
+  const sharper = () => matchMedia("(resolution: " + devicePixelRatio + "dppx)").addEventListener("change", () => { p.draw(); sharper(); }, { once: true, signal: gone.signal }); // on another screen
+  sharper();
   return p;
 }
 
