@@ -68,6 +68,7 @@ func TestPlotPointer(t *testing.T) {
 		{"a click", `mouse("mousedown", 0.9); mouse("mouseup", 0.9); mouse("mousemove", 0.9); mouse("click", 0.9)`, "at 2; click 2"},
 		{"a drag, past the edge", `mouse("mousedown", 0.25); mouse("mousemove", 0.8); mouse("mousemove", 1.5, document); mouse("mouseup", 1.5, document); mouse("click", 1)`, "at 2; from 15.0 to 30.0"},
 		{"a drag to the left", `mouse("mousedown", 0.75); mouse("mousemove", 0.25, document); mouse("mouseup", 0.25, document)`, "from 15.0 to 25.0"},
+		{"a drag that comes back", `mouse("mousedown", 0.5); mouse("mousemove", 0.9, document); mouse("mousemove", 0.5, document); mouse("mouseup", 0.5, document); mouse("click", 0.5)`, ""},
 		{"it leaves", `plot.over.dispatchEvent(new MouseEvent("mouseleave"))`, "at -1"},
 		{"steps come when it has left", `plot.set([[10, 20], [1, 2]])`, ""},
 		{"gone", `mouse("mousedown", 0.2); const el = plot.over.parentElement.parentElement; plot.destroy(); mouse("mousemove", 0.9, document); mouse("mouseup", 0.9, document); told.push(el.childNodes.length)`, "0"},

@@ -2,6 +2,7 @@
 
 const times = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 const many = 20; // more lines than that have no dot each under the pointer
+const still = 4; // px that a pointer may move in a click
 
 export const role = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
@@ -148,7 +149,7 @@ export function plot(el, options) {
   heed(document, "mousemove", (e) => {
     if (pressed === null) return;
     const [x, , w] = within(e), to = Math.max(0, Math.min(w, x));
-    drags ||= Math.abs(to - pressed) > 4;
+    drags ||= Math.abs(to - pressed) > still;
     chosen.hidden = !drags || !options.onSelect;
     Object.assign(chosen.style, { left: Math.min(to, pressed) + "px", width: Math.abs(to - pressed) + "px" });
   });
@@ -157,7 +158,7 @@ export function plot(el, options) {
     const [x, , w] = within(e), t = (at) => wide[0] + Math.max(0, Math.min(w, at)) / w * (wide[1] - wide[0]), from = pressed;
     pressed = null;
     chosen.hidden = true;
-    if (drags) options.onSelect?.(t(Math.min(from, x)), t(Math.max(from, x)));
+    if (drags && Math.abs(x - from) > still) options.onSelect?.(t(Math.min(from, x)), t(Math.max(from, x))); // who comes back has thought better of it
   });
   heed(over, "click", () => { if (!drags && cursor.i >= 0) options.onClick?.(p); });
   heed(over, "dblclick", () => options.onBack?.());
