@@ -17,7 +17,7 @@ func plotted(t *testing.T) *tab {
 		const el = document.body.appendChild(document.createElement("div"));
 		Object.assign(el.style, { position: "fixed", left: "100px", top: "50px", width: "400px", height: "200px", zIndex: 9, background: "white" });
 		const look = { lines: [{ stroke: "#ff0000", width: 2, single: true }], font: 10, left: 50, bottom: 30, top: 10, right: 10, spaceX: 60, spaceY: 30, gap: 4, ticks: true, dot: 6 };
-		window.told = [];
+		Object.assign(window, { look, told: [] });
 		window.plot = m.plot(el, { look: () => look, time: (ticks) => ticks.map(String), value: String, tall: () => window.tall,
 			onSelect: (s, e) => told.push("from " + s.toFixed(1) + " to " + e.toFixed(1)), onClick: (p) => told.push("click " + p.cursor.i), onCursor: (p) => told.push("at " + p.cursor.i) });
 		const copy = Object.assign(document.createElement("canvas"), { width: 5, height: 5 }).getContext("2d", { willReadFrequently: true });
@@ -48,7 +48,16 @@ func TestPlot(t *testing.T) {
 	for _, data := range []string{`[[], []]`, `[[5], [0]]`, `[[5, 6], [null, null]]`, `[[5, 6], [1e300, -1e300]]`, `[[5, 6], [9007199254740993, 9007199254740995]]`, `[[0, 1e9], [1, 1]]`} {
 		eval[bool](p, `(window.tall = undefined, plot.set(`+data+`), true)`)
 	}
-	eval[bool](p, `(plot.set([[1, 2], [3, 4]]), Object.assign(plot.over.parentElement.parentElement.style, { width: "500px", height: "300px" }), true)`)
+	const strokes = `((n) => { const { ctx } = plot, stroke = ctx.stroke; ctx.stroke = () => { n++; stroke.call(ctx); }; plot.draw(); delete ctx.stroke; return n; })(0)`
+	eval[bool](p, `(plot.set([[...Array(250).keys()], Array(250).fill(5)]), true)`)
+	if parts := eval[int](p, strokes); parts < 2 {
+		t.Errorf("a long line is stroked in %d parts", parts)
+	}
+	eval[bool](p, `(look.lines[0].stroke = "rgba(255, 0, 0, .5)", true)`)
+	if parts := eval[int](p, strokes); parts != 1 {
+		t.Errorf("a long line that lets through what is behind it is stroked in %d parts, which is seen where they meet", parts)
+	}
+	eval[bool](p, `(look.lines[0].stroke = "#ff0000", plot.set([[1, 2], [3, 4]]), Object.assign(plot.over.parentElement.parentElement.style, { width: "500px", height: "300px" }), true)`)
 	p.until("as large as its place", `plot.width === 500 && plot.height === 300 && plot.ctx.canvas.width === 500 && red(1.5, 3.5)`)
 	p.do("another screen", chromedp.EmulateViewport(1200, 800, chromedp.EmulateScale(2)))
 	p.until("as sharp as the screen", `plot.ctx.canvas.width === 1000 && red(1.5, 3.5)`)

@@ -69,7 +69,8 @@ export function plot(el, options) {
     ctx.lineJoin = "bevel";
     ctx.setLineDash(dash ? dash.map((x) => x * k) : []);
     ctx.beginPath();
-    const most = dash || ctx.lineWidth <= 1 ? Infinity : 100; // points: the outline of a wide line takes the painter longer in one
+    const clear = ctx.strokeStyle[0] !== "#"; // where two parts of it meet it would be darker
+    const most = dash || clear || ctx.lineWidth <= 1 ? Infinity : 100; // points: the outline of a wide line takes the painter longer in one
     for (let i = 0, drawing = false, points = 0; i < n; i++) {
       const v = values[i];
       if (v === null || v === undefined) { drawing = false; continue; }
