@@ -21,5 +21,8 @@ func TestPageRuleForm(t *testing.T) {
 	p.put(`[data-field="detector.below"] [type=range]`, "10")
 	p.until("follows the slider", field+`.value !== "0.250" && Number(`+field+`.value) > 0`)
 	p.until("the band in force has the steps of the other", `((d) => d.force > 0 && d.force === d.every)(document.querySelector(".rule-trace .chart").dataset)`)
+	putRule(t, base, "zero", `{"expr":"name,stock,:eq,:sum,90,:sub","detector":{"kind":"static","below":0}}`)
+	p.do("open", chromedp.Navigate(base+"/rules/zero?edit=1"), chromedp.WaitVisible(`#f-detector\.below`))
+	p.until("zero is among values from -90 to 10", `((v) => v > 100 && v < 180)(Number(document.querySelector('[data-field="detector.below"] [type=range]').value))`)
 	p.quiet()
 }

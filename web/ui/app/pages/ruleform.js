@@ -73,7 +73,7 @@ function Slider({ name, value, base, scale, onChange, disabled, about, findings 
 
 const numeric = (text) => (text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
 const between = (low, high, count, round) => ({ count, read: numeric,
-  at: (text) => Math.round(((Math.max(low, Math.min(high, Number(text))) || low) - low) / (high - low) * count) || 0, value: (i) => round(low + (high - low) * i / count) });
+  at: (text) => Math.round((Math.max(low, Math.min(high, Number(text))) - low) / (high - low) * count) || 0, value: (i) => round(low + (high - low) * i / count) });
 const rungs = (list) => ({ count: list.length - 1, value: (i) => list[i],
   at: (text) => { const s = seconds(text); return Number.isNaN(s) ? 0 : list.reduce((best, x, i) => (Math.abs(seconds(x) - s) < Math.abs(seconds(list[best]) - s) ? i : best), 0); } });
 const nines = ([low, high]) => ({ count: 100, read: numeric, at: (text) => Math.round(Math.max(0, Math.min(1, (-Math.log10(1 - Number(text)) - low) / (high - low))) * 100) || 0,
