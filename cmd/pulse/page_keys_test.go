@@ -9,7 +9,7 @@ import (
 )
 
 // TestExploreKeys: the graph is read, zoomed and moved by keys; what was asked before comes
-// back by arrow keys; and a query is begun from any page.
+// back by arrow keys; and from any page silences are looked at, and a query is begun.
 func TestExploreKeys(t *testing.T) {
 	p := newTab(t)
 	base, start, end := explored(t)
@@ -38,6 +38,9 @@ func TestExploreKeys(t *testing.T) {
 	p.until("a week before", `%s === "1w"`, param("overlay"))
 	p.do("another", chromedp.Click(`[aria-label^="Compare"] button:last-child`))
 	p.until("not any more", `%s === null`, param("overlay"))
+
+	p.keys("gi")
+	p.until("at the silences", `location.pathname === "/silences" && document.querySelector(".tabs [aria-current]")?.textContent.startsWith("Silences") === true`)
 
 	const first, second = "name,stock,:eq,:sum", "name,stock,:eq,:max"
 	p.do("board", chromedp.Navigate(base+"/board?"+url.Values{"q": {second}}.Encode()), chromedp.WaitVisible(".board-grid"))

@@ -32,7 +32,7 @@ export function Page({ rest, search }) {
   const p = new URLSearchParams(search), [said, say] = useSaid();
   const view = place.value.path.startsWith("/silences") ? "silences" : rest ? "one" : p.get("view") || "now";
   useEffect(() => repeat(5000, loadSilences), []);
-  useKeys({ "g h": ["history of alerts", () => go("/alerts?view=history")], "g i": ["silences", () => go("/silences")] });
+  useKeys({ "g h": ["history of alerts", () => go("/alerts?view=history")] });
   if (locked.value) return null;
   const shown = { one: One, history: History, silences: Silences, why: WhyNot }[view] || Now;
   return html`<div class="of-alerts"><${Tabs} view=${view} /><div class="said" role="status">${said && html`<p class=${said.bad ? "error" : "did"}>${said.text} ${said.href && html`<a href=${said.href}>${said.link}</a>`}
