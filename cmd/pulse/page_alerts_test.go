@@ -182,10 +182,20 @@ func TestPageHistory(t *testing.T) {
 	p.until("the rest", rows+` === 10 && location.search.includes("after=")`)
 	p.do("back", chromedp.NavigateBack())
 	p.until("the first page", rows+` === 50 && !location.search.includes("after=")`)
+	p.press("j")
+	p.until("one is chosen", `document.querySelector(".history [aria-current]") !== null`)
+	if eval[bool](p, `document.querySelector(".history [aria-current]").textContent.includes("old-07")`) {
+		p.press("j")
+	}
 	p.press("/")
 	p.until("the filter has the focus", `document.activeElement.id === "alert-text"`)
 	p.fill("#alert-text", "OLD-07")
 	p.until("found", rows+` === 1 && location.search.includes("text=OLD-07")`)
+	p.press("\x1b")
+	p.press("\r")
+	if at := eval[string](p, `location.pathname`); at != "/alerts" {
+		t.Errorf("Enter opens %s, which is not in the list", at)
+	}
 	p.do("the same by its link", chromedp.Reload(), chromedp.WaitVisible(".history"))
 	p.until("found", rows+` === 1`)
 	p.shows(".history", "old-07")

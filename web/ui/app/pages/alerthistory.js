@@ -27,9 +27,9 @@ export function History({ search }) {
     const at = list.findIndex((a) => a.incident === chosen.current), next = list[at < 0 ? 0 : Math.max(0, Math.min(list.length - 1, at + by))];
     if (next) { chosen.current = next.incident; setSel(next.incident); note(write({ ...f, sel: next.incident }, "history")); document.getElementById("past-" + next.incident)?.scrollIntoView({ block: "nearest" }); }
   };
-  const latest = useRef(move); // of what is drawn, for keys that follow at once
-  latest.current = move;
-  useKeys({ j: ["the next alert", () => latest.current(1)], k: ["the alert before", () => latest.current(-1)], Enter: ["open it", () => { if (chosen.current) go(pathOf(chosen.current)); }] });
+  const latest = useRef({}); // of what is drawn, for keys that follow at once
+  latest.current = { move, open: () => { if (list.some((a) => a.incident === chosen.current)) go(pathOf(chosen.current)); } };
+  useKeys({ j: ["the next alert", () => latest.current.move(1)], k: ["the alert before", () => latest.current.move(-1)], Enter: ["open it", () => latest.current.open()] });
   return html`<${Filters} f=${f} all=${list} view="history" change=${change} />
     ${got.error && !stale && html`<div class="error" role="alert">${got.error}</div>`}
     <section class="panel" aria-label="History" aria-busy=${String(stale)}>
