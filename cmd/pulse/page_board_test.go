@@ -57,7 +57,7 @@ func TestPageBoard(t *testing.T) {
 	p.shows(".carried", "Who carries the change")
 	p.shows(".carried td.num:last-child", "%")
 	p.shoot("board-firing")
-	p.press("Escape")
+	p.press("\x1b")
 	p.do("not its mark", chromedp.Blur(".mark.s-firing"))
 	p.until("gone", `document.querySelector(".carried") === null`)
 	p.until("the pointer is on the stretch", `((e) => { const r = e.getBoundingClientRect(); e.dispatchEvent(new MouseEvent("mousemove", { clientX: r.right - 3, clientY: r.top + 30, bubbles: true })); return document.querySelector(".carried") !== null; })(document.querySelector(".board-panel .plot-over"))`)
