@@ -220,3 +220,32 @@ func TestPageBoardStretch(t *testing.T) {
 	p.shoot("board-stretch")
 	p.quiet()
 }
+
+// TestBoardSlowLoad: steps that close while what was before is loaded are not missing then.
+func TestBoardSlowLoad(t *testing.T) {
+	p := newTab(t)
+	base := editorServer(t)
+	p.openQuery(base, "name,load,:eq,:max")
+	eval[bool](p, `((ask) => { window.fetch = async (path, o) => {
+		const answer = await ask(path, o);
+		if (/^.api.v1.graph/.test(path)) await new Promise((f) => setTimeout(f, 2500));
+		return answer;
+	}; return true; })(window.fetch)`)
+	whole := func(what string) {
+		t.Helper()
+		last := eval[float64](p, `panel.state.t`)
+		p.until(what+": steps more", `panel.state.t >= %v`, last+2000)
+		if got := eval[string](p, `JSON.stringify(panel.state.window.value)`); strings.Contains(strings.TrimLeft(got, "[nul,"), "null") {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+	eval[bool](p, `(import("/ui/pages/boardfeed.js").then((m) => { window.panel = m.feed({ q: "name,load,:eq,:sum", range: "1m", off: "off" }, () => {}); }), true)`)
+	p.until("loaded", `window.panel?.state.loaded > 0`)
+	whole("at first")
+	was := eval[float64](p, `panel.state.loaded`)
+	eval[bool](p, `(panel.state.lost = true, import("/ui/pages/boardstream.js").then((m) => m.follow("name,load,:eq,:min", 0, 0, () => {}, () => {}, () => {})), true)`)
+	p.until("loaded anew", `panel.state.loaded > %v`, was)
+	whole("anew")
+	eval[bool](p, `(panel.stop(), true)`)
+	p.quiet()
+}

@@ -17,7 +17,7 @@ const number = (v) => (typeof v === "number" ? v : null);
 export function feed(what, onDraw) {
   const s = { window: null, tags: what.group, label: "", group: null, lines: 0, every: 0, t: 0, value: null, row: null, came: 0, completeness: null, reported: 0, sources: 0, off: "", connected: false, error: "", refusals: 0, loaded: 0 };
   const end = new AbortController(), rulePath = "/api/v1/rules/" + encodeURIComponent(what.rule), range = ms(what.range);
-  let timers = [], unfollow = null, loading = null, again = false, rows = 0, ahead = 0, asking = 0, missed = 0;
+  let timers = [], unfollow = null, loading = null, again = false, early = [], rows = 0, ahead = 0, asking = 0, missed = 0;
   const later = (gap, f) => { const id = setTimeout(() => { timers = timers.filter((x) => x !== id); f(); }, gap); timers.push(id); };
   const ask = (path) => asked((signal) => api.get(path, signal), end.signal);
   const asleep = () => away.peek() || locked.peek() || end.signal.aborted;
@@ -31,6 +31,7 @@ export function feed(what, onDraw) {
     const size = lines.map((l) => (l.values ? l.values.reduce((a, v) => a + (v || 0), 0) : l.value || 0));
     return size.indexOf(Math.max(...size));
   }
+  const at = (lines) => { const i = line(lines); return i < 0 ? null : lines[i].value; };
   async function graph(from, to, step) {
     const p = new URLSearchParams({ q: what.q, s: String(from), e: String(to), w: String(most), format: "json" });
     if (step) p.set("step", step + "ms");
@@ -82,7 +83,7 @@ export function feed(what, onDraw) {
   async function load() {
     if (loading) { again = true; return; }
     if (asleep()) return;
-    loading = true; again = false;
+    loading = true; again = false; early = [];
     try {
       await groups();
       const to = Math.floor(serverNow()), g = await graph(to - range, to, s.every), i = line(g.lines);
@@ -93,6 +94,7 @@ export function feed(what, onDraw) {
       judge(w, await band(to - range, to));
       if (w.length > 0) await past(w).catch(() => {}); // a board without what was before is a board
       if (end.signal.aborted) return;
+      for (const { t, lines } of early) if (t > w.last) w.live(t, at(lines));
       if (s.then && w.length > 0) w.before(s.then.times, s.then.values, s.then.by, s.then.step);
       const first = !s.window;
       s.window = w; s.error = ""; s.loaded = Date.now();
@@ -111,10 +113,12 @@ export function feed(what, onDraw) {
   function latest(w) {
     for (let i = w.length - 1; i >= 0; i--) if (w.value[i] !== null) { s.t = w.time(i); s.value = w.value[i]; return; }
   }
+  // reached is the step after which they are followed; 0, which is now, where that is long ago.
+  const reached = () => (serverNow() - s.t < 20 * s.every ? Math.floor(s.t / s.every) * s.every : 0);
   function follow() {
     unfollow?.();
     s.came = Date.now();
-    unfollow = joined(what.q, what.rule ? s.every : 0, step, (up) => {
+    unfollow = joined(what.q, what.rule ? s.every : 0, reached(), step, (up) => {
       if (up && s.lost) { s.lost = false; void load(); } // it may have been another server's life
       if (!up) s.lost = true;
       s.connected = up;
@@ -125,7 +129,8 @@ export function feed(what, onDraw) {
     if (end.signal.aborted) return;
     s.came = Date.now(); s.refusals = 0; s.completeness = completeness;
     if (!what.rule) s.every = every;
-    const w = s.window, i = line(lines), v = i < 0 ? null : lines[i].value;
+    if (loading) early.push({ t, lines }); // what is being loaded does not have it
+    const w = s.window, v = at(lines);
     if (!w) return;
     if (s.t && t - s.t > 2.5 * every) { if (missed !== s.t) { missed = s.t; void load(); } } // what lies between is loaded
     if (t < s.t - 2 * w.step) return;

@@ -15,9 +15,9 @@ function open() {
   }, 50);
 }
 
-// follow is that of the API, over the connection of all.
-export function follow(q, step, onStep, onState, onEnd) {
-  const x = { q, step, last: 0, onState, onStep: (s) => { if (following.has(x)) onStep(s); }, onEnd: () => { if (following.delete(x)) onEnd(); } };
+// follow is that of the API, over the connection of all, of the steps after the time last; 0 is now.
+export function follow(q, step, last, onStep, onState, onEnd) {
+  const x = { q, step, last, onState, onStep: (s) => { if (following.has(x)) onStep(s); }, onEnd: () => { if (following.delete(x)) onEnd(); } };
   following.add(x);
   open();
   return () => { if (following.delete(x)) open(); };
