@@ -1,5 +1,5 @@
 // The live graph: lines, the same lines from the past, and a rule's expected band.
-import { area, clipped, plot, role } from "/ui/plot.js";
+import { area, clipped, plot, role, runs } from "/ui/plot.js";
 import { number, time } from "/ui/format.js";
 
 // palette is safe for the common kinds of colour blindness (after Okabe and Ito), with a light and a dark set.
@@ -87,16 +87,12 @@ function clock(ticks, distance) {
 
 // drawOut marks the steps that are out of band, behind everything else.
 function drawOut({ ctx, box, x }, { band, times }) {
-  const out = band?.out || [], half = times.length > 1 ? (times[1] - times[0]) / 2 : 1;
+  const half = times.length > 1 ? (times[1] - times[0]) / 2 : 1;
   ctx.fillStyle = role("out");
-  for (let i = 0; i < out.length; i++) {
-    if (!out[i]) continue;
-    let j = i;
-    while (j + 1 < out.length && out[j + 1]) j++;
+  runs(band?.out || [], (i, j) => {
     const x0 = Math.max(box.left, x(times[i] - half)), x1 = Math.min(box.left + box.width, x(times[j] + half));
     if (x1 > x0) ctx.fillRect(x0, box.top, x1 - x0, box.height);
-    i = j;
-  }
+  });
 }
 
 // drawPin marks the time that is pinned.

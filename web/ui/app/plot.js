@@ -178,14 +178,23 @@ export function plot(el, options) {
   return p;
 }
 
+// runs calls f with the first and the last index of each run of equal, true marks,
+// and with the mark.
+export function runs(marks, f) {
+  for (let i = 0; i < marks.length; i++) {
+    if (!marks[i]) continue;
+    let j = i;
+    while (j + 1 < marks.length && marks[j + 1] === marks[i]) j++;
+    f(i, j, marks[i]);
+    i = j;
+  }
+}
+
 // area fills every run of values between its base and its top.
 export function area(p, times, tops, bases, paint) {
-  const half = devicePixelRatio, there = (i) => (tops[i] ?? null) !== null && (bases[i] ?? null) !== null, { ctx, x, y } = p;
+  const half = devicePixelRatio, { ctx, x, y } = p;
   ctx.fillStyle = paint;
-  for (let i = 0; i < tops.length; i++) {
-    if (!there(i)) continue;
-    let end = i;
-    while (end + 1 < tops.length && there(end + 1)) end++;
+  runs(tops.map((v, i) => (v ?? null) !== null && (bases[i] ?? null) !== null), (i, end) => {
     ctx.beginPath();
     if (end === i) ctx.rect(x(times[i]) - half, Math.min(y(tops[i]), y(bases[i])), 2 * half, Math.abs(y(tops[i]) - y(bases[i])));
     else {
@@ -193,8 +202,7 @@ export function area(p, times, tops, bases, paint) {
       for (let k = end; k >= i; k--) ctx.lineTo(x(times[k]), y(bases[k]));
     }
     ctx.fill();
-    i = end;
-  }
+  });
 }
 
 // clipped calls f with the canvas cut to the box of the lines.

@@ -1,6 +1,6 @@
 // A panel's graph, to be read from afar: the line, the same from before, the band, what is out
 // of it, and alerts as spans along the top. It is made once and given new steps.
-import { clipped, plot, role } from "/ui/plot.js";
+import { clipped, plot, role, runs } from "/ui/plot.js";
 import { number } from "/ui/format.js";
 
 const least = 40; // steps that the graph is wide at least
@@ -54,17 +54,6 @@ function tall(w) {
   if (zero && low < 0.6 * high) low = 0;
   const pad = (high - low || Math.abs(high) || 1) * 0.06;
   return [low === 0 ? 0 : low - pad, high + 2 * pad];
-}
-
-// runs calls f with the first and the last index of each run of true marks.
-function runs(marks, f) {
-  for (let i = 0; i < marks.length; i++) {
-    if (!marks[i]) continue;
-    let j = i;
-    while (j + 1 < marks.length && marks[j + 1]) j++;
-    f(i, j);
-    i = j;
-  }
 }
 
 const across = ({ box, x }) => (t) => Math.max(box.left, Math.min(box.left + box.width, x(t / 1000)));

@@ -2,6 +2,7 @@
 // answer of the server, so they are made here.
 import { color } from "/ui/chart.js";
 import { duration, number, time } from "/ui/format.js";
+import { role } from "/ui/plot.js";
 import { beside, data, hidden } from "/ui/pages/exploredata.js";
 import { state } from "/ui/pages/explorestate.js";
 
@@ -13,8 +14,6 @@ function shown() {
   const sides = band ? ["expected", "lower", "upper"].map((side) => ({ name: side + " by rule " + state.band.value, values: band[side], paint: role(side === "expected" ? "accent" : "band-edge") })) : [];
   return { times: g.times, step: g.step, columns: [...lines, ...then, ...sides] };
 }
-
-const role = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
 // cell is a text in a table; one that a spreadsheet would run as a formula is guarded with a quote.
 const cell = (text) => '"' + (/^[=+\-@\t\r]/.test(text) ? "'" : "") + text.replaceAll('"', '""').replace(/[\u0000-\u001f\u007f]/g, " ") + '"';

@@ -1,7 +1,7 @@
 // How one group goes its way through stored history: its values, the band of a rule that
 // need not be in force, what is out of it, and where an alert would be on.
 import { html, useEffect, useRef, useState } from "/ui/vendor/preact.js";
-import { plot, role } from "/ui/plot.js";
+import { plot, role, runs } from "/ui/plot.js";
 import { send } from "/ui/api.js";
 import { duration, ms, number, tags, time } from "/ui/format.js";
 import { redraw } from "/ui/shared.js";
@@ -38,17 +38,6 @@ function traces(el, tip, onZoom) {
     redraw() { if (now) p.draw(); },
     destroy: p.destroy,
   };
-}
-
-// runs calls f with the first and the last index of each run of equal, true marks.
-function runs(marks, f) {
-  for (let i = 0; i < marks.length; i++) {
-    if (!marks[i]) continue;
-    let j = i;
-    while (j + 1 < marks.length && marks[j + 1] === marks[i]) j++;
-    f(i, j, marks[i]);
-    i = j;
-  }
 }
 
 // ground fills the band, to the edge of the picture on a side without a bound, and what is out.
