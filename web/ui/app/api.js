@@ -73,7 +73,6 @@ export async function band(id, start, end, signal) {
   return get("/api/v1/rules/" + encodeURIComponent(id) + "/band?" + p, signal);
 }
 
-
 // rules returns the rules and their version, or null while they are still those of a version.
 export const rules = async (version) => {
   const { body, tag, status } = await ask("GET", "/api/v1/rules", undefined, undefined, version ? { "If-None-Match": version } : {});

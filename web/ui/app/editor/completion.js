@@ -23,7 +23,7 @@ function parameters(w) {
 
 // lacking returns what has to be written before a word so that it fits on a stack, whose top
 // is the first: texts and lists only; null when that does not help, or nothing lacks.
-export function lacking(w, stack) {
+function lacking(w, stack) {
   const all = parameters(w);
   if (!all) return null;
   let n = all.length;

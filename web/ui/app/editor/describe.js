@@ -9,7 +9,7 @@ export function el(tag, name, ...children) {
 }
 
 // prose makes paragraphs of a description, with what stands in backquotes as code.
-export function prose(text) {
+function prose(text) {
   return text.trim().split(/\n\s*\n/).map((part) => el("p", "", ...part.split("`").map((piece, i) => (i % 2 ? el("code", "", piece) : piece.replace(/\[([^\]]+)\]\([^)]*\)/g, "$1").replace(/\s*\n\s*/g, " ")))));
 }
 

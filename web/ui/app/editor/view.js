@@ -1,6 +1,6 @@
 // The editor itself, in a shadow root: its style sheets are adopted there, which the page's
 // content policy permits, and nothing of it meets the page's own.
-import { EditorState, Prec, StateEffect, StateField, EditorView, ViewPlugin, Decoration, keymap, history, historyKeymap, standardKeymap, insertNewline, bracketMatching,
+import { EditorState, Prec, StateEffect, StateField, EditorView, Decoration, keymap, history, historyKeymap, standardKeymap, insertNewline, bracketMatching,
   acceptCompletion, closeCompletion, completionStatus, moveCompletionSelection, selectedCompletion, startCompletion } from "/ui/vendor/codemirror.js";
 import { completion } from "/ui/editor/completion.js";
 import { checking, setError } from "/ui/editor/errors.js";

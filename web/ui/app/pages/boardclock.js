@@ -5,7 +5,6 @@ import { away, locked } from "/ui/shared.js";
 
 export const drift = signal(null);     // ms that this screen's clock is behind the server's
 export const second = signal(0);       // the server's time, once a second while somebody looks
-export const answered = signal(0);     // when the server has answered last, by this screen's clock; 0 before
 export const woken = signal(0);        // counts the times that this screen stood still for a while, or came back
 export const serverNow = () => Date.now() + (drift.peek() || 0);
 
@@ -24,7 +23,6 @@ async function look() {
   const from = Date.now();
   const res = await asked((signal) => fetch("/ok", { signal, cache: "no-store" }), undefined, 5e3);
   const to = Date.now(), at = Date.parse(res.headers.get("Date"));
-  answered.value = to;
   if (at > 0) { // a whole second, on average half a second ago
     const by = at + 500 - (from + to) / 2;
     drift.value = Math.abs(by) < 1500 ? 0 : by;

@@ -4,7 +4,8 @@ import { html, useEffect, useRef, useState } from "/ui/vendor/preact.js";
 import * as api from "/ui/api.js";
 import { duration, number, tags, time } from "/ui/format.js";
 import { alertList, away, locked, opened, redraw } from "/ui/shared.js";
-import { answered, draw, second, serverNow, undraw, woken } from "/ui/pages/boardclock.js";
+import { since } from "/ui/pages/alertdata.js";
+import { second, serverNow, woken } from "/ui/pages/boardclock.js";
 import { graph } from "/ui/pages/boardchart.js";
 import { feed } from "/ui/pages/boardfeed.js";
 
@@ -14,7 +15,6 @@ const shapes = { firing: "▲", nodata: "◇", pending: "◔", resolved: "○", 
 export const ages = { "1w": "a week before", "1d": "a day before", "1h": "an hour before" };
 const before = (off) => ages[off] || off + " before";
 const same = (a, b) => { const k = Object.keys(a || {}); return k.length === Object.keys(b || {}).length && k.every((x) => b[x] === a[x]); };
-const since = (a) => Date.parse(a.startsAt || a.pendingSince) || 0;
 
 // percent says how far a value is from another: −62 %, +8 %, ×12.
 function percent(v, from) {

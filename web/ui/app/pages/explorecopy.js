@@ -2,10 +2,10 @@
 import { asText } from "/ui/pages/parts.js";
 import { state } from "/ui/pages/explorestate.js";
 
-export const tagsOf = (l) => Object.entries(l.tags || {}).filter(([k]) => !k.startsWith("atlas."));
+const tagsOf = (l) => Object.entries(l.tags || {}).filter(([k]) => !k.startsWith("atlas."));
 
 // lineExpression restricts an expression to the tags of one of its lines.
-export function lineExpression(q, l) {
+function lineExpression(q, l) {
   const parts = tagsOf(l).filter(([k, v]) => k !== "name" || q.includes("name,")).map(([k, v], i) => asText(k) + "," + asText(v) + ",:eq" + (i > 0 ? ",:and" : ""));
   return parts.length > 0 ? q + "," + parts.join(",") + ",:cq" : q;
 }

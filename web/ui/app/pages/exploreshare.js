@@ -10,7 +10,7 @@ import { styled } from "/ui/pages/explorestyle.js";
 await styled;
 
 // exactly is the address of what is shown in a format: its steps, its lines, its colours, the theme.
-export function exactly(format) {
+function exactly(format) {
   const g = data.value, off = hidden.value, p = new URLSearchParams(), end = Math.round(g.times[g.times.length - 1] * 1000);
   const picture = format === "png" || format === "svg", shown = g.lines.map((l, i) => ({ ...l, i })).filter((l) => !off.has(l.key));
   p.set("q", picture && state.style.value === "area" ? g.q + ",:list,(,:area,),:each" : g.q);

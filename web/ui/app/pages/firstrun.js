@@ -8,7 +8,7 @@ document.head.append(Object.assign(document.createElement("link"), { rel: "style
 
 // useEmpty tells whether the server has nothing but its own metrics; it stops asking when it
 // has more.
-export function useEmpty() {
+function useEmpty() {
   const [empty, setEmpty] = useState(false);
   useEffect(() => {
     const stop = repeat(2000, async () => {

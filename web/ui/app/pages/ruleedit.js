@@ -24,7 +24,7 @@ export const forget = (id) => keep(id, null);
 const comparisons = /:(gt|ge|lt|le|and|or|not|rolling-count),?$/;
 
 // suggested is a rule for an expression that somebody looks at.
-export function suggested(q) {
+function suggested(q) {
   const name = /(?:^|,)name,([^,]+),:eq/.exec(q)?.[1] || "rule", verdict = comparisons.test(q.trim());
   return {
     id: name.replace(/[^A-Za-z0-9._~-]+/g, "-").replace(/^\.+$/, "rule"), expr: q.trim(), detector: { kind: verdict ? "signal" : "auto" }, ...(verdict && { for: "1m" }), severity: "warn",

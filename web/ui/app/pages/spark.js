@@ -1,6 +1,6 @@
 // The little graph of an alert: values, the band they were expected in, and where they were out
 // of it. It is loaded when it comes into view, and goes on with the verdicts of the list.
-import { html, useEffect, useMemo, useRef, useState } from "/ui/vendor/preact.js";
+import { html, useEffect, useMemo, useState } from "/ui/vendor/preact.js";
 import * as api from "/ui/api.js";
 import { away, locked } from "/ui/shared.js";
 import { open, since } from "/ui/pages/alertdata.js";
