@@ -251,16 +251,18 @@ func (s *Service) disable(c *channel, asked Receiver, now int64) {
 		return
 	}
 	r.Disabled, r.DisabledAt, r.DisabledReason = true, now, "it answered 410 Gone"
+	stop := func() { s.replace(c, r) }
 	err := s.o.DB.Update(func(tx *bbolt.Tx) error {
 		if err := storeReceiver(tx, r); err != nil {
 			return err
 		}
+		tx.OnCommit(stop) // before it is known to fail: the watch takes one that is gone and not stopped for one that was put again
 		return s.tellFailing(tx, c, trouble{now, r.DisabledReason, true}, now)
 	})
 	if err != nil {
 		s.databaseFailed("disable receiver", err)
+		stop()
 	}
-	s.replace(c, r)
 	s.o.Log.Error().Str("receiver", r.Name).Str("reason", r.DisabledReason).Msg("receiver disabled")
 	s.lookAfter() // for what could not be stored
 }
