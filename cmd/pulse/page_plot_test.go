@@ -88,3 +88,15 @@ func TestPlotPointer(t *testing.T) {
 	}
 	p.quiet()
 }
+
+// TestNumberText: numbers are shown with four digits, and with a prefix where they have more.
+func TestNumberText(t *testing.T) {
+	p := newTab(t)
+	base := serveFor(t)
+	p.do("open", chromedp.Navigate(base+"/sources"), chromedp.WaitVisible("#sources"))
+	const want = "0 0.0125 12.35 9999 10k -10k 10k 1.235M 2G –"
+	if got := p.awaited(`import("/ui/format.js").then((m) => [0, 0.0125, 12.3456, 9999.4, 9999.6, -9999.9, 10000, 1234567, 2e9, null].map(m.number).join(" "))`); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	p.quiet()
+}

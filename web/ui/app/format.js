@@ -4,8 +4,8 @@
 export function number(v) {
   if (v === null || v === undefined || Number.isNaN(v)) return "–";
   const a = Math.abs(v);
-  for (const [from, suffix] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e4, "k"]]) {
-    if (a >= from) return trim((v / (from === 1e4 ? 1e3 : from)).toPrecision(4)) + suffix;
+  for (const [unit, suffix, from = unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k", 9999.5]]) { // from there on four digits are 10k
+    if (a >= from) return trim((v / unit).toPrecision(4)) + suffix;
   }
   if (a !== 0 && a < 1e-3) return v.toExponential(2);
   return trim(v.toPrecision(4));
