@@ -18,7 +18,7 @@ func plotted(t *testing.T) *tab {
 		Object.assign(el.style, { position: "fixed", left: "100px", top: "50px", width: "400px", height: "200px", zIndex: 9, background: "white" });
 		const look = { lines: [{ stroke: "#ff0000", width: 2, single: true }], font: 10, left: 50, bottom: 30, top: 10, right: 10, spaceX: 60, spaceY: 30, gap: 4, ticks: true, dot: 6 };
 		Object.assign(window, { look, told: [] });
-		window.plot = m.plot(el, { look: () => look, time: (ticks) => ticks.map(String), value: String, tall: () => window.tall,
+		window.plot = m.plot(el, { look: () => look, time: (ticks) => ticks.map(String), values: (list) => list.map(String), tall: () => window.tall,
 			onSelect: (s, e) => told.push("from " + s.toFixed(1) + " to " + e.toFixed(1)), onClick: (p) => told.push("click " + p.cursor.i), onCursor: (p) => told.push("at " + p.cursor.i) });
 		const copy = Object.assign(document.createElement("canvas"), { width: 5, height: 5 }).getContext("2d", { willReadFrequently: true });
 		window.red = (t, v) => { copy.clearRect(0, 0, 5, 5); copy.drawImage(plot.ctx.canvas, 2 - plot.x(t), 2 - plot.y(v)); const d = copy.getImageData(0, 0, 5, 5).data; for (let i = 0; i < d.length; i += 4) if (d[i] > 200 && d[i + 1] < 90 && d[i + 3] > 100) return true; return false; };
@@ -89,7 +89,8 @@ func TestPlotPointer(t *testing.T) {
 	p.quiet()
 }
 
-// TestNumberText: numbers are shown with four digits, and with a prefix where they have more.
+// TestNumberText: numbers are shown with four digits, and with a prefix where they have more; the
+// labels of an axis with as many as tell them apart.
 func TestNumberText(t *testing.T) {
 	p := newTab(t)
 	base := serveFor(t)
@@ -97,6 +98,10 @@ func TestNumberText(t *testing.T) {
 	const want = "0 0.0125 12.35 9999 10k -10k 10k 1.235M 2G –"
 	if got := p.awaited(`import("/ui/format.js").then((m) => [0, 0.0125, 12.3456, 9999.4, 9999.6, -9999.9, 10000, 1234567, 2e9, null].map(m.number).join(" "))`); got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+	const apart = "100k 100.002k 100.004k, 1 1.00002, -1.0002e-5 -1.0001e-5, 7"
+	if got := p.awaited(`import("/ui/format.js").then((m) => [[100000, 100002, 100004], [1, 1.00002], [-1.0002e-5, -1.0001e-5], [7]].map((list) => m.numbers(list).join(" ")).join(", "))`); got != apart {
+		t.Errorf("%s, want %s", got, apart)
 	}
 	p.quiet()
 }

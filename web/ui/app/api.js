@@ -132,6 +132,7 @@ export function followAll(list, onState) {
       const sent = token, resume = list.some((x) => x.last) ? { "Last-Event-ID": list.map((x) => x.last || 0).join(",") } : {};
       alive();
       const res = look(await fetch("/api/v1/stream?" + p, { signal: own.signal, headers: { ...headers("text/event-stream"), ...resume } }), sent);
+      if (stopped) return;
       if (!res.ok) { clearTimeout(timer); onState(false); for (const x of list) x.onEnd(); return; }
       onState(true);
       await events(res.body, ({ data }) => {

@@ -1,6 +1,6 @@
 // The live graph: lines, the same lines from the past, and a rule's expected band.
 import { area, clipped, plot, role, runs } from "/ui/plot.js";
-import { number, time } from "/ui/format.js";
+import { number, numbers, time } from "/ui/format.js";
 
 // palette is safe for the common kinds of colour blindness (after Okabe and Ito), with a light and a dark set.
 const palettes = {
@@ -29,7 +29,7 @@ export function chart(el, tip, model) {
   const p = plot(el, {
     look: () => ({ lines: strokes(model), font: 12, left: 62, bottom: 46, top: 12, right: 28, // room for the last label
       spaceX: el.clientWidth < 500 ? 60 : 64, spaceY: 30, gap: 4, ticks: true, dot: 7, level: true }),
-    time: clock, value: number, zero: () => model.fill,
+    time: clock, values: numbers, zero: () => model.fill,
     before() {
       drawOut(p, model);
       clipped(p, () => { if (model.band) { const [upper, lower] = edges(model.band); area(p, model.times, upper, lower, role("band")); } model.fill?.draw(p); });
@@ -108,7 +108,7 @@ function drawSpans({ ctx, box, x }, { spans = [] }) {
   ctx.fillStyle = role("bad");
   for (const { from, to } of spans) {
     ctx.fillRect(at(from), box.top, Math.max(2, at(to) - at(from)), 3 * devicePixelRatio);
-    ctx.fillRect(at(from), box.top, devicePixelRatio, box.height);
+    if (x(from / 1000) >= box.left) ctx.fillRect(at(from), box.top, devicePixelRatio, box.height);
   }
 }
 

@@ -1,14 +1,24 @@
 // Text for people: numbers, times, ages, series' names.
 
 // number prints four digits with a decimal prefix; NaN and null are a dash.
-export function number(v) {
+export const number = (v) => digits(v, 4);
+
+// numbers prints each of some different values with as many digits as tell all apart.
+export function numbers(list) {
+  for (let n = 4; ; n++) {
+    const texts = list.map((v) => digits(v, n));
+    if (n === 16 || new Set(texts).size === texts.length) return texts;
+  }
+}
+
+function digits(v, n) {
   if (v === null || v === undefined || Number.isNaN(v)) return "–";
   const a = Math.abs(v);
   for (const [unit, suffix, from = unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k", 9999.5]]) { // from there on four digits are 10k
-    if (a >= from) return trim((v / unit).toPrecision(4)) + suffix;
+    if (a >= from) return trim((v / unit).toPrecision(n)) + suffix;
   }
-  if (a !== 0 && a < 1e-3) return v.toExponential(2);
-  return trim(v.toPrecision(4));
+  if (a !== 0 && a < 1e-3) return v.toExponential(n - 2);
+  return trim(v.toPrecision(n));
 }
 
 function trim(text) {

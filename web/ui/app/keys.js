@@ -26,9 +26,10 @@ addEventListener("keydown", (e) => {
   if (typing(e)) { if (e.key === "Escape") e.composedPath()[0].blur(); return; }
   if (document.querySelector("dialog[open]") || (e.key === "Enter" && e.composedPath()[0].matches?.("a, button, summary"))) return;
   if (e.key === "?") { listing.value = !listing.value; return; }
-  const sequence = started + e.key, hit = bound.get(sequence) || bound.get(e.key);
+  const sequence = started + e.key, hit = bound.get(sequence);
   started = "";
   if (hit) { e.preventDefault(); hit.f(e); return; }
+  if (sequence !== e.key) return; // a sequence that means nothing
   if ([...bound.keys()].some((key) => key.startsWith(e.key + " "))) {
     started = e.key + " ";
     setTimeout(() => { started = ""; }, 1000);

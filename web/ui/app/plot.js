@@ -22,7 +22,7 @@ export const role = (name) => getComputedStyle(document.documentElement).getProp
 //	look()           how it looks, asked at every drawing: {lines, font, left, bottom, top, right,
 //	                 spaceX, spaceY, gap, ticks, dot, level}; a line is {stroke, width, dash, hidden,
 //	                 single}, where single shows values without a neighbour as dots; sizes in px
-//	time(ticks, gap) labels of times in seconds that are gap apart, and value(v) of a value
+//	time(ticks, gap) labels of times in seconds that are gap apart, and values(list) of values
 //	wide(), tall()   the ranges [from, to] of time and of values; those of the data otherwise, with
 //	zero             zero among the values
 //	before(p)        draws behind the lines, and after(p) in front of them
@@ -111,7 +111,7 @@ export function plot(el, options) {
     options.time(across.at, across.gap).forEach((text, i) => text.split("\n").forEach((line, n) => ctx.fillText(line, p.x(across.at[i]), bottom + away + n * 1.25 * high)));
     ctx.textAlign = "right";
     ctx.textBaseline = "middle";
-    for (const v of up) ctx.fillText(options.value(v), box.left - away, p.y(v));
+    options.values(up).forEach((text, i) => ctx.fillText(text, box.left - away, p.y(up[i])));
   }
 
   // hover shows what is under the pointer, and tells of it.

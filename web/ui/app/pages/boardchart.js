@@ -1,7 +1,7 @@
 // A panel's graph, to be read from afar: the line, the same from before, the band, what is out
 // of it, and alerts as spans along the top. It is made once and given new steps.
 import { clipped, plot, role, runs } from "/ui/plot.js";
-import { number } from "/ui/format.js";
+import { numbers } from "/ui/format.js";
 
 const least = 40; // steps that the graph is wide at least
 
@@ -17,7 +17,7 @@ export function graph(el, onPoint) {
       left: size * 3.6, bottom: size * 1.8, top: 10 * k, right: size * 1.6, spaceX: size * 6, spaceY: size * 3, dot: 7 * k };
   };
   const p = plot(el, {
-    look, wide: () => wide(w), tall: () => tall(w), value: number,
+    look, wide: () => wide(w), tall: () => tall(w), values: numbers,
     time: (ticks, gap) => ticks.map((t) => new Date(t * 1e3).toISOString().slice(11, gap < 60 ? 19 : 16)),
     before: () => { if (w) ground(p, w); }, after: () => { if (w) strip(p, w, spans, unit()); },
     onCursor: ({ cursor }) => onPoint(cursor.i >= 0 && w ? w.time(cursor.i) : 0),

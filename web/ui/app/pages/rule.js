@@ -82,7 +82,7 @@ function Now({ rule, tag, stats, search, onEdit }) {
     ${list && groups.length === 0 && html`<div class="empty">No group yet: the expression has had no value since the rule was put.</div>`}
     ${fit.length > 0 && html`<table class="cards"><thead><tr><th>State</th><th>Group</th><th class="num">Value</th><th class="num">Expected</th><th class="num">Band</th><th class="num">Score</th><th>Since</th></tr></thead>
     <tbody>${fit.slice(0, 200).map((g) => html`<${Group} key=${keyOf(g)} g=${g} name=${keyOf(g)} on=${g === shown} onShow=${() => setChosen(keyOf(g))} />`)}</tbody></table>`}
-    ${fit.length > 200 && html`<p class="soft">200 of ${list.total.toLocaleString("en")} are shown: find one.</p>`}${list?.more && html`<p class="soft">The first ${groups.length} are here, those with an alert first.</p>`}</section>
+    ${fit.length > 200 && html`<p class="soft">200 of ${(find ? fit.length : list.total).toLocaleString("en")} are shown: find one.</p>`}${list?.more && html`<p class="soft">The first ${groups.length} are here, those with an alert first.</p>`}</section>
   ${shown && Object.keys(shown.facts).length > 0 && html`<section class="panel rules" aria-label="Facts"><h2>What the detector knows <span class="soft">of ${keyOf(shown)}</span></h2>
     <dl class="facts-line">${Object.entries(shown.facts).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, v]) => html`<div key=${name}><dt>${name.replaceAll("_", " ")}</dt><dd>${number(v)}</dd></div>`)}</dl></section>`}`;
 }

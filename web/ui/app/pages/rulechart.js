@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "/ui/vendor/preact.js";
 import { plot, role, runs } from "/ui/plot.js";
 import { send } from "/ui/api.js";
-import { duration, ms, number, tags, time } from "/ui/format.js";
+import { duration, ms, number, numbers, tags, time } from "/ui/format.js";
 import { redraw } from "/ui/shared.js";
 import { said } from "/ui/pages/ruleform.js";
 
@@ -16,7 +16,7 @@ function traces(el, tip, onZoom) {
   const p = plot(el, {
     look: () => ({ lines: [line("ghost", 1, [3, 4]), line("ghost", 1, [3, 4]), line("band-edge", 1), line("band-edge", 1), line("accent", 1.25, [2, 4]), { ...line("text", 1.5), single: true }],
       font: 12, left: 58, bottom: 46, top: 8, right: 16, spaceX: 72, spaceY: 30, gap: 4, ticks: true, dot: 7, level: true }),
-    wide: () => now?.t.length && [(now.t[0] - now.every) / 1000, now.t.at(-1) / 1000], value: number,
+    wide: () => now?.t.length && [(now.t[0] - now.every) / 1000, now.t.at(-1) / 1000], values: numbers,
     time: (ticks, gap) => ticks.map((t) => { const iso = new Date(t * 1e3).toISOString(); return gap >= 86400 ? iso.slice(5, 10) : iso.slice(11, gap < 60 ? 19 : 16) + (iso.slice(11, 16) === "00:00" && gap >= 60 ? "\n" + iso.slice(5, 10) : ""); }),
     before: () => { if (now) ground(p, now); }, after: () => { if (now) strip(p, now); },
     onCursor: () => say(p, tip, now, force),
