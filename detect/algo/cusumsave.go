@@ -32,6 +32,15 @@ func (d *cusum) Restore(src []byte) (rest []byte, err error) {
 	d.today.count = binary.LittleEndian.Uint16(r.take(2))
 	d.doubles(func(x *float64) { *x = r.float64() })
 	d.singles(func(x *float32) { *x = r.float32() })
+	n := &d.tuning
+	for _, x := range [...]float32{n.alpha, n.beta, n.share, n.found[0], n.found[1], n.found[2]} {
+		if x < 0 || x > 1 {
+			r.fail("a share is %v", x)
+		}
+	}
+	if d.dev < 0 {
+		r.fail("a deviation is %v", d.dev)
+	}
 	if r.err != nil {
 		d.Reset()
 		return nil, r.err
