@@ -107,7 +107,7 @@ func TestAnnouncedBodies(t *testing.T) {
 // it is kept than may be, however many came at once and however large they were.
 func TestSpareBodies(t *testing.T) {
 	const size, rounds = 1 << 20, 40
-	r := newRig(t, settings{web: web.Options{MaxBody: 8 * size}})
+	r := newRig(t, settings{web: web.Options{MaxBody: 8 * size, RequestTimeout: time.Minute}}) // two cores and the race detector take long
 	body := metrics(point(epoch, 1, "gauge", "big")) + strings.Repeat(" ", size)
 	send := func(body string) {
 		if a := r.call("POST", "/api/v1/publish", body); a.status != 200 {
@@ -125,7 +125,7 @@ func TestSpareBodies(t *testing.T) {
 		t.Errorf("%d bytes were allocated for %d bodies of %d", n, rounds, size)
 	}
 	var wait sync.WaitGroup
-	for range 12 { // their larger bodies are 72 MiB, and a quarter of that is kept at most
+	for range rounds {
 		wait.Go(func() { send(body); send(body + strings.Repeat(" ", 5*size)) })
 	}
 	wait.Wait()

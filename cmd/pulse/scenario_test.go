@@ -53,11 +53,15 @@ func (b *book) took() []string {
 }
 
 // TestPublisherLagsAndDies: of twenty publishers one lags by eight tenths of a
-// step for ten minutes, which pages nobody. Then it dies: its own group of a rule by
+// step for an hour, which pages nobody. Then it dies: its own group of a rule by
 // publisher has no data and no drop, and the sum, a twentieth lower, is judged for
 // what it is.
 func TestPublisherLagsAndDies(t *testing.T) {
-	const publishers, lagging, train, late, dead = 20, 7, 110, 60, 40
+	const publishers, lagging, train, dead = 20, 7, 110, 40
+	hour := int64(360)
+	if testing.Short() {
+		hour = 60
+	}
 	g := newStage(t, "")
 	pages := &book{}
 	hook := httptest.NewServer(pages)
@@ -101,7 +105,7 @@ func TestPublisherLagsAndDies(t *testing.T) {
 	if got := run(train, false, false); len(got) > 0 {
 		t.Fatalf("all well: told %v", got)
 	}
-	if got := run(late, true, false); len(got) > 0 {
+	if got := run(hour, true, false); len(got) > 0 {
 		t.Fatalf("one lags: told %v", got)
 	}
 	want := []string{
