@@ -69,3 +69,6 @@ export function ms(text) {
   const m = /^(\d+)\s*(ms|s|m|h|d|w)$/.exec((text || "").trim());
   return m ? Number(m[1]) * { ms: 1, s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 }[m[2]] : NaN;
 }
+
+// exact is all of a Unix ms, or of a time in words, in UTC.
+export const exact = (t) => new Date(t).toISOString().replace("T", " ").replace("Z", " UTC");

@@ -1,10 +1,8 @@
 // Small parts of alerts: how old one is, and who was told of it.
 import { html } from "/ui/vendor/preact.js";
-import { duration, number, time } from "/ui/format.js";
+import { duration, exact, number, time } from "/ui/format.js";
 import { polled } from "/ui/shared.js";
 import { ended, open, pathOf, silences, since } from "/ui/pages/alertdata.js";
-
-export const exact = (ms) => new Date(ms).toISOString().replace("T", " ").replace("Z", " UTC");
 
 // When shows a time of day in UTC, with all of it in the title.
 export const When = ({ t }) => html`<time datetime=${new Date(t).toISOString()} title=${exact(t)}>${time(t)}</time>`;

@@ -2,7 +2,7 @@
 // carries the change.
 import { html, useEffect, useRef, useState } from "/ui/vendor/preact.js";
 import * as api from "/ui/api.js";
-import { duration, number, tags, time } from "/ui/format.js";
+import { duration, exact, number, tags, time } from "/ui/format.js";
 import { alertList, away, locked, opened, redraw } from "/ui/shared.js";
 import { since } from "/ui/pages/alertdata.js";
 import { second, serverNow, woken } from "/ui/pages/boardclock.js";
@@ -40,8 +40,6 @@ function stand(s, alerts) {
   const state = stale || open?.state || (row?.firing ? "out" : s.window ? "calm" : "wait");
   return { state, open, value: v, change, against, late, out: Boolean(row?.firing) };
 }
-
-const exact = (t) => new Date(t).toISOString().replace("T", " ").replace("Z", " UTC");
 
 // Panel follows what: {rule, group, q, range, off, name}. onStand is told when its state changes.
 export function Panel({ what, stale, onStand }) {

@@ -1,11 +1,11 @@
 // Silences: active, upcoming, and those that are over; what each holds back.
 import { html, useEffect, useState } from "/ui/vendor/preact.js";
 import * as api from "/ui/api.js";
-import { duration, tags } from "/ui/format.js";
+import { duration, exact, tags } from "/ui/format.js";
 import { useKeys } from "/ui/keys.js";
 import { note, place } from "/ui/router.js";
 import { alertList, repeat } from "/ui/shared.js";
-import { exact, When } from "/ui/pages/alertbits.js";
+import { When } from "/ui/pages/alertbits.js";
 import { loadSilences, pathOf, quoted, silences, words } from "/ui/pages/alertdata.js";
 import { SilenceDialog } from "/ui/pages/silencing.js";
 

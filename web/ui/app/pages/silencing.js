@@ -1,9 +1,9 @@
 // A silence in the making: what it means, how long, why, and what it would hit.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "/ui/vendor/preact.js";
 import * as api from "/ui/api.js";
-import { duration, ms, tags } from "/ui/format.js";
+import { duration, exact, ms, tags } from "/ui/format.js";
 import { open, labels, loadSilences, pathOf, words } from "/ui/pages/alertdata.js";
-import { exact, When } from "/ui/pages/alertbits.js";
+import { When } from "/ui/pages/alertbits.js";
 import { alertList } from "/ui/shared.js";
 
 const spans = ["30m", "1h", "2h", "4h", "8h", "1d", "3d", "1w"];

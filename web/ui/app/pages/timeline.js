@@ -1,7 +1,7 @@
 // The causal timeline of an alert, and its deliveries.
 import { html } from "/ui/vendor/preact.js";
-import { duration, number } from "/ui/format.js";
-import { exact, stuck, When } from "/ui/pages/alertbits.js";
+import { duration, exact, number } from "/ui/format.js";
+import { stuck, When } from "/ui/pages/alertbits.js";
 import { open, pathOf, since } from "/ui/pages/alertdata.js";
 
 const kinds = { pending: "pending", firing: "firing", nodata: "no data", resolved: "over", flapping: "flapping", silenced: "silenced", unsilenced: "silence over", inhibited: "inhibited", uninhibited: "inhibition over",
